@@ -1,0 +1,22 @@
+"""agekit: train, compare, publish and run models of the face and its age."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agekit.api import build, evaluate, load, train
+
+__all__ = ["build", "evaluate", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from agekit import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'agekit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,108 @@
+"""The `agekit` command: a table of lazily imported commands, and how errors reach people."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from agekit.cli._lazy import LazyCommand, LazyGroup
+from agekit.errors import AgekitError
+
+__all__ = ["agekit", "main"]
+
+_INTERRUPTED = 130
+_COMMANDS = {
+    "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
+    "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
+    "recipe": LazyCommand("agekit.cli.recipe", "recipe", "Show or copy a recipe."),
+    "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
+    "evaluate": LazyCommand("agekit.cli.evaluate", "evaluate", "Score a model on a dataset."),
+    "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
+}
+
+
+def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"agekit {version('agekit')}")
+        context.exit()
+
+
+agekit = LazyGroup(
+    _COMMANDS,
+    name="agekit",
+    help="Train, compare, publish and run models of the face and its age.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: what follows `agekit`; None takes those of the process.
+    """
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = code or _report_system_error(error)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = agekit.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="agekit",
+            standalone_mode=False,
+        )
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AgekitError as error:
+        return _report(error.message, error.hint)
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__context__, EOFError):
+            return _report("input ended before it was answered")
+        _report("interrupted")
+        return _INTERRUPTED
+    except OSError as error:
+        return _report_system_error(error)
+
+
+def _report(message: str, hint: str = "") -> int:
+    """Writes an error, or the traceback too under `AGEKIT_DEBUG=1`; gives the exit code."""
+    if os.environ.get("AGEKIT_DEBUG", "0") not in ("", "0"):
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+    return 1
+
+
+def _report_system_error(error: OSError) -> int:
+    """Reports a file or the system failing; a reader that closed its pipe is no error to report."""
+    if error.errno in (errno.EPIPE, errno.ENOSPC):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return 1
+    where = f": {error.filename}" if error.filename is not None else ""
+    return _report(f"{error.strerror or error}{where}")

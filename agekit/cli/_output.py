@@ -1,0 +1,185 @@
+"""What every command shares: machine output, tables, and the options that mean the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, is_dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "console",
+    "device_option",
+    "emit_json",
+    "json_option",
+    "only_json_on_stdout",
+    "out_option",
+    "print_table",
+    "protocol_option",
+    "root_option",
+    "seed_option",
+    "set_option",
+    "split_option",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_NO_LIMIT = 10_000
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def emit_json(document: object) -> None:
+    """Writes one JSON document to stdout; NaN and infinities become null, paths become text."""
+    click.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
+
+
+@contextmanager
+def only_json_on_stdout(as_json: bool) -> Iterator[None]:
+    """While it lasts, what anything prints goes to stderr if the command answers in JSON."""
+    if as_json:
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
+
+
+def console() -> Console:
+    """A rich console on stderr, for progress and remarks."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
+) -> None:
+    """Prints a rich table to stdout; None is an empty cell, numbers align to the right.
+
+    Into a pipe or a file, no row is folded.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    body = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = body and all(isinstance(row[index], int | float | None) for row in body)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _NO_LIMIT).print(table)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return [_plain(item) for item in value]
+
+
+def _check_device(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:N.")
+    return value
+
+
+def _check_settings(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        key, equals, _ = value.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise click.BadParameter(f"{value!r} is not of the form a.b=value.")
+    return values
+
+
+def json_option(command: Command) -> Command:
+    """`--json` → `as_json: bool`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Answer with one JSON document on stdout."
+    )(command)
+
+
+def device_option(command: Command) -> Command:
+    """`--device` → `device: str`, one of auto, cpu, cuda, cuda:N."""
+    return click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        callback=_check_device,
+        metavar="auto|cpu|cuda[:N]",
+        help="Where to compute.",
+    )(command)
+
+
+def seed_option(command: Command) -> Command:
+    """`--seed` → `seed: int`, 0 to 2^32 - 1."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of every random choice.",
+    )(command)
+
+
+def root_option(command: Command) -> Command:
+    """`--root` → `root: Path | None`, the folder of the dataset."""
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        help="Where the dataset lies; else $AGEKIT_DATA/<dataset>.",
+    )(command)
+
+
+def protocol_option(command: Command) -> Command:
+    """`--protocol` → `protocol: str | None`."""
+    return click.option(
+        "--protocol", metavar="NAME", help="How the dataset is split and scored; else its default."
+    )(command)
+
+
+def split_option(command: Command) -> Command:
+    """`--split` → `split: str`."""
+    return click.option(
+        "--split", default="test", show_default=True, help="Which rows of the protocol."
+    )(command)
+
+
+def set_option(command: Command) -> Command:
+    """`--set a.b=c`, many times → `settings: tuple[str, ...]`, each checked to be `key=value`."""
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        callback=_check_settings,
+        metavar="A.B=VALUE",
+        help="Override one value of the recipe; may be repeated.",
+    )(command)
+
+
+def out_option(command: Command) -> Command:
+    """`--out` → `out: Path | None`."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), help="Where to write the result."
+    )(command)

@@ -1,0 +1,68 @@
+"""``agekit evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._output import (
+    device_option,
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    print_table,
+    protocol_option,
+    root_option,
+    split_option,
+)
+
+__all__ = ["evaluate"]
+
+
+@click.command()
+@click.argument("model")
+@click.argument("dataset")
+@root_option
+@protocol_option
+@split_option
+@device_option
+@json_option
+def evaluate(
+    model: str,
+    dataset: str,
+    root: Path | None,
+    protocol: str | None,
+    split: str,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Score MODEL on DATASET.
+
+    MODEL is a model folder or a run folder.
+    """
+    from rich.console import Console
+
+    from agekit.training.evaluate import evaluate as score
+
+    with only_json_on_stdout(as_json):
+        result = score(
+            model,
+            dataset,
+            root=root,
+            protocol=protocol,
+            split=split,
+            device=device,
+            console=Console(stderr=True),
+        )
+    if as_json:
+        emit_json(result)
+        return
+    metrics = result["metrics"]
+    title = f"{result['protocol']}, {split}, {result['n']:,} faces (split {result['split_hash']})"
+    rows = [[name, f"{value:.3f}"] for name, value in metrics.items() if isinstance(value, float)]
+    rows += [[f"mae of {head}", f"{v:.3f}"] for head, v in metrics.get("mae_by_head", {}).items()]
+    print_table(["metric", "value"], rows, title=title)
+    click.echo()
+    by_age = [[r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]]
+    print_table(["true age", "faces", "mae", "bias"], by_age)

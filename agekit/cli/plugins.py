@@ -1,0 +1,64 @@
+"""`agekit plugins`: what is installed, and whether it works."""
+
+from __future__ import annotations
+
+import click
+
+from agekit.cli._output import emit_json, json_option
+from agekit.discovery import distributions
+
+__all__ = ["plugins"]
+
+
+@click.group()
+def plugins() -> None:
+    """List and check the installed plugins."""
+
+
+@plugins.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the distributions that give parts, and what each gives; imports none."""
+    found = distributions()
+    if as_json:
+        emit_json(
+            [
+                {
+                    "name": one.name,
+                    "version": one.version,
+                    "api": one.api,
+                    "summary": one.summary,
+                    "disabled": one.disabled,
+                    "parts": one.parts,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        state = " (disabled)" if one.disabled else ""
+        click.echo(
+            f"{click.style(one.name, bold=True)} {one.version}{state}  {one.summary}".rstrip()
+        )
+        for kind, names in one.parts.items():
+            if names:
+                click.echo(f"  {kind:<9} {', '.join(names)}")
+
+
+@plugins.command("doctor")
+@click.argument("distribution", nargs=-1)
+@json_option
+def doctor(distribution: tuple[str, ...], as_json: bool) -> None:
+    """Import every part of every plugin, each plugin in its own process; exit 1 on a failure.
+
+    DISTRIBUTION limits it to some, such as the plugin you are writing.
+    """
+    from agekit.cli._doctor import examine
+
+    report = examine(distribution)
+    if as_json:
+        emit_json(report)
+    else:
+        report.print()
+    if not report.ok:
+        raise click.exceptions.Exit(1)

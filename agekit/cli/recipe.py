@@ -1,0 +1,70 @@
+"""``agekit recipe show|copy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._output import emit_json, json_option, set_option
+from agekit.errors import ConfigError
+
+__all__ = ["recipe"]
+
+
+@click.group()
+def recipe() -> None:
+    """Show or copy a recipe."""
+
+
+@recipe.command()
+@click.argument("name")
+@click.option("--preset", metavar="NAME", help="With this preset applied, and every default shown.")
+@set_option
+@json_option
+def show(name: str, preset: str | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Print a recipe.
+
+    A method alone (cen) prints its file; with a backbone (cen-resnet18) or a preset or an override,
+    the recipe as it would run, every default filled in.
+    """
+    from agekit.registry import RECIPES
+
+    bare = name in RECIPES.names() and preset is None and not settings
+    if bare:
+        if as_json:
+            emit_json(RECIPES.get(name))
+        else:
+            click.echo(RECIPES.path(name).read_text(encoding="utf-8"), nl=False)
+        return
+    from agekit.recipe import resolve
+
+    resolved = resolve(name, preset=preset, overrides=settings)
+    if as_json:
+        emit_json(resolved.recipe.model_dump())
+    else:
+        click.echo(resolved.to_yaml(), nl=False)
+
+
+@recipe.command()
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+def copy(name: str, path: Path) -> None:
+    """Copy a recipe to PATH (a .yaml file), to edit and train from.
+
+    The copy of cen-resnet18 names its backbone; that of cen leaves it for you to add.
+    """
+    from agekit.atomic import write_text
+    from agekit.registry import RECIPES, resolve_recipe_name
+
+    if path.suffix not in (".yaml", ".yml"):
+        raise click.UsageError(f"PATH must end in .yaml: {path}")
+    if path.exists():
+        raise ConfigError(f"{path} exists already", "choose another name")
+    method, backbone = resolve_recipe_name(name)
+    text = RECIPES.path(method).read_text(encoding="utf-8")
+    if backbone is not None:
+        text += f"backbone: {{type: {backbone}}}\n"
+    write_text(path, text)
+    hint = "" if backbone else "; add a backbone: {type: ...} to it"
+    click.echo(f"wrote {path}{hint}. Train it with: agekit train {path} DATASET")

@@ -1,0 +1,96 @@
+"""``agekit train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agekit.cli._output import (
+    device_option,
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    out_option,
+    print_table,
+    protocol_option,
+    root_option,
+    seed_option,
+    set_option,
+)
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.argument("dataset", required=False)
+@root_option
+@protocol_option
+@click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
+@click.option("--generations", type=click.IntRange(1), help="Generations of the evolution.")
+@click.option("--init", metavar="MODEL", help="Start from another run's or model's weights.")
+@set_option
+@device_option
+@seed_option
+@out_option
+@click.option(
+    "--resume",
+    "resumed",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Go on with a stopped run, to the same result.",
+)
+@json_option
+def train(
+    recipe: str | None,
+    dataset: str | None,
+    resumed: Path | None,
+    as_json: bool,
+    settings: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Train RECIPE on DATASET.
+
+    RECIPE names a method and a backbone, such as cen-resnet18 or reg-timm/convnext_tiny, or is a
+    YAML file. DATASET is one of `agekit list datasets`.
+    """
+    if resumed is None and (recipe is None or dataset is None):
+        raise click.UsageError("name a RECIPE and a DATASET, or go on with --resume RUN")
+    if resumed is not None and (recipe is not None or dataset is not None):
+        raise click.UsageError("--resume RUN takes no RECIPE and no DATASET: the run names them")
+    if resumed is None:
+        from agekit.recipe import resolve
+
+        assert recipe is not None
+        resolve(
+            recipe,
+            dataset=dataset,
+            preset=options["preset"],
+            epochs=options["epochs"],
+            generations=options["generations"],
+            overrides=settings,
+        )
+    from rich.console import Console
+
+    from agekit.training.train import resume as resume_run
+    from agekit.training.train import train as train_run
+
+    console = Console(stderr=as_json)
+    with only_json_on_stdout(as_json):
+        if resumed is not None:
+            result = resume_run(resumed, device=options["device"], console=console)
+        else:
+            assert recipe is not None and dataset is not None
+            result = train_run(recipe, dataset, overrides=settings, console=console, **options)
+    if as_json:
+        emit_json(result.to_json())
+        return
+    splits = [split for split in ("val", "test") if split in result.metrics]
+    rows = [
+        [g.generation, *(round(g.metrics[s]["mae"], 3) for s in splits)] for g in result.generations
+    ]
+    print_table(["generation", *(f"{split} MAE" for split in splits)], rows)
+    click.echo(f"model: {result.model}")

@@ -1,0 +1,1 @@
+"""Face tables, protocols, the decode-once cache, augmentation and the device loader."""

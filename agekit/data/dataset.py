@@ -1,0 +1,54 @@
+"""What a dataset is: a reader and the protocols it is used by."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from agekit.data.table import FaceTable
+
+if TYPE_CHECKING:
+    from agekit.data.protocols import Protocol
+
+__all__ = ["Dataset"]
+
+
+class Dataset(ABC):
+    """A dataset; made without arguments by the registry.
+
+    Attributes:
+        name: its registry name.
+        title: its full name.
+        licence: under what terms it may be used.
+        source: where to get it.
+        citation: the paper, in one line.
+        layout: what lies in its root, as text for people.
+        protocols: how it is split and scored, by name.
+        default_protocol: the one used when none is asked for.
+        needs_root: whether it lies in a folder of the user's.
+        file_allowed: whether its root may be a file.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    layout: ClassVar[str] = ""
+    protocols: ClassVar[Mapping[str, Protocol]]
+    default_protocol: ClassVar[str]
+    needs_root: ClassVar[bool] = True
+    file_allowed: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, root: Path | None) -> FaceTable:
+        """Reads the rows; decodes no image.
+
+        Args:
+            root: where the dataset lies, checked to be there; None only if `needs_root` is false.
+
+        Raises:
+            DataError: the layout is not what was expected; says expected and found.
+        """

@@ -1,0 +1,234 @@
+"""From the bytes of an image file to a square RGB array."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from agekit.errors import DataError
+
+__all__ = ["DECODE_VERSION", "IMAGE_SUFFIXES", "MAX_PIXELS", "decode", "decode_image", "quiet"]
+
+DECODE_VERSION = 1
+MAX_PIXELS = 64_000_000
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
+    | {".webp"}
+)
+
+_READERS: tuple[tuple[tuple[bytes, ...], type[ImageFile.ImageFile]], ...] = (
+    ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
+    ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
+    ((b"RIFF",), WebPImagePlugin.WebPImageFile),
+    ((b"BM",), BmpImagePlugin.BmpImageFile),
+    ((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
+    ((b"II*\0", b"MM\0*"), TiffImagePlugin.TiffImageFile),
+    ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImagePlugin.PpmImageFile),
+)
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes | Path, size: int, name: str = "") -> NDArray[np.uint8]:
+    """Decodes an image file: upright, RGB, short side scaled to `size`, centre square.
+
+    The format is told from the first bytes; the reader of each is called itself, so that nothing
+    but JPEG, PNG, WebP, BMP, GIF, TIFF and PNM is ever tried, and the pixel count is known before
+    a pixel is decoded.
+
+    Args:
+        data: the file's bytes, or its path.
+        size: side of the result in pixels.
+        name: what to call the image in errors; a path's own name if left out.
+
+    Returns:
+        (size, size, 3) uint8.
+
+    Raises:
+        DataError: not an image, too many pixels, truncated, corrupt, or unreadable.
+    """
+    if isinstance(data, Path):
+        name = name or str(data)
+        try:
+            data = data.read_bytes()
+        except OSError as error:
+            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    name = name or "image"
+    if not data:
+        raise DataError(f"{name}: the file is empty")
+    reader = next((r for magic, r in _READERS if data.startswith(magic)), None)
+    if reader is None:
+        raise DataError(
+            f"{name}: not an image agekit reads", "use JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
+        )
+    with quiet():
+        try:
+            with reader(BytesIO(data)) as image:
+                _check_pixels(image.size, name)
+                image.draft(None, (2 * size, 2 * size))
+                return _square(image, size)
+        except (DataError, MemoryError):
+            raise
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise DataError(f"{name}: truncated or corrupt image: {reason}") from None
+
+
+def decode_image(
+    image: Image.Image | NDArray[Any], size: int, name: str = "image"
+) -> NDArray[np.uint8]:
+    """As `decode`, from a Pillow image or an array.
+
+    Args:
+        image: a Pillow image, or (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, or
+            (H, W) of uint16; colours in RGB order.
+        size: side of the result in pixels.
+        name: what to call the image in errors.
+
+    Returns:
+        (size, size, 3) uint8.
+
+    Raises:
+        DataError: of another shape or type, or too large.
+    """
+    if not isinstance(image, Image.Image):
+        array = np.asarray(image)
+        if array.ndim == 3 and array.shape[2] == 1:
+            array = array[:, :, 0]
+        colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
+        grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
+        if not (colour or grey) or array.size == 0:
+            raise DataError(
+                f"{name}: an array of {array.dtype} {array.shape} is no image",
+                "pass uint8 (H, W, 3) in RGB order",
+            )
+        _check_pixels((array.shape[1], array.shape[0]), name)
+        image = Image.fromarray(np.ascontiguousarray(array))
+    _check_pixels(image.size, name)
+    with quiet():
+        try:
+            return _square(image, size)
+        except (DataError, MemoryError):
+            raise
+        except Exception as error:
+            raise DataError(f"{name}: cannot be used: {error or type(error).__name__}") from None
+
+
+def _check_pixels(size: tuple[int, int], name: str) -> None:
+    count = size[0] * size[1]
+    if count > MAX_PIXELS:
+        raise DataError(
+            f"{name}: {size[0]} x {size[1]} = {count} pixels; the limit is {MAX_PIXELS}",
+            "scale the image down first",
+        )
+    if count == 0:
+        raise DataError(f"{name}: the image has no pixels")
+
+
+def _square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    image.load()
+    turn = _TURN.get(_orientation(image.info.get("exif", b"")))
+    image = _plain(image)
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    if turn is not None:
+        image = image.transpose(turn)
+    return np.array(image)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The image as L, RGB or RGBA, whichever holds it without loss that matters."""
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    if image.mode == "F":
+        raise DataError("images of floating-point pixels are not supported")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _orientation(exif: bytes) -> int:
+    """The EXIF orientation (tag 0x0112 of the first directory), 1 where there is none.
+
+    Read here and not by Pillow, which gives up on directories that are damaged elsewhere.
+    """
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, entry)
+            if tag == 0x0112:
+                return int(value)
+    except struct.error:
+        pass
+    return 1
+
+
+_lock = threading.Lock()
+_depth = 0
+_saved: warnings.catch_warnings[None] | None = None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps Pillow's warnings about damaged files to itself, in any number of threads at once.
+
+    The filters of `warnings` belong to the process: they are changed when the first thread
+    enters and put back when the last one leaves.
+    """
+    global _depth, _saved
+    with _lock:
+        if _depth == 0:
+            _saved = warnings.catch_warnings()
+            _saved.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and _saved is not None:
+                _saved.__exit__(None, None, None)
+                _saved = None

@@ -1,0 +1,173 @@
+"""Images that lie in files, and the memory of what is in them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from agekit.data.decode import decode
+from agekit.data.home import cache_home
+from agekit.errors import DataError
+
+__all__ = ["Files"]
+
+_SETTLED_NS = 2_000_000_000
+_TOLERATED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+
+
+class Files:
+    """The images of files under one folder.
+
+    A file's digest is the BLAKE2b-128 of its bytes. Digests are remembered in the cache by path,
+    size and modification time, so that unchanged files are read once; files changed within the
+    last two seconds are not remembered, as their time could hide another change.
+
+    Args:
+        root: the folder.
+        paths: paths below it, with forward slashes.
+
+    Raises:
+        DataError: a path is absolute or climbs out of the folder.
+    """
+
+    def __init__(self, root: Path, paths: Sequence[str]) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.paths = tuple(paths)
+        self._digests: NDArray[np.uint8] | None = None
+        for path in self.paths:
+            if (".." in path and ".." in path.split("/")) or PurePosixPath(path).is_absolute():
+                raise _outside(path, self.root)
+
+    def __len__(self) -> int:
+        """The number of files."""
+        return len(self.paths)
+
+    def name(self, i: int) -> str:
+        """The path below the root."""
+        return self.paths[i]
+
+    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
+        """Reads and decodes file `i`; see `agekit.data.decode.decode`."""
+        return decode((self.root / self.paths[i]).read_bytes(), size, self.paths[i])
+
+    def take(self, index: NDArray[np.int64]) -> Files:
+        """The files of `index`, in that order."""
+        part = Files.__new__(Files)
+        part.root = self.root
+        part.paths = tuple(self.paths[i] for i in index)
+        part._digests = None if self._digests is None else self._digests[index]
+        return part
+
+    def digests(self) -> NDArray[np.uint8]:
+        """(N, 16) bytes; reads the files not seen before.
+
+        Raises:
+            DataError: a file cannot be read, or lies outside the root through a link.
+        """
+        if self._digests is None:
+            self._digests = self._look_up()
+        return self._digests
+
+    def _look_up(self) -> NDArray[np.uint8]:
+        memory = _Memory(self.root)
+        known = memory.load()
+        n = len(self.paths)
+        digests = np.zeros((n, 16), np.uint8)
+        keys: list[bytes] = []
+        keep = np.zeros(n, bool)
+        unknown: list[int] = []
+        inside: dict[str, bool] = {}
+        settled = time.time_ns() - _SETTLED_NS
+        for i, path in enumerate(self.paths):
+            status = self._status(path, inside)
+            keep[i] = status.st_mtime_ns < settled
+            text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}"
+            keys.append(hashlib.blake2b(os.fsencode(text), digest_size=16).digest())
+            if (digest := known.get(keys[i])) is None:
+                unknown.append(i)
+            else:
+                digests[i] = np.frombuffer(digest, np.uint8)
+        if unknown:
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                for i, digest in zip(unknown, threads.map(self._hash, unknown), strict=True):
+                    digests[i] = np.frombuffer(digest, np.uint8)
+            memory.append(b"".join(keys[i] + digests[i].tobytes() for i in unknown if keep[i]))
+        return digests
+
+    def _status(self, path: str, inside: dict[str, bool]) -> os.stat_result:
+        """Stats a file, after making sure that no link leads out of the root."""
+        place = os.path.join(self.root, path)
+        folder = os.path.dirname(place)
+        try:
+            status = os.lstat(place)
+            if folder not in inside:
+                inside[folder] = self._contains(folder)
+            linked = stat.S_ISLNK(status.st_mode)
+            if not inside[folder] or (linked and not self._contains(place)):
+                raise _outside(path, self.root)
+            return os.stat(place) if linked else status
+        except OSError as error:
+            raise _unreadable(path, self.root, error) from None
+
+    def _contains(self, place: str) -> bool:
+        return Path(os.path.realpath(place)).is_relative_to(self.root)
+
+    def _hash(self, i: int) -> bytes:
+        try:
+            with open(self.root / self.paths[i], "rb") as file:
+                return hashlib.blake2b(file.read(), digest_size=16).digest()
+        except OSError as error:
+            raise _unreadable(self.paths[i], self.root, error) from None
+
+
+class _Memory:
+    """Digests of one folder's files: records of 16 bytes of key and 16 of digest, appended.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        name = hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+        self.path = cache_home() / "digests" / f"{name}.bin"
+
+    def load(self) -> dict[bytes, bytes]:
+        """Key to digest; a torn last record is left out."""
+        try:
+            data = self.path.read_bytes()
+        except OSError:
+            return {}
+        ends = range(0, len(data) - 31, 32)
+        return {data[k : k + 16]: data[k + 16 : k + 32] for k in ends}
+
+    def append(self, records: bytes) -> None:
+        """Adds whole records; a cache that cannot be written is no error, only slower."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock"), open(self.path, "ab") as file:
+                file.truncate(os.fstat(file.fileno()).st_size // 32 * 32)
+                file.write(records)
+        except OSError as error:
+            if error.errno not in _TOLERATED:
+                raise
+
+
+def _outside(path: str, root: Path) -> DataError:
+    return DataError(
+        f"{path!r} leads out of the dataset's folder {root}",
+        "give paths below the folder, or pass a folder that holds all the images",
+    )
+
+
+def _unreadable(path: str, root: Path, error: OSError) -> DataError:
+    return DataError(f"{path} in {root} cannot be read: {error.strerror or error}")

@@ -1,0 +1,50 @@
+"""Where the cache is, and where a dataset lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agekit.errors import DataError
+
+__all__ = ["cache_home", "data_root"]
+
+
+def cache_home() -> Path:
+    """``$AGEKIT_CACHE``, else ``$XDG_CACHE_HOME/agekit``, else ``~/.cache/agekit``."""
+    if own := os.environ.get("AGEKIT_CACHE"):
+        return Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "agekit"
+
+
+def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:
+    """Where `dataset` lies: `root` if given, else ``$AGEKIT_DATA/<dataset>``.
+
+    Args:
+        dataset: the dataset's registry name.
+        root: the folder the user named.
+        file_allowed: whether a file will do (a csv of labels).
+
+    Raises:
+        DataError: neither is given, or the place is missing, no folder, or empty.
+    """
+    hint = f"pass --root DIR, or set AGEKIT_DATA so that $AGEKIT_DATA/{dataset} is the dataset"
+    if root is not None:
+        place, origin = Path(root).expanduser(), ""
+    elif base := os.environ.get("AGEKIT_DATA"):
+        place, origin = Path(base).expanduser() / dataset, " (from $AGEKIT_DATA)"
+    else:
+        raise DataError(f"where is the dataset {dataset!r}?", hint)
+    try:
+        if place.is_file() and file_allowed:
+            return place
+        if not place.exists():
+            raise DataError(f"{dataset}: no such folder: {place}{origin}", hint)
+        if not place.is_dir():
+            raise DataError(f"{dataset}: not a folder: {place}{origin}", hint)
+        if next(place.iterdir(), None) is None:
+            raise DataError(f"{dataset}: the folder is empty: {place}{origin}", hint)
+    except OSError as error:
+        raise DataError(f"{dataset}: cannot read {place}{origin}: {error.strerror}", hint) from None
+    return place

@@ -1,0 +1,212 @@
+"""Batches of faces on the device, with no decoding and no host synchronisation in the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agekit.data.augment import Augment, crop, normalise
+from agekit.data.shuffle import shuffled
+from agekit.errors import ConfigError, DataError
+
+__all__ = ["Batch", "FaceLoader"]
+
+_RESIDENT_SHARE = 0.4
+_COPY_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a loader, on its device.
+
+    Attributes:
+        images: (N, 3, S, S) float32, normalised.
+        age: (N,) float32, years.
+        sigma: (N,) float32, years; NaN where unknown.
+        row: (N,) int64, the rows' positions within the loader.
+    """
+
+    images: Tensor
+    age: Tensor
+    sigma: Tensor
+    row: Tensor
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.row)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What mmengine asks a loader's dataset for."""
+
+    count: int
+    metainfo: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class FaceLoader:
+    """Batches of the rows of a face table, out of the decode-once cache.
+
+    On a GPU the pixels are copied to the device once where they fit; else, and on the CPU, the
+    next batch is gathered from the memory map by a thread while this one is used. The order and
+    the crops of an epoch depend on the seed and the epoch alone, not on the device or on how many
+    processes share the work: each takes its part of every global batch.
+
+    Args:
+        images: (M, S, S, 3) uint8, the pool's memory map.
+        slots: (N,) the slot of each row.
+        age: (N,) years.
+        sigma: (N,) years, NaN where unknown.
+        batch_size: rows of a global batch.
+        device: where the batches are wanted.
+        mean: of pixels from 0 to 1, one for each channel.
+        std: likewise.
+        augment: how to crop and flip; None to take the images whole.
+        shuffle: train: shuffle every epoch, and drop the last batch if it is not full, unless it
+            is the only one. Without it the rows come in order, each once.
+        seed: what the order and the crops are drawn from.
+        rank: which of `world` processes this is.
+        world: how many processes share each global batch.
+        channels_last: the memory format of the images.
+        resident_limit: bytes of pixels to keep on a GPU at most; 40 % of its free memory if None.
+
+    Raises:
+        DataError: there are no rows, or a row has no slot.
+        ConfigError: the batch size is smaller than the number of processes.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        slots: NDArray[np.int64],
+        age: NDArray[np.float32],
+        sigma: NDArray[np.float32],
+        *,
+        batch_size: int,
+        device: torch.device | str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        channels_last: bool = False,
+        resident_limit: int | None = None,
+    ) -> None:
+        if len(slots) == 0 or (slots < 0).any():
+            raise DataError(
+                f"{int((slots < 0).sum())} of {len(slots)} rows have no image in the cache",
+                "leave those rows out (their slot is -1)",
+            )
+        if batch_size < world:
+            raise ConfigError(f"batch size {batch_size} is too small for {world} processes")
+        if shuffle and len(slots) < world:
+            raise DataError(f"{len(slots)} rows are too few for {world} processes")
+        self.device = torch.device(device)
+        self.batch_size = batch_size
+        self.augment = augment
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank = rank
+        self.world = world
+        self.channels_last = channels_last
+        self.epoch = 0
+        self.dataset = _Rows(len(slots))
+        self._images = np.asarray(images)
+        self._slots = slots
+        self._age = torch.tensor(age, dtype=torch.float32, device=self.device)
+        self._sigma = torch.tensor(sigma, dtype=torch.float32, device=self.device)
+        self._mean = torch.tensor(mean, dtype=torch.float32, device=self.device)
+        self._std = torch.tensor(std, dtype=torch.float32, device=self.device)
+        self._resident = self._copy() if self._fits(resident_limit) else None
+
+    @property
+    def sampler(self) -> FaceLoader:
+        """What has `set_epoch`, where mmengine looks for it."""
+        return self
+
+    @property
+    def resident(self) -> bool:
+        """Whether the pixels are kept on the device."""
+        return self._resident is not None
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order and the crops of the next pass."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """The number of batches this process gets."""
+        return len(self._spans())
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields the batches of one pass."""
+        n = len(self.dataset)
+        order = shuffled(n, self.seed, self.epoch) if self.shuffle else torch.arange(n)
+        windows = None
+        if self.augment is not None:
+            windows = self.augment.draw(n, self.seed, self.epoch).to(self.device)
+        placed = order.to(self.device)
+        rows = [placed[span] for span in self._spans()]
+        for row, pixels in zip(rows, self._pixels(order, rows), strict=True):
+            options = {"channels_last": self.channels_last}
+            if windows is None:
+                images = normalise(pixels, self._mean, self._std, **options)
+            else:
+                images = crop(pixels, windows[row], self._mean, self._std, **options)
+            yield Batch(images, self._age[row], self._sigma[row], row)
+
+    def _spans(self) -> list[slice]:
+        """This process's part of every global batch, as slices of the order."""
+        n, size = len(self.dataset), self.batch_size
+        end = n - n % size if self.shuffle and n >= size else n
+        starts = range(0, end, size)
+        spans = [slice(k + self.rank, min(k + size, end), self.world) for k in starts]
+        return [span for span in spans if span.start < span.stop]
+
+    def _pixels(self, order: Tensor, rows: list[Tensor]) -> Iterator[Tensor]:
+        if self._resident is not None:
+            for row in rows:
+                yield self._resident.index_select(0, row)
+            return
+        slots = self._slots[order.numpy()]
+        spans = self._spans()
+        with ThreadPoolExecutor(1) as thread:
+            ahead: Future[Tensor] = thread.submit(self._gather, slots[spans[0]])
+            for k in range(len(spans)):
+                pixels = ahead.result()
+                if k + 1 < len(spans):
+                    ahead = thread.submit(self._gather, slots[spans[k + 1]])
+                yield pixels.to(self.device, non_blocking=True)
+
+    def _gather(self, slots: NDArray[np.int64]) -> Tensor:
+        pinned = self.device.type == "cuda"
+        shape = (len(slots), *self._images.shape[1:])
+        out = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+        np.take(self._images, slots, axis=0, out=out.numpy(), mode="clip")
+        return out
+
+    def _fits(self, limit: int | None) -> bool:
+        if self.device.type != "cuda":
+            return False
+        if limit is None:
+            limit = int(torch.cuda.mem_get_info(self.device)[0] * _RESIDENT_SHARE)
+        return len(self._slots) * int(np.prod(self._images.shape[1:])) <= limit
+
+    def _copy(self) -> Tensor:
+        shape = (len(self._slots), *self._images.shape[1:])
+        pixels = torch.empty(shape, dtype=torch.uint8, device=self.device)
+        for k in range(0, len(self._slots), _COPY_ROWS):
+            part = self._images[self._slots[k : k + _COPY_ROWS]]
+            pixels[k : k + len(part)] = torch.from_numpy(part)
+        return pixels

@@ -1,0 +1,188 @@
+"""The decode-once cache: every image of one size, decoded, in one memory-mapped file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.data.decode import DECODE_VERSION, quiet
+from agekit.data.home import cache_home
+from agekit.data.pool_disk import (
+    BAD,
+    DIGESTS,
+    PIXELS,
+    PoolWriter,
+    cache_error,
+    exclusive,
+    read_bad,
+)
+from agekit.data.table import ImageSource, Problem
+from agekit.errors import DataError
+
+__all__ = ["FacePool", "Progress"]
+
+Progress = Callable[[int, int], None]
+
+_CHUNK_ROWS = 1024
+_CHUNK_BYTES = 64 << 20
+
+
+class FacePool:
+    """A content-addressed pool of square images of one size.
+
+    On disk: ``pixels.u8``, slot i at byte ``i * size * size * 3``; ``digests.bin``, 16 bytes a
+    slot; ``bad.jsonl``, the digests of images that cannot be decoded, with the reason. A chunk's
+    pixels are on the disk before its digests are, and what goes beyond the digests is ignored:
+    a process killed at any moment loses at most the chunk it was at. One process builds at a time.
+
+    Args:
+        folder: where it lies.
+        size: side of the images in pixels.
+    """
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder = folder
+        self.size = size
+        self._load()
+
+    @classmethod
+    def open(cls, size: int) -> FacePool:
+        """The pool of `size` in the cache, made if it is not there.
+
+        Raises:
+            DataError: the cache cannot be written or read.
+        """
+        folder = cache_home() / "faces" / f"{size}-v{DECODE_VERSION}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls(folder, size)
+        except OSError as error:
+            raise cache_error(folder, error) from None
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of one image."""
+        return self.size * self.size * 3
+
+    def __len__(self) -> int:
+        """The number of images M in the pool."""
+        return len(self._sorted)
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """(M, size, size, 3) RGB, mapped read-only from the disk."""
+        shape = (len(self), self.size, self.size, 3)
+        if not len(self):
+            return np.empty(shape, np.uint8)
+        return np.memmap(self.folder / PIXELS, np.uint8, "r", shape=shape)
+
+    def slots(self, source: ImageSource, progress: Progress | None = None) -> NDArray[np.int64]:
+        """The slot of every image of `source`, decoding those that are not in the pool.
+
+        Args:
+            source: N images.
+            progress: called with the number of images done and to do, if any are to be decoded.
+
+        Returns:
+            (N,) int64, -1 for images that cannot be decoded.
+
+        Raises:
+            DataError: the disk is full or the cache cannot be written; the pool stays valid.
+        """
+        keys = _keys(source.digests())
+        if len(self._missing(keys)):
+            try:
+                with exclusive(self.folder / "lock"):
+                    self._load()
+                    unread = self._build(source, keys, self._missing(keys), progress)
+                    self._load()
+                    self._unread.update(unread)
+            except OSError as error:
+                raise cache_error(self.folder, error) from None
+        return self._find(keys)
+
+    def problems(self, source: ImageSource, slots: NDArray[np.int64]) -> list[Problem]:
+        """The images of `source` that have no slot, with the reason."""
+        lost = np.flatnonzero(slots < 0)
+        keys = [digest.tobytes() for digest in source.digests()[lost]]
+        reasons = [self._bad.get(k) or self._unread.get(k) or "not in the cache" for k in keys]
+        return [
+            Problem("image", source.name(int(i)), reason)
+            for i, reason in zip(lost, reasons, strict=True)
+        ]
+
+    def _load(self) -> None:
+        digests, pixels = self.folder / DIGESTS, self.folder / PIXELS
+        known = digests.read_bytes() if digests.exists() else b""
+        whole = pixels.stat().st_size // self.slot_bytes if pixels.exists() else 0
+        count = min(len(known) // 16, whole)
+        keys = _keys(np.frombuffer(known, np.uint8, count * 16).reshape(-1, 16))
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+        self._bad = read_bad(self.folder / BAD)
+        self._unread = dict[bytes, str]()
+
+    def _find(self, keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
+        if not len(self):
+            return np.full(len(keys), -1, np.int64)
+        at = np.searchsorted(self._sorted, keys).clip(max=len(self) - 1)
+        return np.where(self._sorted[at] == keys, self._order[at], -1).astype(np.int64)
+
+    def _missing(self, keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
+        """The first row of every digest that is neither in the pool nor known to be bad."""
+        unknown = np.flatnonzero(self._find(keys) < 0)
+        if self._bad:
+            bad = np.array(list(self._bad), "S16")
+            unknown = unknown[~np.isin(keys[unknown], bad)]
+        first = np.unique(keys[unknown], return_index=True)[1]
+        return np.sort(unknown[first])
+
+    def _build(
+        self,
+        source: ImageSource,
+        keys: NDArray[np.bytes_],
+        rows: NDArray[np.int64],
+        progress: Progress | None,
+    ) -> dict[bytes, str]:
+        """Decodes and appends `rows`; returns the reasons of those that could not be read."""
+        unread: dict[bytes, str] = {}
+        step = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // self.slot_bytes))
+        threads = ThreadPoolExecutor(os.cpu_count())
+
+        def submit(start: int) -> list[Future[NDArray[np.uint8]]]:
+            chunk = rows[start : start + step]
+            return [threads.submit(source.decode, int(i), self.size) for i in chunk]
+
+        try:
+            with quiet(), PoolWriter(self.folder, self.slot_bytes, len(self)) as writer:
+                ahead = submit(0)
+                for start in range(0, len(rows), step):
+                    futures, ahead = ahead, submit(start + step)
+                    images: list[NDArray[np.uint8]] = []
+                    digests: list[bytes] = []
+                    bad: dict[bytes, str] = {}
+                    for i, future in zip(rows[start : start + step], futures, strict=True):
+                        key = keys[i].ljust(16, b"\0")
+                        try:
+                            images.append(future.result())
+                            digests.append(key)
+                        except DataError as error:
+                            bad[key] = error.message.removeprefix(f"{source.name(int(i))}: ")
+                        except OSError as error:
+                            unread[key] = f"cannot be read: {error.strerror or error}"
+                    writer.append(images, digests, bad, len(rows) - start)
+                    if progress is not None:
+                        progress(start + len(futures), len(rows))
+        finally:
+            threads.shutdown(cancel_futures=True)
+        return unread
+
+
+def _keys(digests: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """(N, 16) bytes as N strings, which numpy sorts and finds."""
+    return np.ascontiguousarray(digests).view("S16").reshape(-1)

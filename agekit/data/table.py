@@ -1,0 +1,157 @@
+"""The face table: the rows of a dataset, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agekit.errors import DataError
+
+__all__ = ["MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem"]
+
+SPLITS = ("train", "val", "test")
+MAX_AGE = 120.0
+
+
+class ImageSource(Protocol):
+    """Where the images of a table come from; must be picklable and safe to decode in threads."""
+
+    def __len__(self) -> int:
+        """The number of images N."""
+
+    def name(self, i: int) -> str:
+        """The relative path, or another unique name, of image `i`."""
+
+    def digests(self) -> NDArray[np.uint8]:
+        """The content key of every image, (N, 16) bytes: equal exactly where the images are."""
+
+    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
+        """Image `i` as RGB, (size, size, 3).
+
+        Raises:
+            DataError: its content is no usable image.
+            OSError: it cannot be read at the moment.
+        """
+
+    def take(self, index: NDArray[np.int64]) -> Self:
+        """The same source with the images of `index`, in that order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row or file that was named, counted and skipped (or read in part, as `detail` says).
+
+    Attributes:
+        kind: what sort of problem: ``age``, ``missing``, ``duplicate``, ``name``, ``image``...
+        name: which row or file.
+        detail: what is wrong with it.
+    """
+
+    kind: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """N rows of a dataset, column by column.
+
+    Attributes:
+        images: where the images come from.
+        age: (N,) years, float32.
+        sigma: (N,) standard deviation of the age label in years, NaN where unknown.
+        identity: (N,) int64, -1 where unknown.
+        gender: (N,) int8: 0 male, 1 female, -1 unknown.
+        group: (N,) int16 index into `group_names`, -1 unknown.
+        group_names: the names of the groups, as the dataset calls them.
+        split: (N,) int8, the dataset's official split: index into `SPLITS`, -1 none.
+        problems: the rows left out, and why.
+    """
+
+    images: ImageSource
+    age: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    identity: NDArray[np.int64]
+    gender: NDArray[np.int8]
+    group: NDArray[np.int16]
+    group_names: tuple[str, ...]
+    split: NDArray[np.int8]
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        images: ImageSource,
+        age: ArrayLike,
+        *,
+        sigma: ArrayLike | None = None,
+        identity: ArrayLike | None = None,
+        gender: ArrayLike | None = None,
+        group: ArrayLike | None = None,
+        group_names: Sequence[str] = (),
+        split: ArrayLike | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> FaceTable:
+        """Fills the missing columns and drops the rows that have no usable age.
+
+        Raises:
+            DataError: a column's length is not the number of images, or no row is left.
+        """
+        n = len(images)
+
+        def column(name: str, values: ArrayLike | None, dtype: Any, missing: float) -> NDArray[Any]:
+            if values is None:
+                return np.full(n, missing, dtype)
+            array = np.asarray(values, dtype)
+            if array.shape != (n,):
+                raise DataError(f"column {name!r} has shape {array.shape} for {n} images")
+            return array
+
+        years = column("age", age, np.float32, np.nan)
+        good = (years >= 0) & (years <= MAX_AGE)
+        bad = [
+            Problem("age", images.name(int(i)), _age_problem(float(years[i])))
+            for i in np.flatnonzero(~good)
+        ]
+        table = cls(
+            images=images,
+            age=years,
+            sigma=column("sigma", sigma, np.float32, np.nan),
+            identity=column("identity", identity, np.int64, -1),
+            gender=column("gender", gender, np.int8, -1),
+            group=column("group", group, np.int16, -1),
+            group_names=tuple(group_names),
+            split=column("split", split, np.int8, -1),
+            problems=(*problems, *bad),
+        )
+        if not good.any():
+            what = "no rows" if n == 0 else f"none of {n} rows has an age from 0 to {MAX_AGE:.0f}"
+            shown = "; ".join(f"{p.name}: {p.detail}" for p in table.problems[:3])
+            raise DataError(f"nothing to use in the dataset: {what}", shown and f"first: {shown}")
+        return table if good.all() else table.take(np.flatnonzero(good))
+
+    def __len__(self) -> int:
+        """The number of rows N."""
+        return len(self.age)
+
+    def take(self, index: NDArray[np.int64]) -> FaceTable:
+        """The rows of `index`, in that order; the problems stay."""
+        return FaceTable(
+            images=self.images.take(index),
+            age=self.age[index],
+            sigma=self.sigma[index],
+            identity=self.identity[index],
+            gender=self.gender[index],
+            group=self.group[index],
+            group_names=self.group_names,
+            split=self.split[index],
+            problems=self.problems,
+        )
+
+
+def _age_problem(age: float) -> str:
+    return "no age" if np.isnan(age) else f"age {age:g} is not from 0 to {MAX_AGE:.0f}"

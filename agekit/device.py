@@ -1,0 +1,106 @@
+"""Which device trains, in which precision, beside which other processes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from agekit.errors import ConfigError
+
+__all__ = [
+    "autocast_dtype",
+    "describe_device",
+    "from_main",
+    "init_processes",
+    "pick_device",
+    "rank_and_world",
+]
+
+T = TypeVar("T")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Under ``torchrun`` a plain ``cuda`` is the process's own GPU.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"there is no device {name!r}", "use auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda":
+        index = int(os.environ.get("LOCAL_RANK", 0)) if device.index is None else device.index
+        if index >= torch.cuda.device_count():
+            raise ConfigError(
+                f"{name!r} was asked for, and torch finds {torch.cuda.device_count()} GPUs here",
+                "use --device cpu, or install a CUDA build of torch and its driver",
+            )
+        device = torch.device("cuda", index)
+    elif device.type != "cpu":
+        raise ConfigError(f"the device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
+    return device
+
+
+def init_processes(device: torch.device) -> None:
+    """Joins the process group that ``torchrun`` describes: nccl on GPUs, gloo on CPUs."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's rank and the number of processes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def from_main(action: Callable[[], T]) -> T:
+    """Does `action` in the first process alone and gives its result to all."""
+    rank, world = rank_and_world()
+    if world == 1:
+        return action()
+    result: list[Any] = [action() if rank == 0 else None]
+    dist.broadcast_object_list(result, src=0)
+    out: T = result[0]
+    return out
+
+
+def autocast_dtype(amp: str, device: torch.device) -> torch.dtype | None:
+    """The dtype of autocast, or None for full precision.
+
+    ``auto`` is bfloat16 where the device computes in it natively (most GPUs since Ampere, CPUs with
+    AVX512-BF16 or AMX), ``bf16`` is bfloat16 anywhere, ``off`` is float32.
+    """
+    if amp == "off":
+        return None
+    if amp == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if native else None
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """What a figure measured on this device must be quoted with."""
+    out: dict[str, Any] = {"device": str(device), "torch": torch.__version__}
+    if device.type == "cuda":
+        out["name"] = torch.cuda.get_device_name(device)
+        out["cuda"] = torch.version.cuda
+    else:
+        out["name"] = platform.processor() or platform.machine()
+        out["threads"] = torch.get_num_threads()
+    out["python"] = platform.python_version()
+    return out

@@ -1,0 +1,233 @@
+"""What is installed: the entry points of every distribution, read from metadata alone.
+
+No plugin is imported here, and nothing outside the standard library. Each registry has one
+entry-point group (`GROUPS`); the entry's name is the registry name, its value `module:object`.
+The group `agekit.api` holds one entry per distribution, whose *name* is the integer version of
+the plugin interface the distribution was written for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib import invalidate_caches, metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = [
+    "API_GROUP",
+    "API_VERSION",
+    "CORE",
+    "DISABLE_VARIABLE",
+    "GROUPS",
+    "OLDEST_API",
+    "Distribution",
+    "Entry",
+    "distributions",
+    "entries",
+    "module_paths",
+    "normalise",
+    "refresh",
+]
+
+API_VERSION = 1
+"""The version of the plugin interface this core offers."""
+OLDEST_API = 1
+"""The oldest version of the plugin interface this core still accepts."""
+API_GROUP = "agekit.api"
+CORE = "agekit"
+DISABLE_VARIABLE = "AGEKIT_DISABLE_PLUGINS"
+GROUPS: Mapping[str, str] = {
+    "backbone": "agekit.backbones",
+    "head": "agekit.heads",
+    "loss": "agekit.losses",
+    "dataset": "agekit.datasets",
+    "evolver": "agekit.evolvers",
+    "recipe": "agekit.recipes",
+}
+"""Kind of part → entry-point group."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named part.
+
+    Args:
+        kind: a key of `GROUPS`.
+        name: the registry name.
+        value: `module:object`; for a recipe, `package.folder:file` without the suffix.
+        distribution: the name of the distribution that gives it.
+        version: the version of that distribution.
+        api: the interface version the distribution was written for.
+    """
+
+    kind: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+    api: int
+
+    @property
+    def module(self) -> str:
+        """The module part of `value`."""
+        return self.value.partition(":")[0].strip()
+
+    @property
+    def attribute(self) -> str:
+        """The object part of `value`, without extras."""
+        return self.value.partition(":")[2].partition("[")[0].strip()
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One installed distribution that gives agekit parts.
+
+    Args:
+        name: as its metadata spell it.
+        version: its version.
+        api: the interface version it declares, or None where it declares none.
+        summary: one line about it.
+        parts: kind → sorted names.
+        disabled: whether `AGEKIT_DISABLE_PLUGINS` turns it off.
+        problem: what is wrong with its metadata, or "".
+    """
+
+    name: str
+    version: str
+    api: int | None
+    summary: str
+    parts: Mapping[str, tuple[str, ...]] = field(hash=False)
+    disabled: bool = False
+    problem: str = ""
+
+
+def normalise(name: str) -> str:
+    """A distribution name in its PEP 503 form: lower case, runs of `-_.` as one `-`."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def entries(kind: str | None = None) -> tuple[Entry, ...]:
+    """The parts of every distribution that is not disabled.
+
+    Args:
+        kind: a key of `GROUPS`, or None for all kinds.
+
+    Returns:
+        sorted by kind (in the order of `GROUPS`), name and distribution; a name that two
+        distributions give appears twice.
+    """
+    order = list(GROUPS)
+    disabled = {found.name for found in distributions() if found.disabled}
+    chosen = [
+        entry
+        for _, found in _scan()
+        for entry in found
+        if kind in (None, entry.kind) and entry.distribution not in disabled
+    ]
+    return tuple(sorted(chosen, key=lambda e: (order.index(e.kind), e.name, e.distribution)))
+
+
+def distributions() -> tuple[Distribution, ...]:
+    """Every distribution that gives parts, the disabled ones too, sorted by name."""
+    listed = os.environ.get(DISABLE_VARIABLE, "")
+    off = {normalise(name.strip()) for name in listed.split(",") if name.strip()}
+    return tuple(
+        replace(
+            found,
+            disabled=normalise(found.name) != CORE
+            and ("all" in off or normalise(found.name) in off),
+        )
+        for found, _ in _scan()
+    )
+
+
+def refresh() -> None:
+    """Forgets what was found, so that a distribution installed since is seen."""
+    invalidate_caches()
+    _scan.cache_clear()
+
+
+def module_paths(module: str) -> list[Path]:
+    """Where a module's source would lie, found without importing anything.
+
+    Args:
+        module: a dotted name.
+
+    Returns:
+        paths without a suffix, one per folder of the top-level package: the module is `<path>.py`
+        or `<path>/__init__.py`; empty if the top-level package is not installed.
+    """
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(folder, *rest) for folder in spec.submodule_search_locations]
+    return [Path(spec.origin).with_suffix("")] if spec.origin and not rest else []
+
+
+@lru_cache(maxsize=1)
+def _scan() -> tuple[tuple[Distribution, tuple[Entry, ...]], ...]:
+    """Reads the metadata of every distribution on the path that names an agekit group, once."""
+    found: dict[str, tuple[Distribution, tuple[Entry, ...]]] = {}
+    for candidate in metadata.distributions():
+        if not _names_a_group(candidate):
+            continue
+        name = _header(candidate, "Name")
+        if name and normalise(name) not in found:
+            found[normalise(name)] = _read(name, candidate)
+    return tuple(found[key] for key in sorted(found) if found[key][1] or found[key][0].problem)
+
+
+def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tuple[Entry, ...]]:
+    """One distribution and its parts; `candidate` gives way to an earlier one on the path."""
+    with suppress(metadata.PackageNotFoundError):
+        candidate = metadata.distribution(name)
+    version = _header(candidate, "Version") or "unknown"
+    kinds = {group: kind for kind, group in GROUPS.items()}
+    problem = ""
+    try:
+        points = list(candidate.entry_points)
+    except (TypeError, ValueError) as error:
+        points, problem = [], f"its entry_points.txt cannot be read: {error}"
+    declared = [point.name for point in points if point.group == API_GROUP]
+    api = _declared_api(declared)
+    if declared and api is None:
+        problem = f"its entry in group {API_GROUP} is named {declared[0]!r}, not an integer"
+    found = tuple(
+        Entry(kinds[point.group], point.name, point.value, name, version, 1 if api is None else api)
+        for point in points
+        if point.group in kinds
+    )
+    parts = {
+        kind: tuple(sorted(entry.name for entry in found if entry.kind == kind)) for kind in GROUPS
+    }
+    summary = _header(candidate, "Summary")
+    return Distribution(name, version, api, summary, parts, problem=problem), found
+
+
+def _names_a_group(candidate: metadata.Distribution) -> bool:
+    try:
+        return f"[{CORE}." in (candidate.read_text("entry_points.txt") or "")
+    except (OSError, ValueError):
+        return False
+
+
+def _declared_api(names: list[str]) -> int | None:
+    """The declared version this core offers, else the newest declared, else None."""
+    versions = [int(name) for name in names if name.isdecimal()]
+    return API_VERSION if API_VERSION in versions else max(versions, default=None)
+
+
+def _header(candidate: metadata.Distribution, key: str) -> str:
+    """One metadata header, or "" where the metadata lack it."""
+    message = candidate.metadata
+    return message[key] if key in message else ""  # noqa: SIM401

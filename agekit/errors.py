@@ -1,0 +1,82 @@
+"""Errors for people: what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+__all__ = [
+    "AgekitError",
+    "ConfigError",
+    "ConflictError",
+    "DataError",
+    "ModelError",
+    "PluginError",
+    "TrainingError",
+    "UnknownNameError",
+    "nearest",
+]
+
+
+class AgekitError(Exception):
+    """The root of all errors agekit raises on purpose.
+
+    Args:
+        message: what is wrong and where, in one line where possible.
+        hint: how to mend it.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class PluginError(AgekitError):
+    """A plugin cannot be used: it fails to import, lacks an object, or is for another API."""
+
+
+class ConflictError(PluginError):
+    """Two distributions give one name."""
+
+
+class ConfigError(AgekitError):
+    """A recipe, an override or an option is wrong; carries every mistake found.
+
+    Args:
+        mistakes: one line each.
+        hint: how to mend them.
+    """
+
+    def __init__(self, mistakes: str | Sequence[str], hint: str = "") -> None:
+        self.mistakes = [mistakes] if isinstance(mistakes, str) else list(mistakes)
+        if len(self.mistakes) == 1:
+            text = self.mistakes[0]
+        else:
+            text = f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"  - {m}" for m in self.mistakes)
+        super().__init__(text, hint)
+
+
+class UnknownNameError(ConfigError):
+    """A name that no installed distribution gives."""
+
+
+class DataError(AgekitError):
+    """A dataset, an image or a split cannot be read or used."""
+
+
+class ModelError(AgekitError):
+    """A model folder, a run or its files cannot be read or used."""
+
+
+class TrainingError(AgekitError):
+    """Training had to stop."""
+
+
+def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
+    """Says which of `names` are meant by `name`: ``"; did you mean 'a', 'b'?"``, or nothing."""
+    close = get_close_matches(name, list(names), n=n, cutoff=0.6)
+    return f"; did you mean {', '.join(repr(c) for c in close)}?" if close else ""

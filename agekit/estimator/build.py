@@ -1,0 +1,96 @@
+"""From a recipe's names to an untrained estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from agekit.errors import ConfigError
+from agekit.estimator.base import Loss
+from agekit.estimator.model import AgeEstimator, feature_length
+from agekit.recipe import LossTerm, PartConfig, Recipe
+from agekit.registry import BACKBONES, HEADS, LOSSES, Registry
+
+__all__ = ["build_estimator", "build_loss", "build_network", "build_part"]
+
+
+def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
+    """Builds a part from its registry with its recipe's arguments.
+
+    Args:
+        registry: where its name is looked up.
+        part: its name and keyword arguments.
+        positional: what the core gives it first.
+
+    Raises:
+        ConfigError: it does not take these arguments.
+    """
+    arguments = part.arguments
+    factory = registry.get(part.type)
+    try:
+        return factory(*positional, **arguments)
+    except TypeError as error:
+        raise ConfigError(
+            f"the {registry.kind} {part.type!r} cannot be built with {arguments}: {error}"
+        ) from error
+
+
+def build_network(
+    backbone: PartConfig,
+    heads: Mapping[str, PartConfig],
+    ages: tuple[int, int],
+    size: int,
+    rule: str = "expectation",
+    level: float = 0.9,
+) -> AgeEstimator:
+    """Builds a network of named parts with new weights, drawn from torch's random state.
+
+    Args:
+        backbone: the backbone and its arguments.
+        heads: the heads by name.
+        ages: the first and the last label age, years.
+        size: side of the images in pixels.
+        rule: see `AgeEstimator`.
+        level: see `AgeEstimator`.
+
+    Raises:
+        ConfigError: the parts do not fit together.
+    """
+    low, high = ages
+    if not 0 <= low < high <= 150:
+        raise ConfigError(
+            f"the label ages {low}-{high} are not usable", "give (first, last), 0 <= first < last"
+        )
+    network: nn.Module = build_part(BACKBONES, backbone)
+    features = feature_length(network, size)
+    built = {name: build_part(HEADS, head, features, (low, high)) for name, head in heads.items()}
+    return AgeEstimator(network, built, (low, high), rule=rule, level=level)
+
+
+def build_estimator(recipe: Recipe, ages: tuple[int, int], seed: int) -> AgeEstimator:
+    """Builds the network of a recipe; the same seed gives the same weights.
+
+    Args:
+        recipe: with its backbone chosen.
+        ages: the first and the last label age, years.
+        seed: of the new weights; torch's random state is left as it was.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return build_network(
+            recipe.backbone,
+            recipe.heads,
+            ages,
+            recipe.data.size,
+            recipe.estimate.rule,
+            recipe.estimate.level,
+        )
+
+
+def build_loss(term: LossTerm) -> Loss:
+    """Builds the loss of one term."""
+    loss: Loss = build_part(LOSSES, term)
+    return loss

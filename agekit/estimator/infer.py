@@ -1,0 +1,24 @@
+"""Running an estimator over many faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from agekit.data.loader import Batch
+from agekit.estimator.model import AgeEstimator
+
+__all__ = ["raw_outputs"]
+
+
+@torch.no_grad()
+def raw_outputs(network: AgeEstimator, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """Raw outputs by head for all faces, in order, float32, (N, ...), on the network's device.
+
+    The network is put in evaluation mode.
+    """
+    network.eval()
+    parts: list[dict[str, Tensor]] = [network(batch.images) for batch in batches]
+    return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}

@@ -1,0 +1,99 @@
+"""The field's metrics of estimated against true ages."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["bias", "ca", "coverage", "cs", "epsilon_error", "mae", "per_age_bin", "summary"]
+
+
+def _errors(estimated: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(estimated, np.float64) - np.asarray(true, np.float64)
+
+
+def mae(estimated: ArrayLike, true: ArrayLike) -> float:
+    """Mean absolute error in years: CEN eq. 19."""
+    return float(np.abs(_errors(estimated, true)).mean())
+
+
+def bias(estimated: ArrayLike, true: ArrayLike) -> float:
+    """Mean signed error in years; positive where faces are taken for older."""
+    return float(_errors(estimated, true).mean())
+
+
+def epsilon_error(estimated: ArrayLike, true: ArrayLike, sigma: ArrayLike) -> float:
+    """Mean of ``1 - exp(-(x - mu)^2 / (2 sigma^2))``: CEN eq. 20, 0 (best) to 1.
+
+    Args:
+        estimated: estimated ages, (N,).
+        true: mean apparent ages, (N,).
+        sigma: standard deviations of the annotators' ages, (N,), years; 0 counts any error as 1.
+    """
+    squared = _errors(estimated, true) ** 2
+    variance = 2 * np.asarray(sigma, np.float64) ** 2
+    exponent = np.divide(
+        squared, variance, out=np.where(squared > 0, np.inf, 0.0), where=variance > 0
+    )
+    return float((1 - np.exp(-exponent)).mean())
+
+
+def ca(estimated: ArrayLike, true: ArrayLike, n: float) -> float:
+    """Cumulative accuracy: the share of absolute errors smaller than `n` years, CEN eq. 21."""
+    return float((np.abs(_errors(estimated, true)) < n).mean())
+
+
+def cs(estimated: ArrayLike, true: ArrayLike, n: float) -> float:
+    """Cumulative score CS@n: the share of absolute errors of at most `n` years."""
+    return float((np.abs(_errors(estimated, true)) <= n).mean())
+
+
+def coverage(low: ArrayLike, high: ArrayLike, true: ArrayLike) -> float:
+    """The share of true ages that lie in their interval."""
+    age = np.asarray(true, np.float64)
+    return float(((np.asarray(low) <= age) & (age <= np.asarray(high))).mean())
+
+
+def per_age_bin(
+    estimated: ArrayLike, true: ArrayLike, width: int = 10
+) -> list[dict[str, float | int | str]]:
+    """MAE, bias and count for each bin of `width` years of true age that has a face."""
+    age = np.asarray(true, np.float64)
+    error = _errors(estimated, true)
+    rows: list[dict[str, float | int | str]] = []
+    bins = np.floor(age / width).astype(np.int64)
+    for index in np.unique(bins):
+        part = error[bins == index]
+        rows.append(
+            {
+                "ages": f"{index * width}-{index * width + width - 1}",
+                "n": int(part.size),
+                "mae": float(np.abs(part).mean()),
+                "bias": float(part.mean()),
+            }
+        )
+    return rows
+
+
+def summary(
+    estimated: ArrayLike,
+    true: ArrayLike,
+    *,
+    sigma: ArrayLike | None = None,
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
+) -> dict[str, float]:
+    """All scalar metrics of one set of faces; ε-error only over faces with a sigma."""
+    out = {"mae": mae(estimated, true), "bias": bias(estimated, true)}
+    out |= {f"ca{n}": ca(estimated, true, n) for n in (3, 5, 7)}
+    out |= {f"cs{n}": cs(estimated, true, n) for n in (3, 5, 7)}
+    if sigma is not None:
+        known = np.isfinite(np.asarray(sigma, np.float64))
+        if known.any():
+            out["epsilon"] = epsilon_error(
+                np.asarray(estimated)[known], np.asarray(true)[known], np.asarray(sigma)[known]
+            )
+    if low is not None and high is not None:
+        out["coverage"] = coverage(low, high, true)
+        out["interval_width"] = float((np.asarray(high) - np.asarray(low)).mean())
+    return out

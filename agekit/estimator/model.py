@@ -1,0 +1,88 @@
+"""An age estimator: one backbone and one or more heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from agekit.errors import ConfigError
+from agekit.estimator.base import Head
+from agekit.estimator.estimate import Estimate, combine
+
+__all__ = ["AgeEstimator", "feature_length"]
+
+
+def feature_length(backbone: nn.Module, size: int) -> int:
+    """F, the length of the features a backbone gives for images of `size` x `size` pixels.
+
+    Raises:
+        ConfigError: the backbone cannot take that size, or does not give one feature an image.
+    """
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            features = backbone(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"the backbone cannot take images of {size} x {size} pixels: {error}",
+            "choose its own input size with --set data.size=N",
+        ) from error
+    finally:
+        backbone.train(training)
+    if features.ndim != 2:
+        raise ConfigError(
+            f"the backbone gives features of shape {tuple(features.shape)}, not (N, F)",
+            "pool them inside the backbone",
+        )
+    return int(features.shape[1])
+
+
+class AgeEstimator(nn.Module):
+    """Images to raw outputs of each head, and those to ages.
+
+    Args:
+        backbone: images (N, 3, H, W) to features (N, F).
+        heads: heads by name.
+        ages: the first and the last label age, years.
+        rule: how a distribution becomes an age, ``expectation`` (CEN eq. 16) or ``median``.
+        level: the share of faces an interval is meant to hold, 0 to 1.
+        margin: years by which intervals are moved out, from calibration; see `Estimate.widen`.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        heads: Mapping[str, Head],
+        ages: tuple[int, int],
+        *,
+        rule: str = "expectation",
+        level: float = 0.9,
+        margin: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(dict(heads))
+        self.ages = ages
+        self.rule = rule
+        self.level = level
+        self.margin = margin
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Normalised images (N, 3, H, W) to each head's raw output."""
+        features = self.backbone(images)
+        return {name: head(features) for name, head in self.heads.items()}
+
+    def parts(self, raw: Mapping[str, Tensor]) -> dict[str, Estimate]:
+        """Each head's own estimate, uncalibrated (CEN eq. 16 and 17)."""
+        return {
+            name: head.estimate(raw[name].float(), self.rule, self.level)
+            for name, head in self.heads.items()
+            if isinstance(head, Head)
+        }
+
+    def estimate(self, raw: Mapping[str, Tensor]) -> Estimate:
+        """Raw outputs to the calibrated estimate: the mean over the heads (CEN eq. 18)."""
+        return combine(list(self.parts(raw).values())).widen(self.margin, self.ages)

@@ -1,0 +1,38 @@
+"""The paper's four backbones: CEN (arXiv 1809.07447), table 7, on timm's ResNet."""
+
+from __future__ import annotations
+
+from timm.models.resnet import BasicBlock, ResNet
+
+__all__ = ["resnet10", "resnet10_tiny", "resnet18", "resnet18_tiny"]
+
+
+def _resnet(depths: tuple[int, int, int, int], width: int) -> ResNet:
+    """A ResNet of basic blocks: `width` channels in its first stage, twice as many in each next."""
+    return ResNet(
+        BasicBlock,
+        layers=depths,
+        channels=tuple(width * 2**stage for stage in range(4)),
+        stem_width=width,
+        num_classes=0,
+    )
+
+
+def resnet10() -> ResNet:
+    """ResNet10: images (N, 3, H, W) to features (N, 512); 4.9 M parameters."""
+    return _resnet((1, 1, 1, 1), 64)
+
+
+def resnet18() -> ResNet:
+    """ResNet18: images (N, 3, H, W) to features (N, 512); 11.2 M parameters."""
+    return _resnet((2, 2, 2, 2), 64)
+
+
+def resnet10_tiny() -> ResNet:
+    """ResNet10-Tiny, half the channels: features (N, 256); 1.2 M parameters."""
+    return _resnet((1, 1, 1, 1), 32)
+
+
+def resnet18_tiny() -> ResNet:
+    """ResNet18-Tiny, half the channels: features (N, 256); 2.8 M parameters."""
+    return _resnet((2, 2, 2, 2), 32)

@@ -1,0 +1,79 @@
+"""Checks every part a recipe names against the registries, without importing the part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agekit import signature
+from agekit.errors import AgekitError, ConfigError, nearest
+from agekit.registry import BACKBONES, EVOLVERS, HEADS, LOSSES, Registry
+
+__all__ = ["check_parts", "loss_arguments"]
+
+
+def check_parts(recipe: Mapping[str, Any]) -> list[str]:
+    """The mistakes in a recipe's parts: unknown names, unknown or ill-typed arguments.
+
+    Args:
+        recipe: a merged recipe as plain data; what the schema refuses is passed over here.
+    """
+    mistakes = _part("backbone", BACKBONES, recipe.get("backbone"))
+    heads = recipe.get("heads")
+    heads = heads if isinstance(heads, Mapping) else {}
+    if not heads and recipe.get("kind", "estimator") == "estimator":
+        mistakes.append("heads: an estimator needs at least one head")
+    for name, head in heads.items():
+        mistakes += _part(f"heads.{name}", HEADS, head, reserved=("in_features", "ages"))
+    return mistakes + _evolver(recipe.get("evolver"), heads)
+
+
+def _evolver(part: Any, heads: Mapping[str, Any]) -> list[str]:
+    mistakes = _part("evolver", EVOLVERS, part)
+    for key in loss_arguments(part):
+        terms = part.get(key)
+        if not isinstance(terms, list) or not terms:
+            mistakes.append(f"evolver.{key}: must be a list of at least one loss term")
+            continue
+        for index, term in enumerate(terms):
+            where = f"evolver.{key}.{index}"
+            mistakes += _part(where, LOSSES, term, own=("head", "weight"))
+            head = term.get("head") if isinstance(term, Mapping) else None
+            if isinstance(term, Mapping) and head not in heads:
+                close = nearest(str(head), heads)
+                mistakes.append(f"{where}.head: the recipe has no head {head!r}{close}")
+    return mistakes
+
+
+def loss_arguments(part: Any) -> list[str]:
+    """The arguments of an evolver that list loss terms, by their annotation.
+
+    Args:
+        part: the recipe's ``evolver``; anything else has none.
+    """
+    try:
+        parameters = signature.parameters(EVOLVERS.find(str(part["type"])))
+    except (AgekitError, TypeError, KeyError):
+        return []
+    return [name for name, p in (parameters or {}).items() if "LossTerms" in (p.annotation or "")]
+
+
+def _part(
+    where: str,
+    registry: Registry,
+    part: Any,
+    *,
+    reserved: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
+) -> list[str]:
+    """The mistakes in one part; `own` are the recipe's keys beside its arguments."""
+    if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+        return [] if part is None else [f"{where}: must be a mapping with a type"]
+    try:
+        entry = registry.find(part["type"])
+    except ConfigError as error:
+        return [f"{where}: {mistake}" for mistake in error.mistakes]
+    except AgekitError as error:
+        return [f"{where}: {error}"]
+    given = {key: value for key, value in part.items() if key not in {"type", *own}}
+    return [f"{where}: {mistake}" for mistake in signature.check(entry, given, reserved)]

@@ -1,0 +1,93 @@
+"""Merging a recipe with a preset and with overrides, as plain data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from agekit.errors import nearest
+
+__all__ = ["merge", "override", "parse_value"]
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` laid on top, mapping by mapping.
+
+    A mapping whose `type` changes is replaced as a whole: the arguments of one part mean nothing
+    to another.
+    """
+    out = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        mine = out.get(key)
+        if isinstance(mine, dict) and isinstance(value, Mapping):
+            changed = "type" in value and value["type"] != mine.get("type")
+            out[key] = copy.deepcopy(dict(value)) if changed else merge(mine, value)
+        else:
+            out[key] = copy.deepcopy(value)
+    return out
+
+
+def parse_value(text: str) -> Any:
+    """A value as YAML, with ``1e-4`` a number too.
+
+    Raises:
+        ValueError: the text is not YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not a YAML value: {text!r}") from error
+    if isinstance(value, str):
+        try:
+            return float(value) if any(c.isdigit() for c in value) else value
+        except ValueError:
+            return value
+    return value
+
+
+def override(recipe: dict[str, Any], assignments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """Applies ``a.b.0.c=value`` assignments; returns the new recipe and the mistakes in them.
+
+    Only a mapping's last key may be new: whether it means anything is the schema's to say.
+    """
+    out = copy.deepcopy(recipe)
+    mistakes: list[str] = []
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path:
+            mistakes.append(f"--set {assignment!r} is not of the form a.b=value")
+            continue
+        try:
+            _assign(out, path.split("."), parse_value(text))
+        except (KeyError, ValueError) as error:
+            mistakes.append(f"--set {path}: {error.args[0]}")
+    return out, mistakes
+
+
+def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+    node: Any = tree
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                raise KeyError(f"{key!r} is not an index into a list of {len(node)}")
+            if last:
+                node[int(key)] = value
+            else:
+                node = node[int(key)]
+        elif isinstance(node, dict):
+            if last:
+                node[key] = merge(node[key], value) if _both_mappings(node, key, value) else value
+            elif key in node:
+                node = node[key]
+            else:
+                raise KeyError(f"there is no key {key!r}{nearest(key, node)}")
+        else:
+            raise KeyError(f"{'.'.join(keys[:depth])} is a value, not a mapping")
+
+
+def _both_mappings(node: dict[str, Any], key: str, value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(node.get(key), dict)

@@ -1,0 +1,136 @@
+"""What a recipe may say: every key, its type, its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "AugmentConfig",
+    "DataConfig",
+    "EstimateConfig",
+    "LossTerm",
+    "LossTerms",
+    "OptimizerConfig",
+    "PartConfig",
+    "Recipe",
+    "ScheduleConfig",
+    "TrainConfig",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+Triple = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PartConfig(BaseModel):
+    """A part by its registry name, with its own keyword arguments beside it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    type: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The part's keyword arguments."""
+        return dict(self.model_extra or {})
+
+
+class LossTerm(PartConfig):
+    """One term of a generation's loss: a loss on a head's raw output, with its weight."""
+
+    head: str
+    weight: float = 1.0
+
+
+LossTerms = list[LossTerm]
+"""How an evolver annotates an argument that lists loss terms."""
+
+
+class OptimizerConfig(_Strict):
+    """An optimiser of torch by its class name, and its hyper-parameters."""
+
+    type: Literal["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad"] = "SGD"
+    lr: Annotated[float, Field(gt=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Share | None = None
+    nesterov: bool | None = None
+    betas: tuple[Share, Share] | None = None
+    eps: Annotated[float, Field(gt=0)] | None = None
+
+
+class ScheduleConfig(_Strict):
+    """The learning rate over a generation.
+
+    ``step``: times `factor` after every `every` epochs. ``one-cycle``: up over the share `warmup`
+    of all steps and down along a cosine. ``cosine``: down along a cosine. ``constant``.
+    """
+
+    type: Literal["step", "one-cycle", "cosine", "constant"] = "constant"
+    every: Positive = 40
+    factor: Annotated[float, Field(gt=0)] = 0.1
+    warmup: Share = 0.25
+
+
+class TrainConfig(_Strict):
+    """How one generation is trained."""
+
+    epochs: Positive
+    batch_size: Annotated[int, Field(gt=1)] = 128
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    amp: Literal["auto", "bf16", "off"] = "auto"
+    compile: bool = False
+
+
+class AugmentConfig(_Strict):
+    """Random resized crop and horizontal flip of the training images."""
+
+    crop_scale: Range = (0.8, 1.0)
+    crop_ratio: Range = (0.8, 1.25)
+    flip: Share = 0.5
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AugmentConfig:
+        if self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[1] > 1:
+            raise ValueError("crop_scale must be [low, high] with low <= high <= 1")
+        if self.crop_ratio[0] > self.crop_ratio[1]:
+            raise ValueError("crop_ratio must be [low, high] with low <= high")
+        return self
+
+
+class DataConfig(_Strict):
+    """What the network sees: image side in pixels, normalisation, augmentation."""
+
+    size: Annotated[int, Field(ge=16, le=1024)] = 224
+    mean: Triple = (0.485, 0.456, 0.406)
+    std: Triple = (0.229, 0.224, 0.225)
+    augment: AugmentConfig | None = AugmentConfig()
+
+
+class EstimateConfig(_Strict):
+    """How a distribution becomes an age, and the share its interval is meant to hold."""
+
+    rule: Literal["expectation", "median"] = "expectation"
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+
+
+class Recipe(_Strict):
+    """A recipe with its backbone chosen and its preset applied."""
+
+    kind: Literal["estimator", "ager"] = "estimator"
+    description: str = ""
+    source: str = ""
+    backbone: PartConfig
+    heads: dict[str, PartConfig]
+    evolver: PartConfig
+    train: TrainConfig
+    data: DataConfig = DataConfig()
+    estimate: EstimateConfig = EstimateConfig()

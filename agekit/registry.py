@@ -1,0 +1,302 @@
+"""The registries: names → objects, each loaded alone and only when it is asked for.
+
+Names come from entry points (`agekit.discovery`), so listing and finding import no plugin.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from agekit._loading import check_api, load, one_line, unusable
+from agekit.discovery import (
+    API_VERSION,
+    CORE,
+    DISABLE_VARIABLE,
+    GROUPS,
+    Entry,
+    distributions,
+    entries,
+    module_paths,
+    normalise,
+)
+from agekit.errors import ConflictError, UnknownNameError, nearest
+
+__all__ = [
+    "BACKBONES",
+    "DATASETS",
+    "EVOLVERS",
+    "HEADS",
+    "LOSSES",
+    "RECIPES",
+    "REGISTRIES",
+    "TIMM_PREFIX",
+    "RecipeRegistry",
+    "Registry",
+    "resolve_recipe_name",
+]
+
+TIMM_PREFIX = "timm/"
+_TIMM_BRIDGE = "agekit.estimator.timm_bridge:timm_backbone"
+_MMENGINE_ROOTS = {
+    "backbone": "MODELS",
+    "head": "MODELS",
+    "loss": "MODELS",
+    "dataset": "DATASETS",
+    "evolver": "TASK_UTILS",
+}
+
+
+class Registry:
+    """The parts of one kind.
+
+    Args:
+        kind: a key of `agekit.discovery.GROUPS`.
+        base: `module:Class` that every part must subclass, imported after the part's own module;
+            without it a part must be callable.
+    """
+
+    def __init__(self, kind: str, base: str | None = None) -> None:
+        self.kind = kind
+        self.base = base
+        self._loaded: dict[str, object] = {}
+        self._mirror: Any = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind!r})"
+
+    @property
+    def plural(self) -> str:
+        """What `agekit list` calls this kind: `backbones`, `losses`, ..."""
+        return GROUPS[self.kind].rpartition(".")[2]
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry, sorted; a name that two distributions give appears twice."""
+        return entries(self.kind)
+
+    def names(self) -> list[str]:
+        """Every name, sorted, each once."""
+        return sorted({entry.name for entry in self.entries()})
+
+    def find(self, name: str) -> Entry:
+        """Finds a part by its name, or by `distribution:name`, from metadata alone.
+
+        Args:
+            name: the registry name; among backbones, `timm/<model>` is any timm network.
+
+        Raises:
+            UnknownNameError: no distribution gives the name.
+            ConflictError: two distributions give it.
+            PluginError: the distribution was written for another version of the interface.
+        """
+        if self.kind == "backbone" and name.startswith(TIMM_PREFIX):
+            version = next((d.version for d in distributions() if d.name == CORE), "unknown")
+            return Entry(self.kind, name, _TIMM_BRIDGE, CORE, version, API_VERSION)
+        found = [entry for entry in self.entries() if entry.name == name]
+        if not found and ":" in name:
+            giver, _, bare = name.partition(":")
+            found = [
+                entry
+                for entry in self.entries()
+                if entry.name == bare and normalise(entry.distribution) == normalise(giver)
+            ]
+        if not found:
+            raise self._unknown(name)
+        if len({entry.distribution for entry in found}) > 1:
+            givers = [f"{entry.distribution} {entry.version}" for entry in found]
+            raise ConflictError(
+                f"{self.kind} {name!r} is given by {' and by '.join(givers)}",
+                f"choose one with '{found[0].distribution}:{name}', "
+                f"or set {DISABLE_VARIABLE}={found[-1].distribution}",
+            )
+        check_api(found[0])
+        return found[0]
+
+    def get(self, name: str) -> Any:
+        """Loads a part, and nothing else, and checks its type.
+
+        Args:
+            name: as for `find`.
+
+        Raises:
+            PluginError: its module fails to import, lacks the object, or the object is not what
+                this registry holds; and everything `find` raises.
+        """
+        entry = self.find(name)
+        part = load(entry)
+        self._check_type(entry, part)
+        if self.kind == "backbone" and entry.name.startswith(TIMM_PREFIX):
+            return partial(part, entry.name.removeprefix(TIMM_PREFIX))
+        self._loaded[entry.name] = part
+        if "mmengine.registry" in sys.modules:
+            self._register(entry.name)
+        return part
+
+    @property
+    def mmengine(self) -> Any:
+        """The `mmengine.Registry` that mirrors every part loaded so far and from now on.
+
+        It hangs below mmengine's root registry for the kind as `agekit.<kind>`, so a config names
+        a part `agekit.backbone.resnet18`: heads and losses share mmengine's `MODELS`, and may
+        share names. Parts with a dot in their name are not mirrored, mmengine would split it.
+        """
+        if self._mirror is None:
+            root = getattr(import_module("mmengine.registry"), _MMENGINE_ROOTS[self.kind])
+            scope = _child(root, CORE, f"agekit_{root.name}")
+            self._mirror = _child(scope, self.kind, f"agekit_{self.plural}")
+            for name in list(self._loaded):
+                self._register(name)
+        return self._mirror
+
+    def _register(self, name: str) -> None:
+        if "." not in name:
+            self.mmengine.register_module(name=name, module=self._loaded[name], force=True)
+
+    def _check_type(self, entry: Entry, part: object) -> None:
+        if not callable(part):
+            raise unusable(entry, f"it is a {type(part).__name__}, not callable")
+        if self.base is None:
+            return
+        module, _, attribute = self.base.partition(":")
+        base = getattr(import_module(module), attribute)
+        if not (isinstance(part, type) and issubclass(part, base)):
+            raise unusable(entry, f"it is not a subclass of {module}.{attribute}")
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        bare = name.rpartition(":")[2]
+        for distribution in distributions():
+            if distribution.disabled and bare in distribution.parts[self.kind]:
+                return UnknownNameError(
+                    f"no {self.kind} named {name!r}: {distribution.name} gives it, "
+                    f"but {DISABLE_VARIABLE} turns that distribution off",
+                    f"unset {DISABLE_VARIABLE}, or take another of `agekit list {self.plural}`",
+                )
+        givers = sorted({e.distribution for e in self.entries() if e.name == bare})
+        if givers:
+            meant = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
+        else:
+            meant = nearest(bare, self.names())
+        also = f"; any timm network is {TIMM_PREFIX}<model>" if self.kind == "backbone" else ""
+        return UnknownNameError(
+            f"no {self.kind} named {name!r}{meant}", f"see `agekit list {self.plural}`{also}"
+        )
+
+
+class RecipeRegistry(Registry):
+    """The recipes: YAML files inside plugins, read without importing the plugin.
+
+    An entry's value `package.recipes:cen` is the file `package/recipes/cen.yaml`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("recipe")
+
+    def path(self, name: str) -> Path:
+        """The file of a recipe.
+
+        Raises:
+            PluginError: its distribution has no such file; and everything `find` raises.
+        """
+        return self._file(self.find(name))
+
+    def get(self, name: str) -> dict[str, Any]:
+        """The parsed recipe.
+
+        Raises:
+            PluginError: the file is missing or is not a YAML mapping; and everything `find` raises.
+        """
+        import yaml
+
+        entry = self.find(name)
+        path = self._file(entry)
+        try:
+            recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise unusable(entry, f"{path} cannot be read: {one_line(error)}") from error
+        if not isinstance(recipe, dict):
+            raise unusable(entry, f"{path} does not hold a YAML mapping")
+        return recipe
+
+    def _file(self, entry: Entry) -> Path:
+        tried = [folder / f"{entry.attribute}.yaml" for folder in module_paths(entry.module)]
+        for path in tried:
+            if path.is_file():
+                return path
+        where = f"there is no {tried[0]}" if tried else f"no package has {entry.module!r}"
+        raise unusable(entry, where)
+
+
+BACKBONES = Registry("backbone")
+HEADS = Registry("head", base="agekit.estimator.base:Head")
+LOSSES = Registry("loss", base="agekit.estimator.base:Loss")
+DATASETS = Registry("dataset", base="agekit.data.dataset:Dataset")
+EVOLVERS = Registry("evolver", base="agekit.training.evolver:Evolver")
+RECIPES = RecipeRegistry()
+REGISTRIES: dict[str, Registry] = {
+    registry.kind: registry for registry in (BACKBONES, HEADS, LOSSES, DATASETS, EVOLVERS, RECIPES)
+}
+"""Kind → its registry."""
+
+
+def resolve_recipe_name(name: str) -> tuple[str, str | None]:
+    """Splits what a user trains into a recipe and a backbone.
+
+    The recipe is the longest recipe name that, followed by `-`, leaves a known backbone:
+    `ldl-reg-resnet10-tiny` → `("ldl-reg", "resnet10-tiny")`, `reg-timm/mobilenetv3_small_100` →
+    `("reg", "timm/mobilenetv3_small_100")`, `cen` → `("cen", None)`. Both may carry their
+    distribution: `agekit-cen:cen-resnet18` → `("agekit-cen:cen", "resnet18")`.
+
+    Raises:
+        UnknownNameError: saying whether the recipe or the backbone is unknown.
+    """
+    known = RECIPES.names()
+    known += [f"{entry.distribution}:{entry.name}" for entry in RECIPES.entries()]
+    if name in known:
+        return name, None
+    prefixes = [recipe for recipe in known if name.startswith(f"{recipe}-")]
+    splits = [(recipe, name[len(recipe) + 1 :]) for recipe in sorted(prefixes, key=len)[::-1]]
+    for recipe, backbone in splits:
+        if _is_backbone(backbone):
+            return recipe, backbone
+    if splits:
+        recipe, backbone = splits[0]
+        raise UnknownNameError(
+            f"recipe {recipe!r} is known, but no backbone is named {backbone!r}"
+            f"{nearest(backbone, BACKBONES.names())}",
+            f"see `agekit list backbones`; any timm network is {TIMM_PREFIX}<model>",
+        )
+    recipe = _without_backbone(name)
+    meant = nearest(recipe, known)
+    if not meant:
+        combined = [f"{one}-{other}" for one in known for other in BACKBONES.names()]
+        meant = nearest(name, combined)
+    raise UnknownNameError(f"no recipe is named {recipe!r}{meant}", "see `agekit list recipes`")
+
+
+def _is_backbone(name: str) -> bool:
+    if name.startswith(TIMM_PREFIX):
+        return len(name) > len(TIMM_PREFIX)
+    giver, _, bare = name.rpartition(":")
+    return any(
+        entry.name == bare and (not giver or normalise(entry.distribution) == normalise(giver))
+        for entry in BACKBONES.entries()
+    )
+
+
+def _without_backbone(name: str) -> str:
+    """`name` less the longest known backbone at its end."""
+    recipe, dash, _ = name.partition(f"-{TIMM_PREFIX}")
+    if dash:
+        return recipe
+    ends: Iterable[str] = (f"-{backbone}" for backbone in BACKBONES.names())
+    return name.removesuffix(max((end for end in ends if name.endswith(end)), key=len, default=""))
+
+
+def _child(parent: Any, scope: str, name: str) -> Any:
+    """The child registry of an mmengine registry for a scope, made where there is none."""
+    child = parent.children.get(scope)
+    return type(parent)(name, parent=parent, scope=scope) if child is None else child

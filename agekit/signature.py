@@ -1,0 +1,234 @@
+"""The keyword arguments of a part, read from its source without importing it.
+
+So a recipe's mistakes are known before torch or any plugin is imported. What cannot be read with
+certainty (`**kwargs`, a decorated function, a compiled module) is not checked at all.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from agekit._annotation import fits
+from agekit.discovery import Entry, module_paths
+from agekit.errors import nearest
+
+__all__ = ["UNKNOWN", "Param", "check", "parameters"]
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""Stands for a default that is missing or is not a literal."""
+
+_TAKE_NOTHING = {"ABC", "Generic", "Module", "Protocol", "object"}
+_DEEPEST = 16
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Params = dict[str, "Param"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """One keyword argument.
+
+    Args:
+        annotation: the source of its annotation, or None.
+        default: the literal default, or `UNKNOWN`.
+        required: whether it has no default.
+    """
+
+    annotation: str | None
+    default: object
+    required: bool
+
+
+class _Source(NamedTuple):
+    module: str
+    is_package: bool
+    tree: ast.Module
+
+
+def parameters(entry: Entry) -> dict[str, Param] | None:
+    """The keyword arguments a part takes, in their order.
+
+    Names imported from other modules are followed: a base class, a re-exported object.
+
+    Args:
+        entry: what a registry's `find` gives.
+
+    Returns:
+        name → parameter, or None where they cannot be known.
+    """
+    return _of_name(entry.module, entry.attribute, _DEEPEST)
+
+
+def check(entry: Entry, given: Mapping[str, object], reserved: Iterable[str] = ()) -> list[str]:
+    """The mistakes in the arguments given to a part.
+
+    Args:
+        entry: what a registry's `find` gives.
+        given: argument → value, as a YAML recipe holds them (a list stands for a tuple).
+        reserved: the arguments that agekit fills in itself.
+
+    Returns:
+        one line per unknown, ill-typed or missing argument; empty if the arguments are right or
+        cannot be known.
+    """
+    known = parameters(entry)
+    reserved = set(reserved)
+    part = f"{entry.kind} {entry.name!r}"
+    mistakes = [f"{part}: {name!r} is set by agekit" for name in given if name in reserved]
+    if known is None:
+        return mistakes
+    open_names = [name for name in known if name not in reserved]
+    takes = f"it takes {', '.join(open_names)}" if open_names else "it takes none"
+    for name, value in given.items():
+        if name in reserved:
+            continue
+        if name not in known:
+            mistakes.append(f"{part} has no argument {name!r}{nearest(name, open_names)} ({takes})")
+            continue
+        annotation = known[name].annotation
+        if annotation is not None and fits(annotation, value) is False:
+            mistakes.append(f"{part}: {name} must be {annotation}, not {_show(value)}")
+    mistakes += [
+        f"{part} needs the argument {name!r}"
+        for name in open_names
+        if known[name].required and name not in given
+    ]
+    return mistakes
+
+
+def _show(value: object) -> str:
+    text = f"{value!r} ({type(value).__name__})"
+    if isinstance(value, str) and _is_number(value):
+        text += f"; in YAML write {float(value)!r}, without quotes and with a decimal point"
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_name(module: str, name: str, depth: int) -> _Params | None:
+    """The arguments of the class or function `name` of a module; None if it is not there."""
+    source = _source(module)
+    if source is None or depth == 0:
+        return None
+    found: _Params | None = None
+    for node in source.tree.body:
+        if isinstance(node, _Function) and node.name == name:
+            found = None if node.decorator_list else _of_function(node, method=False)
+        elif isinstance(node, ast.ClassDef) and node.name == name:
+            found = _of_class(source, node, depth - 1)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    found = _of_name(_origin(source, node), alias.name, depth - 1)
+        elif name in _assigned(node):
+            found = None
+    return found
+
+
+def _of_class(source: _Source, node: ast.ClassDef, depth: int) -> _Params | None:
+    if any(keyword.arg == "metaclass" for keyword in node.keywords):
+        return None
+    for statement in node.body:
+        if isinstance(statement, _Function) and statement.name == "__init__":
+            return None if statement.decorator_list else _of_function(statement, method=True)
+    inherited: _Params | None = {}
+    for base in node.bases:
+        target = base.value if isinstance(base, ast.Subscript) else base
+        label = target.attr if isinstance(target, ast.Attribute) else ast.unparse(target)
+        if label in _TAKE_NOTHING:
+            continue
+        inherited = _of_name(source.module, label, depth) if isinstance(target, ast.Name) else None
+        break
+    if not _is_dataclass(node) or inherited is None:
+        return inherited
+    return {**inherited, **_fields(node)}
+
+
+def _of_function(node: _Function, *, method: bool) -> _Params | None:
+    arguments = node.args
+    if arguments.kwarg is not None:
+        return None
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    pairs = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
+    pairs = pairs[max(len(arguments.posonlyargs), int(method)) :]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {argument.arg: _param(argument.annotation, default) for argument, default in pairs}
+
+
+def _fields(node: ast.ClassDef) -> _Params:
+    """The fields of a dataclass that its `__init__` takes."""
+    found: _Params = {}
+    for statement in node.body:
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        if "ClassVar" in ast.unparse(statement.annotation):
+            continue
+        default = statement.value
+        if isinstance(default, ast.Call) and ast.unparse(default.func).endswith("field"):
+            options = {keyword.arg: keyword.value for keyword in default.keywords}
+            init = options.get("init")
+            if isinstance(init, ast.Constant) and init.value is False:
+                continue
+            default = options.get("default", options.get("default_factory"))
+        found[statement.target.id] = _param(statement.annotation, default)
+    return found
+
+
+def _param(annotation: ast.expr | None, default: ast.expr | None) -> Param:
+    value: object = UNKNOWN
+    if default is not None:
+        try:
+            value = ast.literal_eval(default)
+        except (ValueError, TypeError):
+            value = UNKNOWN
+    text = None if annotation is None else ast.unparse(annotation)
+    return Param(text, value, required=default is None)
+
+
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+    return any(ast.unparse(call).rpartition(".")[2] == "dataclass" for call in calls)
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _origin(source: _Source, node: ast.ImportFrom) -> str:
+    """The absolute name of the module that a `from ... import` names."""
+    if node.level == 0:
+        return node.module or ""
+    parts = source.module.split(".")
+    kept = parts[: len(parts) - node.level + int(source.is_package)]
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+def _source(module: str) -> _Source | None:
+    for base in module_paths(module):
+        for path, is_package in ((base / "__init__.py", True), (Path(f"{base}.py"), False)):
+            try:
+                return _Source(module, is_package, ast.parse(path.read_bytes()))
+            except (OSError, SyntaxError, ValueError):
+                continue
+    return None

@@ -1,0 +1,97 @@
+"""What a person sees while a run trains: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+__all__ = ["Display"]
+
+
+class Display:
+    """Shows the progress of a run and keeps it in the run's log.
+
+    Args:
+        console: where to show it; None shows nothing.
+        log: the log file; lines are appended; None keeps none.
+    """
+
+    def __init__(self, console: Console | None, log: Path | None) -> None:
+        self.console = console
+        self.log = log
+        self._progress: Progress | None = None
+        self._started = 0.0
+
+    def line(self, text: str) -> None:
+        """A line for the person and for the log."""
+        if self.log is not None:
+            with open(self.log, "a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        if self.console is not None:
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def start(self, title: str, epochs: int, steps: int, done: int) -> None:
+        """Begins a generation of `epochs` epochs of `steps` steps, of which `done` are done."""
+        self.line(title)
+        self._started, self._first = time.perf_counter(), done
+        self._total = epochs * steps
+        if self.console is not None and self.console.is_terminal:
+            self._progress = Progress(
+                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[text]}"),
+                console=self.console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(
+                "", total=steps, epoch=1, epochs=epochs, text=""
+            )
+            self._progress.start()
+
+    def step(
+        self,
+        epoch: int,
+        step: int,
+        total_step: int,
+        rate: float,
+        losses: Mapping[str, float],
+        best: float | None,
+    ) -> None:
+        """Shows where training is; `rate` in images a second, `best` in years."""
+        if self._progress is None:
+            return
+        spent = time.perf_counter() - self._started
+        left = spent / max(total_step - self._first, 1) * (self._total - total_step)
+        text = f"{rate:,.0f} img/s  eta {timedelta(seconds=round(left))}  {format_losses(losses)}"
+        if best is not None:
+            text += f"  best MAE {best:.2f}"
+        self._progress.update(self._task, completed=step, epoch=epoch, text=text)
+
+    def epoch(self, record: Mapping[str, Any], epochs: int, best: float | None) -> None:
+        """One line about a finished epoch."""
+        text = f"  epoch {record['epoch']:>3}/{epochs}  {format_losses(record['losses'])}"
+        text += f"  {record['images_per_second']:,.0f} img/s"
+        if record.get("val_mae") is not None:
+            text += f"  val MAE {record['val_mae']:.2f}"
+            if best is not None:
+                text += f" (best {best:.2f})"
+        self.line(text)
+
+    def stop(self) -> None:
+        """Ends a generation's live display."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def format_losses(losses: Mapping[str, float]) -> str:
+    """``loss 3.912 (cross-entropy 3.602, l1 0.310)``."""
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in losses.items() if name != "loss")
+    return f"loss {losses['loss']:.3f}" + (f" ({terms})" if terms else "")

@@ -1,0 +1,141 @@
+"""A run's figures: curves, evolving distributions, estimated against true age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from agekit.atomic import written
+
+__all__ = ["curves", "distributions", "scatter"]
+
+STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+}
+COLOURS = ("#9db4c0", "#4f8a8b", "#e07a5f", "#3d405b", "#b56576", "#6d597a")
+
+
+def _colour(generation: int) -> str:
+    return COLOURS[(generation - 1) % len(COLOURS)]
+
+
+def _figure(width: float, height: float) -> Figure:
+    with matplotlib.rc_context(STYLE):
+        return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written(path) as aside:
+        figure.savefig(aside, format="png", dpi=130)
+
+
+def curves(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Training loss and the error on the validation split, epoch by epoch, each generation a line.
+
+    Args:
+        path: the PNG to write.
+        records: the lines of a run's metrics file.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = _figure(8.0, 3.0)
+        loss, error = figure.subplots(1, 2)
+        for generation in sorted({record["generation"] for record in records}):
+            mine = [record for record in records if record["generation"] == generation]
+            epochs = [record["epoch"] for record in mine]
+            style = {"color": _colour(generation), "label": f"generation {generation}"}
+            loss.plot(epochs, [record["losses"]["loss"] for record in mine], **style)
+            watched = [r for r in mine if r.get("val_mae") is not None]
+            error.plot([r["epoch"] for r in watched], [r["val_mae"] for r in watched], **style)
+        loss.set(xlabel="epoch", ylabel="training loss", title="Loss")
+        error.set(xlabel="epoch", ylabel="MAE (years)", title="Error on the validation split")
+        loss.legend()
+        _save(figure, path)
+
+
+def distributions(
+    path: Path,
+    faces: Sequence[NDArray[np.uint8]],
+    true: Sequence[float],
+    ages: tuple[int, int],
+    by_generation: Sequence[NDArray[np.float32]],
+) -> None:
+    """How the label distributions of a few faces evolve: the paper's figure 3.
+
+    Args:
+        path: the PNG to write.
+        faces: F images, (H, W, 3) uint8 each.
+        true: their ages in years.
+        ages: the first and the last label age.
+        by_generation: for each generation the distributions, (F, K).
+    """
+    columns, rows = len(faces), len(by_generation)
+    labels = np.arange(ages[0], ages[1] + 1)
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
+        figure = _figure(1.9 * columns, 1.5 + 1.15 * rows)
+        axes = figure.subplots(
+            rows + 1, columns, squeeze=False, height_ratios=[1.5] + [1.0] * rows, sharey="row"
+        )
+        for column in range(columns):
+            picture = axes[0, column]
+            picture.imshow(faces[column])
+            picture.set_axis_off()
+            picture.set_title(f"{true[column]:.0f} years")
+            for row, p in enumerate(by_generation):
+                _distribution(axes[row + 1, column], labels, p[column], true[column], row + 1)
+                if column == 0:
+                    axes[row + 1, 0].set_ylabel(f"t = {row + 1}")
+                if row + 1 < rows:
+                    axes[row + 1, column].set_xticklabels([])
+        figure.supxlabel("age (years); the dashed line is the true age", fontsize=8)
+        _save(figure, path)
+
+
+def _distribution(
+    axes: Axes, labels: NDArray[Any], p: NDArray[Any], true: float, generation: int
+) -> None:
+    axes.fill_between(labels, p, color=_colour(generation), alpha=0.35, linewidth=0)
+    axes.plot(labels, p, color=_colour(generation), linewidth=1.1)
+    axes.axvline(true, color="#444444", linestyle="--", linewidth=0.8)
+    axes.set_ylim(bottom=0)
+    axes.set_yticks([])
+
+
+def scatter(
+    path: Path, true: NDArray[Any], estimated: NDArray[Any], mae: float, split: str
+) -> None:
+    """Estimated against true age, one dot a face.
+
+    Args:
+        path: the PNG to write.
+        true: true ages in years, (N,).
+        estimated: estimated ages in years, (N,).
+        mae: their mean absolute error, years.
+        split: which split, for the title.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = _figure(4.0, 4.0)
+        axes = figure.subplots()
+        end = float(max(true.max(), estimated.max()))
+        alpha = float(np.clip(200 / len(true), 0.08, 0.8))
+        axes.scatter(true, estimated, s=9, alpha=alpha, color="#3d405b", linewidths=0)
+        axes.plot([0, end], [0, end], color="#e07a5f", linewidth=1)
+        axes.set(
+            xlabel="true age (years)",
+            ylabel="estimated age (years)",
+            title=f"{split}: {len(true):,} faces, MAE {mae:.2f}",
+            aspect="equal",
+        )
+        _save(figure, path)

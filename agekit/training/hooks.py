@@ -1,0 +1,163 @@
+"""The hook that watches a generation: losses, speed, the error, the checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from agekit.errors import TrainingError
+from agekit.training.checkpoint import load_checkpoint, restore, save_checkpoint
+from agekit.device import rank_and_world
+from agekit.training.display import Display
+from agekit.training.run import Run
+
+__all__ = ["Watch"]
+
+READ_EVERY = 25
+
+
+class Watch(Hook):  # type: ignore[misc]
+    """Restores, watches and saves one generation.
+
+    Losses stay on the device: they are summed there and read every 25 steps, so that no step waits
+    for the host.
+
+    Args:
+        run: the run's folder.
+        generation: counted from 1.
+        display: what a person sees.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(self, run: Run, generation: int, display: Display) -> None:
+        self.run = run
+        self.generation = generation
+        self.display = display
+        self.main = rank_and_world()[0] == 0
+        self.best: float | None = None
+        self._sums: dict[str, Tensor] = {}
+        self._totals: dict[str, float] = {}
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint of this generation."""
+        return self.run.generation(self.generation) / "checkpoint.pth"
+
+    def before_train(self, runner: Runner) -> None:
+        """Goes on from the checkpoint where there is one."""
+        saved = load_checkpoint(self.checkpoint)
+        done = saved["epoch"] if saved else 0
+        if self.main:
+            self.run.keep(
+                lambda r: (r["generation"], r["epoch"]) <= (self.generation, done)
+            )
+            for record in self.run.records():
+                if record["generation"] == self.generation:
+                    self._better(record.get("val_mae"))
+        if saved is not None:
+            restore(runner, saved)
+        if rank_and_world()[1] > 1:
+            runner.model.parallelise()
+        if self.main:
+            title = f"generation {self.generation}"
+            title += f", from epoch {done + 1}" if done else ""
+            steps = len(runner.train_dataloader)
+            self.display.start(title, runner.max_epochs, steps, runner.iter)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Starts the epoch's sums."""
+        self._sums, self._totals = {}, {}
+        self._steps, self._images = 0, 0
+        self._began = time.perf_counter()
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Adds the step's losses; reads and checks them now and then."""
+        for name, value in (outputs or {}).items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._steps += 1
+        self._images += len(data_batch.age) * rank_and_world()[1]
+        last = batch_idx + 1 == len(runner.train_dataloader)
+        if self._steps % READ_EVERY == 0 or last:
+            self._read(runner, batch_idx)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Closes an epoch that nothing is validated on."""
+        self._seconds = time.perf_counter() - self._began
+        if runner.val_loop is None:
+            self._close(runner, runner.epoch + 1, None)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Closes the epoch with its error."""
+        self._close(runner, runner.epoch, (metrics or {}).get("mae"))
+
+    def after_train(self, runner: Runner) -> None:
+        """Ends the display."""
+        self.display.stop()
+
+    def _read(self, runner: Runner, batch_idx: int) -> None:
+        names = list(self._sums)
+        values = torch.stack([self._sums[name].float() for name in names]).tolist()
+        self._sums = {}
+        steps = batch_idx % READ_EVERY + 1
+        losses = {name: value / steps for name, value in zip(names, values, strict=True)}
+        bad = [name for name, value in losses.items() if not math.isfinite(value)]
+        if bad:
+            self._stop(f"the loss ({', '.join(bad)})", runner.epoch + 1, batch_idx)
+        for name, value in zip(names, values, strict=True):
+            self._totals[name] = self._totals.get(name, 0.0) + value
+        rate = self._images / (time.perf_counter() - self._began)
+        if self.main:
+            self.display.step(
+                runner.epoch + 1, batch_idx + 1, runner.iter + 1, rate, losses, self.best
+            )
+
+    def _stop(self, what: str, epoch: int, batch_idx: int) -> None:
+        self.display.stop()
+        kept = "no checkpoint was made yet"
+        if self.checkpoint.exists():
+            kept = f"the last good checkpoint is kept: {self.checkpoint}"
+        first = batch_idx - batch_idx % READ_EVERY + 1
+        raise TrainingError(
+            f"{what} is not finite in generation {self.generation}, epoch {epoch}, "
+            f"steps {first}-{batch_idx + 1}; {kept}",
+            "lower train.optimizer.lr, set train.clip_norm, or set train.amp=off",
+        )
+
+    def _better(self, mae: float | None) -> None:
+        if mae is not None and (self.best is None or mae < self.best):
+            self.best = mae
+
+    def _close(self, runner: Runner, epoch: int, mae: float | None) -> None:
+        finite = torch.stack([p.detach().isfinite().all() for p in runner.model.parameters()])
+        if not bool(finite.all()):
+            self._stop("a weight", epoch, len(runner.train_dataloader) - 1)
+        self._better(mae)
+        if not self.main:
+            return
+        record = {
+            "generation": self.generation,
+            "epoch": epoch,
+            "losses": {name: total / self._steps for name, total in self._totals.items()},
+            "val_mae": mae,
+            "lr": runner.optim_wrapper.get_lr()["lr"][0],
+            "seconds": round(self._seconds, 3),
+            "images_per_second": round(self._images / self._seconds, 1),
+        }
+        self.run.append(record)
+        save_checkpoint(self.checkpoint, runner, epoch, epoch * len(runner.train_dataloader))
+        self.display.epoch(record, runner.max_epochs, self.best)

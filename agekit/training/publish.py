@@ -1,0 +1,100 @@
+"""The end of a run: its figures and its model folder."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from agekit.data.table import SPLITS
+from agekit.estimator.infer import raw_outputs
+from agekit.estimator.model import AgeEstimator
+from agekit.recipe import Recipe
+from agekit.registry import BACKBONES, HEADS
+from agekit.training import figures
+from agekit.training.lab import Lab
+from agekit.zoo.card import model_card
+from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
+from agekit.zoo.folder import save_model
+
+__all__ = ["publish"]
+
+SAMPLES = 6
+
+
+def publish(lab: Lab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, Any]:
+    """Draws the figures and writes the model folder; gives the final metrics.
+
+    Args:
+        lab: with every generation finished.
+        network: the last generation's.
+        info: what ``run.json`` holds.
+    """
+    split = next((s for s in ("test", "val") if lab.faces.has(s)), "train")
+    figures.curves(lab.run.figures / "curves.png", lab.run.records())
+    _scatter(lab, network, split)
+    _distributions(lab, split)
+    final = lab.finished[-1].metrics
+    scored = {name: final[name] for name in SPLITS if name in final}
+    metrics = {"generations": [vars(g) for g in lab.finished], **scored}
+    config = model_config(lab.recipe, network, info, final["interval"])
+    save_model(lab.run.model, network, config, metrics, model_card(config, metrics))
+    return scored
+
+
+def model_config(
+    recipe: Recipe, network: AgeEstimator, info: dict[str, Any], interval: dict[str, Any]
+) -> ModelConfig:
+    """The configuration of a trained network."""
+    entries = [BACKBONES.find(recipe.backbone.type)]
+    entries += [HEADS.find(head.type) for head in recipe.heads.values()]
+    backbone = recipe.backbone
+    if "pretrained" in backbone.arguments:
+        backbone = backbone.model_copy(update={"pretrained": False})
+    return ModelConfig(
+        name=info["name"],
+        backbone=backbone,
+        heads=recipe.heads,
+        ages=network.ages,
+        image=ImageConfig(size=recipe.data.size, mean=recipe.data.mean, std=recipe.data.std),
+        rule=recipe.estimate.rule,
+        interval=IntervalConfig(**interval),
+        parameters=sum(p.numel() for p in network.parameters()),
+        requires={e.distribution: e.version for e in entries},
+        trained={"agekit": version("agekit"), **info},
+    )
+
+
+def _scatter(lab: Lab, network: AgeEstimator, split: str) -> None:
+    raw = raw_outputs(network, lab.faces.loader(split))
+    estimated = network.estimate(raw).age.cpu().numpy()
+    true = lab.faces.age(split).numpy()
+    error = float(np.abs(estimated - true).mean())
+    figures.scatter(lab.run.figures / "estimated-vs-true.png", true, estimated, error, split)
+
+
+def _distributions(lab: Lab, split: str) -> None:
+    """Faces spread over the ages of the split, and what each generation made of them."""
+    age = lab.faces.age(split).numpy()
+    wanted = np.quantile(age, np.linspace(0.08, 0.92, min(SAMPLES, len(age))))
+    rows = [int(np.abs(age - w).argmin()) for w in wanted]
+    rows = list(dict.fromkeys(rows))
+    batches = lab.faces.sample(split, rows)
+    by_generation = []
+    for generation in lab.finished:
+        network = lab.network(generation.generation)
+        folder = lab.run.generation(generation.generation)
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        p = network.estimate(raw_outputs(network, batches)).distribution
+        if p is None:
+            return
+        by_generation.append(p.cpu().numpy())
+    figures.distributions(
+        lab.run.figures / "distributions.png",
+        lab.faces.pixels(split, rows),
+        [float(age[row]) for row in rows],
+        lab.faces.ages,
+        by_generation,
+    )

@@ -1,0 +1,70 @@
+"""The metrics of a trained network on one split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agekit.data.table import FaceTable
+from agekit.estimator.metrics import mae, per_age_bin, summary
+from agekit.estimator.model import AgeEstimator
+from agekit.training.faces import TrainingFaces
+
+__all__ = ["generation_metrics"]
+
+
+def generation_metrics(
+    network: AgeEstimator, raw: Mapping[str, Tensor], faces: TrainingFaces, split: str
+) -> dict[str, Any]:
+    """Scalar metrics, and MAE by head, age bin, gender and group.
+
+    Args:
+        network: calibrated.
+        raw: its raw outputs on the split, by head.
+        faces: the data.
+        split: which split.
+    """
+    rows = faces.rows(split)
+    table = faces.faces.table
+    true = table.age[rows]
+    estimate = network.estimate(raw)
+    age = estimate.age.cpu().numpy()
+    out: dict[str, Any] = {"n": len(rows)}
+    out |= summary(
+        age,
+        true,
+        sigma=table.sigma[rows],
+        low=estimate.low.cpu().numpy(),
+        high=estimate.high.cpu().numpy(),
+    )
+    parts = network.parts(raw)
+    if len(parts) > 1:
+        out["mae_by_head"] = {
+            head: mae(part.age.cpu().numpy(), true) for head, part in parts.items()
+        }
+    out["by_age"] = per_age_bin(age, true)
+    out |= _by_group(age, true, table, rows)
+    return out
+
+
+def _by_group(
+    age: NDArray[Any], true: NDArray[Any], table: FaceTable, rows: NDArray[np.int64]
+) -> dict[str, Any]:
+    columns = {
+        "by_gender": (table.gender[rows], ("male", "female")),
+        "by_group": (table.group[rows], table.group_names),
+    }
+    out: dict[str, Any] = {}
+    for key, (codes, names) in columns.items():
+        found = {
+            name: {"n": int((codes == code).sum()), "mae": mae(age[codes == code], true[codes == code])}
+            for code, name in enumerate(names)
+            if (codes == code).any()
+        }
+        if found:
+            out[key] = found
+    return out

@@ -1,0 +1,80 @@
+"""A run's folder: where everything lies, and the metrics file that figures are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from agekit.atomic import write_text
+from agekit.errors import ModelError
+
+__all__ = ["Run"]
+
+
+class Run:
+    """The folder of one run.
+
+    ``recipe.yaml`` the resolved recipe; ``run.json`` data, split hash, seed, device, versions;
+    ``log.txt``; ``metrics.jsonl`` one line an epoch; ``generation-N/`` checkpoint while it trains,
+    then weights, metrics and outputs; ``figures/``; ``model/`` the final model.
+
+    Args:
+        folder: need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe = folder / "recipe.yaml"
+        self.info = folder / "run.json"
+        self.log = folder / "log.txt"
+        self.metrics = folder / "metrics.jsonl"
+        self.figures = folder / "figures"
+        self.model = folder / "model"
+        self.initial = folder / "init.safetensors"
+
+    def generation(self, number: int) -> Path:
+        """The folder of a generation, counted from 1."""
+        return self.folder / f"generation-{number}"
+
+    def lock(self) -> FileLock:
+        """Keeps a second process from training into the same folder.
+
+        Raises:
+            ModelError: another process is at it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ModelError(
+                f"another process is training in {self.folder}",
+                "wait for it, or choose another folder with --out",
+            ) from error
+        return lock
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Adds a line to the metrics."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """The metrics' lines; a torn last line is left out."""
+        if not self.metrics.exists():
+            return []
+        out = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                out.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return out
+
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Drops the lines of epochs that a resumed run will do again."""
+        lines = [json.dumps(record) + "\n" for record in self.records() if wanted(record)]
+        write_text(self.metrics, "".join(lines))

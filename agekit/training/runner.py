@@ -1,0 +1,87 @@
+"""mmengine's Runner, quiet: our run folder, our log and our devices in place of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+from agekit.data.loader import FaceLoader
+from agekit.recipe import TrainConfig
+from agekit.training.schedule import optim_wrapper, param_scheduler
+
+__all__ = ["QuietRunner", "make_runner"]
+
+
+class QuietRunner(Runner):  # type: ignore[misc]
+    """A Runner that writes nothing of its own and leaves the model on the device it is on."""
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        pass
+
+    def dump_config(self) -> None:
+        """The resolved recipe is in the run folder."""
+
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """Nothing that draws: figures are made from the metrics file."""
+        return SimpleNamespace()
+
+    def build_logger(self, log_level: Any = "ERROR", log_file: Any = None, **_: Any) -> MMLogger:
+        """A logger without a file, for what the libraries report as an error."""
+        return MMLogger.get_instance(self._experiment_name, log_level="ERROR")
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: BaseModel) -> BaseModel:
+        """The step places itself and averages gradients itself."""
+        return model
+
+
+def make_runner(
+    step: BaseModel,
+    *,
+    name: str,
+    folder: Path,
+    config: TrainConfig,
+    seed: int,
+    train: FaceLoader,
+    val: FaceLoader | None,
+    metric: BaseMetric,
+    hooks: Sequence[Hook],
+) -> QuietRunner:
+    """A Runner for one generation.
+
+    Args:
+        step: what is trained.
+        name: unique within the process; mmengine keeps loggers and hubs by it.
+        folder: an existing folder.
+        config: epochs, optimiser, schedule.
+        seed: of torch's random state.
+        train: the training loader.
+        val: a loader to watch the error on after every epoch, or None.
+        metric: what is computed on `val`.
+        hooks: ours, beside the sampler's and the scheduler's.
+    """
+    watch: dict[str, Any] = {}
+    if val is not None:
+        watch = {"val_dataloader": val, "val_cfg": {}, "val_evaluator": Evaluator([metric])}
+    runner = QuietRunner(
+        model=step,
+        work_dir=str(folder),
+        experiment_name=name,
+        train_dataloader=train,
+        train_cfg={"by_epoch": True, "max_epochs": config.epochs},
+        optim_wrapper=optim_wrapper(config),
+        param_scheduler=param_scheduler(config, len(train)) or None,
+        default_hooks={"runtime_info": None, "timer": None, "logger": None, "checkpoint": None},
+        custom_hooks=list(hooks),
+        randomness={"seed": seed},
+        **watch,
+    )
+    Path(runner.log_dir).rmdir()
+    return runner

@@ -1,0 +1,25 @@
+"""The evolver of one generation: training as everybody knows it."""
+
+from __future__ import annotations
+
+from agekit.estimator.model import AgeEstimator
+from agekit.recipe import LossTerms
+from agekit.training.evolver import Evolver
+from agekit.training.lab import Lab
+
+__all__ = ["Single"]
+
+
+class Single(Evolver):
+    """Trains one network.
+
+    Args:
+        losses: the loss terms.
+    """
+
+    def __init__(self, *, losses: LossTerms) -> None:
+        self.losses = losses
+
+    def run(self, lab: Lab) -> AgeEstimator:
+        """One generation."""
+        return lab.generation(1, self.losses)

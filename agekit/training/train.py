@@ -1,0 +1,233 @@
+"""Training: a recipe and a dataset to a run with a model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+from torch import Tensor
+
+from agekit.atomic import write_text, written
+from agekit.data.protocols import Faces, load_faces
+from agekit.data.table import SPLITS
+from agekit.device import (
+    describe_device,
+    from_main,
+    init_processes,
+    pick_device,
+    rank_and_world,
+)
+from agekit.errors import ConfigError, ModelError
+from agekit.recipe import Resolved, resolve
+from agekit.training.display import Display
+from agekit.training.evolver import build_evolver
+from agekit.training.faces import TrainingFaces
+from agekit.training.lab import Generation, Lab
+from agekit.training.progress import caching
+from agekit.training.publish import publish
+from agekit.training.run import Run
+from agekit.zoo.folder import WEIGHTS, find_model, read_config
+
+__all__ = ["TrainResult", "resume", "train"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run.
+
+    Attributes:
+        run: its folder.
+        model: the model's folder.
+        generations: number and metrics of each.
+        metrics: of the last, by split.
+    """
+
+    run: Path
+    model: Path
+    generations: list[Generation]
+    metrics: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``agekit train --json`` prints it."""
+        return {
+            "run": str(self.run),
+            "model": str(self.model),
+            "generations": [vars(generation) for generation in self.generations],
+            "metrics": self.metrics,
+        }
+
+
+def train(
+    recipe: str,
+    dataset: str,
+    *,
+    root: Path | None = None,
+    protocol: str | None = None,
+    preset: str | None = None,
+    epochs: int | None = None,
+    generations: int | None = None,
+    overrides: Iterable[str] = (),
+    init: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> TrainResult:
+    """Trains a recipe on a dataset.
+
+    Args:
+        recipe: ``cen-resnet18`` and the like, or the path of a YAML file.
+        dataset: a dataset's name.
+        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        protocol: how it is split; else its default.
+        preset: one of the recipe's presets.
+        epochs: of each generation, in place of the recipe's.
+        generations: in place of the recipe's.
+        overrides: ``a.b=value`` assignments.
+        init: a model or run whose weights to start from.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        seed: of every random choice.
+        out: the run's folder; else ``runs/<recipe>-<dataset>-<time>``.
+        console: where to show progress; None shows none.
+
+    Raises:
+        ConfigError: with every mistake in the recipe, the overrides and the names.
+        DataError: the dataset cannot be read or split.
+        TrainingError: the loss became non-finite.
+    """
+    resolved = resolve(
+        recipe,
+        dataset=dataset,
+        preset=preset,
+        epochs=epochs,
+        generations=generations,
+        overrides=overrides,
+    )
+    place = pick_device(device)
+    init_processes(place)
+    faces = load_faces(dataset, root, protocol)
+    run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
+    info = {
+        "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
+        "recipe": resolved.name,
+        "preset": preset,
+        "dataset": faces.dataset,
+        "protocol": faces.protocol,
+        "split_hash": faces.split_hash,
+        "root": str(root.resolve()) if root is not None else None,
+        "init": str(init) if init is not None else None,
+        "seed": seed,
+        **describe_device(place),
+    }
+    with _held(run):
+        from_main(lambda: _begin(run, resolved, info, init))
+        return _run(run, resolved, faces, info, place, console)
+
+
+def resume(
+    folder: Path, *, device: str = "auto", console: Console | None = None
+) -> TrainResult:
+    """Goes on with a run from where it stopped, to the same result.
+
+    Args:
+        folder: the run's folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        console: where to show progress; None shows none.
+
+    Raises:
+        ModelError: there is no run, or its data changed since it began.
+    """
+    run = Run(folder)
+    if not run.info.exists() or not run.recipe.exists():
+        raise ModelError(f"there is no run in {folder}", "give the folder that training named")
+    info = json.loads(run.info.read_text(encoding="utf-8"))
+    resolved = resolve(str(run.recipe), dataset=info["dataset"])
+    place = pick_device(device)
+    init_processes(place)
+    root = Path(info["root"]) if info["root"] else None
+    faces = load_faces(info["dataset"], root, info["protocol"])
+    if faces.split_hash != info["split_hash"]:
+        raise ModelError(
+            f"the data of {info['protocol']} changed since this run began: split hash "
+            f"{faces.split_hash}, then {info['split_hash']}",
+            "restore the data, or start a new run",
+        )
+    with _held(run):
+        return _run(run, resolved, faces, info, place, console)
+
+
+def _default_folder(recipe: str, dataset: str) -> Path:
+    name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.replace("/", "-")
+    return Path("runs") / f"{name}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _held(run: Run) -> AbstractContextManager[Any]:
+    """The run's lock, held by the first process for all."""
+    return run.lock() if rank_and_world()[0] == 0 else nullcontext()
+
+
+def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path | None) -> None:
+    """Writes what a run is; its info last, so that a run folder is whole or not there."""
+    if run.info.exists():
+        raise ConfigError(
+            f"there is a run in {run.folder} already",
+            f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
+        )
+    if init is not None:
+        with written(run.initial) as aside:
+            shutil.copyfile(find_model(init) / WEIGHTS, aside)
+        info["init_ages"] = read_config(find_model(init)).ages
+    write_text(run.recipe, resolved.to_yaml())
+    write_text(run.info, json.dumps(info, indent=1) + "\n")
+
+
+def _run(
+    run: Run,
+    resolved: Resolved,
+    faces: Faces,
+    info: dict[str, Any],
+    device: torch.device,
+    console: Console | None,
+) -> TrainResult:
+    main = rank_and_world()[0] == 0
+    display = Display(console if main else None, run.log if main else None)
+    with caching(display, resolved.recipe.data.size) as progress:
+        data = TrainingFaces(faces, resolved.recipe.data, device, progress=progress)
+    data.require("train")
+    _introduce(display, info, data)
+    recipe = resolved.recipe
+    lab = Lab(recipe, data, run, display, device, info["seed"], _initial(run, info, data.ages))
+    network = build_evolver(recipe.evolver).run(lab)
+    metrics = from_main(lambda: publish(lab, network, info))
+    return TrainResult(run.folder, run.model, lab.finished, metrics)
+
+
+def _initial(run: Run, info: dict[str, Any], ages: tuple[int, int]) -> dict[str, Tensor] | None:
+    """The weights to start from; heads for other ages are left out, to be made anew."""
+    if not run.initial.exists():
+        return None
+    weights = load_file(run.initial)
+    if tuple(info["init_ages"]) == ages:
+        return weights
+    return {name: value for name, value in weights.items() if not name.startswith("heads.")}
+
+
+def _introduce(display: Display, info: dict[str, Any], data: TrainingFaces) -> None:
+    counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
+    display.line(
+        f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {counts} faces, "
+        f"ages {data.ages[0]}-{data.ages[1]}, {info['device']} ({info['name']})"
+    )
+    if data.problems:
+        display.line(f"{len(data.problems):,} rows or images were left out; the first ones:")
+        for problem in data.problems[:3]:
+            display.line(f"  {problem.name}: {problem.detail}")

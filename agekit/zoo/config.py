@@ -1,0 +1,64 @@
+"""A model's ``config.json``: everything inference needs, as validated plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agekit.recipe import PartConfig
+
+__all__ = ["SCHEMA_VERSION", "FaceConfig", "ImageConfig", "IntervalConfig", "ModelConfig"]
+
+SCHEMA_VERSION = 1
+
+Age = Annotated[int, Field(ge=0, le=150)]
+Triple = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ImageConfig(_Strict):
+    """What the network takes: side in pixels, normalisation of RGB in [0, 1]."""
+
+    size: Annotated[int, Field(ge=16, le=1024)]
+    mean: Triple
+    std: Triple
+
+
+class FaceConfig(_Strict):
+    """How faces were cut out of photos: ``chips`` are used as they are."""
+
+    align: str = "chips"
+    margin: float = 0.0
+
+
+class IntervalConfig(_Strict):
+    """The share of faces an interval is meant to hold, and the years it is widened by."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    margin: float
+    calibrated_on: str
+
+
+class ModelConfig(_Strict):
+    """What a model folder's ``config.json`` holds.
+
+    Parts are named as the registries know them; nothing else in the file can name code.
+    """
+
+    schema_version: Literal[1] = 1
+    task: Literal["estimator"] = "estimator"
+    name: str
+    backbone: PartConfig
+    heads: Annotated[dict[str, PartConfig], Field(min_length=1)]
+    ages: tuple[Age, Age]
+    image: ImageConfig
+    face: FaceConfig = FaceConfig()
+    rule: Literal["expectation", "median"]
+    interval: IntervalConfig
+    parameters: int
+    requires: dict[str, str] = {}
+    trained: dict[str, Any] = {}

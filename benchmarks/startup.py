@@ -1,0 +1,90 @@
+"""How long the light commands take as whole processes, and that they import nothing heavy.
+
+Run with `python benchmarks/startup.py [--runs N]`. Byte code is cached in a folder of its own, as
+an installed package has it. Exits 1 when a median exceeds the budget or a heavy module, or any
+plugin's, is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from agekit.discovery import CORE, entries
+
+COMMANDS = (["--help"], ["list"], ["plugins", "list"])
+BUDGET = 0.25
+HEAVY = {"torch", "timm", "mmengine", "numpy"}
+PROBE = """
+import sys
+from agekit.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def environment(cache: str) -> dict[str, str]:
+    """This process's environment, with byte code written to `cache`."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": cache}
+
+
+def seconds(command: list[str], env: dict[str, str]) -> float:
+    """Wall time of one whole process."""
+    start = time.perf_counter()
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def heavy_imports(arguments: list[str], env: dict[str, str]) -> list[str]:
+    """The modules of torch, timm, mmengine, numpy or a plugin that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments],
+        env=env,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    plugins = {entry.module.split(".")[0] for entry in entries()} - {CORE}
+    return sorted(name for name in done.stderr.split() if name.split(".")[0] in HEAVY | plugins)
+
+
+def main() -> int:
+    """Measures, prints a table, and gives the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=15, help="processes per command (default 15)")
+    runs = parser.parse_args().runs
+    failed = False
+    print(f"{'command':<24}{'median s':>10}{'min s':>10}{'max s':>10}  heavy imports")
+    with tempfile.TemporaryDirectory() as cache:
+        env = environment(cache)
+        for label, command, arguments in [
+            ("python -c pass", [sys.executable, "-c", "pass"], None),
+            *(
+                (" ".join(["agekit", *rest]), [sys.executable, "-m", "agekit", *rest], rest)
+                for rest in COMMANDS
+            ),
+        ]:
+            seconds(command, env)
+            times = [seconds(command, env) for _ in range(runs)]
+            median = statistics.median(times)
+            heavy = heavy_imports(arguments, env) if arguments else []
+            failed |= bool(heavy) or median > BUDGET
+            print(
+                f"{label:<24}{median:>10.3f}{min(times):>10.3f}{max(times):>10.3f}  "
+                f"{', '.join(heavy) or 'none'}"
+            )
+    print(f"budget: {BUDGET} s, {'exceeded or impure' if failed else 'kept'}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What an offspring learns from its ancestor: CEN (arXiv 1809.07447) eq. 5-7 and 10-13."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from agekit.errors import TrainingError
+from agekit.estimator.base import Loss
+from agekit.estimator.target import Target
+
+__all__ = ["EvolvedLDL", "SlackL1"]
+
+
+def _required(ancestor: Tensor | None, loss: str) -> Tensor:
+    if ancestor is None:
+        raise TrainingError(
+            f"the loss {loss!r} needs an ancestor, and this generation has none",
+            "list it under evolver.offspring, not under evolver.ancestor",
+        )
+    return ancestor.float()
+
+
+class EvolvedLDL(Loss):
+    """Evolutionary label distribution learning: eq. 7, ``alpha KL + (1 - alpha) CE``.
+
+    The KL divergence from the ancestor's distribution is eq. 5's, both at temperature tau (eq. 3);
+    it differs from eq. 6 by the ancestor's entropy, which has no gradient. The cross-entropy is
+    eq. 4's.
+
+    Args:
+        alpha: the share of the ancestor's distribution, 0 to 1.
+        tau: the temperature of both distributions.
+        tau_squared: multiply the KL term by tau^2, as distillation usually does (the paper does
+            not).
+    """
+
+    needs_ancestor: ClassVar[bool] = True
+
+    def __init__(
+        self, *, alpha: float = 0.5, tau: float = 2.0, tau_squared: bool = False
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.tau = tau
+        self.tau_squared = tau_squared
+
+    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+        """Logits (N, K) and the ancestor's logits (N, K) to a scalar in nats."""
+        inherited = F.log_softmax(_required(ancestor, "evolved-ldl") / self.tau, -1)
+        own = F.log_softmax(raw.float() / self.tau, -1)
+        kl = F.kl_div(own, inherited, reduction="batchmean", log_target=True)
+        if self.tau_squared:
+            kl = kl * self.tau**2
+        ce = F.cross_entropy(raw.float(), target.label)
+        return self.alpha * kl + (1 - self.alpha) * ce
+
+
+class SlackL1(Loss):
+    """Evolutionary slack regression: eq. 13, ``max(0, |s_t - y| - |s_{t-1} - y|)``, batch mean.
+
+    The offspring is free within the interval that its ancestor's error spans around the true age
+    (eq. 10-12).
+    """
+
+    needs_ancestor: ClassVar[bool] = True
+
+    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+        """Normalised ages (N,) and the ancestor's (N,) to a scalar in units of the age range."""
+        slack = (_required(ancestor, "slack-l1") - target.unit).abs()
+        return ((raw.float() - target.unit).abs() - slack).clamp(min=0).mean()

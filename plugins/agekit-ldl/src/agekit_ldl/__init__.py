@@ -1,0 +1,1 @@
+"""Label distribution learning for agekit: the `ldl` head and its losses."""

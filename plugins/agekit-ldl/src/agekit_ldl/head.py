@@ -1,0 +1,42 @@
+"""The label-distribution head: a softmax over the label ages."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from agekit.estimator.base import Head
+from agekit.estimator.estimate import Estimate, expectation, posterior_median, quantile
+
+__all__ = ["LDLHead"]
+
+
+class LDLHead(Head):
+    """Features (N, F) to logits (N, K): CEN (arXiv 1809.07447) eq. 2, ``z = W^T f + b``.
+
+    Args:
+        in_features: F.
+        ages: the first and the last label age, years; K = last - first + 1.
+        temperature: tau of eq. 3 when an estimate is made.
+    """
+
+    def __init__(
+        self, in_features: int, ages: tuple[int, int], *, temperature: float = 1.0
+    ) -> None:
+        super().__init__(in_features, ages)
+        self.temperature = temperature
+        self.fc = nn.Linear(in_features, ages[1] - ages[0] + 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, F) to logits (N, K)."""
+        logits: Tensor = self.fc(features)
+        return logits
+
+    def estimate(self, raw: Tensor, rule: str, level: float) -> Estimate:
+        """Logits (N, K) to ages: the expectation (eq. 16) or the median of eq. 3's distribution."""
+        p = torch.softmax(raw / self.temperature, -1)
+        ages = torch.arange(self.ages[0], self.ages[1] + 1, device=raw.device, dtype=p.dtype)
+        age = posterior_median(p, ages) if rule == "median" else expectation(p, ages)
+        tail = (1 - level) / 2
+        low, high = quantile(p, ages, tail), quantile(p, ages, 1 - tail)
+        return Estimate(age, torch.minimum(low, age), torch.maximum(high, age), p)

@@ -1,0 +1,46 @@
+"""Losses of a label distribution against a true age."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agekit.estimator.base import Loss
+from agekit.estimator.target import Target
+
+__all__ = ["CrossEntropy", "GaussianLDL"]
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy to the one-hot age: CEN (arXiv 1809.07447) eq. 4, tau = 1."""
+
+    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+        """Logits (N, K) to ``-1/N sum ln p[label]``."""
+        return F.cross_entropy(raw.float(), target.label)
+
+
+class GaussianLDL(Loss):
+    """KL divergence from a Gaussian around the true age: DLDL (Gao et al., 2017).
+
+    ``t_k = exp(-(a_k - y)^2 / 2 sigma^2)``, normalised; the loss is ``KL(t || p)``.
+
+    Args:
+        sigma: the Gaussian's standard deviation in years.
+        annotated: take each face's own sigma instead where the dataset has one.
+    """
+
+    def __init__(self, *, sigma: float = 2.0, annotated: bool = True) -> None:
+        super().__init__()
+        self.sigma = sigma
+        self.annotated = annotated
+
+    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+        """Logits (N, K) to the batch mean of ``KL(t || p)`` in nats."""
+        sigma = torch.full_like(target.age, self.sigma)
+        if self.annotated:
+            sigma = torch.where(target.sigma > 0, target.sigma, sigma)
+        distance = (target.labels - target.age[:, None]) / sigma[:, None]
+        log_t = F.log_softmax(-0.5 * distance**2, -1)
+        log_p = F.log_softmax(raw.float(), -1)
+        return F.kl_div(log_p, log_t, reduction="batchmean", log_target=True)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+
+
+def test_list_tells_what_each_distribution_gives(run_agekit, write_plugin):
+    write_plugin(
+        "agekit-thrown",
+        {"loss": {"b": "thrown:B", "a": "thrown:A"}},
+        {"thrown.py": "1 / 0"},
+        summary="A thrown plugin.",
+    )
+    done = run_agekit("plugins", "list", "--json", AGEKIT_DISABLE_PLUGINS="agekit-thrown")
+    (found,) = [d for d in json.loads(done.stdout) if d["name"] == "agekit-thrown"]
+    assert found.pop("parts")["loss"] == ["a", "b"]
+    assert found == {
+        "name": "agekit-thrown",
+        "version": "1.0",
+        "api": 1,
+        "summary": "A thrown plugin.",
+        "disabled": True,
+    }
+    human = run_agekit("plugins", "list").stdout
+    assert "agekit-thrown 1.0  A thrown plugin.\n  loss      a, b\n" in human
+
+
+def doctor(run_agekit, *names, **environment):
+    done = run_agekit("plugins", "doctor", "--json", *names, **environment)
+    report = json.loads(done.stdout)
+    assert done.returncode == (0 if report["ok"] else 1)
+    assert "Traceback" not in done.stderr
+    return report["ok"], report["findings"]
+
+
+def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
+    good = "def part(): ...\n"
+    write_plugin(
+        "agekit-thrown",
+        {
+            "backbone": {
+                "a-good": "thrown_good:part",
+                "b-crash": "thrown_crash:part",
+                "c-exit": "thrown_exit:part",
+                "d-raise": "thrown_raise:part",
+                "e-lacks": "thrown_good:absent",
+                "f-last": "thrown_good:part",
+                "twice": "thrown_good:part",
+            },
+        },
+        {
+            "thrown_good.py": "print('chatter on stdout')\n" + good,
+            "thrown_crash.py": "import os; os.abort()",
+            "thrown_exit.py": "import os; os._exit(7)",
+            "thrown_raise.py": "1 / 0",
+        },
+        api=None,
+    )
+    write_plugin("agekit-newer", {"backbone": {"newer": "thrown_good:part"}}, api=9)
+    write_plugin("agekit-rival", {"backbone": {"twice": "thrown_good:part"}})
+    ok, findings = doctor(run_agekit, "agekit-thrown", "agekit-newer", "agekit-rival")
+    assert not ok
+    found = {(f["distribution"], f["name"]): f for f in findings}
+    thrown = {name: f for (giver, name), f in found.items() if giver == "agekit-thrown"}
+    assert {name: f["status"] for name, f in thrown.items()} == {
+        "": "warning",
+        "a-good": "ok",
+        "b-crash": "error",
+        "c-exit": "error",
+        "d-raise": "error",
+        "e-lacks": "error",
+        "f-last": "ok",
+        "twice": "error",
+    }
+    assert "does not say which plugin interface" in thrown[""]["error"]
+    assert "signal 6" in thrown["b-crash"]["error"]
+    assert "exit status 7" in thrown["c-exit"]["error"]
+    assert "ZeroDivisionError" in thrown["d-raise"]["error"]
+    assert "has no 'absent'" in thrown["e-lacks"]["error"]
+    assert "also given by agekit-rival 1.0" in thrown["twice"]["error"]
+    assert "pip install -U agekit" in found["agekit-newer", "newer"]["hint"]
+
+
+def test_doctor_is_content_with_good_plugins(run_agekit, write_plugin):
+    write_plugin(
+        "agekit-thrown",
+        {"backbone": {"good": "thrown_good:part"}},
+        {"thrown_good.py": "def part(): ..."},
+    )
+    ok, findings = doctor(run_agekit, "Agekit_Thrown")
+    assert ok
+    assert [(f["group"], f["name"], f["status"]) for f in findings] == [("backbone", "good", "ok")]
+    off = {"AGEKIT_DISABLE_PLUGINS": "agekit-thrown"}
+    ok, findings = doctor(run_agekit, "agekit-thrown", **off)
+    assert ok
+    assert [(f["name"], f["status"]) for f in findings] == [("", "disabled")]
+
+
+def test_doctor_names_the_nearest_distribution(run_agekit):
+    done = run_agekit("plugins", "doctor", "agekitt")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "did you mean 'agekit'" in done.stderr
+
+
+def test_doctor_table_shows_error_and_hint(run_agekit, write_plugin):
+    write_plugin("agekit-thrown", {"recipe": {"lost": "package_of_nobody.recipes:r"}})
+    done = run_agekit("plugins", "doctor", "agekit-thrown")
+    assert done.returncode == 1
+    assert "error: recipe 'lost' of agekit-thrown 1.0 cannot be used: no package has" in done.stdout
+    assert "hint: reinstall it with" in done.stdout

@@ -1,0 +1,83 @@
+"""Throwaway plugin distributions, and the real command line over them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from agekit import discovery
+
+WritePlugin = Callable[..., Path]
+RunAgekit = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def plugin_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder like site-packages, on the path of this process and of `run_agekit`."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for variable in ("AGEKIT_DISABLE_PLUGINS", "AGEKIT_DEBUG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.syspath_prepend(str(site))
+    discovery.refresh()
+    yield site
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(site)):
+            del sys.modules[name]
+    discovery.refresh()
+
+
+@pytest.fixture
+def write_plugin(plugin_site: Path) -> WritePlugin:
+    """Writes a distribution: its dist-info folder, and its files.
+
+    Called with the distribution's name, `points` (kind → {name: value}), `files` (path → text),
+    and optionally `version`, `api` (None declares none), `summary`; gives the site folder.
+    """
+
+    def write(
+        name: str,
+        points: Mapping[str, Mapping[str, str]],
+        files: Mapping[str, str] | None = None,
+        version: str = "1.0",
+        api: object = 1,
+        summary: str = "",
+    ) -> Path:
+        info = plugin_site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(metadata + (f"Summary: {summary}\n" if summary else ""))
+        lines = [] if api is None else ["[agekit.api]", f"{api} = {name.replace('-', '_')}"]
+        for kind, parts in points.items():
+            lines += [f"[{discovery.GROUPS[kind]}]", *(f"{n} = {v}" for n, v in parts.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        for path, text in (files or {}).items():
+            (plugin_site / path).parent.mkdir(parents=True, exist_ok=True)
+            (plugin_site / path).write_text(dedent(text))
+        discovery.refresh()
+        return plugin_site
+
+    return write
+
+
+@pytest.fixture
+def run_agekit(plugin_site: Path, tmp_path: Path) -> RunAgekit:
+    """Runs `python -m agekit ...` in a process of its own, in an empty folder."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agekit", *arguments],
+            env={**os.environ, "PYTHONPATH": str(plugin_site), **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
