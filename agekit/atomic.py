@@ -14,7 +14,7 @@ __all__ = ["write_bytes", "write_text", "written"]
 def written(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write to; renames it to `path` when the block ends well.
 
-    A block that raises leaves `path` as it was and nothing beside it.
+    A block that raises leaves `path` as it was and nothing beside it; an OSError names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -23,11 +23,14 @@ def written(path: Path) -> Iterator[Path]:
         with open(aside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes `data` whole."""
     with written(path) as aside:
         aside.write_bytes(data)

@@ -37,7 +37,9 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"there is no device {name!r}", "use auto, cpu, cuda or cuda:N") from error
+        raise ConfigError(
+            f"there is no device {name!r}", "use auto, cpu, cuda or cuda:N"
+        ) from error
     if device.type == "cuda":
         index = int(os.environ.get("LOCAL_RANK", 0)) if device.index is None else device.index
         if index >= torch.cuda.device_count():

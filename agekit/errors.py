@@ -56,7 +56,9 @@ class ConfigError(AgekitError):
         if len(self.mistakes) == 1:
             text = self.mistakes[0]
         else:
-            text = f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"  - {m}" for m in self.mistakes)
+            text = f"{len(self.mistakes)} mistakes:\n" + "\n".join(
+                f"  - {m}" for m in self.mistakes
+            )
         super().__init__(text, hint)
 
 

@@ -64,5 +64,7 @@ def evaluate(
     rows += [[f"mae of {head}", f"{v:.3f}"] for head, v in metrics.get("mae_by_head", {}).items()]
     print_table(["metric", "value"], rows, title=title)
     click.echo()
-    by_age = [[r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]]
+    by_age = [
+        [r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]
+    ]
     print_table(["true age", "faces", "mae", "bias"], by_age)

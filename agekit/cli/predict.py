@@ -33,10 +33,6 @@ def predict(
     with only_json_on_stdout(as_json):
         predictor = load(model, device)
         predictions = predictor.predict(images)
-        if plot is not None:
-            from agekit.zoo.plot import plot_predictions
-
-            plot_predictions(plot, predictions)
     if as_json:
         emit_json([prediction.to_json() for prediction in predictions])
     else:
@@ -46,5 +42,9 @@ def predict(
                 click.echo(f"{prediction.path}: {face.age:.1f} years ({low:.0f}-{high:.0f})")
             if prediction.error is not None:
                 click.echo(f"error: {prediction.error}", err=True)
+    if plot is not None and any(prediction.faces for prediction in predictions):
+        from agekit.zoo.plot import plot_predictions
+
+        plot_predictions(plot, predictions)
     if any(prediction.error is not None for prediction in predictions):
         raise click.exceptions.Exit(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -22,7 +22,6 @@ from agekit.errors import DataError
 __all__ = ["Files"]
 
 _SETTLED_NS = 2_000_000_000
-_TOLERATED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
 
 
 class Files:
@@ -152,14 +151,11 @@ class _Memory:
 
     def append(self, records: bytes) -> None:
         """Adds whole records; a cache that cannot be written is no error, only slower."""
-        try:
+        with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"), open(self.path, "ab") as file:
                 file.truncate(os.fstat(file.fileno()).st_size // 32 * 32)
                 file.write(records)
-        except OSError as error:
-            if error.errno not in _TOLERATED:
-                raise
 
 
 def _outside(path: str, root: Path) -> DataError:

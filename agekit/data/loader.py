@@ -104,7 +104,9 @@ class FaceLoader:
         channels_last: bool = False,
         resident_limit: int | None = None,
     ) -> None:
-        if len(slots) == 0 or (slots < 0).any():
+        if len(slots) == 0:
+            raise DataError("no rows to load")
+        if (slots < 0).any():
             raise DataError(
                 f"{int((slots < 0).sum())} of {len(slots)} rows have no image in the cache",
                 "leave those rows out (their slot is -1)",
@@ -113,7 +115,7 @@ class FaceLoader:
             raise ConfigError(f"batch size {batch_size} is too small for {world} processes")
         if shuffle and len(slots) < world:
             raise DataError(f"{len(slots)} rows are too few for {world} processes")
-        self.device = torch.device(device)
+        self.device = _indexed(torch.device(device))
         self.batch_size = batch_size
         self.augment = augment
         self.shuffle = shuffle
@@ -181,7 +183,7 @@ class FaceLoader:
             return
         slots = self._slots[order.numpy()]
         spans = self._spans()
-        with ThreadPoolExecutor(1) as thread:
+        with ThreadPoolExecutor(1, initializer=_use, initargs=(self.device,)) as thread:
             ahead: Future[Tensor] = thread.submit(self._gather, slots[spans[0]])
             for k in range(len(spans)):
                 pixels = ahead.result()
@@ -210,3 +212,16 @@ class FaceLoader:
             part = self._images[self._slots[k : k + _COPY_ROWS]]
             pixels[k : k + len(part)] = torch.from_numpy(part)
         return pixels
+
+
+def _indexed(device: torch.device) -> torch.device:
+    """The device with its number; ``cuda`` is the current one."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def _use(device: torch.device) -> None:
+    """Makes `device` this thread's own, so that pinned memory belongs to it."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)

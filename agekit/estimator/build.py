@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from agekit.errors import ConfigError
+from agekit._loading import one_line
+from agekit.errors import AgekitError, ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.model import AgeEstimator, feature_length
 from agekit.recipe import LossTerm, PartConfig, Recipe
@@ -26,15 +27,18 @@ def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
         positional: what the core gives it first.
 
     Raises:
-        ConfigError: it does not take these arguments.
+        ConfigError: it does not take these arguments, or fails with them.
     """
     arguments = part.arguments
     factory = registry.get(part.type)
     try:
         return factory(*positional, **arguments)
-    except TypeError as error:
+    except AgekitError:
+        raise
+    except Exception as error:
         raise ConfigError(
-            f"the {registry.kind} {part.type!r} cannot be built with {arguments}: {error}"
+            f"the {registry.kind} {part.type!r} cannot be built with {arguments}: "
+            f"{one_line(error) or type(error).__name__}"
         ) from error
 
 
@@ -67,7 +71,12 @@ def build_network(
     network: nn.Module = build_part(BACKBONES, backbone)
     features = feature_length(network, size)
     built = {name: build_part(HEADS, head, features, (low, high)) for name, head in heads.items()}
-    return AgeEstimator(network, built, (low, high), rule=rule, level=level)
+    try:
+        return AgeEstimator(network, built, (low, high), rule=rule, level=level)
+    except KeyError as error:
+        raise ConfigError(
+            f"torch refuses a head of this name: {error.args[0]}", "give the head another name"
+        ) from error
 
 
 def build_estimator(recipe: Recipe, ages: tuple[int, int], seed: int) -> AgeEstimator:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from agekit._loading import one_line
 from agekit.errors import ConfigError
 from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate, combine
@@ -25,16 +26,17 @@ def feature_length(backbone: nn.Module, size: int) -> int:
     try:
         with torch.no_grad():
             features = backbone(torch.zeros(1, 3, size, size))
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ValueError) as error:
         raise ConfigError(
-            f"the backbone cannot take images of {size} x {size} pixels: {error}",
+            f"the backbone cannot take images of {size} x {size} pixels: {one_line(error)}",
             "choose its own input size with --set data.size=N",
         ) from error
     finally:
         backbone.train(training)
-    if features.ndim != 2:
+    if not isinstance(features, Tensor) or features.ndim != 2:
+        shape = f"features of shape {tuple(features.shape)}" if hasattr(features, "shape") else ""
         raise ConfigError(
-            f"the backbone gives features of shape {tuple(features.shape)}, not (N, F)",
+            f"the backbone gives {shape or type(features).__name__}, not features of shape (N, F)",
             "pool them inside the backbone",
         )
     return int(features.shape[1])

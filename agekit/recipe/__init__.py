@@ -1,4 +1,4 @@
-"""Recipes: what they may say, how they are merged with presets and overrides, how they are checked."""
+"""Recipes: what they may say, how they are merged with overrides, how they are checked."""
 
 from agekit.recipe.resolve import Resolved, resolve
 from agekit.recipe.schema import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, TrainConfig

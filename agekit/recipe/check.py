@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agekit import signature
+from agekit._annotation import fits
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.registry import BACKBONES, EVOLVERS, HEADS, LOSSES, Registry
 
@@ -38,10 +39,21 @@ def _evolver(part: Any, heads: Mapping[str, Any]) -> list[str]:
         for index, term in enumerate(terms):
             where = f"evolver.{key}.{index}"
             mistakes += _part(where, LOSSES, term, own=("head", "weight"))
-            head = term.get("head") if isinstance(term, Mapping) else None
-            if isinstance(term, Mapping) and head not in heads:
-                close = nearest(str(head), heads)
-                mistakes.append(f"{where}.head: the recipe has no head {head!r}{close}")
+            if isinstance(term, Mapping):
+                mistakes += _term(where, term, heads)
+    return mistakes
+
+
+def _term(where: str, term: Mapping[str, Any], heads: Mapping[str, Any]) -> list[str]:
+    """The mistakes in what the recipe says of a term, beside the loss's own arguments."""
+    mistakes: list[str] = []
+    head, weight = term.get("head"), term.get("weight", 1.0)
+    if not isinstance(head, str):
+        mistakes.append(f"{where}.head: must name one of the recipe's heads: {', '.join(heads)}")
+    elif head not in heads:
+        mistakes.append(f"{where}.head: the recipe has no head {head!r}{nearest(head, heads)}")
+    if not fits("float", weight):
+        mistakes.append(f"{where}.weight: must be a number (got {weight!r})")
     return mistakes
 
 

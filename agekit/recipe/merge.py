@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
 from agekit.errors import nearest
 
-__all__ = ["merge", "override", "parse_value"]
+__all__ = ["merge", "override", "parse_value", "plain"]
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,25 +32,37 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def plain(value: Any) -> Any:
+    """What YAML gave, as JSON holds it: dates become text, every key of a mapping too.
+
+    Raises:
+        ValueError: JSON cannot hold it: a number that is not finite, a mapping inside itself.
+    """
+    try:
+        return json.loads(json.dumps(value, default=str, allow_nan=False))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def parse_value(text: str) -> Any:
     """A value as YAML, with ``1e-4`` a number too.
 
     Raises:
-        ValueError: the text is not YAML.
+        ValueError: the text is not YAML, or not plain data.
     """
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"not a YAML value: {text!r}") from error
-    if isinstance(value, str):
-        try:
-            return float(value) if any(c.isdigit() for c in value) else value
-        except ValueError:
-            return value
-    return value
+    if isinstance(value, str) and any(c.isdigit() for c in value):
+        with suppress(ValueError):
+            value = float(value)
+    return plain(value)
 
 
-def override(recipe: dict[str, Any], assignments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+def override(
+    recipe: dict[str, Any], assignments: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
     """Applies ``a.b.0.c=value`` assignments; returns the new recipe and the mistakes in them.
 
     Only a mapping's last key may be new: whether it means anything is the schema's to say.

@@ -11,13 +11,21 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from agekit.errors import AgekitError, ConfigError, nearest
+from agekit._loading import one_line
+from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.recipe.check import check_parts
-from agekit.recipe.merge import merge, override
+from agekit.recipe.merge import merge, override, plain
 from agekit.recipe.schema import Recipe
-from agekit.registry import DATASETS, RECIPES, resolve_recipe_name
+from agekit.registry import DATASETS, RECIPES, TIMM_PREFIX, resolve_recipe_name
 
 __all__ = ["Resolved", "resolve"]
+
+_SECTIONS: dict[str, Any] = {
+    "train": {"optimizer": {}, "schedule": {}},
+    "data": {"augment": {}},
+    "estimate": {},
+}
+"""What an override may reach into though the recipe leaves it to its defaults."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Resolved:
 
     def to_yaml(self) -> str:
         """The whole recipe as YAML that `resolve` reads back to the same."""
-        data = json.loads(self.recipe.model_dump_json(exclude_none=True))
+        data = json.loads(self.recipe.model_dump_json())
         return f"# {self.name}\n" + yaml.safe_dump(data, sort_keys=False, width=100)
 
 
@@ -65,14 +73,7 @@ def resolve(
     if dataset is not None:
         _collect(mistakes, lambda: DATASETS.find(dataset))
     if data is not None:
-        presets = data.pop("presets", None) or {}
-        if preset in presets:
-            data = merge(data, presets[preset])
-        elif preset is not None:
-            known = ", ".join(presets) or "none"
-            mistakes.append(
-                f"the recipe {name!r} has no preset {preset!r}{nearest(preset, presets)} (it has: {known})"
-            )
+        data = _with_preset(name, merge(_SECTIONS, data), preset, mistakes)
         asked = list(overrides)
         if generations is not None:
             asked.insert(0, f"evolver.generations={generations}")
@@ -80,6 +81,10 @@ def resolve(
             asked.insert(0, f"train.epochs={epochs}")
         data, wrong = override(data, asked)
         mistakes += wrong
+        if isinstance(data.get("backbone"), str):
+            data["backbone"] = {"type": data["backbone"]}
+        elif "backbone" not in data:
+            mistakes.append(f"the recipe {name!r} leaves its backbone open; {_how_to_choose(name)}")
         recipe = _validate(data, mistakes)
         mistakes += check_parts(data)
         if recipe is not None and not mistakes:
@@ -88,37 +93,79 @@ def resolve(
 
 
 def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
-    if name.endswith((".yaml", ".yml")):
+    if _is_file(name):
         return _load_file(Path(name), mistakes)
     found: list[dict[str, Any]] = []
 
     def look() -> None:
-        recipe, backbone = resolve_recipe_name(name)
-        data = dict(RECIPES.get(recipe))
+        recipe, backbone = _split(name)
+        data = RECIPES.get(recipe)
         if backbone is not None:
             data["backbone"] = {"type": backbone}
-        elif "backbone" not in data:
-            raise ConfigError(
-                f"the recipe {name!r} leaves its backbone open; name one, such as {name}-resnet18"
-            )
         found.append(data)
 
     _collect(mistakes, look)
-    return found[0] if found else None
+    return _plain(name, found[0], mistakes) if found else None
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """As `resolve_recipe_name`; of a known recipe on an unknown backbone, both names too."""
+    try:
+        return resolve_recipe_name(name)
+    except UnknownNameError:
+        known = RECIPES.names() + [f"{e.distribution}:{e.name}" for e in RECIPES.entries()]
+        recipe = max((r for r in known if name.startswith(f"{r}-")), key=len, default="")
+        backbone = name[len(recipe) + 1 :]
+        if not recipe or backbone in ("", TIMM_PREFIX):
+            raise
+        return recipe, backbone
+
+
+def _how_to_choose(name: str) -> str:
+    if _is_file(name):
+        return "add one to it, such as backbone: {type: resnet18}"
+    return f"name one, such as {name}-resnet18"
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+def _plain(name: str, data: dict[str, Any], mistakes: list[str]) -> dict[str, Any] | None:
+    try:
+        out: dict[str, Any] = plain(data)
+    except ValueError as error:
+        mistakes.append(f"the recipe {name} does not hold plain data: {error}")
+        return None
+    return out
+
+
+def _with_preset(
+    name: str, data: dict[str, Any], preset: str | None, mistakes: list[str]
+) -> dict[str, Any]:
+    """The recipe with its preset laid on top and its presets taken out."""
+    presets = data.pop("presets", None) or {}
+    if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
+        mistakes.append("presets: must be a mapping of names to mappings")
+    elif preset in presets:
+        return merge(data, presets[preset])
+    elif preset is not None:
+        known = f" (it has: {', '.join(presets) or 'none'})"
+        close = nearest(preset, presets)
+        mistakes.append(f"the recipe {name!r} has no preset {preset!r}{close}{known}")
+    return data
 
 
 def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mistakes.append(f"cannot read the recipe {path}: {error}")
+        mistakes.append(f"cannot read the recipe {path}: {one_line(error)}")
         return None
     if not isinstance(data, dict):
         mistakes.append(f"the recipe {path} is not a mapping")
         return None
-    if isinstance(data.get("backbone"), str):
-        data["backbone"] = {"type": data["backbone"]}
-    return data
+    return _plain(str(path), data, mistakes)
 
 
 def _collect(mistakes: list[str], action: Any) -> None:
@@ -132,11 +179,13 @@ def _collect(mistakes: list[str], action: Any) -> None:
 
 def _validate(data: Mapping[str, Any], mistakes: list[str]) -> Recipe | None:
     try:
-        return Recipe.model_validate_json(json.dumps(data, default=str))
+        return Recipe.model_validate_json(json.dumps(data))
     except ValidationError as error:
         for item in error.errors():
             path = [str(part) for part in item["loc"]]
             where = ".".join(path)
+            if item["type"] == "missing" and where == "backbone":
+                continue
             if item["type"] == "extra_forbidden":
                 close = nearest(path[-1], _keys(path[:-1]))
                 mistakes.append(f"{where}: there is no such key{close}")
@@ -152,7 +201,9 @@ def _keys(path: list[str]) -> list[str]:
     """The keys a recipe may have at a path."""
     model: Any = Recipe
     for key in path:
-        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        fields = (
+            model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        )
         if key not in fields:
             return []
         annotation = fields[key].annotation

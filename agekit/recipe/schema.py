@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "AugmentConfig",
     "DataConfig",
     "EstimateConfig",
+    "HeadName",
     "LossTerm",
     "LossTerms",
     "OptimizerConfig",
@@ -21,8 +23,20 @@ __all__ = [
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Below1 = Annotated[float, Field(ge=0, lt=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 Triple = tuple[float, float, float]
+Spread = Annotated[float, Field(gt=0)]
+
+
+def _check_head_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        raise ValueError("a head's name is letters, digits, '-' and '_', a letter first")
+    return name
+
+
+HeadName = Annotated[str, AfterValidator(_check_head_name)]
+"""What a recipe calls a head; torch names its weights after it."""
 
 
 class _Strict(BaseModel):
@@ -52,6 +66,13 @@ LossTerms = list[LossTerm]
 """How an evolver annotates an argument that lists loss terms."""
 
 
+_OPTIMIZER_TAKES = {
+    "SGD": ("momentum", "nesterov"),
+    "RMSprop": ("momentum", "eps"),
+    "Adagrad": ("eps",),
+}
+
+
 class OptimizerConfig(_Strict):
     """An optimiser of torch by its class name, and its hyper-parameters."""
 
@@ -60,8 +81,18 @@ class OptimizerConfig(_Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Share | None = None
     nesterov: bool | None = None
-    betas: tuple[Share, Share] | None = None
+    betas: tuple[Below1, Below1] | None = None
     eps: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _taken(self) -> OptimizerConfig:
+        takes = _OPTIMIZER_TAKES.get(self.type, ("betas", "eps"))
+        for name in ("momentum", "nesterov", "betas", "eps"):
+            if getattr(self, name) is not None and name not in takes:
+                raise ValueError(f"{self.type} takes no {name}; give the optimizer as a whole")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 class ScheduleConfig(_Strict):
@@ -111,7 +142,7 @@ class DataConfig(_Strict):
 
     size: Annotated[int, Field(ge=16, le=1024)] = 224
     mean: Triple = (0.485, 0.456, 0.406)
-    std: Triple = (0.229, 0.224, 0.225)
+    std: tuple[Spread, Spread, Spread] = (0.229, 0.224, 0.225)
     augment: AugmentConfig | None = AugmentConfig()
 
 
@@ -129,7 +160,7 @@ class Recipe(_Strict):
     description: str = ""
     source: str = ""
     backbone: PartConfig
-    heads: dict[str, PartConfig]
+    heads: dict[HeadName, PartConfig]
     evolver: PartConfig
     train: TrainConfig
     data: DataConfig = DataConfig()

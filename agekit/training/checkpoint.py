@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.runner import Runner
 
-from agekit.atomic import written
+from agekit.atomic import write_bytes
 from agekit.errors import ModelError
 
 __all__ = ["load_checkpoint", "restore", "save_checkpoint"]
@@ -45,8 +46,9 @@ def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
     if torch.cuda.is_available():
         checkpoint["random_cuda"] = torch.cuda.get_rng_state_all()
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
-    with written(path) as aside:
-        torch.save(checkpoint, aside)
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

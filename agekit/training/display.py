@@ -50,9 +50,7 @@ class Display:
                 console=self.console,
                 transient=True,
             )
-            self._task = self._progress.add_task(
-                "", total=steps, epoch=1, epochs=epochs, text=""
-            )
+            self._task = self._progress.add_task("", total=steps, epoch=1, epochs=epochs, text="")
             self._progress.start()
 
     def step(

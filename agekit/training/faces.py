@@ -16,9 +16,9 @@ from agekit.data.loader import Batch, FaceLoader
 from agekit.data.pool import FacePool, Progress
 from agekit.data.protocols import Faces
 from agekit.data.table import SPLITS, Problem
+from agekit.device import rank_and_world
 from agekit.errors import DataError
 from agekit.recipe import DataConfig
-from agekit.device import rank_and_world
 
 __all__ = ["TrainingFaces"]
 

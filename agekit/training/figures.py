@@ -16,7 +16,7 @@ from agekit.atomic import written
 
 __all__ = ["curves", "distributions", "scatter"]
 
-STYLE = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

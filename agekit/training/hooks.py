@@ -13,9 +13,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from agekit.device import rank_and_world
 from agekit.errors import TrainingError
 from agekit.training.checkpoint import load_checkpoint, restore, save_checkpoint
-from agekit.device import rank_and_world
 from agekit.training.display import Display
 from agekit.training.run import Run
 
@@ -57,9 +57,7 @@ class Watch(Hook):  # type: ignore[misc]
         saved = load_checkpoint(self.checkpoint)
         done = saved["epoch"] if saved else 0
         if self.main:
-            self.run.keep(
-                lambda r: (r["generation"], r["epoch"]) <= (self.generation, done)
-            )
+            self.run.keep(lambda r: (r["generation"], r["epoch"]) <= (self.generation, done))
             for record in self.run.records():
                 if record["generation"] == self.generation:
                     self._better(record.get("val_mae"))
@@ -103,7 +101,7 @@ class Watch(Hook):  # type: ignore[misc]
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Closes the epoch with its error."""
-        self._close(runner, runner.epoch, (metrics or {}).get("mae"))
+        self._close(runner, runner.epoch, (metrics or {}).get("val/mae"))
 
     def after_train(self, runner: Runner) -> None:
         """Ends the display."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from agekit.atomic import write_text, written
+from agekit.atomic import write_bytes, write_text
+from agekit.device import autocast_dtype, rank_and_world
 from agekit.estimator.build import build_estimator, build_loss
 from agekit.estimator.calibrate import conformal_margin
 from agekit.estimator.infer import raw_outputs
 from agekit.estimator.metrics import mae
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerms, Recipe
-from agekit.device import autocast_dtype, rank_and_world
 from agekit.training.display import Display
 from agekit.training.faces import TrainingFaces
 from agekit.training.hooks import Watch
@@ -35,6 +35,8 @@ __all__ = ["Generation", "Lab"]
 
 class _Error(BaseMetric):  # type: ignore[misc]
     """MAE in years over all processes."""
+
+    default_prefix = "val"
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         self.results += data_samples
@@ -64,6 +66,7 @@ class Lab:
         device: where to train.
         seed: of weights, order and augmentation.
         initial: weights to start from in place of new ones, by name; those that fit are taken.
+        hooks: more of mmengine's hooks, for every generation.
         finished: the generations so far.
     """
 
@@ -74,6 +77,7 @@ class Lab:
     device: torch.device
     seed: int
     initial: Mapping[str, Tensor] | None = None
+    hooks: Sequence[Hook] = ()
     finished: list[Generation] = field(default_factory=list)
 
     def network(self, generation: int) -> AgeEstimator:
@@ -82,7 +86,7 @@ class Lab:
         network = build_estimator(self.recipe, self.faces.ages, seed)
         if self.initial is not None:
             network.load_state_dict(dict(self.initial), strict=False)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def generation(
         self,
@@ -130,8 +134,7 @@ class Lab:
         if not path.exists():
             outputs = raw_outputs(network, self.faces.loader("train"))
             if rank_and_world()[0] == 0:
-                with written(path) as aside:
-                    save_file({k: v.cpu() for k, v in outputs.items()}, aside)
+                write_bytes(path, save({k: v.cpu() for k, v in outputs.items()}))
         else:
             outputs = load_file(path)
         used = {term.head for term in terms}
@@ -147,7 +150,7 @@ class Lab:
             ancestor,
             autocast_dtype(config.amp, self.device),
         ).to(self.device)
-        hooks: list[Hook] = [Watch(self.run, number, self.display)]
+        hooks: list[Hook] = [Watch(self.run, number, self.display), *self.hooks]
         ema: EMAHook | None = None
         if config.ema is not None:
             ema = EMAHook(momentum=1 - config.ema)
@@ -195,8 +198,8 @@ class Lab:
             },
         }
         if rank_and_world()[0] == 0:
-            with written(folder / "model.safetensors") as aside:
-                save_file({k: v.contiguous() for k, v in network.state_dict().items()}, aside)
+            weights = {k: v.contiguous() for k, v in network.state_dict().items()}
+            write_bytes(folder / "model.safetensors", save(weights))
             write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
             (folder / "checkpoint.pth").unlink(missing_ok=True)
         for split in self.faces.scored:

@@ -60,10 +60,11 @@ def _by_group(
     }
     out: dict[str, Any] = {}
     for key, (codes, names) in columns.items():
+        members = {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
         found = {
-            name: {"n": int((codes == code).sum()), "mae": mae(age[codes == code], true[codes == code])}
-            for code, name in enumerate(names)
-            if (codes == code).any()
+            name: {"n": len(mine), "mae": mae(age[mine], true[mine])}
+            for name, mine in members.items()
+            if len(mine)
         }
         if found:
             out[key] = found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ class Run:
         """The folder of a generation, counted from 1."""
         return self.folder / f"generation-{number}"
 
-    def lock(self) -> FileLock:
-        """Keeps a second process from training into the same folder.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps a second process from training into the same folder while it lasts.
 
         Raises:
             ModelError: another process is at it.
@@ -55,7 +57,10 @@ class Run:
                 f"another process is training in {self.folder}",
                 "wait for it, or choose another folder with --out",
             ) from error
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     def append(self, record: dict[str, Any]) -> None:
         """Adds a line to the metrics."""

@@ -8,10 +8,15 @@ from agekit.recipe import TrainConfig
 
 __all__ = ["optim_wrapper", "param_scheduler"]
 
+FUSED = ("Adam", "AdamW", "SGD")
+"""Optimisers of which torch has one kernel for all parameters, on CPUs and GPUs alike."""
+
 
 def optim_wrapper(config: TrainConfig) -> dict[str, Any]:
-    """The optimiser, wrapped. Autocast is the step's, so the wrapper is the plain one everywhere."""
+    """The optimiser in mmengine's plain wrapper: autocast is the step's."""
     optimizer = config.optimizer.model_dump(exclude_none=True)
+    if config.optimizer.type in FUSED:
+        optimizer["fused"] = True
     out: dict[str, Any] = {"type": "OptimWrapper", "optimizer": optimizer}
     if config.clip_norm is not None:
         out["clip_grad"] = {"max_norm": config.clip_norm}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from safetensors.torch import load_file
-from torch import Tensor
 
-from agekit.atomic import write_text, written
+from agekit.atomic import write_text
 from agekit.data.protocols import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.device import (
@@ -27,15 +24,16 @@ from agekit.device import (
     rank_and_world,
 )
 from agekit.errors import ConfigError, ModelError
+from agekit.estimator.build import build_estimator
 from agekit.recipe import Resolved, resolve
 from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
 from agekit.training.faces import TrainingFaces
+from agekit.training.initial import initial_weights, keep_initial
 from agekit.training.lab import Generation, Lab
 from agekit.training.progress import caching
 from agekit.training.publish import publish
 from agekit.training.run import Run
-from agekit.zoo.folder import WEIGHTS, find_model, read_config
 
 __all__ = ["TrainResult", "resume", "train"]
 
@@ -126,16 +124,16 @@ def train(
         "root": str(root.resolve()) if root is not None else None,
         "init": str(init) if init is not None else None,
         "seed": seed,
+        "processes": rank_and_world()[1],
         **describe_device(place),
     }
+    data = _prepare(resolved, faces, place, console, seed)
     with _held(run):
         from_main(lambda: _begin(run, resolved, info, init))
-        return _run(run, resolved, faces, info, place, console)
+        return _run(run, resolved, data, info, console)
 
 
-def resume(
-    folder: Path, *, device: str = "auto", console: Console | None = None
-) -> TrainResult:
+def resume(folder: Path, *, device: str = "auto", console: Console | None = None) -> TrainResult:
     """Goes on with a run from where it stopped, to the same result.
 
     Args:
@@ -161,8 +159,9 @@ def resume(
             f"{faces.split_hash}, then {info['split_hash']}",
             "restore the data, or start a new run",
         )
+    data = _prepare(resolved, faces, place, console, info["seed"])
     with _held(run):
-        return _run(run, resolved, faces, info, place, console)
+        return _run(run, resolved, data, info, console)
 
 
 def _default_folder(recipe: str, dataset: str) -> Path:
@@ -172,7 +171,7 @@ def _default_folder(recipe: str, dataset: str) -> Path:
 
 def _held(run: Run) -> AbstractContextManager[Any]:
     """The run's lock, held by the first process for all."""
-    return run.lock() if rank_and_world()[0] == 0 else nullcontext()
+    return run.held() if rank_and_world()[0] == 0 else nullcontext()
 
 
 def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path | None) -> None:
@@ -183,42 +182,47 @@ def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path 
             f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
         )
     if init is not None:
-        with written(run.initial) as aside:
-            shutil.copyfile(find_model(init) / WEIGHTS, aside)
-        info["init_ages"] = read_config(find_model(init)).ages
+        info["init_ages"] = keep_initial(run.initial, init, resolved.recipe)
     write_text(run.recipe, resolved.to_yaml())
     write_text(run.info, json.dumps(info, indent=1) + "\n")
+
+
+def _prepare(
+    resolved: Resolved, faces: Faces, device: torch.device, console: Console | None, seed: int
+) -> TrainingFaces:
+    """Decodes the faces and tries the network once, so that what cannot work ends before a run."""
+    torch.set_flush_denormal(True)
+    display = Display(console if rank_and_world()[0] == 0 else None, None)
+    with caching(display, resolved.recipe.data.size) as progress:
+        data = TrainingFaces(faces, resolved.recipe.data, device, progress=progress)
+    data.require("train")
+    build_estimator(resolved.recipe, data.ages, seed)
+    build_evolver(resolved.recipe.evolver)
+    return data
 
 
 def _run(
     run: Run,
     resolved: Resolved,
-    faces: Faces,
+    data: TrainingFaces,
     info: dict[str, Any],
-    device: torch.device,
     console: Console | None,
 ) -> TrainResult:
     main = rank_and_world()[0] == 0
     display = Display(console if main else None, run.log if main else None)
-    with caching(display, resolved.recipe.data.size) as progress:
-        data = TrainingFaces(faces, resolved.recipe.data, device, progress=progress)
-    data.require("train")
     _introduce(display, info, data)
+    start = None
+    if run.initial.exists():
+        start = initial_weights(run.initial, tuple(info["init_ages"]), data.ages)
     recipe = resolved.recipe
-    lab = Lab(recipe, data, run, display, device, info["seed"], _initial(run, info, data.ages))
-    network = build_evolver(recipe.evolver).run(lab)
+    lab = Lab(recipe, data, run, display, data.device, info["seed"], start)
+    try:
+        network = build_evolver(recipe.evolver).run(lab)
+    except KeyboardInterrupt:
+        display.line(f"stopped; go on with: agekit train --resume {run.folder}")
+        raise
     metrics = from_main(lambda: publish(lab, network, info))
     return TrainResult(run.folder, run.model, lab.finished, metrics)
-
-
-def _initial(run: Run, info: dict[str, Any], ages: tuple[int, int]) -> dict[str, Tensor] | None:
-    """The weights to start from; heads for other ages are left out, to be made anew."""
-    if not run.initial.exists():
-        return None
-    weights = load_file(run.initial)
-    if tuple(info["init_ages"]) == ages:
-        return weights
-    return {name: value for name, value in weights.items() if not name.startswith("heads.")}
 
 
 def _introduce(display: Display, info: dict[str, Any], data: TrainingFaces) -> None:

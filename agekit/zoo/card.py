@@ -53,8 +53,7 @@ def model_card(config: ModelConfig, metrics: Mapping[str, Any]) -> str:
                     f"| {generation['generation']} | {split} | {m['n']} | {m['mae']:.2f} "
                     f"| {m['bias']:+.2f} | {m['ca5']:.1%} | {m['cs5']:.1%} | {m['coverage']:.1%} |"
                 )
-    split = next((s for s in ("test", "val") if s in metrics), None)
-    if split is not None:
+    for split in [s for s in ("test", "val") if s in metrics][:1]:
         lines += ["", f"By true age, {split} split:", "", "| ages | n | MAE | bias |"]
         lines += ["|---|---|---|---|"]
         lines += [

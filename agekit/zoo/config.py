@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agekit.recipe import PartConfig
+from agekit.recipe.schema import HeadName, PartConfig
 
 __all__ = ["SCHEMA_VERSION", "FaceConfig", "ImageConfig", "IntervalConfig", "ModelConfig"]
 
@@ -14,10 +14,11 @@ SCHEMA_VERSION = 1
 
 Age = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]
+Spread = Annotated[float, Field(gt=0)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class ImageConfig(_Strict):
@@ -25,7 +26,7 @@ class ImageConfig(_Strict):
 
     size: Annotated[int, Field(ge=16, le=1024)]
     mean: Triple
-    std: Triple
+    std: tuple[Spread, Spread, Spread]
 
 
 class FaceConfig(_Strict):
@@ -53,7 +54,7 @@ class ModelConfig(_Strict):
     task: Literal["estimator"] = "estimator"
     name: str
     backbone: PartConfig
-    heads: Annotated[dict[str, PartConfig], Field(min_length=1)]
+    heads: Annotated[dict[HeadName, PartConfig], Field(min_length=1)]
     ages: tuple[Age, Age]
     image: ImageConfig
     face: FaceConfig = FaceConfig()

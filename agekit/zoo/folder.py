@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,25 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from agekit.atomic import write_text
+from agekit._loading import one_line
+from agekit.atomic import write_bytes, write_text
 from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig
 
-__all__ = ["CARD", "CONFIG", "METRICS", "WEIGHTS", "find_model", "load_model", "read_config", "save_model"]
+__all__ = [
+    "CARD",
+    "CONFIG",
+    "METRICS",
+    "WEIGHTS",
+    "find_model",
+    "load_model",
+    "read_config",
+    "save_model",
+]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -39,7 +50,7 @@ def save_model(
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
+    write_bytes(aside / WEIGHTS, save(weights, metadata={"format": "pt"}))
     write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
     write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
     write_text(aside / CARD, card)
@@ -102,9 +113,16 @@ def load_model(
         ModelError: a file is missing, damaged, or does not fit the others.
     """
     config = read_config(folder)
+    backbone = config.backbone
+    if "pretrained" in backbone.arguments:
+        backbone = backbone.model_copy(update={"pretrained": False})
     try:
         network = build_network(
-            config.backbone, config.heads, config.ages, config.image.size, config.rule,
+            backbone,
+            config.heads,
+            config.ages,
+            config.image.size,
+            config.rule,
             config.interval.level,
         )
     except AgekitError as error:
@@ -113,8 +131,9 @@ def load_model(
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"cannot read the weights {path}: {error}") from error
+        raise ModelError(f"cannot read the weights {path}: {one_line(error)}") from error
     except RuntimeError as error:
-        raise ModelError(f"the weights {path} do not fit {folder / CONFIG}: {error}") from error
+        reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
+        raise ModelError(f"the weights {path} do not fit {folder / CONFIG}: {reason}") from error
     network.margin = config.interval.margin
-    return network.to(device, memory_format=torch.channels_last).eval(), config
+    return network.to(device).to(memory_format=torch.channels_last).eval(), config

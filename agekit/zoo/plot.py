@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -16,6 +17,8 @@ from agekit.zoo.predictor import Prediction
 __all__ = ["plot_predictions"]
 
 SIDE = 192
+MOST = 200
+STYLE: Any = {"font.size": 9, "axes.titlesize": 10}
 
 
 def plot_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
@@ -26,12 +29,16 @@ def plot_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
         predictions: of images on disk; those that could not be read are left out.
 
     Raises:
-        DataError: there is no face to draw.
+        DataError: there is no face to draw, or more than one picture holds.
     """
     shown = [(p.path, face) for p in predictions for face in p.faces]
     if not shown:
         raise DataError("there is no face to draw")
-    with matplotlib.rc_context({"font.size": 9, "axes.titlesize": 10}):
+    if len(shown) > MOST:
+        raise DataError(
+            f"{len(shown)} faces are too many for one picture", f"draw at most {MOST} at a time"
+        )
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 1.9 * len(shown)), layout="constrained")
         axes = figure.subplots(len(shown), 2, squeeze=False, width_ratios=[1, 2])
         for (picture, plot), (name, face) in zip(axes, shown, strict=True):

@@ -14,9 +14,9 @@ from PIL import Image
 
 from agekit.data.augment import normalise
 from agekit.data.decode import decode, decode_image
+from agekit.device import pick_device
 from agekit.errors import DataError
 from agekit.estimator.model import AgeEstimator
-from agekit.device import pick_device
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import find_model, load_model
 
@@ -83,18 +83,20 @@ class Predictor:
         self._mean = torch.tensor(config.image.mean, device=self.device)
         self._std = torch.tensor(config.image.std, device=self.device)
 
-    def predict(self, images: Iterable[ImageLike], *, batch_size: int = 64) -> list[Prediction]:
+    def predict(
+        self, images: ImageLike | Iterable[ImageLike], *, batch_size: int = 64
+    ) -> list[Prediction]:
         """Estimates the age of the face in each image.
 
         Args:
-            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8; face chips.
+            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them; face chips.
             batch_size: how many go through the network at once.
 
         Returns:
             One prediction an image, in order; one that cannot be read has its `error` set.
         """
         out: list[Prediction] = []
-        for chunk in _chunks(images, batch_size):
+        for chunk in _chunks(_several(images), batch_size):
             out += self._predict(chunk)
         return out
 
@@ -145,6 +147,13 @@ def load(model: str | Path, device: str = "auto") -> Predictor:
         ModelError: there is no such model, or its files are damaged.
     """
     return Predictor(*load_model(find_model(model), pick_device(device)))
+
+
+def _several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
+    """An image itself as a list of one; an array of four dimensions is a batch."""
+    if isinstance(images, np.ndarray):
+        return [images] if images.ndim < 4 else list(images)
+    return [images] if isinstance(images, str | Path | Image.Image) else images
 
 
 def _chunks(images: Iterable[ImageLike], size: int) -> Iterator[list[ImageLike]]:

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from agekit.data.synthfaces.identity import rng_for
 
-__all__ = ["EXTENT", "Canvas", "ellipse", "noise", "spline"]
+__all__ = ["EXTENT", "SHIFT", "Canvas", "axis", "blend", "ellipse", "noise", "spline"]
 
-EXTENT = 1.12
+EXTENT = 1.08
 """Half the side of the canvas in face units; the finished photo shows about -1 to 1."""
 
-_SHIFT = 5
+SHIFT = 5
+"""Fractional bits of the coordinates that OpenCV draws with."""
+
 _BLOCK = 16
 
-Colour = Sequence[float] | NDArray[np.float32]
+Colour = Sequence[float] | NDArray[np.floating]
 Plane = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -36,31 +38,35 @@ class Canvas:
         self.unit = side / (2 * EXTENT)
         self.axis = axis(side)
 
-    def pixels(self, points: Points) -> NDArray[np.float64]:
-        """Face units (N, 2) to pixel coordinates (N, 2), pixel centres at whole numbers."""
-        pixels: NDArray[np.float64] = (points + EXTENT) * self.unit - 0.5
-        return pixels
-
     def mask(self, *shapes: Points) -> NDArray[np.uint8]:
         """The union of filled polygons as coverage (side, side), 0 to 255."""
         mask = np.zeros((self.side, self.side), np.uint8)
         for shape in shapes:
-            cv2.fillPoly(mask, [_fixed(self.pixels(shape))], 255, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(mask, [self.fixed(shape)], 255, cv2.LINE_AA, SHIFT)
         return mask
 
     def stroke(
-        self, mask: NDArray[np.uint8], lines: Sequence[Points], width: float, value: float
+        self,
+        mask: NDArray[np.uint8],
+        lines: Sequence[NDArray[np.int32]],
+        width: float,
+        value: float,
     ) -> None:
-        """Draws open lines into a mask: width in face units, value 0 to 1."""
+        """Draws open `fixed` lines into a mask: width in face units, value 0 to 1."""
         thick = max(1, round(width * self.unit))
-        level = float(min(255.0, max(0.0, value * 255)))
-        fixed = [_fixed(self.pixels(line)) for line in lines]
-        cv2.polylines(mask, fixed, False, level, thick, cv2.LINE_AA, _SHIFT)
+        level = min(255.0, max(0.0, value * 255))
+        cv2.polylines(mask, lines, False, level, thick, cv2.LINE_AA, SHIFT)
+
+    def fixed(self, points: Points) -> NDArray[np.int32]:
+        """Face units (..., 2) to the fixed-point pixel coordinates that OpenCV draws with."""
+        scale = self.unit * (1 << SHIFT)
+        start = EXTENT * scale - 0.5 * (1 << SHIFT)
+        return np.rint(points * scale + start).astype(np.int32)
 
     def window(self, shapes: Sequence[Points], pad: float) -> tuple[slice, slice]:
         """The rows and columns that hold some points and `pad` face units about them."""
         points = shapes[0] if len(shapes) == 1 else np.concatenate(shapes)
-        x, y, wide, high = cv2.boundingRect(np.rint(self.pixels(points)).astype(np.int32))
+        x, y, wide, high = (edge >> SHIFT for edge in cv2.boundingRect(self.fixed(points)))
         margin = int(pad * self.unit) + 2
         last = self.side - 1
         left, top = min(max(x - margin, 0), last), min(max(y - margin, 0), last)
@@ -78,17 +84,17 @@ class Canvas:
         """Coverage 0 to 1 inside a window: filled polygons, or open lines `line` units wide."""
         rows, columns = window
         mask = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        shift = np.array([columns.start, rows.start])
-        fixed = [_fixed(self.pixels(shape) - shift) for shape in shapes]
+        shift = np.array([columns.start << SHIFT, rows.start << SHIFT], np.int32)
+        fixed = [self.fixed(shape) - shift for shape in shapes]
         if line:
             thick = max(1, round(line * self.unit))
-            cv2.polylines(mask, fixed, False, 255.0, thick, cv2.LINE_AA, _SHIFT)
+            cv2.polylines(mask, fixed, False, 255.0, thick, cv2.LINE_AA, SHIFT)
         else:
-            cv2.fillPoly(mask, fixed, 255.0, cv2.LINE_AA, _SHIFT)
-        cover = mask.astype(np.float32)
+            cv2.fillPoly(mask, fixed, 255.0, cv2.LINE_AA, SHIFT)
+        cover = mask.astype(np.float32) * np.float32(1 / 255)
         if soft:
-            cover = cv2.GaussianBlur(cover, (0, 0), soft * self.unit)
-        return np.asarray(cover * np.float32(1 / 255), np.float32)
+            cover = np.asarray(cv2.GaussianBlur(cover, (0, 0), soft * self.unit), np.float32)
+        return cover
 
     def paint(
         self,
@@ -134,20 +140,19 @@ def blend(image: Plane, cover: Plane, colour: Colour | Plane, strength: float = 
         colour: RGB, or a picture (3, H, W).
         strength: factor of the colour.
     """
-    for plane, target in zip(image, colour, strict=True):
-        step = np.subtract(np.float32(strength) * np.asarray(target, np.float32), plane)
+    whole = isinstance(colour, np.ndarray) and colour.ndim == 3
+    targets = colour if whole else np.asarray(colour, np.float32)
+    for plane, target in zip(image, targets, strict=True):
+        step = (target if strength == 1 else target * np.float32(strength)) - plane
         step *= cover
         plane += step
-
-
-def _fixed(pixels: Points) -> NDArray[np.int32]:
-    return np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
 
 
 @lru_cache(maxsize=16)
 def axis(side: int) -> Plane:
     """The face coordinate of each pixel centre along one side of the canvas (side,)."""
-    return ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1) * np.float32(EXTENT)
+    centres = ((np.arange(side) + 0.5) / side * 2 - 1) * EXTENT
+    return centres.astype(np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -182,7 +187,8 @@ def _circle(n: int) -> Points:
 
 def ellipse(x: float, y: float, rx: float, ry: float, n: int = 20) -> Points:
     """An ellipse as a polygon (n, 2)."""
-    return _circle(n) * np.array([rx, ry]) + np.array([x, y])
+    outline: Points = _circle(n) * np.array([rx, ry]) + np.array([x, y])
+    return outline
 
 
 @lru_cache(maxsize=64)

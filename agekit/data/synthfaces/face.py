@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas, blend, ellipse, spline
+from agekit.data.synthfaces.canvas import SHIFT, Canvas, blend, ellipse, spline
 from agekit.data.synthfaces.cues import cues_at
 from agekit.data.synthfaces.features import glints, paint_features
 from agekit.data.synthfaces.hair import back_hair, beard, front_hair, hair_picture
@@ -25,7 +25,7 @@ STYLE_VERSION = 1
 
 MAX_AGE = 110.0
 
-_OVERSIZE = 1.25
+_OVERSIZE = 1.125
 _SMALLEST = 128
 
 
@@ -69,10 +69,11 @@ def sample_age(seed: int, index: int, low: int = 0, high: int = 90) -> int:
     Broad and nearly flat over 1 to 75, rarer towards `high`, from `low` to `high` inclusive.
     """
     rng = rng_for(5, seed, index)
-    age = rng.uniform(low, high) if rng.random() < 0.75 else rng.triangular(low, 0.35 * high, high)
-    if age > 70 and rng.random() < 0.35:
-        age = rng.uniform(low, high)
-    return int(min(high, max(low, np.floor(age))))
+    span = high + 1 - low
+    share = rng.random() if rng.random() < 0.75 else rng.triangular(0, 0.35, 1)
+    if share > 0.77 and rng.random() < 0.35:
+        share = rng.random()
+    return low + int(span * share)
 
 
 def _compose(canvas: Canvas, shape: Shape, photo: Photo) -> NDArray[np.float32]:
@@ -86,7 +87,7 @@ def _compose(canvas: Canvas, shape: Shape, photo: Photo) -> NDArray[np.float32]:
     beard(canvas, shape, colour)
     paint_features(canvas, shape, colour)
     bright, glint = shade(canvas, height, photo.light)
-    bright -= cv2.addWeighted(fold, 0.16 / 255, line, 0.2 / 255, 0)
+    bright -= cv2.addWeighted(fold, 0.12 / 255, line, 0.18 / 255, 0)
     image = backdrop(canvas, photo)
     hair = hair_picture(canvas, shape)
     cover = back_hair(canvas, shape)
@@ -124,9 +125,7 @@ def _skin_mask(canvas: Canvas, shape: Shape, face: NDArray[np.uint8]) -> NDArray
     mask = face.copy()
     neck = _neck(shape)
     for points in (*ears, neck):
-        cv2.fillPoly(
-            mask, [np.rint(canvas.pixels(points) * 32).astype(np.int32)], 255, cv2.LINE_AA, 5
-        )
+        cv2.fillPoly(mask, [canvas.fixed(points)], 255, cv2.LINE_AA, SHIFT)
     return mask.astype(np.float32) * np.float32(1 / 255)
 
 
@@ -147,5 +146,5 @@ def _off_face(canvas: Canvas, shape: Shape, face: NDArray[np.uint8]) -> NDArray[
     shadow[drop:] = small[:-drop]
     shadow = cv2.blur(cv2.blur(shadow, (5, 5)), (5, 5))
     wide = cv2.resize(shadow, (canvas.side, canvas.side), interpolation=cv2.INTER_LINEAR)
-    round_off = 0.86 - 0.5 * np.minimum(canvas.axis**2, 0.3)
+    round_off = 0.92 - 0.5 * np.minimum(canvas.axis**2, 0.3)
     return np.asarray(round_off[None, :] - wide * np.float32(0.3 / 255), np.float32)

@@ -26,7 +26,7 @@ def _lid() -> Points:
 
 
 def _eye(shape: Shape) -> tuple[Points, Points, Points, Points]:
-    """The right eye of the mean grown face: upper lid, lower lid, crease, iris centre and radius."""
+    """The right eye of the mean grown face: upper and lower lid, crease, centre and rim of iris."""
     who, cues, pose = shape.who, shape.cues, shape.pose
     big = 1 + 0.30 * cues.infancy + 0.22 * cues.childhood
     width = 0.108 * who.eye_size * big * (1 - 0.05 * cues.hood)
@@ -71,7 +71,7 @@ def _mouth(shape: Shape) -> tuple[Points, Points, Points, Points]:
     thin = 1 - 0.55 * cues.thin
     tall = 0.05 * who.lip_full * thin * (1 - 0.25 * max(0.0, smile)) + 0.004
     deep = 0.066 * who.lip_full * thin * (1 - 0.15 * max(0.0, smile)) + 0.004
-    corner = y - 0.006 - 0.05 * smile + 0.022 * cues.sag
+    corner = y - 0.008 - 0.055 * smile + 0.018 * cues.sag
     sink = 0.012 * smile
     arc = np.array([1.0, 0.78, 0.5, 0.25, 0.0])
     x = arc * half
@@ -110,53 +110,60 @@ def paint_features(canvas: Canvas, shape: Shape, image: Plane) -> None:
         np.array([[0.1, drop - 0.05], [0.121, drop - 0.015], [0.108, drop + 0.02]])
         * np.array([nose, 1.0])
     )
-    right = [upper, lower, crease, iris, brow, nostril, wing]
+    ear = spline(
+        np.array([[0.585, -0.02], [0.6, 0.06], [0.575, 0.13], [0.56, 0.09], [0.575, 0.03]])
+    )
+    right = [upper, lower, crease, iris, brow, nostril, wing, ear]
     lips = _mouth(shape)
     placed = shape.place([*right, *(mirror(points) for points in right), *lips])
     melanin = 0.92 * who.melanin
     dark = tone(melanin + 0.45, 1.6)
     shadow = tone(melanin + 0.25, 1.3)
-    canvas.paint(image, [placed[5], placed[12]], dark * 0.55, 0.8, soft=0.007)
-    canvas.paint(image, [placed[6], placed[13]], shadow, 0.5, soft=0.006, line=0.014)
-    for side in (placed[:7], placed[7:14]):
-        _paint_brow(canvas, shape, image, side[4])
-        _paint_eye(canvas, shape, image, side)
-    _paint_mouth(canvas, shape, image, placed[14:])
+    canvas.paint(image, [placed[5], placed[13]], dark * 0.55, 0.8, soft=0.007)
+    canvas.paint(image, [placed[6], placed[14]], shadow, 0.5, soft=0.006, line=0.014)
+    _paint_brows(canvas, shape, image, [placed[4], placed[12]])
+    _paint_eyes(canvas, shape, image, placed[:4], placed[8:12])
+    canvas.paint(image, [placed[7], placed[15]], shadow, 0.55, soft=0.01, line=0.02)
+    _paint_mouth(canvas, shape, image, placed[16:])
 
 
-def _paint_brow(canvas: Canvas, shape: Shape, image: Plane, brow: Points) -> None:
+def _paint_brows(canvas: Canvas, shape: Shape, image: Plane, brows: list[Points]) -> None:
     who, cues = shape.who, shape.cues
     colour = hair_colour(shape, 0.8 * cues.grey) * np.array([0.78, 0.74, 0.70], np.float32)
-    window = canvas.window([brow], 0.03)
-    cover = canvas.cover([brow], window, soft=0.009)
-    texture = noise(canvas.side, 90, 41)[window]
+    window = canvas.window(brows, 0.03)
+    cover = canvas.cover(brows, window, soft=0.009)
     strength = (0.5 + 0.32 * (1 - cues.childhood)) * min(1.05, 0.75 + 0.25 * who.brow_weight)
-    cover = cover * (strength + np.float32(0.09) * texture)
+    cover *= strength + np.float32(0.09) * noise(canvas.side, 90, 41)[window]
     blend(image[:, window[0], window[1]], np.clip(cover, 0, 0.95), colour)
 
 
-def _paint_eye(canvas: Canvas, shape: Shape, image: Plane, eye: list[Points]) -> None:
+def _paint_eyes(
+    canvas: Canvas, shape: Shape, image: Plane, right: list[Points], left: list[Points]
+) -> None:
     who, cues = shape.who, shape.cues
-    upper, lower, crease, (centre, rim), *_ = eye
-    radius = abs(float(rim[0] - centre[0]))
+    uppers, lowers, creases, irises = zip(right, left, strict=True)
     skin = tone(0.92 * who.melanin + 0.35, 1.5)
-    canvas.paint(image, [crease], skin, 0.25 + 0.25 * who.lid_crease, soft=0.004, line=0.012)
-    window = canvas.window([upper, lower], 0.02)
+    crease = 0.25 + 0.25 * who.lid_crease
+    canvas.paint(image, creases, skin, crease, soft=0.004, line=0.012)
+    window = canvas.window([*uppers, *lowers], 0.02)
     part = image[:, window[0], window[1]]
-    white = canvas.cover([np.concatenate([upper, lower[::-1]])], window)
+    openings = [np.concatenate([u, d[::-1]]) for u, d in zip(uppers, lowers, strict=True)]
+    white = canvas.cover(openings, window)
     aged = smoothstep(cues.years, 20, 95)
-    blend(part, white, np.array([0.90, 0.885 - 0.04 * aged, 0.875 - 0.11 * aged]))
+    blend(part, white, (0.90, 0.885 - 0.04 * aged, 0.875 - 0.11 * aged))
     iris = np.asarray(who.iris)
     iris = iris + (np.array([0.55, 0.58, 0.6]) - iris) * (0.3 * smoothstep(cues.years, 50, 100))
-    for size, colour in ((1.0, iris * 0.45), (0.84, iris), (0.42, iris * 0.0 + 0.03)):
-        disc = ellipse(float(centre[0]), float(centre[1]), radius * size, radius * size, 16)
-        blend(part, canvas.cover([disc], window) * white, colour)
-    lid = canvas.cover([upper], window, soft=0.012, line=0.03)
-    blend(part, lid * white * np.float32(0.7), (0.16, 0.12, 0.11))
-    lash = 0.55 + 0.3 * (1 - who.gender) * cues.adult
-    lash *= 1 - 0.35 * cues.thin
-    canvas.paint(image, [upper], (0.10, 0.07, 0.06), lash, line=0.015)
-    canvas.paint(image, [lower], skin * np.float32(0.8), 0.4, line=0.009)
+    radius = abs(float(irises[0][1, 0] - irises[0][0, 0]))
+    for size, colour in ((1.0, iris * 0.45), (0.84, iris), (0.42, (0.03, 0.03, 0.03))):
+        discs = [ellipse(0, 0, radius * size, radius * size, 16) + eye[0] for eye in irises]
+        blend(part, canvas.cover(discs, window) * white, colour)
+    shadow = canvas.cover(uppers, window, soft=0.012, line=0.03)
+    shadow *= white
+    shadow *= np.float32(0.7)
+    blend(part, shadow, (0.16, 0.12, 0.11))
+    lash = (0.55 + 0.3 * (1 - who.gender) * cues.adult) * (1 - 0.35 * cues.thin)
+    canvas.paint(image, uppers, (0.10, 0.07, 0.06), lash, line=0.015)
+    canvas.paint(image, lowers, skin * np.float32(0.8), 0.4, line=0.009)
 
 
 def _paint_mouth(canvas: Canvas, shape: Shape, image: Plane, mouth: list[Points]) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import EXTENT, Canvas, axis, blend, noise, spline
+from agekit.data.synthfaces.canvas import EXTENT, SHIFT, Canvas, axis, blend, noise, spline
 from agekit.data.synthfaces.growth import rise, smoothstep
 from agekit.data.synthfaces.identity import HAIR_STYLES, rng_for
 from agekit.data.synthfaces.shape import Shape, mirror
@@ -27,12 +27,12 @@ def hair_colour(shape: Shape, grey: float) -> NDArray[np.float32]:
     light = base + (1 - base) * np.array([0.16, 0.13, 0.08]) * shape.cues.childhood * (base.mean())
     colour = light * (1 + 0.25 * shape.cues.childhood)
     colour = colour + (_GREY - colour) * grey
-    return colour.astype(np.float32)
+    return np.asarray(colour, np.float32)
 
 
 @lru_cache(maxsize=32)
 def _strands(side: int, variant: int) -> tuple[Plane, Plane]:
-    """Strands that fan out from the crown, mean 0 deviation 1; and the distance from it."""
+    """Strands that fan out from the crown, mean 0 deviation 1; and their shine, 0 to 1."""
     rng = rng_for(8, variant)
     ax = axis(side)
     x, y = ax[None, :] + 0 * ax[:, None], ax[:, None] + 0 * ax[None, :]
@@ -47,13 +47,16 @@ def _strands(side: int, variant: int) -> tuple[Plane, Plane]:
         rows = np.clip(radius / (2 * EXTENT) * 9, 0, 7).astype(np.float32)
         strand = cv2.remap(grid, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         field += np.float32(weight) * strand
-    return np.asarray((field - field.mean()) / field.std(), np.float32), radius
+    shine = np.exp(-60 * (radius - 0.33) ** 2)
+    strands = (field - field.mean()) / field.std()
+    return np.asarray(strands, np.float32), np.asarray(shine, np.float32)
 
 
 @lru_cache(maxsize=32)
 def _curls(side: int, variant: int) -> Plane:
-    ridged = np.abs(noise(side, 34, 50 + variant)) + 0.7 * np.abs(noise(side, 62, 60 + variant))
-    return np.asarray((ridged.mean() - ridged) / ridged.std(), np.float32)
+    ridged = np.abs(noise(side, 46, 50 + variant)) + 0.9 * np.abs(noise(side, 88, 60 + variant))
+    ridged = np.minimum(ridged, 2.2)
+    return np.asarray(0.8 * (ridged.mean() - ridged) / ridged.std(), np.float32)
 
 
 def _parting(shape: Shape) -> int:
@@ -75,32 +78,31 @@ def hair_picture(canvas: Canvas, shape: Shape) -> Plane:
     """The colours of the hair everywhere (3, side, side), lit from above."""
     cues = shape.cues
     texture = _texture(canvas, shape)
-    radius = _strands(canvas.side, _parting(shape))[1]
-    band = radius - np.float32(0.33)
-    shine = cv2.exp(band * band * np.float32(-60.0))
+    shine = _strands(canvas.side, _parting(shape))[1]
     contrast = 0.13 - 0.06 * cues.grey
     bright = cv2.addWeighted(texture, contrast, shine, 0.22, 0.86)
     share = texture * np.float32(0.55 * cues.grey * (1 - cues.grey)) + np.float32(cues.grey)
     np.clip(share, 0, 1, out=share)
     young, old = hair_colour(shape, 0.0), hair_colour(shape, 1.0)
     picture = np.empty((3, canvas.side, canvas.side), np.float32)
-    shine *= np.float32(0.05)
+    gloss = shine * np.float32(0.05)
     for plane, before, after in zip(picture, young, old, strict=True):
         np.multiply(share, after - before, out=plane)
         plane += before
         plane *= bright
-        plane += shine
+        plane += gloss
     return picture
 
 
 def _length(shape: Shape) -> float:
-    length = HAIR_STYLES[shape.who.style][0] * smoothstep(shape.cues.years, 0.5, 9.0)
+    length = HAIR_STYLES[shape.who.style][0] * smoothstep(shape.cues.years, 0.5, 13.0)
     return length * (1 - 0.4 * rise(shape.cues.years, 45.0, 30.0))
 
 
 def _volume(shape: Shape) -> float:
     thin = 0.8 * shape.cues.bald + 0.25 * rise(shape.cues.years, 45.0, 40.0)
-    return HAIR_STYLES[shape.who.style][1] * shape.cues.down**1.5 * max(0.1, 1 - thin)
+    full = HAIR_STYLES[shape.who.style][1] * max(0.1, 1 - thin)
+    return float(full * shape.cues.down**1.5)
 
 
 def back_hair(canvas: Canvas, shape: Shape) -> Plane:
@@ -157,12 +159,14 @@ def front_hair(canvas: Canvas, shape: Shape) -> Plane:
     shapes = [cap]
     if length > 0.1:
         end = 0.05 + 1.02 * length
-        full = side_puff * (0.85 + 0.15 * smoothstep(length, 0.1, 0.4))
+
         lock = np.array(
-            [[0.47, -0.36], [0.56 * full, -0.3], [0.6 * full, 0.0], [0.63 * full, 0.5 * end],
-             [0.61 * full, end - 0.05], [0.56 * full, end], [0.505, end - 0.06],
+            [[0.47, -0.36], [0.56 * side_puff, -0.3], [0.6 * side_puff, 0.0],
+             [0.63 * side_puff, 0.5 * end],
+             [0.61 * side_puff, end - 0.05], [0.56 * side_puff, end], [0.505, end - 0.06],
              [0.505, 0.5 * end], [0.5, 0.0], [0.49, -0.2]]
         )  # fmt: skip
+        lock[:, 0] = 0.52 + (lock[:, 0] - 0.52) * smoothstep(length, 0.1, 0.45)
         lock = spline(lock, closed=True)
         shapes += [lock, mirror(lock)]
     if who.style == "bun":
@@ -186,7 +190,7 @@ def front_hair(canvas: Canvas, shape: Shape) -> Plane:
 
 def beard(canvas: Canvas, shape: Shape, image: Plane) -> None:
     """Blends beard and moustache into the colour of the skin (3, side, side)."""
-    who, cues = shape.who, shape.cues
+    cues = shape.cues
     if cues.beard < 0.01:
         return
     right = np.array(
@@ -200,13 +204,14 @@ def beard(canvas: Canvas, shape: Shape, image: Plane) -> None:
     )
     outside, lips = shape.place([curve, mouth])
     mask = canvas.mask(outside)
-    cv2.fillPoly(mask, [np.rint(canvas.pixels(lips) * 32).astype(np.int32)], 0, cv2.LINE_AA, 5)
+    cv2.fillPoly(mask, [canvas.fixed(lips)], 0, cv2.LINE_AA, SHIFT)
     size = int(0.05 * canvas.unit) * 2 + 1
-    mask = cv2.blur(cv2.blur(mask, (size, size)), (size, size))
+    soft = cv2.blur(cv2.blur(mask, (size, size)), (size, size)).astype(np.float32)
     texture = noise(canvas.side, 110, 42)
-    strength = mask.astype(np.float32) * np.float32(1 / 255)
-    cover = strength * np.clip(
-        cues.beard + np.float32(0.07 * min(1, 2 * cues.beard)) * texture, 0, 0.95
+    cover = (
+        soft
+        * np.float32(1 / 255)
+        * np.clip(cues.beard + np.float32(0.07 * min(1, 2 * cues.beard)) * texture, 0, 0.95)
     )
     colour = hair_colour(shape, cues.grey) * np.float32(0.75)
     window = canvas.window([outside], 0.1)

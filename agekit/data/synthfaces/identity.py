@@ -209,7 +209,9 @@ def _hair(melanin: float, rng: np.random.Generator) -> tuple[float, float, float
     if melanin < 0.3 and rng.random() < 0.1:
         colour = _HAIR[5]
     else:
-        colour = _mix(_HAIR[:5], float(rng.random() ** (0.8 + 7 * melanin)) * 3.99)
+        colour = _mix(
+            _HAIR[:5], float(rng.random() ** (0.8 + 6 * melanin)) * 3.99 * (1 - melanin) ** 1.5
+        )
     r, g, b = colour * rng.uniform(0.9, 1.1)
     return float(r), float(g), float(b)
 

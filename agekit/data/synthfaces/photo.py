@@ -67,9 +67,10 @@ def photo_of(who: Person, variation: int | None) -> Photo:
     unit = rng.random(24).tolist()
     smile = -0.1 + 1.1 * unit[0] ** 1.3
     warm = 0.035 * normal[0]
-    hue = 0.3 + 0.55 * rng.random((1, 3)) + 0.1 * rng.standard_normal((4, 3))
-    corners = np.clip(hue + 0.1 * rng.standard_normal((4, 1)), 0.05, 0.95)
-    cloth = np.clip(0.12 + 0.75 * rng.random() + 0.16 * rng.standard_normal(3), 0.04, 0.95)
+    hue = 0.15 + 0.7 * rng.random() + 0.07 * rng.standard_normal((1, 3))
+    corners = hue + 0.09 * rng.standard_normal((4, 1)) + 0.025 * rng.standard_normal((4, 3))
+    corners = np.clip(corners, 0.05, 0.95)
+    cloth = np.clip(0.12 + 0.75 * rng.random() + 0.13 * rng.standard_normal(3), 0.04, 0.95)
     return Photo(
         pose=Pose(
             yaw=0.13 * normal[1],
@@ -105,8 +106,10 @@ def backdrop(canvas: Canvas, photo: Photo) -> Plane:
     """The background (3, side, side), a soft blend of four colours."""
     corners = np.asarray(photo.backdrop, np.float32).reshape(2, 2, 3)
     smooth = cv2.resize(corners, (8, 8), interpolation=cv2.INTER_LINEAR)
-    full = cv2.resize(smooth, (canvas.side, canvas.side), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(full.transpose(2, 0, 1))
+    full = np.empty((3, canvas.side, canvas.side), np.float32)
+    for plane, small in zip(full, cv2.split(smooth), strict=True):
+        cv2.resize(small, (canvas.side, canvas.side), plane, interpolation=cv2.INTER_LINEAR)
+    return full
 
 
 def clothes(canvas: Canvas, shape: Shape, photo: Photo, image: Plane) -> None:
@@ -147,19 +150,21 @@ def develop(canvas: Canvas, image: Plane, photo: Photo, size: int) -> Picture:
     half = (canvas.side - 1) / 2
     scale = size / 2 * photo.zoom / canvas.unit
     turn = cv2.getRotationMatrix2D((half, half), photo.turn, scale)
-    turn[:, 2] += (size - 1) / 2 - half + np.asarray(photo.shift) * size / 2
+    for axis, shift in enumerate(photo.shift):
+        turn[axis, 2] += (size - 1) / 2 - half + shift * size / 2
     picture = cv2.warpAffine(
         picture, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     if photo.blur > 0.05:
         picture = cv2.GaussianBlur(picture, (0, 0), photo.blur * size / 128)
-    if photo.saturation != 1:
-        grey = picture.mean(axis=2, keepdims=True, dtype=np.float32)
-        picture = grey + (picture - grey) * np.float32(photo.saturation)
-    if photo.exposure != 1 or photo.contrast != 1:
-        gain = np.float32(photo.exposure * photo.contrast)
-        picture = picture * gain + np.float32(0.5 * (1 - photo.contrast))
+    gain = 255 * photo.exposure * photo.contrast
+    mixing = np.full((3, 4), gain * (1 - photo.saturation) / 3)
+    mixing[:, :3] += np.eye(3) * gain * photo.saturation
+    mixing[:, 3] = 127.5 * (1 - photo.contrast) + 0.5
+    picture = cv2.transform(picture, mixing)
     if photo.grain:
-        grain = np.roll(noise(size, size, 70), photo.grain_at, (0, 1))
-        picture = picture + np.float32(photo.grain) * grain[..., None]
-    return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), np.uint8)
+        down, right = photo.grain_at[0] % size, photo.grain_at[1] % size
+        grain = noise(2 * size, 2 * size, 70)[down : down + size, right : right + size]
+        grain = grain * np.float32(255 * photo.grain)
+        picture = cv2.add(picture, cv2.merge([grain, grain, grain]))
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)

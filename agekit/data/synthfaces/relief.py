@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -82,7 +83,7 @@ def heights(canvas: Canvas, shape: Shape) -> Plane:
     centres = shape.place([bumps[:, :2]])[0]
     field = canvas.bumps(centres, bumps[:, 2:4] * shape.local, bumps[:, 4] * shape.down)
     wide = float(np.abs(shape.outline[:, 0]).max()) + 0.035
-    turn = 0.16 * np.sin(shape.pose.yaw)
+    turn = 0.16 * math.sin(shape.pose.yaw)
     across = ((canvas.axis - turn) / wide) ** 2
     along = ((canvas.axis - (shape.crown + shape.chin) / 2) / (CHIN + 0.12)) ** 2
     dome = np.maximum(1 - across[None, :] - (along**1.5)[:, None], 0) + np.float32(0.06)
@@ -101,18 +102,18 @@ def shade(canvas: Canvas, height: Plane, light: Light) -> tuple[Plane, Plane]:
         Brightness, about 0 to 1.3, and the glint of the light on the skin, 0 to 1.
     """
     scale = canvas.unit / 8
-    gx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=scale)
-    gy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=scale)
-    norm = np.sqrt(gx * gx + gy * gy + np.float32(1))
+    gx = _float(cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=scale))
+    gy = _float(cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=scale))
+    norm = _float(np.sqrt(gx * gx + gy * gy + np.float32(1)))
     length = float(np.sqrt(light.x**2 + light.y**2 + 0.72))
     lx, ly, lz = light.x / length, light.y / length, float(np.sqrt(0.72)) / length
-    lit = (lz - lx * gx - ly * gy) / norm
+    lit = _float((lz - lx * gx - ly * gy) / norm)
     lit *= np.float32(0.8)
     lit += np.float32(0.2)
     wrapped = np.maximum(lit, 0, out=lit)
     low = cv2.resize(height, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     low = cv2.GaussianBlur(low, (0, 0), 0.045 * canvas.unit / 4)
-    around = cv2.resize(low, (canvas.side, canvas.side), interpolation=cv2.INTER_LINEAR)
+    around = _float(cv2.resize(low, (canvas.side, canvas.side), interpolation=cv2.INTER_LINEAR))
     bright = np.subtract(height, around, out=around)
     bright *= np.float32(9)
     np.clip(bright, -0.5, 0.12, out=bright)
@@ -130,3 +131,7 @@ def shade(canvas: Canvas, height: Plane, light: Light) -> tuple[Plane, Plane]:
     for _ in range(5):
         glint *= glint
     return bright, glint
+
+
+def _float(plane: NDArray[np.generic]) -> Plane:
+    return np.asarray(plane, np.float32)

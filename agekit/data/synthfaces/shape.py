@@ -42,7 +42,7 @@ class Pose:
 
     yaw: float = 0.0
     pitch: float = 0.0
-    smile: float = 0.3
+    smile: float = 0.35
     jaw_open: float = 0.0
     squint: float = 0.0
     brow_raise: float = 0.0
@@ -126,7 +126,7 @@ class Shape:
         full += 0.05 * cues.sag - 0.035 * cues.hollow
         side[:, 0] *= 1 + full * np.exp(-(((y - 0.38) / 0.25) ** 2))
         side[:, 0] *= 1 - 0.04 * cues.hollow * np.exp(-(((y + 0.3) / 0.15) ** 2))
-        side[:, 0] += 0.05 * cues.sag * np.exp(-(((y - 0.55) / 0.09) ** 2))
+        side[:, 0] += 0.042 * cues.sag * np.exp(-(((y - 0.54) / 0.12) ** 2))
         side[-2:, 0] *= who.chin * (1 - 0.1 * cues.childhood)
         side[:, 1] += 0.035 * self.pose.jaw_open * np.clip(y / CHIN, 0, 1) ** 2
         chin = np.array([[0.0, CHIN + 0.035 * self.pose.jaw_open]])
@@ -136,4 +136,5 @@ class Shape:
 
 def mirror(points: Points) -> Points:
     """The same points on the other half of the face."""
-    return points * np.array([-1.0, 1.0])
+    mirrored: Points = points * np.array([-1.0, 1.0])
+    return mirrored

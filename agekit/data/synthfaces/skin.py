@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas, ellipse, noise
+from agekit.data.synthfaces.canvas import SHIFT, Canvas, ellipse, noise
 from agekit.data.synthfaces.identity import rng_for
 from agekit.data.synthfaces.shape import Shape
 
@@ -51,11 +51,13 @@ def albedo(canvas: Canvas, shape: Shape) -> Plane:
     side = canvas.side
     variant = who.index % 5
     melanin = np.full((side, side), 0.92 * who.melanin + 0.02, np.float32)
-    melanin += np.float32(0.027 * cues.uneven) * noise(side, 9, 10 + variant)
+    melanin += np.float32((0.012 + 0.022 * who.melanin) * cues.uneven) * noise(
+        side, 9, 10 + variant
+    )
     melanin += np.float32(0.012 + 0.03 * cues.rough) * noise(side, 40, 20 + variant)
     spots = _marks(canvas, shape)
     if spots is not None:
-        melanin += np.float32(0.24 / 255) * spots
+        melanin += np.float32(0.21 / 255) * spots
     blood = _blush(canvas, shape)
     blood += np.float32(0.06 * cues.uneven) * noise(side, 14, 30 + variant)
     sallow = 0.05 * cues.pale
@@ -83,9 +85,9 @@ def _marks(canvas: Canvas, shape: Shape) -> NDArray[np.uint8] | None:
     centres = shape.place([plan[seen, :2]])[0]
     radii = np.maximum(plan[seen, 2], 0.6 / canvas.unit)
     dots = ellipse(0, 0, 1, 0.85, 10) * radii[:, None, None] + centres[:, None, :]
-    fixed = np.rint(canvas.pixels(dots) * 32).astype(np.int32)
+    fixed = canvas.fixed(dots)
     for dot, level in zip(fixed, np.minimum(255 * strength[seen], 255).tolist(), strict=True):
-        cv2.fillConvexPoly(mask, dot, level, cv2.LINE_AA, 5)
+        cv2.fillConvexPoly(mask, dot, level, cv2.LINE_AA, SHIFT)
     return np.asarray(cv2.blur(cv2.blur(mask, (3, 3)), (3, 3)), np.uint8)
 
 
@@ -97,7 +99,8 @@ def _blush(canvas: Canvas, shape: Shape) -> Plane:
         [[0.31, 0.2, 0.15, 0.12, (0.3 + 0.45 * child) * fresh],
          [-0.31, 0.2, 0.15, 0.12, (0.3 + 0.45 * child) * fresh],
          [0.0, 0.2, 0.075, 0.06, 0.3 + 0.25 * child + 0.3 * cues.uneven],
-         [0.0, 0.66, 0.10, 0.06, 0.15], [0.55, 0.08, 0.07, 0.14, 0.5], [-0.55, 0.08, 0.07, 0.14, 0.5],
+         [0.0, 0.66, 0.10, 0.06, 0.15],
+         [0.55, 0.08, 0.07, 0.14, 0.5], [-0.55, 0.08, 0.07, 0.14, 0.5],
          [0.215, 0.05, 0.09, 0.04, 0.25 + 0.5 * min(1.2, cues.wrinkle)],
          [-0.215, 0.05, 0.09, 0.04, 0.25 + 0.5 * min(1.2, cues.wrinkle)],
          [0.22, -0.1, 0.1, 0.035, 0.3], [-0.22, -0.1, 0.1, 0.035, 0.3]]

@@ -53,11 +53,11 @@ _TABLE = np.array([line[1:] for line in (*_BROW, *_SIDES, *_SIDES)])
 
 
 @lru_cache(maxsize=512)
-def _plan(seed: int, index: int) -> tuple[list[Points], NDArray[np.float64]]:
+def _plan(seed: int, index: int) -> tuple[Points, NDArray[np.float64]]:
     """A person's lines on the mean grown face.
 
     Returns:
-        The curves (N, 2) each, and a row each of onset (apparent years), depth, and 1 for a fold
+        The curves (C, N, 2), and a row each of onset (apparent years), depth, and 1 for a fold
         or 0 for a fine line.
     """
     rng = rng_for(2, seed, index)
@@ -67,7 +67,7 @@ def _plan(seed: int, index: int) -> tuple[list[Points], NDArray[np.float64]]:
     table = _TABLE.copy()
     table[:, 0] += 4.0 * rng.standard_normal(len(table))
     table[:, 1] *= rng.uniform(0.7, 1.2, len(table))
-    return list(spline(curves, steps=5)), table
+    return spline(curves, steps=5), table
 
 
 def engrave(canvas: Canvas, shape: Shape) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -78,7 +78,7 @@ def engrave(canvas: Canvas, shape: Shape) -> tuple[NDArray[np.uint8], NDArray[np
     """
     who, cues = shape.who, shape.cues
     curves, table = _plan(who.seed, who.index)
-    placed = shape.place(curves)
+    placed = canvas.fixed(shape.place([curves.reshape(-1, 2)])[0]).reshape(curves.shape)
     fine = np.zeros((canvas.side, canvas.side), np.uint8)
     folds = np.zeros_like(fine)
     smile = max(0.0, shape.pose.smile)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from agekit.errors import TrainingError
+from agekit.errors import ConfigError, TrainingError
 from agekit.estimator.base import Loss
 from agekit.estimator.target import Target
 
@@ -39,10 +39,12 @@ class EvolvedLDL(Loss):
 
     needs_ancestor: ClassVar[bool] = True
 
-    def __init__(
-        self, *, alpha: float = 0.5, tau: float = 2.0, tau_squared: bool = False
-    ) -> None:
+    def __init__(self, *, alpha: float = 0.5, tau: float = 2.0, tau_squared: bool = False) -> None:
         super().__init__()
+        if not (0 <= alpha <= 1 and tau > 0):
+            raise ConfigError(
+                f"evolved-ldl: alpha must be from 0 to 1 and tau above 0 (got {alpha} and {tau})"
+            )
         self.alpha = alpha
         self.tau = tau
         self.tau_squared = tau_squared

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from agekit.errors import ConfigError
 from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate, expectation, posterior_median, quantile
 
@@ -24,6 +25,8 @@ class LDLHead(Head):
         self, in_features: int, ages: tuple[int, int], *, temperature: float = 1.0
     ) -> None:
         super().__init__(in_features, ages)
+        if not temperature > 0:
+            raise ConfigError(f"ldl: temperature must be above 0 (got {temperature})")
         self.temperature = temperature
         self.fc = nn.Linear(in_features, ages[1] - ages[0] + 1)
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.target import Target
 
@@ -32,6 +33,8 @@ class GaussianLDL(Loss):
 
     def __init__(self, *, sigma: float = 2.0, annotated: bool = True) -> None:
         super().__init__()
+        if not sigma > 0:
+            raise ConfigError(f"gaussian-ldl: sigma must be above 0 years (got {sigma})")
         self.sigma = sigma
         self.annotated = annotated
 

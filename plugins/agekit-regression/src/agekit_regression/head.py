@@ -36,5 +36,3 @@ class RegressionHead(Head):
         low, high = self.ages
         age = ((high - low) * raw + low).clamp(low, high)
         return Estimate(age, age, age)
-
-

@@ -1,0 +1,80 @@
+# make setup    an environment in .venv with agekit, every plugin and the development tools
+# make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
+# make test     what CI runs: formatting, lint, types, tests
+# make build    wheels and source archives of every distribution, in dist/
+# make bench    the speed of start-up, data and training, against their budgets
+#
+# Needs python3 (3.11 to 3.13; another one: make setup PYTHON=python3.12), make and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.agekit-setup
+PROJECTS := . $(patsubst %/pyproject.toml,%,$(sort $(wildcard plugins/*/pyproject.toml)))
+PYPROJECTS := $(PROJECTS:%=%/pyproject.toml)
+VERSION_OF := -c 'import sys; print(*sys.version_info[:2])'
+
+# Libraries without byte code are compiled again by every command.
+unexport PYTHONDONTWRITEBYTECODE
+
+FIND_UV := uv=uv; uv --version >/dev/null 2>&1 || uv=$(BIN)/uv
+
+define ENVIRONMENT
+@test -z "$(ANEW)" && $(BIN)/python -c pass 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+@uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+endef
+
+.PHONY: setup demo test bench build constraints clean
+
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
+.PHONY: $(STAMP)
+ANEW := yes
+endif
+endif
+
+setup: $(STAMP)
+
+$(STAMP): constraints.txt $(PYPROJECTS)
+	$(ENVIRONMENT)
+	@echo "installing agekit, its plugins and the development tools into $(VENV)"
+	@$(FIND_UV); $$uv pip install --python $(BIN)/python -c constraints.txt -b constraints.txt \
+		--group dev $(PROJECTS:%=-e %)
+	@touch $@
+
+demo: RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+demo: setup
+	$(BIN)/agekit train cen-resnet10-tiny synthfaces --preset quick --out $(RUN)
+	$(BIN)/agekit evaluate $(RUN) synthfaces
+	$(BIN)/python benchmarks/constant_guess.py synthfaces --run $(RUN)
+	$(BIN)/python -c 'from PIL import Image; from agekit.data.synthfaces.face import draw, person; \
+		Image.fromarray(draw(person(1, 7), 42, 256)).save("$(RUN)/face-aged-42.png")'
+	$(BIN)/agekit predict $(RUN)/face-aged-42.png --model $(RUN) --plot $(RUN)/prediction.png
+	@echo "figures: $(RUN)/figures and $(RUN)/prediction.png"
+
+test: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest --durations=10
+
+bench: setup
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/training.py
+
+build: setup
+	rm -rf dist
+	for project in $(PROJECTS); do \
+		$(BIN)/python -m build --no-isolation --outdir dist $$project || exit 1; \
+	done
+
+constraints:
+	$(ENVIRONMENT)
+	@$(FIND_UV); $$uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' \
+		--no-emit-package agekit $(patsubst plugins/%,--no-emit-package %,$(filter plugins/%,$(PROJECTS))) \
+		--group dev -o constraints.txt $(PYPROJECTS)
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agekit.data.protocols import load_faces
+from agekit.data.readers.csv import Csv
+from agekit.data.table import FaceTable
+from agekit.errors import DataError
+
+WriteImage = Callable[..., Path]
+
+
+@pytest.fixture
+def root(tmp_path: Path, write_image: WriteImage) -> Path:
+    for i, name in enumerate(("a.png", "b.png", "sub/c.png", "jürgen d.png")):
+        write_image(tmp_path / "set" / name, seed=i)
+    return tmp_path / "set"
+
+
+def read(root: Path, text: str, encoding: str = "utf-8") -> FaceTable:
+    (root / "ages.csv").write_bytes(text.encode(encoding))
+    return Csv().read(root)
+
+
+def names(table: FaceTable) -> list[str]:
+    return [table.images.name(i) for i in range(len(table))]
+
+
+FULL = (
+    "Image,Age,STD,Subject,Gender,Race,Split\n"
+    "a.png,20,1.5,anna,F,asian,train\n"
+    "b.png,30.5,,bob,male,white,valid\n"
+    "./sub/c.png,40,2,anna,1,asian,test\n"
+    "jürgen d.png,50,,,,,\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_every_column_in_every_dialect(
+    root: Path, encoding: str, ends: str, delimiter: str
+) -> None:
+    table = read(root, FULL.replace("\n", ends).replace(",", delimiter), encoding)
+    assert names(table) == ["a.png", "b.png", "sub/c.png", "jürgen d.png"]
+    assert table.age.tolist() == [20, 30.5, 40, 50]
+    np.testing.assert_array_equal(table.sigma, np.array([1.5, np.nan, 2, np.nan], np.float32))
+    anna, bob, again, unknown = table.identity.tolist()
+    assert anna == again != bob
+    assert unknown == -1
+    assert min(anna, bob) >= 0
+    assert table.gender.tolist() == [1, 0, 1, -1]
+    assert table.group_names == ("asian", "white")
+    assert table.group.tolist() == [0, 1, 0, -1]
+    assert table.split.tolist() == [0, 1, 2, -1]
+    assert table.problems == ()
+
+
+def test_the_file_itself_may_be_the_root(root: Path) -> None:
+    (root / "one.csv").write_text("path,age\na.png,20\n")
+    (root / "two.csv").write_text("path,age\nb.png,30\n")
+    assert load_faces("csv", root / "two.csv").table.age.tolist() == [30]
+    with pytest.raises(DataError, match=r"expected one csv, found: one\.csv, two\.csv"):
+        load_faces("csv", root)
+
+
+def test_rows_that_will_not_do_are_named(root: Path) -> None:
+    table = read(
+        root,
+        "path,age,gender,split,sigma\n"
+        "a.png,20,x,half,-3\n"
+        "a.png,21,,,\n"
+        "gone.png,22,,,\n"
+        ",23,,,\n"
+        "b.png,-1,,,\n"
+        "sub/c.png\n"
+        "\n"
+        "jürgen d.png,old,,,\n",
+    )
+    assert names(table) == ["a.png"]
+    assert (table.gender[0], table.split[0], np.isnan(table.sigma[0])) == (-1, -1, True)
+    assert [(p.kind, p.name) for p in table.problems] == [
+        ("sigma", "a.png"),
+        ("gender", "a.png"),
+        ("split", "a.png"),
+        ("duplicate", "a.png"),
+        ("missing", "gone.png"),
+        ("path", "ages.csv line 5"),
+        ("age", "jürgen d.png"),
+        ("age", "b.png"),
+        ("age", "sub/c.png"),
+    ]
+
+
+@pytest.mark.parametrize("age", ["-1", "300", "NaN", "", "nan", "NA"])
+def test_ages_that_are_none(root: Path, age: str) -> None:
+    table = read(root, f"path,age\na.png,20\nb.png,{age}\n")
+    assert names(table) == ["a.png"]
+    assert [(p.kind, p.name) for p in table.problems] == [("age", "b.png")]
+
+
+def test_decimal_commas(root: Path) -> None:
+    assert read(root, "path;age\na.png;20,5\n").age.tolist() == [20.5]
+
+
+def test_windows_and_absolute_paths(root: Path) -> None:
+    table = read(root, f"path,age\nsub\\c.png,20\n{root / 'a.png'},30\n")
+    assert names(table) == ["sub/c.png", "a.png"]
+
+
+@pytest.mark.parametrize("path", ["../x.png", "/etc/passwd", "sub/../../x.png"])
+def test_paths_out_of_the_folder_are_refused(root: Path, path: str) -> None:
+    (root.parent / "x.png").write_bytes(b"x")
+    with pytest.raises(DataError, match="leads out"):
+        read(root, f"path,age\na.png,20\n{path},30\n")
+
+
+def test_missing_columns_say_found_and_expected(root: Path) -> None:
+    with pytest.raises(DataError, match="no column age; found: path, ages; did you mean 'ages'"):
+        read(root, "path,ages\na.png,20\n")
+    with pytest.raises(DataError, match="no column path and no column age; found: x, y") as caught:
+        read(root, "x,y\n1,2\n")
+    assert "path (or image, file, filename) and age" in caught.value.hint
+    with pytest.raises(DataError, match="found: nothing"):
+        read(root, "")
+    with pytest.raises(DataError, match="found: imgae, age; did you mean 'imgae'"):
+        read(root, "imgae,age\n1,2\n")
+
+
+def test_binary_rubbish_is_refused(root: Path) -> None:
+    with pytest.raises(DataError):
+        read(root, "path,age\n\0\0\x01,\0\n")
+
+
+def test_protocols_choose_the_column_then_people_then_bytes(root: Path) -> None:
+    (root / "x.csv").write_text(FULL)
+    assert load_faces("csv", root).codes.tolist() == [0, 1, 2, -1]
+    (root / "x.csv").write_text("path,age,id\na.png,1,p\nb.png,2,p\nsub/c.png,3,q\n")
+    codes = load_faces("csv", root).codes
+    assert codes[0] == codes[1]
+    (root / "x.csv").write_text("path,age\na.png,1\nb.png,2\nsub/c.png,3\n")
+    faces = load_faces("csv", root)
+    assert faces.protocol == "csv:auto"
+    seeded = load_faces("csv", root, "seeded-80-10-10")
+    assert seeded.split_hash == faces.split_hash
+    with pytest.raises(DataError, match="own split"):
+        load_faces("csv", root, "column")

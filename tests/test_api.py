@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import agekit
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(agekit.__path__, "agekit.")
+    if not module.name.endswith("__main__")
+)
+
+
+def order(name):
+    """Constants, then classes, then the rest, each by name, as ruff sorts `__all__`."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def test_the_package_offers_its_functions():
+    assert agekit.__all__ == ["build", "evaluate", "load", "train"]
+    assert set(agekit.__all__) <= set(dir(agekit))
+    for name in agekit.__all__:
+        assert callable(getattr(agekit, name))
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        _ = agekit.biuld
+
+
+@pytest.mark.parametrize(
+    "module", ["agekit", "agekit.cli", "agekit.discovery", "agekit.registry", "agekit.recipe"]
+)
+def test_light_modules_import_nothing_heavy(module):
+    program = f"import sys, {module}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    heavy = ("torch", "timm", "mmengine", "numpy", "agekit_")
+    assert not [name for name in done.stdout.split() if name.startswith(heavy)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_listed_sorted_and_there(name):
+    module = importlib.import_module(name)
+    listed = getattr(module, "__all__", None)
+    defined = [
+        node.name
+        for node in ast.parse(inspect.getsource(module)).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    if listed is None:
+        assert not defined, f"{name} has no __all__"
+        return
+    assert listed == sorted(listed, key=order)
+    assert len(set(listed)) == len(listed)
+    assert not [public for public in listed if not hasattr(module, public)]
+    assert set(defined) <= set(listed)

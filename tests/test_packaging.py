@@ -1,0 +1,238 @@
+"""The distributions as users get them: what the archives hold, and what they do once installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+import zipfile
+from collections.abc import Callable, Iterable
+from email import message_from_string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from agekit.discovery import GROUPS
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
+PROJECTS = {"agekit": ROOT, **PLUGINS}
+PARTS = {group: kind for kind, group in GROUPS.items()}
+
+Install = Callable[[str], "Installed"]
+
+
+def project(name: str) -> dict[str, Any]:
+    """The `[project]` table of a distribution."""
+    with open(PROJECTS[name] / "pyproject.toml", "rb") as file:
+        table: dict[str, Any] = tomllib.load(file)["project"]
+        return table
+
+
+def package(name: str) -> Path:
+    """The import package of a distribution, in the checkout."""
+    return ROOT / "agekit" if name == "agekit" else PLUGINS[name] / "src" / name.replace("-", "_")
+
+
+def parts(names: Iterable[str]) -> set[tuple[str, str, str]]:
+    """Kind, name and distribution of every part that some distributions declare."""
+    return {
+        (PARTS[group], part, name)
+        for name in names
+        for group, points in project(name)["entry-points"].items()
+        if group in PARTS
+        for part in points
+    }
+
+
+def with_requirements(name: str) -> set[str]:
+    """A distribution and those of ours that it needs, through all of them."""
+    needed = {Requirement(line).name for line in project(name)["dependencies"]} & PROJECTS.keys()
+    return {name}.union(*(with_requirements(other) for other in needed))
+
+
+def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a command as a fresh user's shell would: no variable of ours, no bytecode setting."""
+    own = ("AGEKIT_", "PIP_", "PYTHON")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    environment = {**clean, **options.pop("env", {})}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source archive of every distribution, and the wheel built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    for source in PROJECTS.values():
+        build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
+        done = run([*build, str(source)])
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Callable[[str], dict[str, str]]:
+    """The files of a distribution's wheel: name → text."""
+
+    def read(name: str) -> dict[str, str]:
+        (path,) = dist.glob(f"{name.replace('-', '_')}-{project(name)['version']}-py3-none-any.whl")
+        with zipfile.ZipFile(path) as archive:
+            return {file: archive.read(file).decode() for file in archive.namelist()}
+
+    return read
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_holds_its_package_and_nothing_else(
+    name: str, wheel: Callable[[str], dict[str, str]]
+) -> None:
+    files = wheel(name)
+    top = package(name)
+    expected = {
+        path.relative_to(top.parent).as_posix()
+        for path in top.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert f"{top.name}/py.typed" in expected
+    assert {file for file in files if ".dist-info/" not in file} == expected
+    for value in project(name)["entry-points"].get("agekit.recipes", {}).values():
+        assert value.replace(".", "/").replace(":", "/") + ".yaml" in files
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_carries_licence_and_metadata(
+    name: str, wheel: Callable[[str], dict[str, str]]
+) -> None:
+    table = project(name)
+    files = wheel(name)
+    info = f"{name.replace('-', '_')}-{table['version']}.dist-info"
+    assert files[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    metadata = message_from_string(files[f"{info}/METADATA"])
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Summary"] == table["description"]
+    assert len(metadata.get_payload()) > 200
+    requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist")]
+    assert not [str(r) for r in requirements if r.url]
+    for ours in (r for r in requirements if r.name in PROJECTS):
+        assert ours.specifier.contains(project(ours.name)["version"])
+    for group, points in table["entry-points"].items():
+        section = files[f"{info}/entry_points.txt"].split(f"[{group}]\n")[1].split("\n[")[0]
+        assert {*section.strip().splitlines()} == {f"{k} = {v}" for k, v in points.items()}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_source_archive_holds_no_tests_and_no_other_distribution(name: str, dist: Path) -> None:
+    (path,) = dist.glob(f"{name.replace('-', '_')}-{project(name)['version']}.tar.gz")
+    with tarfile.open(path) as archive:
+        names = [Path(member.name).relative_to(path.name[: -len(".tar.gz")]) for member in archive]
+    code = "agekit" if name == "agekit" else "src"
+    files = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert {file.parts[0] for file in names} <= {code, *files}
+    assert {"LICENSE", "README.md", "pyproject.toml"} <= {str(file) for file in names}
+
+
+class Installed:
+    """A virtual environment outside the checkout, and its `agekit` command.
+
+    The libraries are those of the running environment, linked one by one; of agekit it has only
+    what was installed from wheels, because no `.pth` file and nothing of agekit's is linked.
+
+    Args:
+        folder: where to make it; need not exist.
+        cache: agekit's cache.
+    """
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        self.cache = cache
+        venv.create(folder, symlinks=True)
+        variables = {"base": str(folder), "platbase": str(folder)}
+        site = Path(sysconfig.get_path("purelib", "venv", variables))
+        for source in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+            for entry in Path(source).iterdir():
+                if not entry.name.startswith(("agekit", "__pycache__")) and entry.suffix != ".pth":
+                    (site / entry.name).symlink_to(entry)
+        self.work = folder / "work"
+        self.work.mkdir()
+
+    def pip_install(self, requirement: str, wheels: Path) -> None:
+        """Installs from a folder of wheels alone, with dependencies resolved."""
+        python = str(self.folder / "bin" / "python")
+        pip = [sys.executable, "-m", "pip", "--isolated", "--python", python, "install"]
+        done = run([*pip, "--no-index", "--find-links", str(wheels), requirement])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def agekit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs its `agekit` in an empty folder."""
+        command = [str(self.folder / "bin" / "agekit"), *arguments]
+        return run(command, cwd=self.work, env={"AGEKIT_CACHE": str(self.cache)})
+
+    def json(self, *arguments: str) -> Any:
+        """What a command that must succeed answers with `--json`."""
+        done = self.agekit(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def parts(self) -> set[tuple[str, str, str]]:
+        """Kind, name and distribution of everything it lists."""
+        return {(p["kind"], p["name"], p["distribution"]) for p in self.json("list")}
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory, dist: Path) -> Install:
+    """Installs a requirement into an environment of its own."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def make(requirement: str) -> Installed:
+        installed = Installed(tmp_path_factory.mktemp("installed") / "venv", cache)
+        installed.pip_install(requirement, dist)
+        return installed
+
+    return make
+
+
+def test_the_core_alone_works_and_names_what_it_lacks(install: Install) -> None:
+    core = install("agekit")
+    assert core.parts() == parts(["agekit"])
+    assert [d["name"] for d in core.json("plugins", "list")] == ["agekit"]
+    done = core.agekit("train", "cen-resnet10-tiny", "synthfaces")
+    assert done.returncode == 1
+    assert "cen" in done.stderr
+    assert "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any(core.work.iterdir())
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: Install) -> None:
+    alone = install(name)
+    assert alone.parts() == parts(with_requirements(name))
+    done = alone.agekit("plugins", "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_extra_all_installs_everything_and_it_trains(install: Install) -> None:
+    everything = install("agekit[all]")
+    assert everything.parts() == parts(PROJECTS)
+    shown = everything.agekit("recipe", "show", "cen")
+    assert shown.returncode == 0, shown.stderr
+    assert "coupled" in shown.stdout
+    quick = ["--protocol", "tiny", "--preset", "quick", "--epochs", "1", "--set", "data.size=32"]
+    train = ["train", "cen-resnet10-tiny", "synthfaces", *quick, "--generations", "2"]
+    result = everything.json(*train, "--device", "cpu", "--out", "run")
+    assert [g["generation"] for g in result["generations"]] == [1, 2]
+    scored = everything.json(
+        "evaluate", "run", "synthfaces", "--protocol", "tiny", "--device", "cpu"
+    )
+    assert scored["metrics"]["mae"] == pytest.approx(result["metrics"]["test"]["mae"], abs=1e-3)

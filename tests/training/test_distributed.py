@@ -1,0 +1,46 @@
+"""Two processes reach what one reaches, at the same global batch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import TINY, Train
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = (*TINY, "--epochs", "3", "--generations", "2")
+
+
+def losses(run: Path) -> list[float]:
+    return [
+        json.loads(line)["losses"]["loss"]
+        for line in (run / "metrics.jsonl").read_text().splitlines()
+    ]
+
+
+def test_two_processes_reach_the_loss_of_one(
+    agekit: Train, environment: dict[str, str], tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = agekit("train", "cen-resnet10-tiny", *OPTIONS, "--out", one)
+    assert alone.returncode == 0, alone.stderr
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "agekit"]
+    both = subprocess.run(
+        [sys.executable, "-m", *launch, "train", "cen-resnet10-tiny", *OPTIONS, "--out", str(two)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert both.returncode == 0, both.stderr
+    assert losses(two) == pytest.approx(losses(one), rel=0.05)
+    final = [
+        json.loads((run / "model/metrics.json").read_text())["test"]["mae"] for run in (one, two)
+    ]
+    assert final[1] == pytest.approx(final[0], rel=0.1)
+    assert json.loads((two / "run.json").read_text())["processes"] == 2

@@ -1,0 +1,130 @@
+"""A run killed with SIGKILL, at any moment of any generation, ends as if it had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.conftest import TINY, Train
+
+pytestmark = pytest.mark.slow
+
+EPOCHS, GENERATIONS = 3, 2
+OPTIONS = ("--epochs", str(EPOCHS), "--generations", str(GENERATIONS), "--set", "train.ema=0.9")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the run that nobody kills."""
+    return tmp_path_factory.mktemp("whole") / "run"
+
+
+def lines(run: Path) -> int:
+    """Finished epochs."""
+    metrics = run / "metrics.jsonl"
+    return len(metrics.read_text().splitlines()) if metrics.exists() else 0
+
+
+def kill_when(arguments: list[str], environment: dict[str, str], ready: Callable[[], bool]) -> None:
+    """Starts ``agekit`` and kills it, and all it started, as soon as `ready` says so."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agekit", *arguments],
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 120
+    while not ready() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.005)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_runs_end_bit_identical(
+    agekit: Train, environment: dict[str, str], uninterrupted: Path, tmp_path: Path
+) -> None:
+    arguments = ["train", "cen-resnet10-tiny", *TINY, *OPTIONS]
+    whole = agekit(*arguments, "--out", uninterrupted)
+    assert whole.returncode == 0, whole.stderr
+
+    run = tmp_path / "killed"
+    kill_when([*arguments, "--out", str(run)], environment, lambda: lines(run) >= 1)
+    resume = ["train", "--resume", str(run)]
+    kill_when(resume, environment, lambda: (run / "generation-1/model.safetensors").exists())
+    kill_when(resume, environment, lambda: lines(run) >= EPOCHS + 1)
+    kill_when(resume, environment, lambda: lines(run) >= EPOCHS + 2)
+    done = agekit(*resume)
+    assert done.returncode == 0, done.stderr
+
+    assert lines(run) == lines(uninterrupted) == EPOCHS * GENERATIONS
+    for name in ("generation-1", "generation-2", "model"):
+        mine = load_file(run / name / "model.safetensors")
+        theirs = load_file(uninterrupted / name / "model.safetensors")
+        assert mine.keys() == theirs.keys()
+        for key, value in theirs.items():
+            assert torch.equal(mine[key], value), f"{name}: {key}"
+    assert not [p for p in run.rglob(".*") if p.name != ".lock"], "nothing half-written is left"
+
+
+def test_checkpoints_load_without_unpickling(environment: dict[str, str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "50", "--out", str(run)]
+    checkpoint = run / "generation-1/checkpoint.pth"
+    kill_when(arguments, environment, checkpoint.exists)
+    saved = torch.load(checkpoint, weights_only=True)
+    assert saved["epoch"] >= 1
+
+
+def test_changed_data_and_damaged_checkpoints_are_told(
+    agekit: Train, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "50", "--out", str(run)]
+    checkpoint = run / "generation-1/checkpoint.pth"
+    kill_when(arguments, environment, checkpoint.exists)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    done = agekit("train", "--resume", run)
+    assert done.returncode == 1
+    assert "checkpoint.pth cannot be read" in done.stderr
+    info = run / "run.json"
+    info.write_text(info.read_text().replace('"split_hash": "', '"split_hash": "0'))
+    changed = agekit("train", "--resume", run)
+    assert changed.returncode == 1
+    assert "changed since this run began" in changed.stderr
+
+
+def test_two_processes_do_not_train_into_one_folder(
+    agekit: Train, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "500", "--out", str(run)]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "agekit", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + 120
+        while lines(run) < 1 and time.monotonic() < end:
+            time.sleep(0.05)
+        second = agekit("train", "--resume", run)
+        assert second.returncode == 1
+        assert "another process is training" in second.stderr
+        first.send_signal(signal.SIGINT)
+        assert first.wait(60) == 130
+        assert (run / "generation-1/checkpoint.pth").exists()
+    finally:
+        first.kill()
+        first.wait()

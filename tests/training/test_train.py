@@ -1,0 +1,157 @@
+"""A run from beginning to end: what it leaves, what it prints, what can be done with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from tests.training.conftest import TINY, Train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test leaves its run for the others."""
+    return tmp_path_factory.mktemp("run") / "cen"
+
+
+def test_train_leaves_a_whole_run(agekit: Train, run: Path) -> None:
+    options = ("--epochs", 2, "--generations", 2, "--out", run, "--json")
+    done = agekit("train", "cen-resnet10-tiny", *TINY, *options)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"run", "model", "generations", "metrics"}
+    assert [g["generation"] for g in answer["generations"]] == [1, 2]
+    assert answer["metrics"]["test"]["mae"] > 0
+    assert "generation 2" in done.stderr
+    for name in ("recipe.yaml", "run.json", "log.txt", "metrics.jsonl", "model/model.safetensors"):
+        assert (run / name).is_file(), name
+    for name in ("curves", "distributions", "estimated-vs-true"):
+        with Image.open(run / "figures" / f"{name}.png") as figure:
+            assert min(figure.size) > 200
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [(r["generation"], r["epoch"]) for r in records] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert set(records[0]["losses"]) == {"loss", "cross-entropy", "l1"}
+    assert set(records[2]["losses"]) == {"loss", "evolved-ldl", "slack-l1"}
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    assert recipe["train"]["epochs"] == 2
+    assert recipe["backbone"] == {"type": "resnet10-tiny"}
+    info = json.loads((run / "run.json").read_text())
+    assert info["protocol"] == "synthfaces:tiny"
+    assert len(info["split_hash"]) == 16
+    assert not list(run.rglob("*.pth")), "a finished generation needs no checkpoint"
+    assert not [p for p in run.iterdir() if p.name.startswith("2")], "no folder of mmengine's"
+
+
+def test_evaluate_repeats_the_metrics_of_training(agekit: Train, run: Path) -> None:
+    done = agekit("evaluate", run, "synthfaces", "--protocol", "tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    trained = json.loads((run / "model/metrics.json").read_text())["test"]
+    assert answer["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-4)
+    assert {"mae", "bias", "ca3", "ca5", "ca7", "cs5", "coverage"} <= set(answer["metrics"])
+    everything = agekit("evaluate", run, "synthfaces", "--protocol", "tiny", "--split", "all")
+    assert "480 faces" in everything.stdout
+
+
+def test_a_run_is_not_overwritten(agekit: Train, run: Path) -> None:
+    done = agekit("train", "cen-resnet10-tiny", *TINY, "--out", run)
+    assert done.returncode == 1
+    assert "there is a run" in done.stderr
+    assert "--resume" in done.stderr
+
+
+def test_a_finished_run_resumes_to_the_same(agekit: Train, run: Path) -> None:
+    before = (run / "model/model.safetensors").read_bytes()
+    done = agekit("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert (run / "model/model.safetensors").read_bytes() == before
+
+
+def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) -> None:
+    """With the heads made anew where the ages differ, and a lower error from the first epoch."""
+    scratch = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    options = ("--epochs", 1, "--init", run, "--set", "train.optimizer.lr=0.0001")
+    done = agekit("train", "ldl-reg-resnet10-tiny", *TINY, *options, "--out", tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+    warm = json.loads((tmp_path / "b/metrics.jsonl").read_text().splitlines()[0])
+    assert warm["losses"]["loss"] < scratch["losses"]["loss"]
+    assert json.loads((tmp_path / "b/run.json").read_text())["init"] == str(run)
+    other = agekit("train", "reg-resnet18-tiny", *TINY, "--epochs", 1, "--init", run)
+    assert other.returncode == 1
+    assert "resnet10-tiny" in other.stderr
+
+
+@pytest.mark.parametrize("recipe", ["reg", "ldl", "ldl-reg"])
+def test_every_method_trains(agekit: Train, recipe: str, tmp_path: Path) -> None:
+    done = agekit("train", f"{recipe}-resnet10-tiny", *TINY, "--epochs", 1, "--out", tmp_path / "r")
+    assert done.returncode == 0, done.stderr
+    face = tmp_path / "face.png"
+    Image.new("RGB", (40, 40), (200, 160, 140)).save(face)
+    predicted = agekit("predict", face, "--model", tmp_path / "r", "--json")
+    (answer,) = json.loads(predicted.stdout)
+    (found,) = answer["faces"]
+    assert found["interval"][0] <= found["age"] <= found["interval"][1]
+    assert (found["distribution"] is None) == (recipe == "reg")
+
+
+def test_options_of_training(agekit: Train, tmp_path: Path) -> None:
+    """EMA, clipping, a step schedule, online outputs, inherited weights, a timm backbone, a copy."""
+    recipe = tmp_path / "mine.yaml"
+    assert agekit("recipe", "copy", "cen-timm/resnet10t", recipe).returncode == 0
+    settings = (
+        *("--set", "train.ema=0.9", "--set", "train.clip_norm=1"),
+        *("--set", "train.schedule={type: step, every: 1}", "--set", "estimate.rule=median"),
+        *("--set", "evolver.outputs=online", "--set", "evolver.start=ancestor"),
+    )
+    options = ("--epochs", 2, "--generations", 2, "--out", tmp_path / "run")
+    done = agekit("train", recipe, *TINY, *settings, *options)
+    assert done.returncode == 0, done.stderr
+    rates = [
+        json.loads(line)["lr"] for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    ]
+    assert rates[0] > rates[1]
+    assert not (tmp_path / "run/generation-1/outputs.safetensors").exists()
+
+
+def test_a_non_finite_loss_stops_and_keeps_the_last_checkpoint(
+    agekit: Train, tmp_path: Path
+) -> None:
+    bad = ("--set", "train.optimizer={type: SGD, lr: 1.0e+30}", "--set", "train.schedule.type=step")
+    bad += ("--set", "train.schedule.every=1", "--epochs", "3")
+    done = agekit("train", "reg-resnet10-tiny", *TINY, *bad, "--out", tmp_path / "r")
+    assert done.returncode == 1
+    assert "not finite in generation 1, epoch" in done.stderr
+    assert "hint: lower train.optimizer.lr" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The operating system itself refuses files above 2 MB, as a full disk refuses them."""
+    program = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)); "
+        "from agekit.cli import main; main(sys.argv[1:])"
+    )
+    run = tmp_path / "run"
+    arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "1", "--out", str(run)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "checkpoint.pth" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((run / "generation-1").glob("*"))
