@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -83,9 +84,9 @@ def autocast_dtype(amp: str, device: torch.device) -> torch.dtype | None:
     """The dtype of autocast, or None for full precision.
 
     ``auto`` is bfloat16 where the device computes in it natively (most GPUs since Ampere, CPUs with
-    AVX512-BF16 or AMX), ``bf16`` is bfloat16 anywhere, ``off`` is float32.
+    AVX512-BF16 or AMX), ``bf16`` is bfloat16 anywhere, ``fp32`` is float32 anywhere.
     """
-    if amp == "off":
+    if amp == "fp32":
         return None
     if amp == "bf16":
         return torch.bfloat16
@@ -99,10 +100,20 @@ def describe_device(device: torch.device) -> dict[str, Any]:
     """What a figure measured on this device must be quoted with."""
     out: dict[str, Any] = {"device": str(device), "torch": torch.__version__}
     if device.type == "cuda":
-        out["name"] = torch.cuda.get_device_name(device)
+        out["device_name"] = torch.cuda.get_device_name(device)
         out["cuda"] = torch.version.cuda
     else:
-        out["name"] = platform.processor() or platform.machine()
-        out["threads"] = torch.get_num_threads()
+        out["device_name"] = _processor()
+    out["threads"] = torch.get_num_threads()
     out["python"] = platform.python_version()
     return out
+
+
+def _processor() -> str:
+    """The processor as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -94,14 +94,10 @@ def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
                 node = node[int(key)]
         elif isinstance(node, dict):
             if last:
-                node[key] = merge(node[key], value) if _both_mappings(node, key, value) else value
+                node.update(merge({key: node.get(key)}, {key: value}))
             elif key in node:
                 node = node[key]
             else:
                 raise KeyError(f"there is no key {key!r}{nearest(key, node)}")
         else:
             raise KeyError(f"{'.'.join(keys[:depth])} is a value, not a mapping")
-
-
-def _both_mappings(node: dict[str, Any], key: str, value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(node.get(key), dict)

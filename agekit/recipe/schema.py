@@ -117,7 +117,7 @@ class TrainConfig(_Strict):
     schedule: ScheduleConfig = ScheduleConfig()
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    amp: Literal["auto", "bf16", "off"] = "auto"
+    amp: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool = False
 
 

@@ -133,7 +133,7 @@ class Watch(Hook):  # type: ignore[misc]
         raise TrainingError(
             f"{what} is not finite in generation {self.generation}, epoch {epoch}, "
             f"steps {first}-{batch_idx + 1}; {kept}",
-            "lower train.optimizer.lr, set train.clip_norm, or set train.amp=off",
+            "lower train.optimizer.lr, set train.clip_norm, or set train.amp=fp32",
         )
 
     def _better(self, mae: float | None) -> None:

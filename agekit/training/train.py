@@ -229,7 +229,7 @@ def _introduce(display: Display, info: dict[str, Any], data: TrainingFaces) -> N
     counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
     display.line(
         f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {counts} faces, "
-        f"ages {data.ages[0]}-{data.ages[1]}, {info['device']} ({info['name']})"
+        f"ages {data.ages[0]}-{data.ages[1]}, {info['device']} ({info['device_name']})"
     )
     if data.problems:
         display.line(f"{len(data.problems):,} rows or images were left out; the first ones:")

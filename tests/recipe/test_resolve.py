@@ -154,7 +154,7 @@ def test_a_backbone_by_override():
 
 @pytest.mark.parametrize("name", ["cne-resnet18", "", "cen-", "cen-timm/"])
 def test_names_that_are_none(name):
-    with pytest.raises(ConfigError, match="no (recipe|backbone) is named"):
+    with pytest.raises(ConfigError, match=r"no (recipe|backbone) is named"):
         resolve(name)
 
 
@@ -212,7 +212,7 @@ def test_overrides_and_the_way_back_through_yaml(assignment, value, tmp_path, re
         ("train.schedule.type=cosin", "train.schedule.type: Input should be 'step'"),
         ("estimate.rule=mode", "estimate.rule: Input should be 'expectation' or 'median'"),
         ("estimate.level=1", "estimate.level: Input should be less than 1"),
-        ("heads={}", "heads: an estimator needs at least one head"),
+        ("heads=null", "heads: an estimator needs at least one head"),
         ("heads={a.b: {type: ldl}}", "a head's name is letters, digits"),
         ("heads.ldl={type: lld}", "heads.ldl: no head named 'lld'; did you mean 'ldl'?"),
         ("heads.ldl.ages=[0, 3]", "heads.ldl: head 'ldl': 'ages' is set by agekit"),

@@ -12,7 +12,7 @@ import pytest
 
 TINY = (
     *("synthfaces", "--protocol", "tiny", "--preset", "quick"),
-    *("--set", "data.size=32", "--set", "train.batch_size=32", "--set", "train.amp=off"),
+    *("--set", "data.size=32", "--set", "train.batch_size=32", "--set", "train.amp=fp32"),
 )
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 

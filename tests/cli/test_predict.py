@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import agekit as api
+from agekit.cli import main
+from agekit.recipe import resolve
+from agekit.training.publish import model_config
+from agekit.zoo.folder import save_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of an untrained model."""
+    recipe = "ldl-resnet10-tiny"
+    network = api.build(recipe, ages=(10, 40), size=32)
+    interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
+    chosen = resolve(recipe, overrides=["data.size=32"]).recipe
+    config = model_config(chosen, network, {"name": "tiny"}, interval)
+    folder = tmp_path_factory.mktemp("run") / "model"
+    save_model(folder, network, config, {}, "")
+    return str(folder)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Two good images and one bad one."""
+    paths = [tmp_path / name for name in ("a.png", "bad.png", "b.jpg")]
+    for seed, path in enumerate(paths):
+        coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+        Image.fromarray(coarse).resize((48, 40)).save(path)
+    paths[1].write_bytes(paths[1].read_bytes()[:60])
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def agekit(capsys):
+    """Runs the command line in this process; gives its code and both outputs."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as done:
+            main(list(arguments))
+        return done.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_json_of_good_and_bad_images(run_agekit, model, images):
+    done = run_agekit("predict", *images, "--model", model, "--device", "cpu", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    found = json.loads(done.stdout)
+    assert [set(item) for item in found] == [{"path", "faces", "error"}] * 3
+    assert [item["path"] for item in found] == images
+    assert [item["error"] is None for item in found] == [True, False, True]
+    assert "truncated or corrupt image" in found[1]["error"]
+    assert found[1]["faces"] == []
+    face = found[0]["faces"][0]
+    assert set(face) == {"age", "interval", "box", "distribution"}
+    assert face["interval"][0] <= face["age"] <= face["interval"][1]
+    assert face["box"] is None
+    assert face["distribution"]["ages"] == list(range(10, 41))
+    assert sum(face["distribution"]["p"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_lines_for_people(agekit, model, images):
+    code, out, err = agekit("predict", images[0], images[2], "--model", model)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [images[0], images[2]]
+    assert all(" years (" in line for line in lines)
+
+
+def test_bad_images_are_named_on_stderr(agekit, model, images):
+    code, out, err = agekit("predict", *images, "--model", model)
+    assert (code, len(out.splitlines())) == (1, 2)
+    assert err.startswith(f"error: {images[1]}: ")
+
+
+def test_the_run_folder_will_do(agekit, model, images):
+    code, _, _ = agekit("predict", images[0], "--model", model.removesuffix("model"))
+    assert code == 0
+
+
+def test_plot_writes_a_picture_and_stdout_is_json_alone(agekit, model, images, tmp_path):
+    plot = tmp_path / "plots" / "ages.png"
+    code, out, _ = agekit("predict", *images, "--model", model, "--plot", str(plot), "--json")
+    assert (code, len(json.loads(out))) == (1, 3)
+    with Image.open(plot) as image:
+        assert image.format == "PNG"
+
+
+def test_plot_of_nothing_still_answers(agekit, model, images, tmp_path):
+    plot = tmp_path / "ages.png"
+    code, out, _ = agekit("predict", images[1], "--model", model, "--plot", str(plot), "--json")
+    assert (code, plot.exists()) == (1, False)
+    assert "truncated or corrupt image" in json.loads(out)[0]["error"]
+
+
+def test_a_picture_that_cannot_be_written_is_one_line_after_the_answers(
+    agekit, model, images, tmp_path
+):
+    (tmp_path / "file").write_text("")
+    plot = tmp_path / "file" / "ages.png"
+    code, out, err = agekit("predict", images[0], "--model", model, "--plot", str(plot))
+    assert (code, len(out.splitlines()), len(err.splitlines())) == (1, 1, 1)
+    assert str(tmp_path / "file") in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["a.png"], 2, "Missing option '--model'"),
+        (["--model", "none"], 2, "Missing argument 'IMAGE...'"),
+        (["a.png", "--model", "none"], 1, "there is no model 'none'"),
+        (["a.png", "--model", "none", "--device", "gpu"], 2, "is not one of auto, cpu"),
+    ],
+)
+def test_mistakes_are_told_in_plain_words(agekit, arguments, code, says):
+    found, out, err = agekit("predict", *arguments)
+    assert (found, out) == (code, "")
+    assert says in err
