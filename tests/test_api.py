@@ -50,14 +50,6 @@ def test_light_modules_import_nothing_heavy(module):
     assert not [name for name in done.stdout.split() if name.startswith(heavy)]
 
 
-@pytest.fixture
-def unshadowed():
-    """Takes `agekit.cli.list` off its package again, where it hides the builtin from `main`."""
-    yield
-    vars(sys.modules["agekit.cli"]).pop("list", None)
-
-
-@pytest.mark.usefixtures("unshadowed")
 @pytest.mark.parametrize("name", MODULES)
 def test_public_names_are_listed_sorted_and_there(name):
     module = importlib.import_module(name)

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = agekit.main(
-            args=None if arguments is None else list(arguments),
+            args=None if arguments is None else [*arguments],
             prog_name="agekit",
             standalone_mode=False,
         )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from agekit.data.loader import Batch
+from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.model import AgeEstimator
 from agekit.estimator.target import Target
@@ -29,6 +30,23 @@ class Term:
     head: str
     weight: float
     loss: Loss
+
+    def __call__(self, raw: Tensor, target: Target, ancestor: Tensor | None) -> Tensor:
+        """The weighted loss, a scalar.
+
+        Raises:
+            ConfigError: the loss cannot take what the head gives.
+        """
+        try:
+            return self.weight * self.loss(raw, target, ancestor)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ConfigError(
+                f"the loss {self.name!r} cannot take the output of the head {self.head!r}, of "
+                f"shape {tuple(raw.shape)}: {error}",
+                "give it a head that it is made for",
+            ) from error
 
 
 class Ancestor(Protocol):
@@ -122,7 +140,7 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
             with self.autocast(data.images.device):
                 inherited = self._ancestor[0](data)
         values = {
-            term.name: term.weight * term.loss(raw[term.head], target, inherited.get(term.head))
+            term.name: term(raw[term.head], target, inherited.get(term.head))
             for term in self._terms
         }
         total = torch.stack(list(values.values())).sum()

@@ -190,14 +190,15 @@ def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path 
 def _prepare(
     resolved: Resolved, faces: Faces, device: torch.device, console: Console | None, seed: int
 ) -> TrainingFaces:
-    """Decodes the faces and tries the network once, so that what cannot work ends before a run."""
+    """Tries the parts and decodes the faces, so that what cannot work ends before a run begins."""
     torch.set_flush_denormal(True)
+    build_evolver(resolved.recipe.evolver)
+    build_estimator(resolved.recipe, (0, 100), seed)
     display = Display(console if rank_and_world()[0] == 0 else None, None)
     with caching(display, resolved.recipe.data.size) as progress:
         data = TrainingFaces(faces, resolved.recipe.data, device, progress=progress)
     data.require("train")
     build_estimator(resolved.recipe, data.ages, seed)
-    build_evolver(resolved.recipe.evolver)
     return data
 
 

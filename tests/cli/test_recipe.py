@@ -24,9 +24,6 @@ def agekit(capsys):
     return run
 
 
-@pytest.mark.xfail(
-    strict=True, reason="agekit.cli calls list(), which the imported submodule `list` hides"
-)
 def test_another_command_after_list_in_the_same_process():
     program = """
 from agekit.cli import main
