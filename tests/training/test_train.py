@@ -103,7 +103,7 @@ def test_every_method_trains(agekit: Train, recipe: str, tmp_path: Path) -> None
 
 
 def test_options_of_training(agekit: Train, tmp_path: Path) -> None:
-    """EMA, clipping, a step schedule, online outputs, inherited weights, a timm backbone, a copy."""
+    """EMA, clipping, a schedule, online outputs, inherited weights, a timm backbone, a copy."""
     recipe = tmp_path / "mine.yaml"
     assert agekit("recipe", "copy", "cen-timm/resnet10t", recipe).returncode == 0
     settings = (
