@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agekit.data.protocols import Faces, load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.estimator.metrics import mae

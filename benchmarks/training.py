@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
-from agekit.data.protocols import load_faces
+from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
 from agekit.estimator.build import build_loss
 from agekit.recipe import LossTerm, Resolved, resolve

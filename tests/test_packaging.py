@@ -123,7 +123,7 @@ def test_a_wheel_carries_licence_and_metadata(
     assert metadata["Summary"] == table["description"]
     readme = PROJECTS[name].joinpath("README.md").read_text(encoding="utf-8")
     assert metadata.get_payload() == readme
-    requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist")]
+    requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
     assert not [str(r) for r in requirements if r.url]
     for ours in (r for r in requirements if r.name in PROJECTS):
         assert ours.specifier.contains(project(ours.name)["version"])

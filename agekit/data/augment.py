@@ -78,8 +78,30 @@ def crop(
     return _standardise(image, mean - 128 / 255, std, channels_last)
 
 
-def normalise(pixels: Tensor, mean: Tensor, std: Tensor, *, channels_last: bool = False) -> Tensor:
-    """Normalises without a crop: (N, S, S, 3) uint8 to (N, 3, S, S) float32."""
+def normalise(
+    pixels: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    *,
+    crop_pct: float = 1.0,
+    channels_last: bool = False,
+) -> Tensor:
+    """Normalises for evaluation: (N, S, S, 3) uint8 to (N, 3, S, S) float32.
+
+    Args:
+        pixels: the images.
+        mean: (3,) of pixels from 0 to 1.
+        std: (3,) likewise.
+        crop_pct: the share of each side that is kept, in the middle, and scaled back to S. A network
+            trained on random crops sees faces enlarged; this shows them at the same size (the
+            resolution discrepancy of Touvron et al., 2019).
+        channels_last: the memory format of the result.
+    """
+    if crop_pct < 1:
+        edge = (1 - crop_pct) / 2
+        window = torch.tensor([edge, crop_pct, edge, crop_pct], device=pixels.device)
+        windows = window.expand(len(pixels), 4).contiguous()
+        return crop(pixels, windows, mean, std, channels_last=channels_last)
     return _standardise(pixels.permute(0, 3, 1, 2), mean, std, channels_last)
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from agekit.data.protocols import Protocol
 from agekit.data.table import FaceTable
-
-if TYPE_CHECKING:
-    from agekit.data.protocols import Protocol
 
 __all__ = ["Dataset"]
 

@@ -71,7 +71,8 @@ class FaceLoader:
         device: where the batches are wanted.
         mean: of pixels from 0 to 1, one for each channel.
         std: likewise.
-        augment: how to crop and flip; None to take the images whole.
+        augment: how to crop and flip; None to take the middle of the images.
+        crop_pct: the share of each side that the middle is; see `normalise`.
         shuffle: train: shuffle every epoch, and drop the last batch if it is not full, unless it
             is the only one. Without it the rows come in order, each once.
         seed: what the order and the crops are drawn from.
@@ -97,6 +98,7 @@ class FaceLoader:
         mean: Sequence[float],
         std: Sequence[float],
         augment: Augment | None = None,
+        crop_pct: float = 1.0,
         shuffle: bool = False,
         seed: int = 0,
         rank: int = 0,
@@ -118,6 +120,7 @@ class FaceLoader:
         self.device = _indexed(torch.device(device))
         self.batch_size = batch_size
         self.augment = augment
+        self.crop_pct = crop_pct
         self.shuffle = shuffle
         self.seed = seed
         self.rank = rank
@@ -161,11 +164,11 @@ class FaceLoader:
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
         for row, pixels in zip(rows, self._pixels(order, rows), strict=True):
-            options = {"channels_last": self.channels_last}
+            norm, last = (self._mean, self._std), self.channels_last
             if windows is None:
-                images = normalise(pixels, self._mean, self._std, **options)
+                images = normalise(pixels, *norm, crop_pct=self.crop_pct, channels_last=last)
             else:
-                images = crop(pixels, windows[row], self._mean, self._std, **options)
+                images = crop(pixels, windows[row], *norm, channels_last=last)
             yield Batch(images, self._age[row], self._sigma[row], row)
 
     def _spans(self) -> list[slice]:

@@ -138,12 +138,16 @@ class AugmentConfig(_Strict):
 
 
 class DataConfig(_Strict):
-    """What the network sees: image side in pixels, normalisation, augmentation."""
+    """What the network sees: image side in pixels, normalisation, augmentation.
+
+    ``crop_pct`` is the share of each side, in the middle, that evaluation takes.
+    """
 
     size: Annotated[int, Field(ge=16, le=1024)] = 224
     mean: Triple = (0.485, 0.456, 0.406)
     std: tuple[Spread, Spread, Spread] = (0.229, 0.224, 0.225)
     augment: AugmentConfig | None = AugmentConfig()
+    crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
 class EstimateConfig(_Strict):

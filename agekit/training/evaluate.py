@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agekit.data.protocols import load_faces
+from agekit.data.split import load_faces
 from agekit.data.table import SPLITS
 from agekit.device import pick_device
 from agekit.errors import ConfigError, nearest
@@ -58,7 +58,7 @@ def evaluate(
     network, config = load_model(find_model(model), place)
     faces = load_faces(dataset, root, protocol)
     faces.rows(split)  # type: ignore[arg-type]
-    image = DataConfig(size=config.image.size, mean=config.image.mean, std=config.image.std)
+    image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
     with caching(Display(console, None), image.size) as progress:
         data = TrainingFaces(faces, image, place, splits=splits, progress=progress)

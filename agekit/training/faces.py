@@ -14,7 +14,7 @@ from torch import Tensor
 from agekit.data.augment import Augment, normalise
 from agekit.data.loader import Batch, FaceLoader
 from agekit.data.pool import FacePool, Progress
-from agekit.data.protocols import Faces
+from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
 from agekit.errors import DataError
@@ -130,6 +130,7 @@ class TrainingFaces:
             torch.from_numpy(np.stack(self.pixels(split, rows))).to(self.device),
             torch.tensor(self.config.mean, device=self.device),
             torch.tensor(self.config.std, device=self.device),
+            crop_pct=self.config.crop_pct,
         )
         age = torch.from_numpy(table.age[at]).to(self.device)
         sigma = torch.from_numpy(table.sigma[at]).to(self.device)
@@ -168,6 +169,7 @@ class TrainingFaces:
             device=self.device,
             mean=self.config.mean,
             std=self.config.std,
+            crop_pct=self.config.crop_pct,
             channels_last=True,
             **options,
         )

@@ -58,7 +58,7 @@ def model_config(
         backbone=backbone,
         heads=recipe.heads,
         ages=network.ages,
-        image=ImageConfig(size=recipe.data.size, mean=recipe.data.mean, std=recipe.data.std),
+        image=ImageConfig(**recipe.data.model_dump(exclude={"augment"})),
         rule=recipe.estimate.rule,
         interval=IntervalConfig(**interval),
         parameters=sum(p.numel() for p in network.parameters()),

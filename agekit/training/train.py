@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from agekit.atomic import write_text
-from agekit.data.protocols import Faces, load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.device import (
     describe_device,

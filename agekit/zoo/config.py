@@ -22,11 +22,12 @@ class _Strict(BaseModel):
 
 
 class ImageConfig(_Strict):
-    """What the network takes: side in pixels, normalisation of RGB in [0, 1]."""
+    """What the network takes: side in pixels, normalisation of RGB in [0, 1], the share kept."""
 
     size: Annotated[int, Field(ge=16, le=1024)]
     mean: Triple
     std: tuple[Spread, Spread, Spread]
+    crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
 class FaceConfig(_Strict):

@@ -124,7 +124,12 @@ class Predictor:
 
     @torch.no_grad()
     def _faces(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        batch = normalise(torch.from_numpy(pixels).to(self.device), self._mean, self._std)
+        batch = normalise(
+            torch.from_numpy(pixels).to(self.device),
+            self._mean,
+            self._std,
+            crop_pct=self.config.image.crop_pct,
+        )
         estimate = self.network.estimate(self.network(batch))
         ages = tuple(range(self.network.ages[0], self.network.ages[1] + 1))
         columns = [x.cpu().tolist() for x in (estimate.age, estimate.low, estimate.high)]

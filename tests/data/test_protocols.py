@@ -10,15 +10,8 @@ import pytest
 
 from agekit.data.dataset import Dataset
 from agekit.data.files import Files
-from agekit.data.protocols import (
-    Faces,
-    Protocol,
-    by_column,
-    by_content,
-    by_identity,
-    load_faces,
-    restrict,
-)
+from agekit.data.protocols import Protocol, by_column, by_content, by_identity, restrict
+from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable
 from agekit.errors import ConfigError, DataError, UnknownNameError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from agekit.data.pool import FacePool
-from agekit.data.protocols import load_faces
+from agekit.data.split import load_faces
 from agekit.data.synthfaces.dataset import PHOTOS, ROWS, SynthFaces
 from agekit.data.synthfaces.face import person
 

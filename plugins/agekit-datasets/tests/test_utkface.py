@@ -8,7 +8,7 @@ from agekit_datasets.utkface import RACES, UTKFace
 from PIL import Image
 
 from agekit.data.pool import FacePool
-from agekit.data.protocols import load_faces
+from agekit.data.split import load_faces
 from agekit.errors import DataError
 
 GOOD = {

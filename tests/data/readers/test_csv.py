@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agekit.data.protocols import load_faces
 from agekit.data.readers.csv import Csv
+from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agekit.data.protocols import load_faces
 from agekit.data.readers.folder import Folder
+from agekit.data.split import load_faces
 from agekit.errors import DataError
 
 WriteImage = Callable[..., Path]

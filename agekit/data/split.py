@@ -1,0 +1,115 @@
+"""A dataset split by a protocol, with the hash that says which split it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.data.dataset import Dataset
+from agekit.data.home import data_root
+from agekit.data.table import SPLITS, FaceTable, Problem
+from agekit.errors import ConfigError, DataError, nearest
+from agekit.registry import DATASETS
+
+__all__ = ["Faces", "load_faces"]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A dataset, read and split.
+
+    Attributes:
+        table: its N rows.
+        codes: (N,) int8: -1 unused, else the index into `SPLITS`.
+        dataset: the dataset's name.
+        protocol: dataset and protocol, as in ``utkface:hash-80-10-10``.
+        metrics: what the protocol is scored by.
+        subject_exclusive: whether no person is in two splits.
+    """
+
+    table: FaceTable
+    codes: NDArray[np.int8]
+    dataset: str
+    protocol: str
+    metrics: tuple[str, ...] = ("mae",)
+    subject_exclusive: bool = False
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the reader left out, and why."""
+        return self.table.problems
+
+    @cached_property
+    def split_hash(self) -> str:
+        """16 hex digits: SHA-256 over the sorted lines ``<digest> <split>`` of the rows in use.
+
+        Independent of the rows' order and of the files' names.
+        """
+        digests = self.table.images.digests()
+        used = np.flatnonzero(self.codes >= 0)
+        lines = sorted(f"{digests[i].tobytes().hex()} {SPLITS[self.codes[i]]}\n" for i in used)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+
+    @cached_property
+    def shared_identities(self) -> int:
+        """How many people are in more than one split."""
+        used = (self.codes >= 0) & (self.table.identity >= 0)
+        pairs = np.unique(np.stack([self.table.identity[used], self.codes[used]]), axis=1)
+        return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+
+    def rows(self, split: Literal["train", "val", "test", "all"]) -> NDArray[np.int64]:
+        """The rows of one split, or of all three.
+
+        Raises:
+            DataError: there are none.
+            ConfigError: there is no such split.
+        """
+        if split == "all":
+            found = np.flatnonzero(self.codes >= 0)
+        elif split in SPLITS:
+            found = np.flatnonzero(self.codes == SPLITS.index(split))
+        else:
+            raise ConfigError(f"no split {split!r}", f"the splits are {', '.join(SPLITS)} and all")
+        if len(found) == 0:
+            have = {s: int((self.codes == i).sum()) for i, s in enumerate(SPLITS)}
+            told = ", ".join(f"{s} ({n})" for s, n in have.items() if n) or "none"
+            raise DataError(f"{self.protocol} has no {split} rows; splits that have: {told}")
+        return found
+
+
+def load_faces(
+    dataset: str | Dataset, root: Path | None = None, protocol: str | None = None
+) -> Faces:
+    """Reads a dataset and splits it.
+
+    Args:
+        dataset: its registry name, or the dataset itself.
+        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        protocol: the protocol's name, also with the dataset's name and a colon before it.
+
+    Raises:
+        ConfigError: no such dataset or protocol.
+        DataError: the dataset cannot be read or split.
+    """
+    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    name = (protocol or reader.default_protocol).removeprefix(f"{reader.name}:")
+    if name not in reader.protocols:
+        close = nearest(name, reader.protocols)
+        raise ConfigError(
+            f"{reader.name} has no protocol {name!r}{close}",
+            f"it has {', '.join(reader.protocols)}",
+        )
+    rule = reader.protocols[name]
+    place = None
+    if reader.needs_root or root is not None:
+        place = data_root(reader.name, root, file_allowed=reader.file_allowed)
+    table = reader.read(place)
+    codes = rule.assign(table)
+    full = f"{reader.name}:{name}"
+    return Faces(table, codes, reader.name, full, rule.metrics, rule.subject_exclusive)

@@ -1,0 +1,117 @@
+"""What training and evaluation say of input that cannot work: one line, a hint, exit 1."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agekit.cli import main
+
+RECIPE = ("train", "reg-resnet10-tiny")
+SMALL = ("--preset", "quick", "--epochs", "1", "--set", "data.size=32")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGEKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AGEKIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]):
+    """Runs a command in this process; gives its exit code and what it said on stderr."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(a) for a in arguments])
+        err = capsys.readouterr().err
+        assert "Traceback" not in err
+        return int(stopped.value.code or 0), err
+
+    return run
+
+
+def faces(folder: Path, ages: list[float | str], *, broken: bool = False) -> Path:
+    """A folder of small noise images and their labels.csv."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    with open(folder / "labels.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "age"])
+        for index, age in enumerate(ages):
+            path = folder / f"{index}.png"
+            Image.fromarray(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(path)
+            if broken:
+                path.write_bytes(path.read_bytes()[:80])
+            writer.writerow([path.name, age])
+    return folder
+
+
+def test_roots_that_are_not_there_or_empty(said, tmp_path: Path) -> None:
+    code, err = said(*RECIPE, "utkface", *SMALL)
+    assert code == 1 and "where is the dataset 'utkface'?" in err and "--root" in err
+    code, err = said(*RECIPE, "utkface", *SMALL, "--root", tmp_path / "nowhere")
+    assert code == 1 and "no such folder" in err
+    (tmp_path / "empty").mkdir()
+    code, err = said(*RECIPE, "utkface", *SMALL, "--root", tmp_path / "empty")
+    assert code == 1 and "empty" in err
+
+
+def test_rows_without_a_usable_age_are_named_and_the_rest_is_trained_on(
+    said, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ages = [*range(10, 70), "", "-1", "300", "NaN", "old"]
+    root = faces(tmp_path / "some", ages)
+    with pytest.raises(SystemExit) as stopped:
+        main([*RECIPE, "folder", *SMALL, "--root", str(root), "--out", str(tmp_path / "run")])
+    told = capsys.readouterr()
+    assert stopped.value.code == 0, told.err
+    assert "5 rows or images were left out" in told.out
+    assert "60.png" in told.out
+
+
+def test_one_age_for_all_teaches_nothing(said, tmp_path: Path) -> None:
+    code, err = said(*RECIPE, "folder", *SMALL, "--root", faces(tmp_path / "same", [30] * 20))
+    assert code == 1 and "all training faces are 30 years old" in err
+    assert not (tmp_path / "runs").exists(), "no run was begun"
+
+
+def test_images_that_cannot_be_read(said, tmp_path: Path) -> None:
+    root = faces(tmp_path / "broken", list(range(20, 60)), broken=True)
+    code, err = said(*RECIPE, "folder", *SMALL, "--root", root)
+    assert code == 1 and "can be read" in err and ".png" in err
+
+
+def test_splits_without_rows(said, tmp_path: Path) -> None:
+    root = faces(tmp_path / "three", [20, 30, 40])
+    code, err = said(*RECIPE, "folder", *SMALL, "--root", root, "--protocol", "column")
+    assert code == 1 and "split" in err
+
+
+def test_parts_and_devices_that_do_not_fit(said) -> None:
+    code, err = said("train", "reg-timm/resnet10x", "synthfaces", "--protocol", "tiny", *SMALL)
+    assert code == 1 and "resnet10t" in err
+    code, err = said(*RECIPE, "synthfaces", "--protocol", "tiny", *SMALL, "--device", "cuda:99")
+    assert code == 1 and "cuda:99" in err
+    wrong = ("--set", "evolver.losses.0.type=cross-entropy")
+    code, err = said(*RECIPE, "synthfaces", "--protocol", "tiny", *SMALL, *wrong)
+    assert code == 1 and "cannot take the output of the head 'reg'" in err
+
+
+def test_wrong_usage_exits_with_2(said) -> None:
+    assert said("train", "cen-resnet18")[0] == 2
+    assert said("train", "cen-resnet18", "synthfaces", "--resume", "somewhere")[0] == 2
+    assert said("train", "cen-resnet18", "synthfaces", "--epochs", "0")[0] == 2
+    assert said("train", "--resume", "nowhere")[0] == 1
+
+
+def test_models_that_are_not_there(said, tmp_path: Path) -> None:
+    code, err = said("evaluate", tmp_path / "nothing", "synthfaces")
+    assert code == 1 and "there is no model" in err
+    code, err = said("evaluate", tmp_path, "synthfaces", "--split", "tset")
+    assert code == 1 and "'test'" in err
