@@ -15,6 +15,7 @@ from agekit.errors import ConfigError
 
 __all__ = [
     "autocast_dtype",
+    "close_processes",
     "describe_device",
     "from_main",
     "init_processes",
@@ -60,6 +61,12 @@ def init_processes(device: torch.device) -> None:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
+def close_processes() -> None:
+    """Leaves the process group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def rank_and_world() -> tuple[int, int]:

@@ -75,6 +75,7 @@ def train(
         )
     from rich.console import Console
 
+    from agekit.device import close_processes, rank_and_world
     from agekit.training.train import resume as resume_run
     from agekit.training.train import train as train_run
 
@@ -85,12 +86,16 @@ def train(
         else:
             assert recipe is not None and dataset is not None
             result = train_run(recipe, dataset, overrides=settings, console=console, **options)
+    main = rank_and_world()[0] == 0
+    close_processes()
+    if not main:
+        return
     if as_json:
         emit_json(result.to_json())
         return
     splits = [split for split in ("val", "test") if split in result.metrics]
     rows = [
-        [g.generation, *(round(g.metrics[s]["mae"], 3) for s in splits)] for g in result.generations
+        [g.generation, *(f"{g.metrics[s]['mae']:.2f}" for s in splits)] for g in result.generations
     ]
     print_table(["generation", *(f"{split} MAE" for split in splits)], rows)
     click.echo(f"model: {result.model}")

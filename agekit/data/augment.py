@@ -92,9 +92,9 @@ def normalise(
         pixels: the images.
         mean: (3,) of pixels from 0 to 1.
         std: (3,) likewise.
-        crop_pct: the share of each side that is kept, in the middle, and scaled back to S. A network
-            trained on random crops sees faces enlarged; this shows them at the same size (the
-            resolution discrepancy of Touvron et al., 2019).
+        crop_pct: the share of each side that is kept, in the middle, and scaled back to S. A
+            network trained on random crops sees faces enlarged; this shows them at the same size
+            (the resolution discrepancy of Touvron et al., 2019).
         channels_last: the memory format of the result.
     """
     if crop_pct < 1:
