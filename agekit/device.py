@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,6 +107,7 @@ def autocast_dtype(amp: str, device: torch.device) -> torch.dtype | None:
 def describe_device(device: torch.device) -> dict[str, Any]:
     """What a figure measured on this device must be quoted with."""
     out: dict[str, Any] = {"device": str(device), "torch": torch.__version__}
+    out |= {name: version(name) for name in ("timm", "mmengine", "agekit")}
     if device.type == "cuda":
         out["device_name"] = torch.cuda.get_device_name(device)
         out["cuda"] = torch.version.cuda

@@ -10,12 +10,13 @@ from torch import Tensor
 from agekit.atomic import write_bytes
 from agekit.errors import ConfigError
 from agekit.recipe import Recipe
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import WEIGHTS, find_model, read_config
 
 __all__ = ["initial_weights", "keep_initial"]
 
 
-def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> tuple[int, int]:
+def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> ModelConfig:
     """Copies the weights of a model that a recipe can start from.
 
     Args:
@@ -24,7 +25,7 @@ def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> tuple[int, in
         recipe: what is going to be trained.
 
     Returns:
-        The model's label ages.
+        The model's configuration.
 
     Raises:
         ConfigError: the model has another backbone.
@@ -44,7 +45,7 @@ def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> tuple[int, in
         if not name.startswith("heads.") or name.split(".")[1] in alike
     }
     write_bytes(path, save(weights))
-    return config.ages
+    return config
 
 
 def initial_weights(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from agekit.zoo.folder import save_model
 __all__ = ["publish"]
 
 SAMPLES = 6
+LOCAL = ("root", "init")
+"""What a run knows of its own machine, and a model need not tell."""
 
 
 def publish(lab: Lab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def model_config(
         interval=IntervalConfig(**interval),
         parameters=sum(p.numel() for p in network.parameters()),
         requires={e.distribution: e.version for e in entries},
-        trained={"agekit": version("agekit"), **info},
+        trained={key: value for key, value in info.items() if key not in LOCAL},
     )
 
 

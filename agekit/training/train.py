@@ -182,7 +182,8 @@ def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path 
             f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
         )
     if init is not None:
-        info["init_ages"] = keep_initial(run.initial, init, resolved.recipe)
+        start = keep_initial(run.initial, init, resolved.recipe)
+        info["init_name"], info["init_ages"] = start.name, start.ages
     write_text(run.recipe, resolved.to_yaml())
     write_text(run.info, json.dumps(info, indent=1) + "\n")
 
