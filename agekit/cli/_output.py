@@ -162,7 +162,11 @@ def protocol_option(command: Command) -> Command:
 def split_option(command: Command) -> Command:
     """`--split` → `split: str`."""
     return click.option(
-        "--split", default="test", show_default=True, help="Which rows of the protocol."
+        "--split",
+        type=click.Choice(["train", "val", "test", "all"]),
+        default="test",
+        show_default=True,
+        help="Which rows of the protocol.",
     )(command)
 
 

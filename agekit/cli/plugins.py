@@ -15,7 +15,7 @@ def plugins() -> None:
     """List and check the installed plugins."""
 
 
-@plugins.command("list")
+@plugins.command("list", short_help="List the installed distributions and what each gives.")
 @json_option
 def list_(as_json: bool) -> None:
     """List the distributions that give parts, and what each gives; imports none."""
@@ -45,7 +45,7 @@ def list_(as_json: bool) -> None:
                 click.echo(f"  {kind:<9} {', '.join(names)}")
 
 
-@plugins.command("doctor")
+@plugins.command("doctor", short_help="Import every part; exit 1 on a failure.")
 @click.argument("distribution", nargs=-1)
 @json_option
 def doctor(distribution: tuple[str, ...], as_json: bool) -> None:

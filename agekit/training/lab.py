@@ -80,10 +80,13 @@ class Lab:
     hooks: Sequence[Hook] = ()
     finished: list[Generation] = field(default_factory=list)
 
+    def seed_of(self, generation: int) -> int:
+        """The seed of one generation, below 2^32 as NumPy wants it."""
+        return (self.seed * 1000 + generation) % 2**32
+
     def network(self, generation: int) -> AgeEstimator:
         """The untrained network of a generation, on the device."""
-        seed = self.seed * 1000 + generation
-        network = build_estimator(self.recipe, self.faces.ages, seed)
+        network = build_estimator(self.recipe, self.faces.ages, self.seed_of(generation))
         if self.initial is not None:
             network.load_state_dict(dict(self.initial), strict=False)
         return network.to(self.device).to(memory_format=torch.channels_last)
@@ -162,8 +165,8 @@ class Lab:
             name=f"{self.run.folder.resolve()}:{number}",
             folder=self.run.generation(number),
             config=config,
-            seed=self.seed * 1000 + number,
-            train=self.faces.training_loader(config.batch_size, self.seed * 1000 + number),
+            seed=self.seed_of(number),
+            train=self.faces.training_loader(config.batch_size, self.seed_of(number)),
             val=self.faces.watched(),
             metric=_Error(),
             hooks=hooks,

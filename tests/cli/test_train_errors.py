@@ -114,4 +114,4 @@ def test_models_that_are_not_there(said, tmp_path: Path) -> None:
     code, err = said("evaluate", tmp_path / "nothing", "synthfaces")
     assert code == 1 and "there is no model" in err
     code, err = said("evaluate", tmp_path, "synthfaces", "--split", "tset")
-    assert code == 1 and "'test'" in err
+    assert code == 2 and "'test'" in err
