@@ -49,6 +49,7 @@ def build_network(
     size: int,
     rule: str = "expectation",
     level: float = 0.9,
+    mirror: bool = False,
 ) -> AgeEstimator:
     """Builds a network of named parts with new weights, drawn from torch's random state.
 
@@ -59,6 +60,7 @@ def build_network(
         size: side of the images in pixels.
         rule: see `AgeEstimator`.
         level: see `AgeEstimator`.
+        mirror: see `AgeEstimator`.
 
     Raises:
         ConfigError: the parts do not fit together.
@@ -72,7 +74,7 @@ def build_network(
     features = feature_length(network, size)
     built = {name: build_part(HEADS, head, features, (low, high)) for name, head in heads.items()}
     try:
-        return AgeEstimator(network, built, (low, high), rule=rule, level=level)
+        return AgeEstimator(network, built, (low, high), rule=rule, level=level, mirror=mirror)
     except KeyError as error:
         raise ConfigError(
             f"torch refuses a head of this name: {error.args[0]}", "give the head another name"
@@ -96,6 +98,7 @@ def build_estimator(recipe: Recipe, ages: tuple[int, int], seed: int) -> AgeEsti
             recipe.data.size,
             recipe.estimate.rule,
             recipe.estimate.level,
+            recipe.estimate.mirror,
         )
 
 

@@ -14,11 +14,17 @@ __all__ = ["raw_outputs"]
 
 
 @torch.no_grad()
-def raw_outputs(network: AgeEstimator, batches: Iterable[Batch]) -> dict[str, Tensor]:
+def raw_outputs(
+    network: AgeEstimator, batches: Iterable[Batch], *, as_trained: bool = False
+) -> dict[str, Tensor]:
     """Raw outputs by head for all faces, in order, float32, (N, ...), on the network's device.
 
-    The network is put in evaluation mode.
+    Args:
+        network: is put in evaluation mode.
+        batches: the faces.
+        as_trained: as an offspring learns from them, without the mirror images.
     """
     network.eval()
-    parts: list[dict[str, Tensor]] = [network(batch.images) for batch in batches]
+    ask = network if as_trained else network.look
+    parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
     return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}

@@ -51,6 +51,7 @@ class AgeEstimator(nn.Module):
         ages: the first and the last label age, years.
         rule: how a distribution becomes an age, ``expectation`` (CEN eq. 16) or ``median``.
         level: the share of faces an interval is meant to hold, 0 to 1.
+        mirror: whether `look` averages over a face and its mirror image.
         margin: years by which intervals are moved out, from calibration; see `Estimate.widen`.
     """
 
@@ -63,6 +64,7 @@ class AgeEstimator(nn.Module):
         rule: str = "expectation",
         level: float = 0.9,
         margin: float = 0.0,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -71,11 +73,23 @@ class AgeEstimator(nn.Module):
         self.rule = rule
         self.level = level
         self.margin = margin
+        self.mirror = mirror
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Normalised images (N, 3, H, W) to each head's raw output."""
         features = self.backbone(images)
         return {name: head(features) for name, head in self.heads.items()}
+
+    def look(self, images: Tensor) -> dict[str, Tensor]:
+        """Raw outputs to make an estimate from: `forward`'s, averaged with the mirror image's.
+
+        Without `mirror`, just `forward`'s.
+        """
+        raw: dict[str, Tensor] = self(images)
+        if not self.mirror:
+            return raw
+        other: dict[str, Tensor] = self(images.flip(-1))
+        return {name: (value + other[name]) / 2 for name, value in raw.items()}
 
     def parts(self, raw: Mapping[str, Tensor]) -> dict[str, Estimate]:
         """Each head's own estimate, uncalibrated (CEN eq. 16 and 17)."""

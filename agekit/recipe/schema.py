@@ -151,10 +151,14 @@ class DataConfig(_Strict):
 
 
 class EstimateConfig(_Strict):
-    """How a distribution becomes an age, and the share its interval is meant to hold."""
+    """How a distribution becomes an age, and the share its interval is meant to hold.
+
+    ``mirror`` averages the outputs over a face and its mirror image.
+    """
 
     rule: Literal["expectation", "median"] = "expectation"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    mirror: bool = False
 
 
 class Recipe(_Strict):

@@ -135,7 +135,7 @@ class Lab:
             return OnlineAncestor(network)
         path = self.run.generation(number - 1) / "outputs.safetensors"
         if not path.exists():
-            outputs = raw_outputs(network, self.faces.loader("train"))
+            outputs = raw_outputs(network, self.faces.loader("train"), as_trained=True)
             if rank_and_world()[0] == 0:
                 write_bytes(path, save({k: v.cpu() for k, v in outputs.items()}))
         else:

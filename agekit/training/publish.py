@@ -61,6 +61,7 @@ def model_config(
         ages=network.ages,
         image=ImageConfig(**recipe.data.model_dump(exclude={"augment"})),
         rule=recipe.estimate.rule,
+        mirror=recipe.estimate.mirror,
         interval=IntervalConfig(**interval),
         parameters=sum(p.numel() for p in network.parameters()),
         requires={e.distribution: e.version for e in entries},

@@ -60,6 +60,7 @@ class ModelConfig(_Strict):
     image: ImageConfig
     face: FaceConfig = FaceConfig()
     rule: Literal["expectation", "median"]
+    mirror: bool = False
     interval: IntervalConfig
     parameters: int
     requires: dict[str, str] = {}

@@ -124,6 +124,7 @@ def load_model(
             config.image.size,
             config.rule,
             config.interval.level,
+            config.mirror,
         )
     except AgekitError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint) from error
