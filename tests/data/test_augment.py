@@ -118,3 +118,14 @@ def test_windows_depend_on_seed_epoch_and_row_alone() -> None:
     assert torch.equal(Augment().draw(20, seed=3, epoch=7), first[:20])
     assert not torch.equal(Augment().draw(50, seed=3, epoch=8), first)
     assert not torch.equal(Augment().draw(50, seed=4, epoch=7), first)
+
+
+@pytest.mark.usefixtures("precision")
+def test_crop_pct_takes_the_middle() -> None:
+    pixels = noise(3)
+    middle = torch.tensor([[0.1, 0.8, 0.1, 0.8]]).expand(3, 4)
+    expected = crop(pixels, middle, ZERO, UNIT)
+    torch.testing.assert_close(
+        normalise(pixels, ZERO, UNIT, crop_pct=0.8), expected, atol=1, rtol=0
+    )
+    assert torch.equal(normalise(pixels, ZERO, UNIT, crop_pct=1.0), normalise(pixels, ZERO, UNIT))

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate, combine, expectation, posterior_median, quantile
+from agekit.estimator.model import AgeEstimator
 
 AGES = torch.arange(20.0, 24.0)
 P = torch.tensor([[0.1, 0.4, 0.3, 0.2]])
@@ -95,3 +97,27 @@ def test_widen_moves_both_ends_but_never_past_the_age(margin, low, high):
 def test_widen_stays_within_the_label_ages():
     wide = estimate(30.0, 25.0, 36.0).widen(500.0, (10, 90))
     assert (wide.low.item(), wide.high.item()) == (10.0, 90.0)
+
+
+def test_mirror_averages_the_outputs_of_both_views():
+    torch.manual_seed(0)
+    backbone = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 5))
+    network = AgeEstimator(backbone, {"reg": _Plain(5, (0, 10))}, (0, 10), mirror=True)
+    images = torch.randn(2, 3, 4, 4)
+    both = (network(images)["reg"] + network(images.flip(-1))["reg"]) / 2
+    assert torch.allclose(network.look(images)["reg"], both)
+    assert torch.allclose(network.look(images)["reg"], network.look(images.flip(-1))["reg"])
+    network.mirror = False
+    assert torch.equal(network.look(images)["reg"], network(images)["reg"])
+
+
+class _Plain(Head):
+    def __init__(self, in_features: int, ages: tuple[int, int]) -> None:
+        super().__init__(in_features, ages)
+        self.fc = torch.nn.Linear(in_features, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.fc(features).squeeze(-1)
+
+    def estimate(self, raw: torch.Tensor, rule: str, level: float) -> Estimate:
+        return Estimate(raw, raw, raw)
