@@ -59,8 +59,8 @@ def table(cells: list[dict[str, Any]]) -> str:
         for generation in one["generations"]:
             rows.setdefault((one["recipe"], generation["generation"]), []).append(generation)
     several = {recipe for recipe, generation in rows if generation > 1}
-    lines = ["| method | seeds | test MAE | val MAE | CS@5 | 90 % interval holds | minutes |"]
-    lines += ["|---|---|---|---|---|---|---|"]
+    lines = ["| method | seeds | test MAE | val MAE | CS@5 | 90 % interval holds |"]
+    lines += ["|---|---|---|---|---|---|"]
     for (recipe, number), found in rows.items():
         name = f"{recipe}, t = {number}" if recipe in several else recipe
         tests = [g["test"] for g in found]
@@ -68,14 +68,13 @@ def table(cells: list[dict[str, Any]]) -> str:
             f"| {name} | {len(found)} | {spread([t['mae'] for t in tests])} "
             f"| {spread([g['val']['mae'] for g in found])} "
             f"| {statistics.mean(t['cs5'] for t in tests):.1%} "
-            f"| {statistics.mean(t['coverage'] for t in tests):.1%} "
-            f"| {statistics.mean(g['seconds'] for g in found) / 60:.1f} |"
+            f"| {statistics.mean(t['coverage'] for t in tests):.1%} |"
         )
     first = cells[0]
     lines += [
         "",
         f"{first['protocol']}, split {first['split_hash']}, torch {first['torch']}, "
-        f"{first['device']} ({first['device_name']}, {first['threads']} threads)",
+        f"{first['device']} ({first['device_name']})",
     ]
     return "\n".join(lines)
 
