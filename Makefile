@@ -16,6 +16,8 @@ VERSION_OF := -c 'import sys; print(*sys.version_info[:2])'
 
 # Libraries without byte code are compiled again by every command.
 unexport PYTHONDONTWRITEBYTECODE
+# As pip and git do, uv trusts the certificates that the machine trusts.
+export UV_SYSTEM_CERTS ?= true
 
 FIND_UV := uv=uv; uv --version >/dev/null 2>&1 || uv=$(BIN)/uv
 

@@ -58,9 +58,15 @@ class Run:
                 "wait for it, or choose another folder with --out",
             ) from error
         try:
+            self._sweep()
             yield
         finally:
             lock.release()
+
+    def _sweep(self) -> None:
+        """Removes what a killed process was writing aside."""
+        for left in self.folder.rglob(".*.[0-9]*"):
+            left.unlink(missing_ok=True)
 
     def append(self, record: dict[str, Any]) -> None:
         """Adds a line to the metrics."""

@@ -26,7 +26,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(cache: Path) -> dict[str, str]:
     """What the processes under test run in."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith("AGEKIT_")}
+    left_out = ("AGEKIT_", "PYTHONDONTWRITEBYTECODE")
+    own = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
     return {**own, "AGEKIT_CACHE": str(cache), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
