@@ -46,7 +46,7 @@ $(STAMP): constraints.txt $(PYPROJECTS)
 
 demo: RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: setup
-	$(BIN)/agekit train cen-resnet10-tiny synthfaces --preset quick --out $(RUN)
+	$(BIN)/agekit train cen-resnet10-tiny synthfaces --preset quick --epochs 10 --out $(RUN)
 	$(BIN)/agekit evaluate $(RUN) synthfaces
 	$(BIN)/python benchmarks/constant_guess.py synthfaces --run $(RUN)
 	$(BIN)/python -c 'from PIL import Image; from agekit.data.synthfaces.face import draw, person; \

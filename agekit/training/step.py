@@ -38,7 +38,8 @@ class Term:
             ConfigError: the loss cannot take what the head gives.
         """
         try:
-            return self.weight * self.loss(raw, target, ancestor)
+            value: Tensor = self.weight * self.loss(raw, target, ancestor)
+            return value
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, IndexError) as error:
