@@ -72,7 +72,9 @@ def print_table(
     from rich.text import Text
 
     body = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    if title is not None:
+        click.echo(title)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = body and all(isinstance(row[index], int | float | None) for row in body)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
