@@ -36,14 +36,15 @@ class Display:
         if self.console is not None:
             self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def start(self, title: str, epochs: int, steps: int, done: int) -> None:
+    def start(self, generation: int, epochs: int, steps: int, done: int) -> None:
         """Begins a generation of `epochs` epochs of `steps` steps, of which `done` are done."""
-        self.line(title)
+        name = f"generation {generation}"
+        self.line(name + (f", from epoch {done // steps + 1}" if done else ""))
         self._started, self._first = time.perf_counter(), done
         self._total = epochs * steps
         if self.console is not None and self.console.is_terminal:
             self._progress = Progress(
-                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                TextColumn(f"{name}, epoch {{task.fields[epoch]}}/{{task.fields[epochs]}}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[text]}"),

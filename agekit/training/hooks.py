@@ -66,10 +66,8 @@ class Watch(Hook):  # type: ignore[misc]
         if rank_and_world()[1] > 1:
             runner.model.parallelise()
         if self.main:
-            title = f"generation {self.generation}"
-            title += f", from epoch {done + 1}" if done else ""
             steps = len(runner.train_dataloader)
-            self.display.start(title, runner.max_epochs, steps, runner.iter)
+            self.display.start(self.generation, runner.max_epochs, steps, runner.iter)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Starts the epoch's sums."""
