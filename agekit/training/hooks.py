@@ -73,6 +73,7 @@ class Watch(Hook):  # type: ignore[misc]
         """Starts the epoch's sums."""
         self._sums, self._totals = {}, {}
         self._steps, self._images = 0, 0
+        self._lr = float(runner.optim_wrapper.get_lr()["lr"][0])
         self._began = time.perf_counter()
 
     def after_train_iter(
@@ -150,7 +151,7 @@ class Watch(Hook):  # type: ignore[misc]
             "epoch": epoch,
             "losses": {name: total / self._steps for name, total in self._totals.items()},
             "val_mae": mae,
-            "lr": runner.optim_wrapper.get_lr()["lr"][0],
+            "lr": self._lr,
             "seconds": round(self._seconds, 3),
             "images_per_second": round(self._images / self._seconds, 1),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,5 +84,6 @@ def make_runner(
         randomness={"seed": seed},
         **watch,
     )
-    Path(runner.log_dir).rmdir()
+    with suppress(FileNotFoundError):
+        Path(runner.log_dir).rmdir()
     return runner
