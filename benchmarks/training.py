@@ -24,7 +24,9 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 
+from agekit.data.loader import Batch
 from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
 from agekit.estimator.build import build_loss
@@ -33,48 +35,62 @@ from agekit.training.display import Display
 from agekit.training.faces import TrainingFaces
 from agekit.training.lab import Lab
 from agekit.training.run import Run
+from agekit.training.schedule import optim_wrapper
 from agekit.training.step import EstimatorStep, Term
 
 __all__ = ["main"]
 
-STEPS = 20
+STEPS = 10
 
 
 class NetworkAlone(Hook):  # type: ignore[misc]
-    """Before every epoch times the same step on one batch that never changes."""
+    """After every few training steps times as many of the same network on a batch already there."""
 
     def __init__(self, lab: Callable[[], Lab], terms: list[LossTerm]) -> None:
         self.lab, self.terms = lab, terms
-        self.seconds: list[float] = []
+        self.ratios: list[float] = []
         self.step: EstimatorStep | None = None
 
     def before_train_epoch(self, runner: Any) -> None:
-        """Takes `STEPS` steps with a network, losses and an optimiser of its own."""
-        lab = self.lab()
+        """Builds the other network once, and lets the epoch warm up."""
         if self.step is None:
+            lab = self.lab()
             built = [Term(t.type, t.head, t.weight, build_loss(t)) for t in self.terms]
             self.step = EstimatorStep(lab.network(1), built, None, runner.model._dtype)
             self.batch = next(iter(lab.faces.training_loader(lab.recipe.train.batch_size, 0)))
-            self.optimizer = runner.build_optim_wrapper(
-                {
-                    "type": "OptimWrapper",
-                    "optimizer": type(runner.optim_wrapper.optimizer)(
-                        self.step.parameters(), lr=1e-4
-                    ),
-                }
+            config = optim_wrapper(lab.recipe.train)
+            self.optimizer = OptimWrapper(
+                getattr(torch.optim, config["optimizer"].pop("type"))(
+                    self.step.parameters(), **config["optimizer"]
+                )
             )
-            self._steps(3)
-        began = time.perf_counter()
-        self._steps(STEPS)
-        self.seconds.append((time.perf_counter() - began) / STEPS)
+            self._alone()
+        self.began: float | None = None
 
-    def _steps(self, count: int) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, *_: Any, **__: Any) -> None:
+        """Pairs `STEPS` training steps, the loader's work included, with as many alone."""
+        if (batch_idx + 1) % STEPS:
+            return
+        _wait(self.batch)
+        now = time.perf_counter()
+        alone = self._alone()
+        if self.began is not None:
+            self.ratios.append(alone / (now - self.began))
+        self.began = time.perf_counter()
+
+    def _alone(self) -> float:
         assert self.step is not None
+        began = time.perf_counter()
         self.step.train()
-        for _ in range(count):
+        for _ in range(STEPS):
             self.step.train_step(self.batch, self.optimizer)
-        if self.batch.age.is_cuda:
-            torch.cuda.synchronize()
+        _wait(self.batch)
+        return time.perf_counter() - began
+
+
+def _wait(batch: Batch) -> None:
+    if batch.age.is_cuda:
+        torch.cuda.synchronize()
 
 
 def make_lab(resolved: Resolved, device: torch.device, folder: str) -> Lab:
@@ -126,11 +142,9 @@ def main() -> int:
         lab = make_lab(resolved, device, folder)
         alone = NetworkAlone(lambda: lab, ancestor)
         lab.hooks = [alone]
-        pipeline = train(lab, 1, ancestor)
-        ratios = [a / p for a, p in zip(alone.seconds, pipeline, strict=True)][1:]
-        rate = resolved.recipe.train.batch_size / statistics.median(pipeline[1:])
-        print(f"{options.recipe}, {resolved.recipe.data.size} px: {rate:,.0f} images a second")
-    kept = show("training speed / network alone", ratios, 0.95, at_least=True)
+        train(lab, 1, ancestor)
+        print(f"{options.recipe}, {resolved.recipe.data.size} px")
+    kept = show("training speed / network alone", alone.ratios, 0.95, at_least=True)
 
     costs: dict[str, list[float]] = {"stored": [], "online": []}
     for _ in range(options.rounds):

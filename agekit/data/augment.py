@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.shuffle import generator
 
-__all__ = ["Augment", "crop", "normalise"]
+__all__ = ["Augment", "crop", "normalise", "warp"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,30 @@ def crop(
     image = image.permute(0, 3, 1, 2).reshape(n, 3 * size, size)
     image = torch.bmm(image, columns.transpose(1, 2)).view(n, 3, size, size)
     return _standardise(image, mean - 128 / 255, std, channels_last)
+
+
+def warp(pixels: NDArray[np.uint8], windows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Crops, flips and scales back as `crop` does, on the host, one image after another.
+
+    A CPU's loader calls it in the thread that gathers the next batch, so that no training step
+    waits for it. OpenCV's bilinear weights are of 1/32 pixel: a grey level may differ by rounding.
+
+    Args:
+        pixels: (N, S, S, 3).
+        windows: (N, 4), from `Augment.draw`.
+
+    Returns:
+        (N, S, S, 3).
+    """
+    size = pixels.shape[1]
+    out = np.empty_like(pixels)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    scale, start = windows[:, 1::2], windows[:, ::2] * size
+    shift = start + (scale - 1) / 2
+    for image, (y, x), (down, right), place in zip(pixels, shift, scale, out, strict=True):
+        matrix = np.array([[right, 0, x], [0, down, y]], np.float32)
+        cv2.warpAffine(image, matrix, (size, size), place, flags, cv2.BORDER_REPLICATE)
+    return out
 
 
 def normalise(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agekit.data.augment import Augment, crop, normalise
+from agekit.data.augment import Augment, crop, normalise, warp
 from agekit.data.shuffle import shuffled
 from agekit.errors import ConfigError, DataError
 
@@ -163,12 +163,14 @@ class FaceLoader:
             windows = self.augment.draw(n, self.seed, self.epoch).to(self.device)
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
-        for row, pixels in zip(rows, self._pixels(order, rows), strict=True):
-            norm, last = (self._mean, self._std), self.channels_last
+        norm, last = (self._mean, self._std), self.channels_last
+        for row, pixels in zip(rows, self._pixels(order, rows, windows), strict=True):
             if windows is None:
                 images = normalise(pixels, *norm, crop_pct=self.crop_pct, channels_last=last)
-            else:
+            elif windows.is_cuda:
                 images = crop(pixels, windows[row], *norm, channels_last=last)
+            else:
+                images = normalise(pixels, *norm, channels_last=last)
             yield Batch(images, self._age[row], self._sigma[row], row)
 
     def _spans(self) -> list[slice]:
@@ -179,27 +181,31 @@ class FaceLoader:
         spans = [slice(k + self.rank, min(k + size, end), self.world) for k in starts]
         return [span for span in spans if span.start < span.stop]
 
-    def _pixels(self, order: Tensor, rows: list[Tensor]) -> Iterator[Tensor]:
+    def _pixels(
+        self, order: Tensor, rows: list[Tensor], windows: Tensor | None
+    ) -> Iterator[Tensor]:
+        """The pixels of each batch; on a CPU already cropped to their windows."""
         if self._resident is not None:
             for row in rows:
                 yield self._resident.index_select(0, row)
             return
-        slots = self._slots[order.numpy()]
         spans = self._spans()
+        host = None if windows is None or windows.is_cuda else windows.numpy()
         with ThreadPoolExecutor(1, initializer=_use, initargs=(self.device,)) as thread:
-            ahead: Future[Tensor] = thread.submit(self._gather, slots[spans[0]])
+            ahead: Future[Tensor] = thread.submit(self._gather, order[spans[0]].numpy(), host)
             for k in range(len(spans)):
                 pixels = ahead.result()
                 if k + 1 < len(spans):
-                    ahead = thread.submit(self._gather, slots[spans[k + 1]])
+                    ahead = thread.submit(self._gather, order[spans[k + 1]].numpy(), host)
                 yield pixels.to(self.device, non_blocking=True)
 
-    def _gather(self, slots: NDArray[np.int64]) -> Tensor:
+    def _gather(self, rows: NDArray[np.int64], windows: NDArray[np.float32] | None) -> Tensor:
+        slots = self._slots[rows]
         pinned = self.device.type == "cuda"
         shape = (len(slots), *self._images.shape[1:])
         out = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
         np.take(self._images, slots, axis=0, out=out.numpy(), mode="clip")
-        return out
+        return out if windows is None else torch.from_numpy(warp(out.numpy(), windows[rows]))
 
     def _fits(self, limit: int | None) -> bool:
         if self.device.type != "cuda":

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import agekit.data.augment as augment
-from agekit.data.augment import Augment, crop, normalise
+from agekit.data.augment import Augment, crop, normalise, warp
 
 ZERO, UNIT = torch.zeros(3), torch.full((3,), 1 / 255)
 
@@ -129,3 +129,16 @@ def test_crop_pct_takes_the_middle() -> None:
         normalise(pixels, ZERO, UNIT, crop_pct=0.8), expected, atol=1, rtol=0
     )
     assert torch.equal(normalise(pixels, ZERO, UNIT, crop_pct=1.0), normalise(pixels, ZERO, UNIT))
+
+
+def test_warp_is_crop_within_rounding() -> None:
+    ramp = (torch.arange(16) * 12).to(torch.uint8)
+    pixels = torch.stack([ramp.view(1, 16).expand(16, 16), ramp.view(16, 1).expand(16, 16)])
+    pixels = pixels[..., None].expand(2, 16, 16, 3).contiguous()
+    windows = torch.cat([Augment(flip=0.0).draw(2, 0, 0)[:1], Augment(flip=1.0).draw(2, 1, 0)[1:]])
+    found = torch.from_numpy(warp(pixels.numpy(), windows.numpy())).float()
+    assert (found - grey(pixels, windows)).abs().max() <= 1.5
+    whole = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, -1.0]])
+    kept, flipped = torch.from_numpy(warp(pixels.numpy(), whole.numpy()))
+    assert torch.equal(kept, pixels[0])
+    assert torch.equal(flipped, pixels[1].flip(1))
