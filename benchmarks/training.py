@@ -4,9 +4,10 @@ Prints, as ratios of neighbouring measurements in one run on one device:
 
 - a training step as ``agekit train`` takes it (loader, augmentation, Runner, hooks) against the
   same network, losses and optimiser alone, on one batch that is already there;
-- an offspring's epoch against its ancestor's, the ancestor's outputs stored and recomputed online.
+- an offspring's step against its ancestor's, each held against the same network alone, with the
+  ancestor's outputs stored and recomputed online.
 
-    python benchmarks/training.py [--recipe cen-resnet10-tiny] [--device cpu] [--rounds 5]
+    python benchmarks/training.py [--recipe cen-resnet10-tiny] [--device cpu] [--epochs 6]
 
 Exits with 1 where training is below 95 % of the network alone, or an offspring above 1.1 ancestors.
 """
@@ -101,22 +102,24 @@ def make_lab(resolved: Resolved, device: torch.device, folder: str) -> Lab:
     return Lab(resolved.recipe, faces, run, display, device, seed=0)
 
 
-def train(lab: Lab, number: int, terms: list[LossTerm], **options: Any) -> list[float]:
-    """Seconds a step, for each epoch of a generation."""
+def pairs(
+    lab: Lab, number: int, terms: list[LossTerm], alone: list[LossTerm], **options: Any
+) -> list[float]:
+    """Trains a generation; the network's time alone over the training's, pair by pair."""
+    hook = NetworkAlone(lambda: lab, alone)
+    lab.hooks = [hook]
     lab.generation(number, terms, **options)
-    steps = len(lab.faces.training_loader(lab.recipe.train.batch_size, 0))
-    mine = [record for record in lab.run.records() if record["generation"] == number]
-    return [record["seconds"] / steps for record in mine]
+    return hook.ratios
 
 
-def show(what: str, ratios: list[float], bound: float, at_least: bool) -> bool:
-    """Prints one ratio and whether it keeps its bound."""
-    median = statistics.median(ratios)
-    kept = median >= bound if at_least else median <= bound
+def show(what: str, value: float, ratios: list[float], bound: float, at_least: bool) -> bool:
+    """Prints a median and whether it keeps its bound."""
+    kept = value >= bound if at_least else value <= bound
     sign = ">=" if at_least else "<="
+    low, _, high = statistics.quantiles(ratios, n=4)
     print(
-        f"{what}: {median:.3f} (min {min(ratios):.3f}, max {max(ratios):.3f}, n {len(ratios)})"
-        f"  {'ok' if kept else 'MISSED'}: {sign} {bound}"
+        f"{what}: {value:.3f}  {'ok' if kept else 'MISSED'} ({sign} {bound}; "
+        f"{len(ratios)} pairs, quartiles of network alone / training {low:.3f} {high:.3f})"
     )
     return kept
 
@@ -126,42 +129,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Training speed, as ratios.")
     parser.add_argument("--recipe", default="cen-resnet10-tiny")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--set", dest="settings", action="append", default=[])
     options = parser.parse_args()
+    torch.set_flush_denormal(True)
     device = pick_device(options.device)
     print(" ".join(f"{key}={value}" for key, value in describe_device(device).items()))
-
-    def prepared(epochs: int) -> Resolved:
-        return resolve(options.recipe, preset="quick", epochs=epochs, overrides=options.settings)
-
-    resolved = prepared(options.rounds + 1)
-    ancestor = [LossTerm.model_validate(t) for t in resolved.recipe.evolver.arguments["ancestor"]]
-    offspring = [LossTerm.model_validate(t) for t in resolved.recipe.evolver.arguments["offspring"]]
+    resolved = resolve(
+        options.recipe, preset="quick", epochs=options.epochs, overrides=options.settings
+    )
+    print(f"{options.recipe}, {resolved.recipe.data.size} px")
+    arguments = resolved.recipe.evolver.arguments
+    ancestor = [LossTerm.model_validate(term) for term in arguments["ancestor"]]
+    offspring = [LossTerm.model_validate(term) for term in arguments["offspring"]]
     with tempfile.TemporaryDirectory() as folder:
         lab = make_lab(resolved, device, folder)
-        alone = NetworkAlone(lambda: lab, ancestor)
-        lab.hooks = [alone]
-        train(lab, 1, ancestor)
-        print(f"{options.recipe}, {resolved.recipe.data.size} px")
-    kept = show("training speed / network alone", alone.ratios, 0.95, at_least=True)
-
-    costs: dict[str, list[float]] = {"stored": [], "online": []}
-    for _ in range(options.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            lab = make_lab(prepared(2), device, folder)
-            network = lab.generation(1, ancestor)
-            first = min(r["seconds"] for r in lab.run.records())
-            steps = len(lab.faces.training_loader(lab.recipe.train.batch_size, 0))
-            for number, outputs in enumerate(costs, start=2):
-                times = train(lab, number, offspring, ancestor=network, online=outputs == "online")
-                costs[outputs].append(min(times) / (first / steps))
-    kept &= show("offspring epoch / ancestor epoch, stored", costs["stored"], 1.1, at_least=False)
-    online = costs["online"]
-    print(
-        f"offspring epoch / ancestor epoch, online: {statistics.median(online):.3f} "
-        f"(min {min(online):.3f}, max {max(online):.3f}, n {len(online)})"
-    )
+        first = pairs(lab, 1, ancestor, ancestor)
+        network = lab.network(1)
+        stored = pairs(lab, 2, offspring, ancestor, ancestor=network)
+        online = pairs(lab, 3, offspring, ancestor, ancestor=network, online=True)
+    speed = statistics.median(first)
+    kept = show("training / network alone, speed", speed, first, 0.95, at_least=True)
+    cost = speed / statistics.median(stored)
+    kept &= show("offspring / ancestor, time, stored", cost, stored, 1.1, at_least=False)
+    print(f"offspring / ancestor, time, online: {speed / statistics.median(online):.3f}")
     return 0 if kept else 1
 
 
