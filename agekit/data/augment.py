@@ -129,12 +129,7 @@ def normalise(
         window = torch.tensor([edge, crop_pct, edge, crop_pct], device=pixels.device)
         windows = window.expand(len(pixels), 4).contiguous()
         return crop(pixels, windows, mean, std, channels_last=channels_last)
-    if not channels_last:
-        return _standardise(pixels.permute(0, 3, 1, 2), mean, std, channels_last)
-    n, size = pixels.shape[:2]
-    scale, shift = (1 / (255 * std)).repeat(size), (-mean / std).repeat(size)
-    rows = torch.addcmul(shift, pixels.reshape(n, size, size * 3).to(torch.float32), scale)
-    return rows.view(n, size, size, 3).permute(0, 3, 1, 2)
+    return _standardise(pixels.permute(0, 3, 1, 2), mean, std, channels_last)
 
 
 def _standardise(image: Tensor, mean: Tensor, std: Tensor, channels_last: bool) -> Tensor:
