@@ -20,6 +20,7 @@ __all__ = [
     "describe_device",
     "from_main",
     "init_processes",
+    "mean_over_processes",
     "pick_device",
     "rank_and_world",
 ]
@@ -75,6 +76,16 @@ def rank_and_world() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
+    """The mean of every process's `values`, on its own device; their own where there is one."""
+    world = rank_and_world()[1]
+    if world == 1:
+        return values
+    total = values.clone()
+    dist.all_reduce(total)
+    return total / world
 
 
 def from_main(action: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from agekit.device import rank_and_world
+from agekit.device import mean_over_processes, rank_and_world
 from agekit.errors import TrainingError
 from agekit.training.checkpoint import load_checkpoint, restore, save_checkpoint
 from agekit.training.display import Display
@@ -108,7 +108,7 @@ class Watch(Hook):  # type: ignore[misc]
 
     def _read(self, runner: Runner, batch_idx: int) -> None:
         names = list(self._sums)
-        values = torch.stack([self._sums[name].float() for name in names]).tolist()
+        values = mean_over_processes(torch.stack([self._sums[n].float() for n in names])).tolist()
         self._sums = {}
         steps = batch_idx % READ_EVERY + 1
         losses = {name: value / steps for name, value in zip(names, values, strict=True)}

@@ -18,6 +18,7 @@ from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.model import AgeEstimator
 from agekit.estimator.target import Target
+from agekit.training.sync_norm import sync_norm
 
 __all__ = ["Ancestor", "EstimatorStep", "OnlineAncestor", "StoredAncestor", "Term"]
 
@@ -115,7 +116,8 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         self._parallel: tuple[nn.Module, ...] = ()
 
     def parallelise(self) -> None:
-        """Averages gradients over the processes from now on."""
+        """Averages gradients, and takes batch statistics, over the processes from now on."""
+        sync_norm(self.network)
         device = next(self.network.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         self._parallel = (DistributedDataParallel(self.network, device_ids=ids),)

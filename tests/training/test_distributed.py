@@ -13,7 +13,9 @@ from tests.training.conftest import TINY, Train
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = (*TINY, "--epochs", "3", "--generations", "2")
+PLAIN = ("--set", "train.optimizer.type=SGD", "--set", "train.optimizer.lr=0.001")
+"""SGD: AdamW divides by gradients near zero, and turns rounding into noise."""
+OPTIONS = (*TINY, *PLAIN, "--epochs", "3", "--generations", "2")
 
 
 def losses(run: Path) -> list[float]:
@@ -38,9 +40,9 @@ def test_two_processes_reach_the_loss_of_one(
         timeout=300,
     )
     assert both.returncode == 0, both.stderr
-    assert losses(two) == pytest.approx(losses(one), rel=0.05)
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     final = [
         json.loads((run / "model/metrics.json").read_text())["test"]["mae"] for run in (one, two)
     ]
-    assert final[1] == pytest.approx(final[0], rel=0.1)
+    assert final[1] == pytest.approx(final[0], rel=1e-2)
     assert json.loads((two / "run.json").read_text())["processes"] == 2
