@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from agekit.errors import ConfigError
 from agekit.estimator.build import build_estimator
 from agekit.estimator.model import AgeEstimator
-from agekit.recipe import resolve
+from agekit.recipe import EstimatorRecipe, resolve
 from agekit.training.evaluate import evaluate
 from agekit.training.train import train
 from agekit.zoo.predictor import load
@@ -27,7 +28,10 @@ def build(
         A module from normalised images (N, 3, size, size) to raw outputs by head.
 
     Raises:
-        ConfigError: the recipe has mistakes.
+        ConfigError: the recipe has mistakes, or is one of an ager.
     """
     overrides = [] if size is None else [f"data.size={size}"]
-    return build_estimator(resolve(recipe, overrides=overrides).recipe, ages, seed)
+    resolved = resolve(recipe, overrides=overrides).recipe
+    if not isinstance(resolved, EstimatorRecipe):
+        raise ConfigError(f"{recipe} is a recipe of an ager, not of an estimator")
+    return build_estimator(resolved, ages, seed)

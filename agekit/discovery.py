@@ -46,7 +46,9 @@ GROUPS: Mapping[str, str] = {
     "head": "agekit.heads",
     "loss": "agekit.losses",
     "dataset": "agekit.datasets",
+    "detector": "agekit.detectors",
     "evolver": "agekit.evolvers",
+    "generator": "agekit.generators",
     "recipe": "agekit.recipes",
 }
 """Kind of part → entry-point group."""

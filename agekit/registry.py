@@ -29,7 +29,9 @@ from agekit.errors import ConflictError, UnknownNameError, nearest
 __all__ = [
     "BACKBONES",
     "DATASETS",
+    "DETECTORS",
     "EVOLVERS",
+    "GENERATORS",
     "HEADS",
     "LOSSES",
     "RECIPES",
@@ -47,7 +49,9 @@ _MMENGINE_ROOTS = {
     "head": "MODELS",
     "loss": "MODELS",
     "dataset": "DATASETS",
+    "detector": "MODELS",
     "evolver": "TASK_UTILS",
+    "generator": "MODELS",
 }
 
 
@@ -234,16 +238,19 @@ BACKBONES = Registry("backbone")
 HEADS = Registry("head", base="agekit.estimator.base:Head")
 LOSSES = Registry("loss", base="agekit.estimator.base:Loss")
 DATASETS = Registry("dataset", base="agekit.data.dataset:Dataset")
+DETECTORS = Registry("detector", base="agekit.faces.base:Detector")
 EVOLVERS = Registry("evolver", base="agekit.training.evolver:Evolver")
+GENERATORS = Registry("generator")
 RECIPES = RecipeRegistry()
 REGISTRIES: dict[str, Registry] = {
-    registry.kind: registry for registry in (BACKBONES, HEADS, LOSSES, DATASETS, EVOLVERS, RECIPES)
+    registry.kind: registry
+    for registry in (BACKBONES, HEADS, LOSSES, DATASETS, DETECTORS, EVOLVERS, GENERATORS, RECIPES)
 }
 """Kind → its registry."""
 
 
 def resolve_recipe_name(name: str) -> tuple[str, str | None]:
-    """Splits what a user trains into a recipe and a backbone.
+    """Splits what a user trains into a recipe and a backbone, or an ager's generator.
 
     The recipe is the longest recipe name that, followed by `-`, leaves a known backbone:
     `ldl-reg-resnet10-tiny` → `("ldl-reg", "resnet10-tiny")`, `reg-timm/mobilenetv3_small_100` →
@@ -283,7 +290,7 @@ def _is_backbone(name: str) -> bool:
     giver, _, bare = name.rpartition(":")
     return any(
         entry.name == bare and (not giver or normalise(entry.distribution) == normalise(giver))
-        for entry in BACKBONES.entries()
+        for entry in (*BACKBONES.entries(), *GENERATORS.entries())
     )
 
 

@@ -31,10 +31,10 @@ from agekit.data.loader import Batch
 from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
 from agekit.estimator.build import build_loss
-from agekit.recipe import LossTerm, Resolved, resolve
+from agekit.recipe import EstimatorRecipe, LossTerm, Resolved, resolve
 from agekit.training.display import Display
+from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.faces import TrainingFaces
-from agekit.training.lab import Lab
 from agekit.training.run import Run
 from agekit.training.schedule import optim_wrapper
 from agekit.training.step import EstimatorStep, Term
@@ -47,7 +47,7 @@ STEPS = 10
 class NetworkAlone(Hook):  # type: ignore[misc]
     """After every few training steps times as many of the same network on a batch already there."""
 
-    def __init__(self, lab: Callable[[], Lab], terms: list[LossTerm]) -> None:
+    def __init__(self, lab: Callable[[], EstimatorLab], terms: list[LossTerm]) -> None:
         self.lab, self.terms = lab, terms
         self.ratios: list[float] = []
         self.step: EstimatorStep | None = None
@@ -94,16 +94,18 @@ def _wait(batch: Batch) -> None:
         torch.cuda.synchronize()
 
 
-def make_lab(resolved: Resolved, device: torch.device, folder: str) -> Lab:
+def make_lab(resolved: Resolved, device: torch.device, folder: str) -> EstimatorLab:
     """A lab on synthfaces that shows nothing and keeps everything in `folder`."""
     run = Run(Path(folder))
     display = Display(None, None)
-    faces = TrainingFaces(load_faces("synthfaces"), resolved.recipe.data, device)
-    return Lab(resolved.recipe, faces, run, display, device, seed=0)
+    recipe = resolved.recipe
+    assert isinstance(recipe, EstimatorRecipe)
+    faces = TrainingFaces(load_faces("synthfaces"), recipe.data, device)
+    return EstimatorLab(recipe=recipe, faces=faces, run=run, display=display, device=device, seed=0)
 
 
 def pairs(
-    lab: Lab, number: int, terms: list[LossTerm], alone: list[LossTerm], **options: Any
+    lab: EstimatorLab, number: int, terms: list[LossTerm], alone: list[LossTerm], **options: Any
 ) -> list[float]:
     """Trains a generation; the network's time alone over the training's, pair by pair."""
     hook = NetworkAlone(lambda: lab, alone)

@@ -19,10 +19,16 @@ _INTERRUPTED = 130
 _COMMANDS = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
     "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
+    "data": LazyCommand("agekit.cli.data", "data", "List, check, prepare and pack datasets."),
     "recipe": LazyCommand("agekit.cli.recipe", "recipe", "Show or copy a recipe."),
     "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
     "evaluate": LazyCommand("agekit.cli.evaluate", "evaluate", "Score a model on a dataset."),
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
+    "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
+    "zoo": LazyCommand("agekit.cli.zoo", "zoo", "List, fetch, check and publish models."),
+    "convert": LazyCommand(
+        "agekit.cli.convert", "convert", "Convert an ager from and to the reference's checkpoints."
+    ),
 }
 
 

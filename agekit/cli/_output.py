@@ -31,6 +31,7 @@ __all__ = [
     "seed_option",
     "set_option",
     "split_option",
+    "to_plain",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,7 +41,7 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 def emit_json(document: object) -> None:
     """Writes one JSON document to stdout; NaN and infinities become null, paths become text."""
-    click.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
+    click.echo(json.dumps(to_plain(document), indent=2, allow_nan=False))
 
 
 @contextmanager
@@ -83,20 +84,21 @@ def print_table(
     Console(width=None if sys.stdout.isatty() else _NO_LIMIT).print(table)
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """What JSON can hold: NaN and infinities become None, paths and keys text, arrays lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
+        return to_plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, PathLike):
         return fspath(value)
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return [_plain(item) for item in value]
+        return to_plain(value.tolist())
+    return [to_plain(item) for item in value]
 
 
 def _check_device(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -157,7 +159,9 @@ def root_option(command: Command) -> Command:
 def protocol_option(command: Command) -> Command:
     """`--protocol` → `protocol: str | None`."""
     return click.option(
-        "--protocol", metavar="NAME", help="How the dataset is split and scored; else its default."
+        "--protocol",
+        metavar="NAME|CSV",
+        help="How the dataset is split and scored, or a csv of path and split; else its default.",
     )(command)
 
 

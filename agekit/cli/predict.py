@@ -2,49 +2,149 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout
+from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
+from agekit.cli._output import device_option, json_option, only_json_on_stdout
+from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
+from agekit.cli._progress import FEW, progress
+from agekit.errors import DataError
+
+if TYPE_CHECKING:
+    from agekit.cli._answers import Answer
+    from agekit.zoo.inputs import ImageFile
 
 __all__ = ["predict"]
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--model", required=True, help="A model folder or a run folder.")
 @click.option(
+    "--detect/--no-detect",
+    default=None,
+    help="Find the faces of photos, or take each image as a face chip as it is; else whichever "
+    "the model was trained for.",
+)
+@click.option(
+    "--faces",
+    type=click.Choice(["all", "largest"]),
+    default="all",
+    show_default=True,
+    help="Which faces of a photo.",
+)
+@click.option(
     "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw the faces with their ages and distributions to this PNG.",
+    metavar="FILE|FOLDER",
+    help="Draw boxes, ages and intervals on a copy of the photo, a .png or .jpg; of several, on "
+    "copies in a folder. Of chips, draw all with their distributions to one PNG.",
+)
+@click.option(
+    "--csv",
+    "table",
+    metavar="FILE",
+    help="Write one row a face to this file instead of lines; - is stdout.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="How many faces go through the network at once.",
 )
 @device_option
 @json_option
 def predict(
-    images: tuple[str, ...], model: str, plot: Path | None, device: str, as_json: bool
+    inputs: tuple[str, ...],
+    model: str,
+    detect: bool | None,
+    faces: Literal["all", "largest"],
+    plot: str | None,
+    table: str | None,
+    batch_size: int,
+    device: str,
+    as_json: bool,
 ) -> None:
-    """Predict the age of the face in each IMAGE (a face chip).
+    """Predict the ages of the faces in images.
 
-    Exits with 1 if an image cannot be read; the others are answered all the same.
+    INPUT is an image, a folder (all images below it), or a pattern in quotes, such as
+    'photos/**/*.jpg'. With a model trained on faces that were cut out of photos, faces are found
+    in each image, cut out the same way, and answered the largest first; with any other, each
+    image is taken as a face chip.
+
+    Boxes are in pixels of the upright image. Exits with 1 if an image cannot be read - the others
+    are answered all the same - or if there is no face in any of them.
     """
+    from agekit.zoo.inputs import find_images
+
+    if table is not None:
+        _check_table(table, as_json)
+    images = find_images(inputs)
+    keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
+
     from agekit.zoo.predictor import load
 
-    with only_json_on_stdout(as_json):
-        predictor = load(model, device)
-        predictions = predictor.predict(images)
-    if as_json:
-        emit_json([prediction.to_json() for prediction in predictions])
-    else:
-        for prediction in predictions:
-            for face in prediction.faces:
-                low, high = face.interval
-                click.echo(f"{prediction.path}: {face.age:.1f} years ({low:.0f}-{high:.0f})")
-            if prediction.error is not None:
-                click.echo(f"error: {prediction.error}", err=True)
-    if plot is not None and any(prediction.faces for prediction in predictions):
-        from agekit.zoo.plot import plot_predictions
+    def stdout_is_kept() -> AbstractContextManager[None]:
+        return only_json_on_stdout(as_json or table == STDOUT)
 
-        plot_predictions(plot, predictions)
-    if any(prediction.error is not None for prediction in predictions):
+    with stdout_is_kept():
+        predictor = load(model, device)
+    whole = predictor.detects if detect is None else detect
+    tally = Tally()
+    with ExitStack() as stack:
+        takers: list[Answer] = [tally.add]
+        if plot is not None:
+            takers.append(stack.enter_context(_pictures(plot, images, whole)))
+        if as_json:
+            takers.append(stack.enter_context(json_document()))
+        if table is not None:
+            takers.append(stack.enter_context(csv_rows(table)))
+        if not as_json and table is None:
+            takers.append(stack.enter_context(lines()))
+        stack.enter_context(stdout_is_kept())
+        if whole and predictor.guesses_the_cut:
+            click.echo(f"note: {_GUESSED.format(model)}", err=True)
+        paths = [image.path for image in images]
+        predictions = predictor.stream(paths, whole, faces, batch_size=batch_size)
+        step = stack.enter_context(progress(len(images), "images"))
+        for prediction in predictions:
+            if prediction.error is not None and not as_json:
+                click.echo(f"error: {prediction.error}", err=True)
+            for take in reversed(takers):
+                take(prediction)
+            step()
+    if len(images) > FEW or table is not None:
+        click.echo(tally.text(), err=True)
+    if whole and tally.images > tally.unread and not tally.faces:
+        raise DataError("no face was found", "if the images are face chips, use --no-detect")
+    if tally.unread:
         raise click.exceptions.Exit(1)
+
+
+_GUESSED = (
+    "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
+    "their ages may be off"
+)
+
+
+def _check_table(table: str, as_json: bool) -> None:
+    if as_json and table == STDOUT:
+        raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
+    if table != STDOUT and os.path.exists(table) and not os.path.isfile(table):
+        raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+
+
+def _pictures(
+    plot: str, images: Sequence[ImageFile], whole: bool
+) -> AbstractContextManager[Answer]:
+    if not whole:
+        return chip_rows(plot, len(images))
+    targets = photo_targets(plot, images)
+    keep_inputs(images, targets)
+    return marked_photos(targets)

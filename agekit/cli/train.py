@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from agekit.cli._domains import Domains, domain_settings, domains_option, where_option
 from agekit.cli._output import (
     device_option,
     emit_json,
@@ -22,6 +23,9 @@ from agekit.cli._output import (
 
 __all__ = ["train"]
 
+_TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"}
+"""The metrics that are shown at the end, and what they are called."""
+
 
 @click.command()
 @click.argument("recipe", required=False)
@@ -32,6 +36,8 @@ __all__ = ["train"]
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
 @click.option("--generations", type=click.IntRange(1), help="Generations of the evolution.")
 @click.option("--init", metavar="MODEL", help="Start from another run's or model's weights.")
+@domains_option
+@where_option
 @set_option
 @device_option
 @seed_option
@@ -50,17 +56,21 @@ def train(
     resumed: Path | None,
     as_json: bool,
     settings: tuple[str, ...],
+    domains: Domains | None,
+    where: dict[str, str],
     **options: Any,
 ) -> None:
     """Train RECIPE on DATASET.
 
-    RECIPE names a method and a backbone, such as cen-resnet18 or reg-timm/convnext_tiny, or is a
-    YAML file. DATASET is one of `agekit list datasets`.
+    RECIPE names a method and a backbone, such as cen-resnet18 or reg-timm/convnext_tiny, or a
+    method that ages faces, such as cyclegan, or is a YAML file. DATASET is one of `agekit list
+    datasets`.
     """
     if resumed is None and (recipe is None or dataset is None):
         raise click.UsageError("name a RECIPE and a DATASET, or go on with --resume RUN")
     if resumed is not None and (recipe is not None or dataset is not None):
         raise click.UsageError("--resume RUN takes no RECIPE and no DATASET: the run names them")
+    settings = (*settings, *domain_settings(domains, where))
     if resumed is None:
         from agekit.recipe import resolve
 
@@ -93,9 +103,15 @@ def train(
     if as_json:
         emit_json(result.to_json())
         return
-    splits = [split for split in ("val", "test") if split in result.metrics]
-    rows = [
-        [g.generation, *(f"{g.metrics[s]['mae']:.2f}" for s in splits)] for g in result.generations
+    scores = [
+        (f"{split} {_TITLES[name]}", split, name)
+        for split in ("val", "test")
+        for name in _TITLES
+        if name in result.metrics.get(split, {})
     ]
-    print_table(["generation", *(f"{split} MAE" for split in splits)], rows)
+    rows = [
+        [g.generation, *(f"{g.metrics[split][name]:.2f}" for _, split, name in scores)]
+        for g in result.generations
+    ]
+    print_table(["generation", *(title for title, _, _ in scores)], rows)
     click.echo(f"model: {result.model}")

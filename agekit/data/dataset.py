@@ -23,6 +23,7 @@ class Dataset(ABC):
         source: where to get it.
         citation: the paper, in one line.
         layout: what lies in its root, as text for people.
+        official: what its authors count, where that is known: ``images``, ``people``.
         protocols: how it is split and scored, by name.
         default_protocol: the one used when none is asked for.
         needs_root: whether it lies in a folder of the user's.
@@ -35,6 +36,7 @@ class Dataset(ABC):
     source: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     layout: ClassVar[str] = ""
+    official: ClassVar[Mapping[str, int]] = {}
     protocols: ClassVar[Mapping[str, Protocol]]
     default_protocol: ClassVar[str]
     needs_root: ClassVar[bool] = True

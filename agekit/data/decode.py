@@ -1,4 +1,4 @@
-"""From the bytes of an image file to a square RGB array."""
+"""From the bytes of an image file to an upright RGB array."""
 
 from __future__ import annotations
 
@@ -27,7 +27,16 @@ from PIL import (
 
 from agekit.errors import DataError
 
-__all__ = ["DECODE_VERSION", "IMAGE_SUFFIXES", "MAX_PIXELS", "decode", "decode_image", "quiet"]
+__all__ = [
+    "DECODE_VERSION",
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "decode",
+    "decode_image",
+    "decode_image_whole",
+    "decode_whole",
+    "quiet",
+]
 
 DECODE_VERSION = 1
 MAX_PIXELS = 64_000_000
@@ -74,31 +83,23 @@ def decode(data: bytes | Path, size: int, name: str = "") -> NDArray[np.uint8]:
     Raises:
         DataError: not an image, too many pixels, truncated, corrupt, or unreadable.
     """
-    if isinstance(data, Path):
-        name = name or str(data)
-        try:
-            data = data.read_bytes()
-        except OSError as error:
-            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
-    name = name or "image"
-    if not data:
-        raise DataError(f"{name}: the file is empty")
-    reader = next((r for magic, r in _READERS if data.startswith(magic)), None)
-    if reader is None:
-        raise DataError(
-            f"{name}: not an image agekit reads", "use JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
-        )
-    with quiet():
-        try:
-            with reader(BytesIO(data)) as image:
-                _check_pixels(image.size, name)
-                image.draft(None, (2 * size, 2 * size))
-                return _square(image, size)
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            raise DataError(f"{name}: truncated or corrupt image: {reason}") from None
+    return _decode(data, size, name)
+
+
+def decode_whole(data: bytes | Path, name: str = "") -> NDArray[np.uint8]:
+    """As `decode`, of all the image: upright, RGB, neither scaled nor cut.
+
+    Args:
+        data: the file's bytes, or its path.
+        name: what to call the image in errors; a path's own name if left out.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        DataError: as `decode`.
+    """
+    return _decode(data, None, name)
 
 
 def decode_image(
@@ -118,6 +119,57 @@ def decode_image(
     Raises:
         DataError: of another shape or type, or too large.
     """
+    return _decode_image(image, size, name)
+
+
+def decode_image_whole(image: Image.Image | NDArray[Any], name: str = "image") -> NDArray[np.uint8]:
+    """As `decode_whole`, from a Pillow image or an array.
+
+    Args:
+        image: as for `decode_image`.
+        name: what to call the image in errors.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        DataError: as `decode_image`.
+    """
+    return _decode_image(image, None, name)
+
+
+def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8]:
+    if isinstance(data, Path):
+        name = name or str(data)
+        try:
+            data = data.read_bytes()
+        except OSError as error:
+            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    name = name or "image"
+    if not data:
+        raise DataError(f"{name}: the file is empty")
+    reader = next((r for magic, r in _READERS if data.startswith(magic)), None)
+    if reader is None:
+        raise DataError(
+            f"{name}: not an image agekit reads", "use JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
+        )
+    with quiet():
+        try:
+            with reader(BytesIO(data)) as image:
+                _check_pixels(image.size, name)
+                if size is not None:
+                    image.draft(None, (2 * size, 2 * size))
+                return _upright(image, size)
+        except (DataError, MemoryError):
+            raise
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise DataError(f"{name}: truncated or corrupt image: {reason}") from None
+
+
+def _decode_image(
+    image: Image.Image | NDArray[Any], size: int | None, name: str
+) -> NDArray[np.uint8]:
     if not isinstance(image, Image.Image):
         array = np.asarray(image)
         if array.ndim == 3 and array.shape[2] == 1:
@@ -134,7 +186,7 @@ def decode_image(
     _check_pixels(image.size, name)
     with quiet():
         try:
-            return _square(image, size)
+            return _upright(image, size)
         except (DataError, MemoryError):
             raise
         except Exception as error:
@@ -152,15 +204,17 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
         raise DataError(f"{name}: the image has no pixels")
 
 
-def _square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+def _upright(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
+    """The centre square scaled to `size`, or the whole image; upright and RGB either way."""
     image.load()
     turn = _TURN.get(_orientation(image.info.get("exif", b"")))
     image = _plain(image)
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    if size is not None:
+        width, height = image.size
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode != "RGB":

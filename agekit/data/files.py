@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
@@ -44,7 +44,7 @@ class Files:
         self.paths = tuple(paths)
         self._digests: NDArray[np.uint8] | None = None
         for path in self.paths:
-            if (".." in path and ".." in path.split("/")) or PurePosixPath(path).is_absolute():
+            if (".." in path and ".." in path.split("/")) or os.path.isabs(path):
                 raise _outside(path, self.root)
 
     def __len__(self) -> int:

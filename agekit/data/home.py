@@ -7,7 +7,10 @@ from pathlib import Path
 
 from agekit.errors import DataError
 
-__all__ = ["cache_home", "data_root"]
+__all__ = ["SHARD", "cache_home", "data_root"]
+
+SHARD = ".parquet"
+"""The ending of a file that holds packed faces."""
 
 
 def cache_home() -> Path:
@@ -24,7 +27,7 @@ def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) ->
     Args:
         dataset: the dataset's registry name.
         root: the folder the user named.
-        file_allowed: whether a file will do (a csv of labels).
+        file_allowed: whether any file will do (a csv of labels); shards always do.
 
     Raises:
         DataError: neither is given, or the place is missing, no folder, or empty.
@@ -37,7 +40,7 @@ def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) ->
     else:
         raise DataError(f"where is the dataset {dataset!r}?", hint)
     try:
-        if place.is_file() and file_allowed:
+        if place.is_file() and (file_allowed or place.suffix.lower() == SHARD):
             return place
         if not place.exists():
             raise DataError(f"{dataset}: no such folder: {place}{origin}", hint)

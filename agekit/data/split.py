@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.dataset import Dataset
+from agekit.data.derived import FaceCut
 from agekit.data.home import data_root
+from agekit.data.protocols import Protocol
+from agekit.data.source import read_source
+from agekit.data.split_file import SPLIT_FILE, split_file
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import ConfigError, DataError, nearest
 from agekit.registry import DATASETS
@@ -31,6 +36,7 @@ class Faces:
         protocol: dataset and protocol, as in ``utkface:hash-80-10-10``.
         metrics: what the protocol is scored by.
         subject_exclusive: whether no person is in two splits.
+        face: how the faces were cut, as far as the data says.
     """
 
     table: FaceTable
@@ -39,6 +45,7 @@ class Faces:
     protocol: str
     metrics: tuple[str, ...] = ("mae",)
     subject_exclusive: bool = False
+    face: FaceCut = field(default_factory=FaceCut)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -51,7 +58,7 @@ class Faces:
 
         Independent of the rows' order and of the files' names.
         """
-        digests = self.table.images.digests()
+        digests = self.table.content_keys()
         used = np.flatnonzero(self.codes >= 0)
         lines = sorted(f"{digests[i].tobytes().hex()} {SPLITS[self.codes[i]]}\n" for i in used)
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
@@ -88,28 +95,44 @@ def load_faces(
 ) -> Faces:
     """Reads a dataset and splits it.
 
+    The root may also be chips that ``agekit data prepare`` cut from the dataset, or shards that
+    ``agekit data pack`` made of it: they are split as the dataset itself is.
+
     Args:
         dataset: its registry name, or the dataset itself.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
-        protocol: the protocol's name, also with the dataset's name and a colon before it.
+        protocol: the protocol's name, also with the dataset's name and a colon before it; or the
+            path of a csv that says which image is in which split.
 
     Raises:
         ConfigError: no such dataset or protocol.
         DataError: the dataset cannot be read or split.
     """
     reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
-    name = (protocol or reader.default_protocol).removeprefix(f"{reader.name}:")
-    if name not in reader.protocols:
-        close = nearest(name, reader.protocols)
-        raise ConfigError(
-            f"{reader.name} has no protocol {name!r}{close}",
-            f"it has {', '.join(reader.protocols)}",
-        )
-    rule = reader.protocols[name]
+    rule = _protocol(reader, protocol)
     place = None
     if reader.needs_root or root is not None:
         place = data_root(reader.name, root, file_allowed=reader.file_allowed)
-    table = reader.read(place)
+    table, face = read_source(reader, place)
     codes = rule.assign(table)
-    full = f"{reader.name}:{name}"
-    return Faces(table, codes, reader.name, full, rule.metrics, rule.subject_exclusive)
+    full = f"{reader.name}:{rule.name}"
+    return Faces(table, codes, reader.name, full, rule.metrics, rule.subject_exclusive, face)
+
+
+def _protocol(reader: Dataset, protocol: str | None) -> Protocol:
+    name = (protocol or reader.default_protocol).removeprefix(f"{reader.name}:")
+    if name in reader.protocols:
+        return reader.protocols[name]
+    if name.endswith(SPLIT_FILE):
+        return split_file(Path(name))
+    close = nearest(name, reader.protocols)
+    raise ConfigError(
+        f"{reader.name} has no protocol {name!r}{close}",
+        f"it has {_shown(reader.protocols)}; or give a csv of path and split",
+    )
+
+
+def _shown(names: Iterable[str], most: int = 12) -> str:
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more

@@ -43,17 +43,19 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row or file that was named, counted and skipped (or read in part, as `detail` says).
+    """A row or file that was named, counted and skipped, or read in part.
 
     Attributes:
         kind: what sort of problem: ``age``, ``missing``, ``duplicate``, ``name``, ``image``...
         name: which row or file.
         detail: what is wrong with it.
+        kept: whether the row is there all the same.
     """
 
     kind: str
     name: str
     detail: str
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class FaceTable:
         group_names: the names of the groups, as the dataset calls them.
         split: (N,) int8, the dataset's official split: index into `SPLITS`, -1 none.
         problems: the rows left out, and why.
+        origin: (N, 16) uint8, the content key of the picture each image was made from, where
+            these are chips or copies; None where the images are the pictures themselves.
     """
 
     images: ImageSource
@@ -81,6 +85,7 @@ class FaceTable:
     group_names: tuple[str, ...]
     split: NDArray[np.int8]
     problems: tuple[Problem, ...] = ()
+    origin: NDArray[np.uint8] | None = None
 
     @classmethod
     def build(
@@ -95,6 +100,7 @@ class FaceTable:
         group_names: Sequence[str] = (),
         split: ArrayLike | None = None,
         problems: Sequence[Problem] = (),
+        origin: NDArray[np.uint8] | None = None,
     ) -> FaceTable:
         """Fills the missing columns and drops the rows that have no usable age.
 
@@ -127,6 +133,7 @@ class FaceTable:
             group_names=tuple(group_names),
             split=column("split", split, np.int8, -1),
             problems=(*problems, *bad),
+            origin=origin,
         )
         if not good.any():
             what = "no rows" if n == 0 else f"none of {n} rows has an age from 0 to {MAX_AGE:.0f}"
@@ -150,7 +157,16 @@ class FaceTable:
             group_names=self.group_names,
             split=self.split[index],
             problems=self.problems,
+            origin=None if self.origin is None else self.origin[index],
         )
+
+    def content_keys(self) -> NDArray[np.uint8]:
+        """What a split knows each row by, (N, 16): the content key of the original picture.
+
+        Chips that were cut from pictures, or packed copies of them, keep the pictures' keys, so
+        that they are split as those are.
+        """
+        return self.images.digests() if self.origin is None else self.origin
 
 
 def _age_problem(age: float) -> str:

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import nn
 
-from agekit._loading import one_line
-from agekit.errors import AgekitError, ConfigError
+from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.model import AgeEstimator, feature_length
-from agekit.recipe import LossTerm, PartConfig, Recipe
-from agekit.registry import BACKBONES, HEADS, LOSSES, Registry
+from agekit.recipe import EstimatorRecipe, LossTerm, PartConfig
+from agekit.recipe.parts import build_part
+from agekit.registry import BACKBONES, HEADS, LOSSES
 
-__all__ = ["build_estimator", "build_loss", "build_network", "build_part"]
-
-
-def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
-    """Builds a part from its registry with its recipe's arguments.
-
-    Args:
-        registry: where its name is looked up.
-        part: its name and keyword arguments.
-        positional: what the core gives it first.
-
-    Raises:
-        ConfigError: it does not take these arguments, or fails with them.
-    """
-    arguments = part.arguments
-    factory = registry.get(part.type)
-    try:
-        return factory(*positional, **arguments)
-    except AgekitError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"the {registry.kind} {part.type!r} cannot be built with {arguments}: "
-            f"{one_line(error) or type(error).__name__}"
-        ) from error
+__all__ = ["build_estimator", "build_loss", "build_network"]
 
 
 def build_network(
@@ -81,7 +56,7 @@ def build_network(
         ) from error
 
 
-def build_estimator(recipe: Recipe, ages: tuple[int, int], seed: int) -> AgeEstimator:
+def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -> AgeEstimator:
     """Builds the network of a recipe; the same seed gives the same weights.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from agekit import signature
 from agekit._annotation import fits
 from agekit.errors import AgekitError, ConfigError, nearest
-from agekit.registry import BACKBONES, EVOLVERS, HEADS, LOSSES, Registry
+from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES, Registry
 
 __all__ = ["check_parts", "loss_arguments"]
 
@@ -19,10 +19,13 @@ def check_parts(recipe: Mapping[str, Any]) -> list[str]:
     Args:
         recipe: a merged recipe as plain data; what the schema refuses is passed over here.
     """
+    if recipe.get("kind") == "ager":
+        generator = _part("generator", GENERATORS, recipe.get("generator"))
+        return generator + _evolver(recipe.get("evolver"), {})
     mistakes = _part("backbone", BACKBONES, recipe.get("backbone"))
     heads = recipe.get("heads")
     heads = heads if isinstance(heads, Mapping) else {}
-    if not heads and recipe.get("kind", "estimator") == "estimator":
+    if not heads:
         mistakes.append("heads: an estimator needs at least one head")
     for name, head in heads.items():
         mistakes += _part(f"heads.{name}", HEADS, head, reserved=("in_features", "ages"))

@@ -15,17 +15,23 @@ from agekit._loading import one_line
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
-from agekit.recipe.schema import Recipe
+from agekit.recipe.schema import AgerRecipe, EstimatorRecipe, Recipe
 from agekit.registry import DATASETS, RECIPES, TIMM_PREFIX, resolve_recipe_name
 
 __all__ = ["Resolved", "resolve"]
 
-_SECTIONS: dict[str, Any] = {
-    "train": {"optimizer": {}, "schedule": {}},
-    "data": {"augment": {}},
-    "estimate": {},
+_TRAIN: dict[str, Any] = {"optimizer": {}, "schedule": {}}
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "estimator": {"train": _TRAIN, "data": {"augment": {}}, "estimate": {}},
+    "ager": {"train": _TRAIN, "data": {"where": {}}},
 }
-"""What an override may reach into though the recipe leaves it to its defaults."""
+"""What an override may reach into though a recipe leaves it to its defaults, by its kind."""
+_OPEN = {"estimator": "backbone", "ager": "generator"}
+"""The part that the name of what is trained may choose."""
+_MODELS: dict[str, type[EstimatorRecipe] | type[AgerRecipe]] = {
+    "estimator": EstimatorRecipe,
+    "ager": AgerRecipe,
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ def resolve(
     if dataset is not None:
         _collect(mistakes, lambda: DATASETS.find(dataset))
     if data is not None:
-        data = _with_preset(name, merge(_SECTIONS, data), preset, mistakes)
+        kind = _kind(name, data, mistakes)
+        data = _with_preset(name, merge(_SECTIONS[kind], data), preset, mistakes)
         asked = list(overrides)
         if generations is not None:
             asked.insert(0, f"evolver.generations={generations}")
@@ -81,11 +88,13 @@ def resolve(
             asked.insert(0, f"train.epochs={epochs}")
         data, wrong = override(data, asked)
         mistakes += wrong
-        if isinstance(data.get("backbone"), str):
-            data["backbone"] = {"type": data["backbone"]}
-        elif "backbone" not in data:
-            mistakes.append(f"the recipe {name!r} leaves its backbone open; {_how_to_choose(name)}")
-        recipe = _validate(data, mistakes)
+        part = _OPEN[kind]
+        if isinstance(data.get(part), str):
+            data[part] = {"type": data[part]}
+        elif part not in data:
+            choose = _how_to_choose(name, part)
+            mistakes.append(f"the recipe {name!r} leaves its {part} open; {choose}")
+        recipe = _validate(data, kind, mistakes)
         mistakes += check_parts(data)
         if recipe is not None and not mistakes:
             return Resolved(name, recipe)
@@ -98,14 +107,30 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = []
 
     def look() -> None:
-        recipe, backbone = _split(name)
-        data = RECIPES.get(recipe)
-        if backbone is not None:
-            data["backbone"] = {"type": backbone}
+        recipe, part = _split(name)
+        data = _extended(RECIPES.get(recipe))
+        if part is not None:
+            data[_OPEN.get(str(data.get("kind")), "backbone")] = {"type": part}
         found.append(data)
 
     _collect(mistakes, look)
     return _plain(name, found[0], mistakes) if found else None
+
+
+def _extended(data: dict[str, Any]) -> dict[str, Any]:
+    """A recipe on top of the one it extends, and so on down.
+
+    Raises:
+        ConfigError: it extends itself.
+    """
+    seen: list[str] = []
+    while "extends" in data:
+        base = str(data.pop("extends"))
+        if base in seen:
+            raise ConfigError(f"the recipe {base!r} extends itself")
+        seen.append(base)
+        data = merge(RECIPES.get(base), data)
+    return data
 
 
 def _split(name: str) -> tuple[str, str | None]:
@@ -121,10 +146,19 @@ def _split(name: str) -> tuple[str, str | None]:
         return recipe, backbone
 
 
-def _how_to_choose(name: str) -> str:
+def _kind(name: str, data: Mapping[str, Any], mistakes: list[str]) -> str:
+    kind = str(data.get("kind", "estimator"))
+    if kind in _OPEN:
+        return kind
+    mistakes.append(f"kind: {name} is of no known kind {kind!r}; it is {' or '.join(_OPEN)}")
+    return "estimator"
+
+
+def _how_to_choose(name: str, part: str) -> str:
+    example = {"backbone": "resnet18", "generator": "resnet-9blocks"}[part]
     if _is_file(name):
-        return "add one to it, such as backbone: {type: resnet18}"
-    return f"name one, such as {name}-resnet18"
+        return f"add one to it, such as {part}: {{type: {example}}}"
+    return f"name one, such as {name}-{example}"
 
 
 def _is_file(name: str) -> bool:
@@ -165,7 +199,9 @@ def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     if not isinstance(data, dict):
         mistakes.append(f"the recipe {path} is not a mapping")
         return None
-    return _plain(str(path), data, mistakes)
+    found: list[dict[str, Any]] = []
+    _collect(mistakes, lambda: found.append(_extended(data)))
+    return _plain(str(path), found[0], mistakes) if found else None
 
 
 def _collect(mistakes: list[str], action: Any) -> None:
@@ -177,17 +213,17 @@ def _collect(mistakes: list[str], action: Any) -> None:
         mistakes.append(str(error))
 
 
-def _validate(data: Mapping[str, Any], mistakes: list[str]) -> Recipe | None:
+def _validate(data: Mapping[str, Any], kind: str, mistakes: list[str]) -> Recipe | None:
     try:
-        return Recipe.model_validate_json(json.dumps(data))
+        return _MODELS[kind].model_validate_json(json.dumps(data))
     except ValidationError as error:
         for item in error.errors():
             path = [str(part) for part in item["loc"]]
             where = ".".join(path)
-            if item["type"] == "missing" and where == "backbone":
+            if item["type"] == "missing" and where == _OPEN[kind]:
                 continue
             if item["type"] == "extra_forbidden":
-                close = nearest(path[-1], _keys(path[:-1]))
+                close = nearest(path[-1], _keys(kind, path[:-1]))
                 mistakes.append(f"{where}: there is no such key{close}")
             elif item["type"] == "missing":
                 mistakes.append(f"{where}: is missing")
@@ -197,9 +233,9 @@ def _validate(data: Mapping[str, Any], mistakes: list[str]) -> Recipe | None:
         return None
 
 
-def _keys(path: list[str]) -> list[str]:
+def _keys(kind: str, path: list[str]) -> list[str]:
     """The keys a recipe may have at a path."""
-    model: Any = Recipe
+    model: Any = _MODELS[kind]
     for key in path:
         fields = (
             model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}

@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
+    "AgerDataConfig",
+    "AgerRecipe",
     "AugmentConfig",
     "DataConfig",
     "EstimateConfig",
+    "EstimatorRecipe",
     "HeadName",
     "LossTerm",
     "LossTerms",
@@ -25,6 +28,7 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+AgeRange = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Triple = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
 
@@ -99,20 +103,22 @@ class ScheduleConfig(_Strict):
     """The learning rate over a generation.
 
     ``step``: times `factor` after every `every` epochs. ``one-cycle``: up over the share `warmup`
-    of all steps and down along a cosine. ``cosine``: down along a cosine. ``constant``.
+    of all steps and down along a cosine. ``cosine``: down along a cosine. ``linear``: constant,
+    then down to 0 over the share `decay` of the epochs. ``constant``.
     """
 
-    type: Literal["step", "one-cycle", "cosine", "constant"] = "constant"
+    type: Literal["step", "one-cycle", "cosine", "linear", "constant"] = "constant"
     every: Positive = 40
     factor: Annotated[float, Field(gt=0)] = 0.1
     warmup: Share = 0.25
+    decay: Share = 0.5
 
 
 class TrainConfig(_Strict):
     """How one generation is trained."""
 
     epochs: Positive
-    batch_size: Annotated[int, Field(gt=1)] = 128
+    batch_size: Positive = 128
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -161,15 +167,65 @@ class EstimateConfig(_Strict):
     mirror: bool = False
 
 
-class Recipe(_Strict):
-    """A recipe with its backbone chosen and its preset applied."""
+class AgerDataConfig(_Strict):
+    """What an ager sees: faces of two domains, a young one and an old one.
 
-    kind: Literal["estimator", "ager"] = "estimator"
+    Images are stored at `load_size` and cropped at random to `size`, pixel by pixel; without it
+    they are stored at 286/256 of `size`, as CycleGAN does. `domains` are two ranges of ages, both
+    ends included; without it the dataset's groups ``A`` and ``B`` are the domains. `where` keeps
+    the rows of one gender or group, such as ``{gender: male}``.
+    """
+
+    size: Annotated[int, Field(ge=16, le=1024, multiple_of=4)] = 256
+    load_size: Annotated[int, Field(ge=16, le=2048)] | None = None
+    flip: Share = 0.5
+    domains: tuple[AgeRange, AgeRange] | None = None
+    where: dict[Literal["gender", "group"], str | None] = {}
+
+    @property
+    def stored(self) -> int:
+        """The side at which images are kept, pixels."""
+        return self.load_size or round(self.size * 286 / 256)
+
+    @model_validator(mode="after")
+    def _fits(self) -> AgerDataConfig:
+        if self.stored < self.size:
+            raise ValueError("load_size must not be below size")
+        if any(low > high for low, high in self.domains or ()):
+            raise ValueError("a domain is [low, high] with low <= high")
+        return self
+
+
+class _Recipe(_Strict):
     description: str = ""
     source: str = ""
-    backbone: PartConfig
-    heads: dict[HeadName, PartConfig]
+    expected: dict[str, Any] = {}
     evolver: PartConfig
     train: TrainConfig
+
+
+class EstimatorRecipe(_Recipe):
+    """A recipe of an estimator with its backbone chosen and its preset applied."""
+
+    kind: Literal["estimator"] = "estimator"
+    backbone: PartConfig
+    heads: dict[HeadName, PartConfig]
     data: DataConfig = DataConfig()
     estimate: EstimateConfig = EstimateConfig()
+
+    @model_validator(mode="after")
+    def _batched(self) -> EstimatorRecipe:
+        if self.train.batch_size < 2:
+            raise ValueError("an estimator's batch normalisation needs a batch_size above 1")
+        return self
+
+
+class AgerRecipe(_Recipe):
+    """A recipe of an ager with its generator chosen and its preset applied."""
+
+    kind: Literal["ager"] = "ager"
+    generator: PartConfig
+    data: AgerDataConfig = AgerDataConfig()
+
+
+Recipe = EstimatorRecipe | AgerRecipe

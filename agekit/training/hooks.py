@@ -73,7 +73,7 @@ class Watch(Hook):  # type: ignore[misc]
         """Starts the epoch's sums."""
         self._sums, self._totals = {}, {}
         self._steps, self._images = 0, 0
-        self._lr = float(runner.optim_wrapper.get_lr()["lr"][0])
+        self._lr = float(next(iter(runner.optim_wrapper.get_lr().values()))[0])
         self._began = time.perf_counter()
 
     def after_train_iter(
@@ -87,7 +87,7 @@ class Watch(Hook):  # type: ignore[misc]
         for name, value in (outputs or {}).items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._steps += 1
-        self._images += len(data_batch.age) * rank_and_world()[1]
+        self._images += len(data_batch) * rank_and_world()[1]
         last = batch_idx + 1 == len(runner.train_dataloader)
         if self._steps % READ_EVERY == 0 or last:
             self._read(runner, batch_idx)

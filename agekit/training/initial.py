@@ -9,14 +9,14 @@ from torch import Tensor
 
 from agekit.atomic import write_bytes
 from agekit.errors import ConfigError
-from agekit.recipe import Recipe
+from agekit.recipe import EstimatorRecipe
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import WEIGHTS, find_model, read_config
+from agekit.zoo.folder import WEIGHTS, estimator_config, find_model
 
 __all__ = ["initial_weights", "keep_initial"]
 
 
-def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> ModelConfig:
+def keep_initial(path: Path, model: str | Path, recipe: EstimatorRecipe) -> ModelConfig:
     """Copies the weights of a model that a recipe can start from.
 
     Args:
@@ -31,7 +31,7 @@ def keep_initial(path: Path, model: str | Path, recipe: Recipe) -> ModelConfig:
         ConfigError: the model has another backbone.
     """
     folder = find_model(model)
-    config = read_config(folder)
+    config = estimator_config(folder)
     if config.backbone.type != recipe.backbone.type:
         raise ConfigError(
             f"{model} has the backbone {config.backbone.type!r}, and the recipe has "

@@ -1,49 +1,25 @@
-"""What an evolver works with: networks, faces, and the training of one generation."""
+"""What every evolver works with: the run, and the engine that trains one generation."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
-from safetensors.torch import load_file, save
-from torch import Tensor
+from mmengine.model import BaseModel
+from torch import nn
 
-from agekit.atomic import write_bytes, write_text
-from agekit.device import autocast_dtype, rank_and_world
-from agekit.estimator.build import build_estimator, build_loss
-from agekit.estimator.calibrate import conformal_margin
-from agekit.estimator.infer import raw_outputs
-from agekit.estimator.metrics import mae
-from agekit.estimator.model import AgeEstimator
-from agekit.recipe import LossTerms, Recipe
+from agekit.recipe import TrainConfig
 from agekit.training.display import Display
-from agekit.training.faces import TrainingFaces
 from agekit.training.hooks import Watch
-from agekit.training.report import generation_metrics
 from agekit.training.run import Run
-from agekit.training.runner import make_runner
-from agekit.training.step import Ancestor, EstimatorStep, OnlineAncestor, StoredAncestor, Term
+from agekit.training.runner import Batches, make_runner
 
 __all__ = ["Generation", "Lab"]
-
-
-class _Error(BaseMetric):  # type: ignore[misc]
-    """MAE in years over all processes."""
-
-    default_prefix = "val"
-
-    def process(self, data_batch: Any, data_samples: Any) -> None:
-        self.results += data_samples
-
-    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        estimated = np.concatenate([result["estimated"] for result in results])
-        return {"mae": mae(estimated, np.concatenate([result["true"] for result in results]))}
 
 
 @dataclass(frozen=True)
@@ -54,29 +30,23 @@ class Generation:
     metrics: dict[str, Any]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Lab:
-    """Trains generations of one recipe on one dataset, each from where it stopped.
+    """Trains generations into one run, each from where it stopped.
 
     Attributes:
-        recipe: what to train.
-        faces: what to train on.
         run: where everything is kept.
         display: what a person sees.
         device: where to train.
         seed: of weights, order and augmentation.
-        initial: weights to start from in place of new ones, by name; those that fit are taken.
         hooks: more of mmengine's hooks, for every generation.
         finished: the generations so far.
     """
 
-    recipe: Recipe
-    faces: TrainingFaces
     run: Run
     display: Display
     device: torch.device
     seed: int
-    initial: Mapping[str, Tensor] | None = None
     hooks: Sequence[Hook] = ()
     finished: list[Generation] = field(default_factory=list)
 
@@ -84,141 +54,55 @@ class Lab:
         """The seed of one generation, below 2^32 as NumPy wants it."""
         return (self.seed * 1000 + generation) % 2**32
 
-    def network(self, generation: int) -> AgeEstimator:
-        """The untrained network of a generation, on the device."""
-        network = build_estimator(self.recipe, self.faces.ages, self.seed_of(generation))
-        if self.initial is not None:
-            network.load_state_dict(dict(self.initial), strict=False)
-        return network.to(self.device).to(memory_format=torch.channels_last)
+    @contextmanager
+    def drawing(self, generation: int) -> Iterator[None]:
+        """New weights made while it lasts depend on the seed and the generation alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of(generation))
+            yield
 
-    def generation(
+    def fit(
         self,
         number: int,
-        terms: LossTerms,
+        step: BaseModel,
+        config: TrainConfig,
+        train: Batches,
         *,
-        ancestor: AgeEstimator | None = None,
-        online: bool = False,
-        inherit: bool = False,
-    ) -> AgeEstimator:
-        """Trains one generation, or loads it where it is already trained.
+        val: Batches | None = None,
+        metric: BaseMetric | None = None,
+        optimizers: Sequence[str] = (),
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        """Trains the networks of a generation in place.
 
         Args:
-            number: counted from 1.
-            terms: what it minimises.
-            ancestor: the generation before, for terms that learn from it.
-            online: ask the ancestor about every augmented batch, not once about every face.
-            inherit: start from the ancestor's weights.
+            number: of the generation, counted from 1.
+            step: what is trained, on the device.
+            config: epochs, optimiser, schedule.
+            train: the training loader.
+            val: a loader to watch the error on after every epoch.
+            metric: what is computed on `val`.
+            optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
+            hooks: more hooks, for this generation.
         """
-        folder = self.run.generation(number)
-        folder.mkdir(parents=True, exist_ok=True)
-        network = self.network(number)
-        done = folder / "metrics.json"
-        if done.exists():
-            network.load_state_dict(load_file(folder / "model.safetensors"))
-            metrics = json.loads(done.read_text(encoding="utf-8"))
-            network.margin = metrics["interval"]["margin"]
-            self.finished.append(Generation(number, metrics))
-            return network
-        if inherit and ancestor is not None:
-            network.load_state_dict(ancestor.state_dict())
-        self._train(number, network, terms, self._ancestor(number, ancestor, online, terms))
-        metrics = self._finish(number, network)
-        self.finished.append(Generation(number, metrics))
-        return network
-
-    def _ancestor(
-        self, number: int, network: AgeEstimator | None, online: bool, terms: LossTerms
-    ) -> Ancestor | None:
-        if network is None:
-            return None
-        if online:
-            return OnlineAncestor(network)
-        path = self.run.generation(number - 1) / "outputs.safetensors"
-        if not path.exists():
-            outputs = raw_outputs(network, self.faces.loader("train"), as_trained=True)
-            if rank_and_world()[0] == 0:
-                write_bytes(path, save({k: v.cpu() for k, v in outputs.items()}))
-        else:
-            outputs = load_file(path)
-        used = {term.head for term in terms}
-        return StoredAncestor({k: v.to(self.device) for k, v in outputs.items() if k in used})
-
-    def _train(
-        self, number: int, network: AgeEstimator, terms: LossTerms, ancestor: Ancestor | None
-    ) -> None:
-        config = self.recipe.train
-        step = EstimatorStep(
-            network,
-            _terms(terms),
-            ancestor,
-            autocast_dtype(config.amp, self.device),
-        ).to(self.device)
-        hooks: list[Hook] = [Watch(self.run, number, self.display), *self.hooks]
-        ema: EMAHook | None = None
-        if config.ema is not None:
-            ema = EMAHook(momentum=1 - config.ema)
-            hooks.append(ema)
-        if config.compile:
-            network.compile()
+        watch = Watch(self.run, number, self.display)
+        ema = None if config.ema is None else EMAHook(momentum=1 - config.ema)
         runner = make_runner(
             step,
             name=f"{self.run.folder.resolve()}:{number}",
             folder=self.run.generation(number),
             config=config,
             seed=self.seed_of(number),
-            train=self.faces.training_loader(config.batch_size, self.seed_of(number)),
-            val=self.faces.watched(),
-            metric=_Error(),
-            hooks=hooks,
+            train=train,
+            val=val,
+            metric=metric,
+            optimizers=optimizers,
+            hooks=[watch, *self.hooks, *hooks, *([] if ema is None else [ema])],
         )
         try:
             runner.train()
         finally:
             self.display.stop()
         if ema is not None:
-            step.load_state_dict(ema.ema_model.module.state_dict())
-
-    def _finish(self, number: int, network: AgeEstimator) -> dict[str, Any]:
-        """Calibrates and scores a trained network, and keeps it."""
-        folder = self.run.generation(number)
-        calibrated_on = "val" if self.faces.has("val") else "train"
-        outputs = {
-            split: raw_outputs(network, self.faces.loader(split))
-            for split in dict.fromkeys([calibrated_on, *self.faces.scored])
-        }
-        age = self.faces.age(calibrated_on).to(self.device)
-        network.margin = conformal_margin(network, outputs[calibrated_on], age)
-        metrics: dict[str, Any] = {
-            "generation": number,
-            "interval": {
-                "level": network.level,
-                "margin": network.margin,
-                "calibrated_on": calibrated_on,
-            },
-            **{
-                split: generation_metrics(network, outputs[split], self.faces, split)
-                for split in self.faces.scored
-            },
-        }
-        if rank_and_world()[0] == 0:
-            weights = {k: v.contiguous() for k, v in network.state_dict().items()}
-            write_bytes(folder / "model.safetensors", save(weights))
-            write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
-            (folder / "checkpoint.pth").unlink(missing_ok=True)
-        for split in self.faces.scored:
-            self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
-        return metrics
-
-
-def _terms(terms: LossTerms) -> list[Term]:
-    """The built terms, each with a name of its own."""
-    names = [term.type for term in terms]
-    return [
-        Term(
-            term.type if names.count(term.type) == 1 else f"{term.type}-{index}",
-            term.head,
-            term.weight,
-            build_loss(term),
-        )
-        for index, term in enumerate(terms)
-    ]
+            averaged: nn.Module = ema.ema_model.module
+            step.load_state_dict(averaged.state_dict())

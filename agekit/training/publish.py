@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
+from agekit.data.derived import FaceCut
 from agekit.data.table import SPLITS
 from agekit.estimator.infer import raw_outputs
 from agekit.estimator.model import AgeEstimator
-from agekit.recipe import Recipe
+from agekit.recipe import EstimatorRecipe
 from agekit.registry import BACKBONES, HEADS
 from agekit.training import figures
-from agekit.training.lab import Lab
+from agekit.training.estimator_lab import EstimatorLab
+from agekit.training.framing import face_cut
 from agekit.zoo.card import model_card
 from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
 from agekit.zoo.folder import save_model
@@ -21,11 +23,11 @@ from agekit.zoo.folder import save_model
 __all__ = ["publish"]
 
 SAMPLES = 6
-LOCAL = ("root", "init")
+LOCAL = ("root", "init", "protocol_file")
 """What a run knows of its own machine, and a model need not tell."""
 
 
-def publish(lab: Lab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, Any]:
+def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, Any]:
     """Draws the figures and writes the model folder; gives the final metrics.
 
     Args:
@@ -40,13 +42,17 @@ def publish(lab: Lab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, 
     final = lab.finished[-1].metrics
     scored = {name: final[name] for name in SPLITS if name in final}
     metrics = {"generations": [vars(g) for g in lab.finished], **scored}
-    config = model_config(lab.recipe, network, info, final["interval"])
+    config = model_config(lab.recipe, network, info, final["interval"], face_cut(lab.faces))
     save_model(lab.run.model, network, config, metrics, model_card(config, metrics))
     return scored
 
 
 def model_config(
-    recipe: Recipe, network: AgeEstimator, info: dict[str, Any], interval: dict[str, Any]
+    recipe: EstimatorRecipe,
+    network: AgeEstimator,
+    info: dict[str, Any],
+    interval: dict[str, Any],
+    face: FaceCut,
 ) -> ModelConfig:
     """The configuration of a trained network."""
     entries = [BACKBONES.find(recipe.backbone.type)]
@@ -60,6 +66,7 @@ def model_config(
         heads=recipe.heads,
         ages=network.ages,
         image=ImageConfig(**recipe.data.model_dump(exclude={"augment"})),
+        face=face,
         rule=recipe.estimate.rule,
         mirror=recipe.estimate.mirror,
         interval=IntervalConfig(**interval),
@@ -69,7 +76,7 @@ def model_config(
     )
 
 
-def _scatter(lab: Lab, network: AgeEstimator, split: str) -> None:
+def _scatter(lab: EstimatorLab, network: AgeEstimator, split: str) -> None:
     raw = raw_outputs(network, lab.faces.loader(split))
     estimated = network.estimate(raw).age.cpu().numpy()
     true = lab.faces.age(split).numpy()
@@ -77,7 +84,7 @@ def _scatter(lab: Lab, network: AgeEstimator, split: str) -> None:
     figures.scatter(lab.run.figures / "estimated-vs-true.png", true, estimated, error, split)
 
 
-def _distributions(lab: Lab, split: str) -> None:
+def _distributions(lab: EstimatorLab, split: str) -> None:
     """Faces spread over the ages of the split, and what each generation made of them."""
     age = lab.faces.age(split).numpy()
     wanted = np.quantile(age, np.linspace(0.08, 0.92, min(SAMPLES, len(age))))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
@@ -14,11 +14,26 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from agekit.data.loader import FaceLoader
 from agekit.recipe import TrainConfig
-from agekit.training.schedule import optim_wrapper, param_scheduler
+from agekit.training.schedule import optim_wrappers, param_scheduler
 
-__all__ = ["QuietRunner", "make_runner"]
+__all__ = ["Batches", "QuietRunner", "make_runner"]
+
+
+class Batches(Protocol):
+    """A loader as mmengine takes it: its own sampler, told the epoch by `set_epoch`."""
+
+    dataset: Any
+
+    @property
+    def sampler(self) -> Any:
+        """What has `set_epoch`."""
+
+    def __len__(self) -> int:
+        """The number of batches."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of one pass."""
 
 
 class QuietRunner(Runner):  # type: ignore[misc]
@@ -50,9 +65,10 @@ def make_runner(
     folder: Path,
     config: TrainConfig,
     seed: int,
-    train: FaceLoader,
-    val: FaceLoader | None,
-    metric: BaseMetric,
+    train: Batches,
+    val: Batches | None,
+    metric: BaseMetric | None,
+    optimizers: Sequence[str],
     hooks: Sequence[Hook],
 ) -> QuietRunner:
     """A Runner for one generation.
@@ -66,6 +82,7 @@ def make_runner(
         train: the training loader.
         val: a loader to watch the error on after every epoch, or None.
         metric: what is computed on `val`.
+        optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
         hooks: ours, beside the sampler's and the scheduler's.
     """
     watch: dict[str, Any] = {}
@@ -77,7 +94,7 @@ def make_runner(
         experiment_name=name,
         train_dataloader=train,
         train_cfg={"by_epoch": True, "max_epochs": config.epochs},
-        optim_wrapper=optim_wrapper(config),
+        optim_wrapper=optim_wrappers(config, step, optimizers),
         param_scheduler=param_scheduler(config, len(train)) or None,
         default_hooks={"runtime_info": None, "timer": None, "logger": None, "checkpoint": None},
         custom_hooks=list(hooks),

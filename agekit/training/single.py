@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerms
+from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.evolver import Evolver
-from agekit.training.lab import Lab
 
 __all__ = ["Single"]
 
 
-class Single(Evolver):
+class Single(Evolver[EstimatorLab]):
     """Trains one network.
 
     Args:
@@ -20,6 +20,6 @@ class Single(Evolver):
     def __init__(self, *, losses: LossTerms) -> None:
         self.losses = losses
 
-    def run(self, lab: Lab) -> AgeEstimator:
+    def run(self, lab: EstimatorLab) -> AgeEstimator:
         """One generation."""
         return lab.generation(1, self.losses)

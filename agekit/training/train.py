@@ -14,8 +14,8 @@ import torch
 from rich.console import Console
 
 from agekit.atomic import write_text
-from agekit.data.split import Faces, load_faces
-from agekit.data.table import SPLITS
+from agekit.data.split import load_faces
+from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
     describe_device,
     from_main,
@@ -24,18 +24,19 @@ from agekit.device import (
     rank_and_world,
 )
 from agekit.errors import ConfigError, ModelError
-from agekit.estimator.build import build_estimator
 from agekit.recipe import Resolved, resolve
+from agekit.training.aging import Aging
 from agekit.training.display import Display
+from agekit.training.estimating import Estimating
 from agekit.training.evolver import build_evolver
-from agekit.training.faces import TrainingFaces
-from agekit.training.initial import initial_weights, keep_initial
-from agekit.training.lab import Generation, Lab
-from agekit.training.progress import caching
-from agekit.training.publish import publish
+from agekit.training.lab import Generation
 from agekit.training.run import Run
+from agekit.training.task import Task
 
-__all__ = ["TrainResult", "resume", "train"]
+__all__ = ["TASKS", "TrainResult", "resume", "train"]
+
+TASKS: dict[str, Task[Any, Any]] = {"estimator": Estimating(), "ager": Aging()}
+"""What each kind of recipe needs."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def train(
     )
     place = pick_device(device)
     init_processes(place)
+    torch.set_flush_denormal(True)
     faces = load_faces(dataset, root, protocol)
     run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
     info = {
@@ -121,13 +123,14 @@ def train(
         "dataset": faces.dataset,
         "protocol": faces.protocol,
         "split_hash": faces.split_hash,
+        "protocol_file": _protocol_file(protocol),
         "root": str(root.resolve()) if root is not None else None,
         "init": str(init) if init is not None else None,
         "seed": seed,
         "processes": rank_and_world()[1],
         **describe_device(place),
     }
-    data = _prepare(resolved, faces, place, console, seed)
+    data = TASKS[resolved.recipe.kind].prepare(resolved, faces, place, console, seed)
     with _held(run):
         from_main(lambda: _begin(run, resolved, info, init))
         return _run(run, resolved, data, info, console)
@@ -151,15 +154,16 @@ def resume(folder: Path, *, device: str = "auto", console: Console | None = None
     resolved = resolve(str(run.recipe), dataset=info["dataset"])
     place = pick_device(device)
     init_processes(place)
+    torch.set_flush_denormal(True)
     root = Path(info["root"]) if info["root"] else None
-    faces = load_faces(info["dataset"], root, info["protocol"])
+    faces = load_faces(info["dataset"], root, info.get("protocol_file") or info["protocol"])
     if faces.split_hash != info["split_hash"]:
         raise ModelError(
             f"the data of {info['protocol']} changed since this run began: split hash "
             f"{faces.split_hash}, then {info['split_hash']}",
             "restore the data, or start a new run",
         )
-    data = _prepare(resolved, faces, place, console, info["seed"])
+    data = TASKS[resolved.recipe.kind].prepare(resolved, faces, place, console, info["seed"])
     with _held(run):
         return _run(run, resolved, data, info, console)
 
@@ -167,6 +171,12 @@ def resume(folder: Path, *, device: str = "auto", console: Console | None = None
 def _default_folder(recipe: str, dataset: str) -> Path:
     name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.replace("/", "-")
     return Path("runs") / f"{name}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _protocol_file(protocol: str | None) -> str | None:
+    """The path of a user's own split, or None for a protocol of the dataset."""
+    own = protocol is not None and protocol.endswith(SPLIT_FILE) and Path(protocol).is_file()
+    return str(Path(protocol).resolve()) if own and protocol else None
 
 
 def _held(run: Run) -> AbstractContextManager[Any]:
@@ -182,58 +192,44 @@ def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path 
             f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
         )
     if init is not None:
-        start = keep_initial(run.initial, init, resolved.recipe)
-        info["init_name"], info["init_ages"] = start.name, start.ages
+        info |= TASKS[resolved.recipe.kind].keep_initial(run, init, resolved)
     write_text(run.recipe, resolved.to_yaml())
     write_text(run.info, json.dumps(info, indent=1) + "\n")
-
-
-def _prepare(
-    resolved: Resolved, faces: Faces, device: torch.device, console: Console | None, seed: int
-) -> TrainingFaces:
-    """Tries the parts and decodes the faces, so that what cannot work ends before a run begins."""
-    torch.set_flush_denormal(True)
-    build_evolver(resolved.recipe.evolver)
-    build_estimator(resolved.recipe, (0, 100), seed)
-    display = Display(console if rank_and_world()[0] == 0 else None, None)
-    with caching(display, resolved.recipe.data.size) as progress:
-        data = TrainingFaces(faces, resolved.recipe.data, device, progress=progress)
-    data.require("train")
-    build_estimator(resolved.recipe, data.ages, seed)
-    return data
 
 
 def _run(
     run: Run,
     resolved: Resolved,
-    data: TrainingFaces,
+    data: Any,
     info: dict[str, Any],
     console: Console | None,
 ) -> TrainResult:
     main = rank_and_world()[0] == 0
     display = Display(console if main else None, run.log if main else None)
-    _introduce(display, info, data)
-    start = None
-    if run.initial.exists():
-        start = initial_weights(run.initial, tuple(info["init_ages"]), data.ages)
-    recipe = resolved.recipe
-    lab = Lab(recipe, data, run, display, data.device, info["seed"], start)
+    task = TASKS[resolved.recipe.kind]
+    _introduce(display, info, data, task.describe(data))
+    lab = task.lab(resolved, data, run, display, data.device, info)
     try:
-        network = build_evolver(recipe.evolver).run(lab)
+        network = build_evolver(resolved.recipe.evolver, resolved.recipe.kind).run(lab)
     except KeyboardInterrupt:
         display.line(f"stopped; go on with: agekit train --resume {run.folder}")
         raise
-    metrics = from_main(lambda: publish(lab, network, info))
+    metrics = from_main(lambda: task.publish(lab, network, info))
     return TrainResult(run.folder, run.model, lab.finished, metrics)
 
 
-def _introduce(display: Display, info: dict[str, Any], data: TrainingFaces) -> None:
-    counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
+def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> None:
     display.line(
-        f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {counts} faces, "
-        f"ages {data.ages[0]}-{data.ages[1]}, {info['device']} ({info['device_name']})"
+        f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
+        f"{info['device']} ({info['device_name']})"
     )
-    if data.problems:
-        display.line(f"{len(data.problems):,} rows or images were left out; the first ones:")
-        for problem in data.problems[:3]:
+    if people := data.faces.shared_identities:
+        display.line(
+            f"{people:,} people are in more than one split of {info['protocol']}: "
+            "its errors are too good to be those on strangers"
+        )
+    left_out = [problem for problem in data.problems if not problem.kept]
+    if left_out:
+        display.line(f"{len(left_out):,} rows or images were left out; the first ones:")
+        for problem in left_out[:3]:
             display.line(f"  {problem.name}: {problem.detail}")

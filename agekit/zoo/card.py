@@ -5,82 +5,82 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agekit.zoo.card_errors import error_section, headline
+from agekit.zoo.card_faces import face_section
+from agekit.zoo.card_header import metadata
+from agekit.zoo.card_making import (
+    citation_section,
+    licence_section,
+    making_section,
+    people_pictured,
+)
+from agekit.zoo.card_text import bullets, code, plain
+from agekit.zoo.card_use import use_section
 from agekit.zoo.config import ModelConfig
 
 __all__ = ["model_card"]
 
 
 def model_card(config: ModelConfig, metrics: Mapping[str, Any]) -> str:
-    """The card as Markdown.
+    """The card as Markdown, its header for the Hugging Face Hub included.
 
     Args:
-        config: the model's configuration.
-        metrics: what the model folder's ``metrics.json`` holds.
+        config: the model's configuration; of its `trained`, ``method``, ``data`` and ``faces``
+            are as `agekit.zoo.card_facts.training_facts` gives them, where they are known.
+        metrics: what the model folder's ``metrics.json`` holds; ``seeds`` may list the ``seed``
+            and the ``mae`` of several trainings.
     """
-    trained = config.trained
     low, high = config.ages
-    interval = config.interval
-    lines = [
-        "---",
-        "library_name: agekit",
-        "pipeline_tag: image-classification",
-        "tags: [age-estimation, face]",
-        "---",
-        f"# {config.name}",
-        "",
+    trained, interval = config.trained, config.interval
+    heads = ", ".join(map(code, config.heads))
+    network = (
+        f"Backbone {code(config.backbone.type)}, heads {heads}; {config.parameters:,} parameters."
+    )
+    blocks = [
+        metadata(config, metrics, [config.backbone.type]),
+        f"# {plain(config.name)}",
         f"Estimates the age of a face, from {low} to {high} years, with a {interval.level:.0%} "
         "interval.",
-        "",
-        f"- Backbone `{config.backbone.type}`, heads "
-        + ", ".join(f"`{name}`" for name in config.heads)
-        + f"; {config.parameters:,} parameters.",
-        f"- Takes face chips of {config.image.size} x {config.image.size} pixels, RGB.",
-        f"- Trained by agekit {trained.get('agekit')} with the recipe `{trained.get('recipe')}`, "
-        f"seed {trained.get('seed')}.",
-        f"- Data: `{trained.get('protocol')}`, split hash `{trained.get('split_hash')}`.",
-        f"- Intervals calibrated on the {interval.calibrated_on} split.",
-        "",
-        "## Metrics",
-        "",
-        "| generation | split | n | MAE | bias | CA(5) | CS@5 | coverage |",
-        "|---|---|---|---|---|---|---|---|",
+        headline(metrics, trained, interval.level),
+        *use_section(config, "agekit predict photo.jpg --model MODEL", _PYTHON),
+        *face_section(config.face, config.image),
+        *making_section(config, network),
+        *error_section(metrics, trained, interval.calibrated_on),
+        *_limits(config),
+        *licence_section(config),
+        *citation_section(config),
     ]
-    for generation in metrics["generations"]:
-        for split in ("val", "test"):
-            m = generation["metrics"].get(split)
-            if m:
-                lines.append(
-                    f"| {generation['generation']} | {split} | {m['n']} | {m['mae']:.2f} "
-                    f"| {m['bias']:+.2f} | {m['ca5']:.1%} | {m['cs5']:.1%} | {m['coverage']:.1%} |"
-                )
-    for split in [s for s in ("test", "val") if s in metrics][:1]:
-        lines += ["", f"By true age, {split} split:", "", "| ages | n | MAE | bias |"]
-        lines += ["|---|---|---|---|"]
-        lines += [
-            f"| {row['ages']} | {row['n']} | {row['mae']:.2f} | {row['bias']:+.2f} |"
-            for row in metrics[split]["by_age"]
-        ]
-        for key, title in (("by_gender", "gender"), ("by_group", "group")):
-            if key in metrics[split]:
-                lines += ["", f"| {title} | n | MAE |", "|---|---|---|"]
-                lines += [
-                    f"| {name} | {row['n']} | {row['mae']:.2f} |"
-                    for name, row in metrics[split][key].items()
-                ]
-    lines += [
-        "",
-        "## Use and limits",
-        "",
-        "For research and for aggregate or assistive uses where an error of the size above does no "
-        "harm. Not a means of identification, and not of a decision about a person. Errors differ "
-        "between ages and groups; see the tables. The weights carry the terms of the data they "
-        "were trained on.",
-        "",
-        "```python",
-        "import agekit",
-        "",
-        'agekit.load("path/to/this/folder").predict(["face.jpg"])',
-        "```",
-        "",
+    return "\n\n".join(blocks) + "\n"
+
+
+_PYTHON = """\
+import agekit
+
+[prediction] = agekit.load("MODEL").predict(["photo.jpg"])
+for face in prediction.faces:
+    print(face.age, face.interval)"""
+
+
+def _limits(config: ModelConfig) -> list[str]:
+    low, high = config.ages
+    return [
+        "## Intended use and limits",
+        "For research, and for sums and averages over many faces or help that a person checks, "
+        "where an error of the size above harms nobody.",
+        bullets(
+            [
+                "**Not a means of identification, and not of a decision about a person**: not to "
+                "prove an age, to admit or refuse, to hire, insure, police or protect.",
+                "It reads a picture, not a birth certificate: light, pose, make-up, age of the "
+                "photo and quality of the image change its answer.",
+                "Errors differ between ages, genders and groups; see the tables. Genders and "
+                "groups are called what the dataset calls them; groups without a row were not "
+                "measured.",
+                "The interval holds for faces like those it was calibrated on, on average over "
+                "them: not for each group, and less often for other photos.",
+                "Photos of another kind than its data were not measured; expect larger errors. "
+                f"It never answers below {low} or above {high} years.",
+                *people_pictured(config),
+            ]
+        ),
     ]
-    return "\n".join(lines)

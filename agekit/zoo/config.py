@@ -6,9 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agekit.data.derived import FaceCut
 from agekit.recipe.schema import HeadName, PartConfig
 
-__all__ = ["SCHEMA_VERSION", "FaceConfig", "ImageConfig", "IntervalConfig", "ModelConfig"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "AgerConfig",
+    "AnyConfig",
+    "ImageConfig",
+    "IntervalConfig",
+    "ModelConfig",
+]
 
 SCHEMA_VERSION = 1
 
@@ -30,13 +38,6 @@ class ImageConfig(_Strict):
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
-class FaceConfig(_Strict):
-    """How faces were cut out of photos: ``chips`` are used as they are."""
-
-    align: str = "chips"
-    margin: float = 0.0
-
-
 class IntervalConfig(_Strict):
     """The share of faces an interval is meant to hold, and the years it is widened by."""
 
@@ -46,7 +47,7 @@ class IntervalConfig(_Strict):
 
 
 class ModelConfig(_Strict):
-    """What a model folder's ``config.json`` holds.
+    """What the ``config.json`` of an estimator's model folder holds.
 
     Parts are named as the registries know them; nothing else in the file can name code.
     """
@@ -58,10 +59,32 @@ class ModelConfig(_Strict):
     heads: Annotated[dict[HeadName, PartConfig], Field(min_length=1)]
     ages: tuple[Age, Age]
     image: ImageConfig
-    face: FaceConfig = FaceConfig()
+    face: FaceCut = FaceCut()
     rule: Literal["expectation", "median"]
     mirror: bool = False
     interval: IntervalConfig
     parameters: int
     requires: dict[str, str] = {}
     trained: dict[str, Any] = {}
+
+
+class AgerConfig(_Strict):
+    """What the ``config.json`` of an ager's model folder holds; the weights have both directions.
+
+    `domains` says what was young and what was old, for people.
+    """
+
+    schema_version: Literal[1] = 1
+    task: Literal["ager"] = "ager"
+    name: str
+    generator: PartConfig
+    image: ImageConfig
+    face: FaceCut = FaceCut()
+    domains: dict[Literal["young", "old"], str]
+    parameters: int
+    requires: dict[str, str] = {}
+    trained: dict[str, Any] = {}
+
+
+AnyConfig = Annotated[ModelConfig | AgerConfig, Field(discriminator="task")]
+"""The configuration of any model."""

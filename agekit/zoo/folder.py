@@ -10,28 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
 from agekit._loading import one_line
+from agekit.ager.build import build_ager
+from agekit.ager.model import FaceAger
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
-from agekit.zoo.config import ModelConfig
+from agekit.zoo.config import AgerConfig, AnyConfig, ModelConfig
 
 __all__ = [
     "CARD",
     "CONFIG",
     "METRICS",
     "WEIGHTS",
+    "estimator_config",
     "find_model",
+    "is_model",
+    "load_ager",
     "load_model",
     "read_config",
     "save_model",
 ]
 
+_CONFIG: TypeAdapter[ModelConfig | AgerConfig] = TypeAdapter(AnyConfig)
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
@@ -40,12 +47,22 @@ METRICS = "metrics.json"
 
 def save_model(
     folder: Path,
-    network: AgeEstimator,
-    config: ModelConfig,
+    network: nn.Module,
+    config: ModelConfig | AgerConfig,
     metrics: Mapping[str, Any],
     card: str,
+    extra: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a model folder aside and puts it in place whole, replacing one that is there."""
+    """Writes a model folder aside and puts it in place whole, replacing one that is there.
+
+    Args:
+        folder: where.
+        network: whose weights.
+        config: what ``config.json`` is to hold.
+        metrics: what ``metrics.json`` is to hold.
+        card: the text of ``README.md``.
+        extra: texts of further files by their path in the folder.
+    """
     aside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -54,12 +71,20 @@ def save_model(
     write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
     write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
     write_text(aside / CARD, card)
+    for name, text in (extra or {}).items():
+        write_text(aside / name, text)
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether there is a model folder, or a run folder with a model in it."""
+    path = Path(name).expanduser()
+    return any((folder / CONFIG).is_file() for folder in (path, path / "model"))
 
 
 def find_model(name: str | Path) -> Path:
@@ -83,7 +108,7 @@ def find_model(name: str | Path) -> Path:
     )
 
 
-def read_config(folder: Path) -> ModelConfig:
+def read_config(folder: Path) -> ModelConfig | AgerConfig:
     """A model folder's configuration.
 
     Raises:
@@ -91,7 +116,7 @@ def read_config(folder: Path) -> ModelConfig:
     """
     path = folder / CONFIG
     try:
-        return ModelConfig.model_validate_json(path.read_text(encoding="utf-8"))
+        config: ModelConfig | AgerConfig = _CONFIG.validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     except ValidationError as error:
@@ -102,6 +127,19 @@ def read_config(folder: Path) -> ModelConfig:
             f"{path} is not a valid model configuration: {lines}",
             "it may be damaged, or from a newer agekit: `pip install -U agekit`",
         ) from error
+    return config
+
+
+def estimator_config(folder: Path) -> ModelConfig:
+    """An estimator's configuration.
+
+    Raises:
+        ModelError: it is missing, not valid, or an ager's.
+    """
+    config = read_config(folder)
+    if not isinstance(config, ModelConfig):
+        raise ModelError(f"{folder} is an ager, not an estimator", "use it with `agekit age`")
+    return config
 
 
 def load_model(
@@ -112,7 +150,7 @@ def load_model(
     Raises:
         ModelError: a file is missing, damaged, or does not fit the others.
     """
-    config = read_config(folder)
+    config = estimator_config(folder)
     backbone = config.backbone
     if "pretrained" in backbone.arguments:
         backbone = backbone.model_copy(update={"pretrained": False})
@@ -128,6 +166,29 @@ def load_model(
         )
     except AgekitError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint) from error
+    _load_weights(network, folder)
+    network.margin = config.interval.margin
+    return network.to(device).to(memory_format=torch.channels_last).eval(), config
+
+
+def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAger, AgerConfig]:
+    """The generators of a model folder, ready to age, and its configuration.
+
+    Raises:
+        ModelError: a file is missing, damaged, does not fit the others, or is an estimator's.
+    """
+    config = read_config(folder)
+    if not isinstance(config, AgerConfig):
+        raise ModelError(f"{folder} is an estimator, not an ager", "use it with `agekit predict`")
+    try:
+        ager = build_ager(config.generator)
+    except AgekitError as error:
+        raise ModelError(f"{folder}: {error.message}", error.hint) from error
+    _load_weights(ager, folder)
+    return ager.to(device).eval(), config
+
+
+def _load_weights(network: nn.Module, folder: Path) -> None:
     path = folder / WEIGHTS
     try:
         network.load_state_dict(load_file(path))
@@ -136,5 +197,3 @@ def load_model(
     except RuntimeError as error:
         reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
         raise ModelError(f"the weights {path} do not fit {folder / CONFIG}: {reason}") from error
-    network.margin = config.interval.margin
-    return network.to(device).to(memory_format=torch.channels_last).eval(), config

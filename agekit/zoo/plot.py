@@ -1,8 +1,8 @@
-"""Predictions as a picture: each face beside its age and distribution."""
+"""Predictions as pictures: chips beside their distributions, photos with their faces marked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from agekit.atomic import written
-from agekit.data.decode import decode
+from agekit.data.decode import decode, decode_whole
 from agekit.errors import DataError
-from agekit.zoo.predictor import Prediction
+from agekit.zoo.draw import draw_faces
+from agekit.zoo.prediction import Prediction
 
-__all__ = ["plot_predictions"]
+__all__ = ["MOST", "PHOTO_SUFFIXES", "photo_paths", "plot_photo", "plot_predictions"]
 
 SIDE = 192
 MOST = 200
+PHOTO_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 STYLE: Any = {"font.size": 9, "axes.titlesize": 10}
 
 
@@ -56,3 +58,44 @@ def plot_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             plot.set_xlabel("age (years)")
         with written(path) as aside:
             figure.savefig(aside, format="png", dpi=130)
+
+
+def plot_photo(path: Path, prediction: Prediction) -> None:
+    """Draws boxes, ages and intervals on a copy of a photo.
+
+    Args:
+        path: the picture to write, a JPEG or, with another ending, a PNG.
+        prediction: of a photo on disk.
+
+    Raises:
+        DataError: the photo cannot be read.
+    """
+    image = draw_faces(decode_whole(Path(prediction.path)), prediction.faces)
+    with written(path) as aside:
+        if path.suffix.lower() in (".jpeg", ".jpg"):
+            image.save(aside, "JPEG", quality=92, subsampling=0)
+        else:
+            image.save(aside, "PNG", compress_level=4)
+
+
+def photo_paths(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Where the pictures of photos go, one each, below a folder.
+
+    Args:
+        folder: the folder.
+        names: the photos' own, with forward slashes. Kept as they are, but for endings that
+            `plot_photo` does not write, which become ``.png``, and for those taken already, which
+            get a number.
+    """
+    paths: list[Path] = []
+    taken: set[str] = set()
+    for name in names:
+        wanted = Path(name) if ".." not in Path(name).parts else Path(Path(name).name)
+        suffix = wanted.suffix if wanted.suffix.lower() in PHOTO_SUFFIXES else ".png"
+        path, number = wanted.with_suffix(suffix), 1
+        while path.as_posix().casefold() in taken:
+            number += 1
+            path = wanted.with_name(f"{wanted.stem}-{number}{suffix}")
+        taken.add(path.as_posix().casefold())
+        paths.append(folder / path)
+    return paths

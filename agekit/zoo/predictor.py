@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 
 from agekit.data.augment import normalise
-from agekit.data.decode import decode, decode_image
 from agekit.device import pick_device
-from agekit.errors import DataError
+from agekit.errors import ConfigError
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import find_model, load_model
+from agekit.zoo.prediction import Face, Prediction
+from agekit.zoo.reading import Chip, ImageLike, Picture, read_ahead, several
 
-__all__ = ["Face", "Prediction", "Predictor", "load"]
+if TYPE_CHECKING:
+    from agekit.zoo.finder import FaceFinder
 
-ImageLike = str | Path | Image.Image | NDArray[np.uint8]
+__all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
 
-
-@dataclass(frozen=True)
-class Face:
-    """One face's age.
-
-    Attributes:
-        age: years.
-        interval: the calibrated interval (low, high), years.
-        box: where the face is in the image (x0, y0, x1, y1), pixels, or None for a chip.
-        ages: the label ages of `p`.
-        p: the distribution over `ages`, or None.
-    """
-
-    age: float
-    interval: tuple[float, float]
-    box: tuple[float, float, float, float] | None = None
-    ages: tuple[int, ...] = ()
-    p: tuple[float, ...] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``agekit predict --json`` prints it."""
-        distribution = None if self.p is None else {"ages": list(self.ages), "p": list(self.p)}
-        return {
-            "age": round(self.age, 2),
-            "interval": [round(end, 2) for end in self.interval],
-            "box": None if self.box is None else list(self.box),
-            "distribution": distribution,
-        }
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What was found in one image: its faces, or why there is nothing."""
-
-    path: str
-    faces: tuple[Face, ...]
-    error: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``agekit predict --json`` prints it."""
-        faces = [face.to_json() for face in self.faces]
-        return {"path": self.path, "faces": faces, "error": self.error}
+Faces = Literal["all", "largest"]
+GROUP_PIXELS = 8_000_000
 
 
 class Predictor:
@@ -83,61 +43,119 @@ class Predictor:
         self._mean = torch.tensor(config.image.mean, device=self.device)
         self._std = torch.tensor(config.image.std, device=self.device)
 
+    @property
+    def detects(self) -> bool:
+        """Whether it looks for faces when not told: it was trained on faces cut from photos."""
+        return self.config.face.align == "five-points"
+
+    @property
+    def guesses_the_cut(self) -> bool:
+        """Whether faces found in photos are cut in a way the model says nothing of."""
+        return not self.detects and self.config.face.points is None
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """What finds faces; made when first needed.
+
+        Raises:
+            UnknownNameError: the model's detector is not installed.
+        """
+        from agekit.zoo.finder import FaceFinder
+
+        return FaceFinder(self.config.face, self.config.image.size, self.device)
+
     def predict(
-        self, images: ImageLike | Iterable[ImageLike], *, batch_size: int = 64
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        detect: bool | None = None,
+        faces: Faces = "all",
+        *,
+        batch_size: int = 64,
     ) -> list[Prediction]:
-        """Estimates the age of the face in each image.
+        """Estimates the ages of the faces in each image.
 
         Args:
-            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them; face chips.
-            batch_size: how many go through the network at once.
+            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them.
+            detect: whether the images are photos to find faces in, or face chips themselves; None
+                decides by how the model's own faces were cut.
+            faces: of a photo, all of them or the largest alone.
+            batch_size: how many faces go through the network at once.
 
         Returns:
-            One prediction an image, in order; one that cannot be read has its `error` set.
-        """
-        out: list[Prediction] = []
-        for chunk in _chunks(_several(images), batch_size):
-            out += self._predict(chunk)
-        return out
+            One prediction an image, in order; one that cannot be read has its `error` set, and one
+            without a face has none.
 
-    def _predict(self, images: Sequence[ImageLike]) -> list[Prediction]:
-        size = self.config.image.size
-        names = [str(i) if isinstance(i, str | Path) else "" for i in images]
-        pixels: list[NDArray[np.uint8]] = []
-        errors: list[str | None] = []
-        for image in images:
-            try:
-                if isinstance(image, str | Path):
-                    pixels.append(decode(Path(image), size))
-                else:
-                    pixels.append(decode_image(image, size))
-                errors.append(None)
-            except DataError as error:
-                errors.append(error.message)
-            except OSError as error:
-                errors.append(f"{image}: {error.strerror or error}")
-        faces = iter(self._faces(np.stack(pixels)) if pixels else [])
-        return [
-            Prediction(name, (next(faces),) if error is None else (), error)
-            for name, error in zip(names, errors, strict=True)
-        ]
+        Raises:
+            ConfigError: an argument is wrong, or the model's detector is not installed.
+        """
+        return list(self.stream(images, detect, faces, batch_size=batch_size))
+
+    def stream(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        detect: bool | None = None,
+        faces: Faces = "all",
+        *,
+        batch_size: int = 64,
+    ) -> Iterator[Prediction]:
+        """As `predict`, one after the other: holds a few photos in memory, however many come.
+
+        Images are taken somewhat ahead of the predictions.
+        """
+        if faces not in ("all", "largest"):
+            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
+        if batch_size < 1:
+            raise ConfigError(f"batch_size={batch_size} is below 1")
+        detect = self.detects if detect is None else detect
+        finder = self.finder if detect else None
+        most = 1 if faces == "largest" else None
+        return self._stream(several(images), finder, most, batch_size)
+
+    def _stream(
+        self,
+        images: Iterable[ImageLike],
+        finder: FaceFinder | None,
+        most: int | None,
+        batch_size: int,
+    ) -> Iterator[Prediction]:
+        pictures = read_ahead(images, self.config.image.size if finder is None else None)
+        for group in _groups(pictures, batch_size):
+            pixels = [picture.pixels for picture in group if picture.pixels is not None]
+            if finder is None:
+                found = [[Chip(chip)] for chip in pixels]
+            else:
+                found = finder.find(pixels, most=most)
+            yield from self._answer(group, found, batch_size)
+
+    def _answer(
+        self, group: Sequence[Picture], found: Sequence[Sequence[Chip]], batch_size: int
+    ) -> Iterator[Prediction]:
+        chips = [chip for those in found for chip in those]
+        starts = range(0, len(chips), batch_size)
+        ages = (face for k in starts for face in self._estimate(chips[k : k + batch_size]))
+        each = iter(found)
+        for picture in group:
+            if picture.pixels is None:
+                yield Prediction(picture.name, (), picture.error)
+            else:
+                yield Prediction(picture.name, tuple(next(ages) for _ in next(each)))
 
     @torch.no_grad()
-    def _faces(self, pixels: NDArray[np.uint8]) -> list[Face]:
+    def _estimate(self, chips: Sequence[Chip]) -> list[Face]:
         batch = normalise(
-            torch.from_numpy(pixels).to(self.device),
+            torch.from_numpy(np.stack([chip.pixels for chip in chips])).to(self.device),
             self._mean,
             self._std,
             crop_pct=self.config.image.crop_pct,
         )
         estimate = self.network.estimate(self.network.look(batch))
-        ages = tuple(range(self.network.ages[0], self.network.ages[1] + 1))
+        labels = tuple(range(self.network.ages[0], self.network.ages[1] + 1))
         columns = [x.cpu().tolist() for x in (estimate.age, estimate.low, estimate.high)]
         p = estimate.distribution
-        rows = [None] * len(pixels) if p is None else [tuple(row) for row in p.cpu().tolist()]
+        rows = [None] * len(chips) if p is None else [tuple(row) for row in p.cpu().tolist()]
         return [
-            Face(age, (low, high), None, () if row is None else ages, row)
-            for age, low, high, row in zip(*columns, rows, strict=True)
+            Face(age, (low, high), chip.box, () if row is None else labels, row)
+            for chip, age, low, high, row in zip(chips, *columns, rows, strict=True)
         ]
 
 
@@ -154,19 +172,15 @@ def load(model: str | Path, device: str = "auto") -> Predictor:
     return Predictor(*load_model(find_model(model), pick_device(device)))
 
 
-def _several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
-    """An image itself as a list of one; an array of four dimensions is a batch."""
-    if isinstance(images, np.ndarray):
-        return [images] if images.ndim < 4 else list(images)
-    return [images] if isinstance(images, str | Path | Image.Image) else images
-
-
-def _chunks(images: Iterable[ImageLike], size: int) -> Iterator[list[ImageLike]]:
-    chunk: list[ImageLike] = []
-    for image in images:
-        chunk.append(image)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _groups(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
+    """Pictures to look at together: at most `most`, fewer where they are large."""
+    group: list[Picture] = []
+    room = GROUP_PIXELS
+    for picture in pictures:
+        group.append(picture)
+        room -= 0 if picture.pixels is None else picture.pixels.size // 3
+        if len(group) == most or room <= 0:
+            yield group
+            group, room = [], GROUP_PIXELS
+    if group:
+        yield group

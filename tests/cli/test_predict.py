@@ -8,6 +8,7 @@ from PIL import Image
 
 import agekit as api
 from agekit.cli import main
+from agekit.data.derived import FaceCut
 from agekit.recipe import resolve
 from agekit.training.publish import model_config
 from agekit.zoo.folder import save_model
@@ -20,7 +21,7 @@ def model(tmp_path_factory):
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     chosen = resolve(recipe, overrides=["data.size=32"]).recipe
-    config = model_config(chosen, network, {"name": "tiny"}, interval)
+    config = model_config(chosen, network, {"name": "tiny"}, interval, FaceCut())
     folder = tmp_path_factory.mktemp("run") / "model"
     save_model(folder, network, config, {}, "")
     return str(folder)
@@ -114,7 +115,7 @@ def test_a_picture_that_cannot_be_written_is_one_line_after_the_answers(
     ("arguments", "code", "says"),
     [
         (["a.png"], 2, "Missing option '--model'"),
-        (["--model", "none"], 2, "Missing argument 'IMAGE...'"),
+        (["--model", "none"], 2, "Missing argument 'INPUT...'"),
         (["a.png", "--model", "none"], 1, "there is no model 'none'"),
         (["a.png", "--model", "none", "--device", "gpu"], 2, "is not one of auto, cpu"),
     ],

@@ -14,7 +14,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.data.decode import MAX_PIXELS, decode, decode_image
+from agekit.data.decode import (
+    MAX_PIXELS,
+    decode,
+    decode_image,
+    decode_image_whole,
+    decode_whole,
+)
 from agekit.errors import DataError
 
 
@@ -216,3 +222,46 @@ def test_arrays_and_pillow_images_go_the_same_way() -> None:
             decode_image(wrong, 16)
     with pytest.raises(DataError, match="floating-point"):
         decode_image(Image.new("F", (8, 8)), 16)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_whole_image_is_upright_and_neither_scaled_nor_cut(orientation: int) -> None:
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    wide = np.random.default_rng(0).integers(0, 256, (7, 12, 3), np.uint8)
+    stored = Image.fromarray(wide)
+    if orientation > 1:
+        stored = stored.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    whole = decode_whole(encode(stored, "PNG", exif=exif))
+    assert whole.dtype == np.uint8
+    assert (whole == wide).all()
+
+
+def test_the_whole_image_as_rgb_on_white(tmp_path: Path) -> None:
+    clear = np.zeros((4, 6, 4), np.uint8)
+    clear[:, :3] = [9, 8, 7, 255]
+    path = tmp_path / "clear.png"
+    Image.fromarray(clear).save(path)
+    whole = decode_whole(path)
+    assert whole.shape == (4, 6, 3)
+    assert whole[0, 0].tolist() == [9, 8, 7]
+    assert whole[0, 5].tolist() == WHITE
+    assert (decode_image_whole(clear) == whole).all()
+    assert (decode_image_whole(Image.open(path)) == whole).all()
+    assert decode_whole(encode(Image.new("L", (3, 2), 5))).tolist() == [[[5] * 3] * 3] * 2
+
+
+def test_whole_images_are_refused_for_the_same_reasons(tmp_path: Path) -> None:
+    for data, reason in (
+        (b"", "empty"),
+        (b"hello, this is text", "not an image"),
+        (encode(Image.fromarray(quarters()))[:60], "truncated or corrupt"),
+        (png_header(8001, 8001), "the limit is"),
+    ):
+        with pytest.raises(DataError, match=f"photo: .*{reason}"):
+            decode_whole(data, "photo")
+    with pytest.raises(DataError, match=r"nowhere\.jpg: cannot be read"):
+        decode_whole(tmp_path / "nowhere.jpg")
+    with pytest.raises(DataError, match="is no image"):
+        decode_image_whole(np.zeros((4, 4)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import agekit
+from agekit.data.derived import FaceCut
 from agekit.recipe import resolve
 from agekit.training.publish import model_config
 from agekit.zoo.card import model_card
@@ -32,7 +33,7 @@ def make_model(tmp_path: Path) -> Callable[..., Path]:
         network = agekit.build(recipe, ages=ages, size=32)
         network.margin = 1.5
         interval = {"level": 0.9, "margin": network.margin, "calibrated_on": "val"}
-        config = model_config(resolved.recipe, network, INFO, interval)
+        config = model_config(resolved.recipe, network, INFO, interval, FaceCut())
         folder = tmp_path / name
         save_model(folder, network.eval(), config, METRICS, model_card(config, METRICS))
         return folder

@@ -117,7 +117,7 @@ def test_no_model_and_an_unfinished_run(tmp_path):
         ({"code": "os.system"}, "code: Extra inputs are not permitted"),
         ({"image__code": 1}, "image.code: Extra inputs"),
         ({"schema_version": 2}, "schema_version: Input should be 1"),
-        ({"task": "ager"}, "task: Input should be 'estimator'"),
+        ({"task": "ager"}, "ager.heads: Extra inputs"),
         ({"ages": [0, 1_000_000]}, "ages.1: Input should be less than or equal to 150"),
         ({"ages": [-1, 50]}, "ages.0: "),
         ({"ages": [40, 10]}, "the label ages 40-10 are not usable"),

@@ -112,11 +112,50 @@ def test_windows_and_absolute_paths(root: Path) -> None:
     assert names(table) == ["sub/c.png", "a.png"]
 
 
-@pytest.mark.parametrize("path", ["../x.png", "/etc/passwd", "sub/../../x.png"])
+@pytest.mark.parametrize(
+    "path", ["../x.png", "..\\x.png", "/etc/passwd", "\\\\server\\x.png", "sub/../../x.png"]
+)
 def test_paths_out_of_the_folder_are_refused(root: Path, path: str) -> None:
     (root.parent / "x.png").write_bytes(b"x")
     with pytest.raises(DataError, match="leads out"):
         read(root, f"path,age\na.png,20\n{path},30\n")
+
+
+def test_duplicates_are_found_however_they_are_spelled(root: Path) -> None:
+    text = "path;age\r\nsub/c.png;20\r\nsub\\c.png;21\r\n./sub//c.png;22\r\n"
+    table = read(root, text + f"SUB/C.PNG;23\r\n{root / 'sub' / 'c.png'};24\r\n", "utf-8-sig")
+    assert (names(table), table.age.tolist()) == (["sub/c.png"], [20])
+    assert [(p.kind, p.name) for p in table.problems] == [("duplicate", "sub/c.png")] * 4
+    assert "ages.csv line 3: named before in ages.csv line 2" in table.problems[0].detail
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_names_beyond_ascii_and_with_delimiters(
+    root: Path, write_image: WriteImage, encoding: str
+) -> None:
+    for seed, name in enumerate(("Zoë/Ångström, Ünal.png", "señor;1.png")):
+        write_image(root / name, seed)
+    text = 'path,age\n"Zoë/Ångström, Ünal.png",20\nseñor;1.png,30\n'
+    table = read(root, text, encoding)
+    assert names(table) == ["Zoë/Ångström, Ünal.png", "señor;1.png"]
+    assert table.problems == ()
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_links_out_of_the_folder_are_refused(
+    root: Path, write_image: WriteImage, linked: str
+) -> None:
+    secret = write_image(root.parent / "other" / "secret.png", seed=9)
+    if linked == "file":
+        (root / "link.png").symlink_to(secret)
+        (root / "x.csv").write_text("path,age\na.png,20\nlink.png,30\n")
+        with pytest.raises(DataError, match=r"'link\.png' leads out"):
+            load_faces("csv", root)
+    else:
+        (root / "link").symlink_to(secret.parent)
+        table = read(root, "path,age\na.png,20\nlink/secret.png,30\n")
+        assert names(table) == ["a.png"]
+        assert [(p.kind, p.name) for p in table.problems] == [("missing", "link/secret.png")]
 
 
 def test_missing_columns_say_found_and_expected(root: Path) -> None:

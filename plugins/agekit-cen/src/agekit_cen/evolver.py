@@ -7,13 +7,13 @@ from typing import Literal
 from agekit.errors import ConfigError
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerms
+from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.evolver import Evolver
-from agekit.training.lab import Lab
 
 __all__ = ["Coupled"]
 
 
-class Coupled(Evolver):
+class Coupled(Evolver[EstimatorLab]):
     """Trains T generations, each learning from the one before.
 
     Args:
@@ -43,7 +43,7 @@ class Coupled(Evolver):
         self.outputs = outputs
         self.start = start
 
-    def run(self, lab: Lab) -> AgeEstimator:
+    def run(self, lab: EstimatorLab) -> AgeEstimator:
         """Generation 1, then each offspring from its ancestor; gives the last."""
         network = lab.generation(1, self.ancestor)
         for number in range(2, self.generations + 1):

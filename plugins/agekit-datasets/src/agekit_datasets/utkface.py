@@ -23,6 +23,7 @@ _NAME = re.compile(
     r"(?: ?\.jpg|jpg)?(?:\.chip)?(?:\.jpg)",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"\d{1,3}_[01]_[0-4]_\d+(?:\.jpg\.chip)?\.jpg", re.IGNORECASE)
 _HASHED = Protocol(
     "hash-80-10-10",
     "80/10/10 by a hash of the image's bytes: identical images are in one split",
@@ -35,7 +36,7 @@ class UTKFace(Dataset):
 
     Three files lack the race, so that it is not known which of race and gender is the number they
     have: both are taken as unknown, the age stands. Two files have an oddity before their ending;
-    their labels are whole.
+    their labels are whole. All five are told as problems and used.
     """
 
     name = "utkface"
@@ -46,6 +47,7 @@ class UTKFace(Dataset):
         "Zhang, Song, Qi: Age Progression/Regression by Conditional Adversarial Autoencoder, "
         "CVPR 2017"
     )
+    official: ClassVar[Mapping[str, int]] = {"images": 23708}
     layout = "files {age}_{gender}_{race}_{stamp}.jpg.chip.jpg or .jpg, in any folders"
     protocols: ClassVar[Mapping[str, Protocol]] = {
         "hash-80-10-10": _HASHED,
@@ -75,6 +77,8 @@ class UTKFace(Dataset):
                 seen[file] = path
                 paths.append(path)
                 labels.append(_labels(match))
+                if not _WHOLE.fullmatch(file):
+                    problems.append(Problem("name", path, _malformed(labels[-1]), kept=True))
         if not paths:
             found = ", ".join(p.name for p in problems[:3]) or "no file"
             raise DataError(
@@ -99,3 +103,9 @@ def _labels(match: re.Match[str]) -> tuple[int, int, int]:
         int(gender) if gender in ("0", "1") else -1,
         int(race) if race in ("0", "1", "2", "3", "4") else -1,
     )
+
+
+def _malformed(labels: tuple[int, int, int]) -> str:
+    unknown = [what for what, code in zip(("gender", "race"), labels[1:], strict=True) if code < 0]
+    read = f"{' and '.join(unknown)} taken as unknown" if unknown else "its labels are whole"
+    return f"malformed; {read}; used"

@@ -1,0 +1,1 @@
+"""Those who say how old a face looks, for measuring what an ager does."""

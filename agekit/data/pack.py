@@ -1,0 +1,260 @@
+"""Packing the faces of a dataset into Parquet shards."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from agekit.data.dataset import Dataset
+from agekit.data.decode import decode, decode_whole, quiet
+from agekit.data.derived import Manifest
+from agekit.data.encode import Encoding
+from agekit.data.files import Files
+from agekit.data.home import SHARD
+from agekit.data.shard_images import Shards
+from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
+from agekit.data.split import Faces, load_faces
+from agekit.data.table import SPLITS, FaceTable, ImageSource, Problem
+from agekit.errors import DataError
+from agekit.registry import DATASETS
+
+__all__ = ["SHARD_BYTES", "Packed", "pack"]
+
+Progress = Callable[[int, int], None]
+
+SHARD_BYTES = 256_000_000
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_GLANCE = 16
+"""Side in pixels at which images are decoded that are only to be checked."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was packed.
+
+    Attributes:
+        dataset: the dataset's name.
+        files: the Parquet files.
+        n: how many faces they hold.
+        bytes: the size of the files together.
+        encoding: how the images were encoded anew; None where they are as they were.
+        left_out: the images that cannot be decoded, and why.
+        problems: the rows that the dataset's reader left out or read in part.
+    """
+
+    dataset: str
+    files: tuple[Path, ...]
+    n: int
+    bytes: int
+    encoding: Encoding | None
+    left_out: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+
+
+def pack(
+    dataset: str | Dataset,
+    out: Path,
+    *,
+    root: Path | None = None,
+    encoding: Encoding | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    workers: int | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Packed:
+    """Packs all faces of a dataset; the result does not depend on the number of threads.
+
+    Args:
+        dataset: its registry name, or the dataset itself.
+        out: a file that ends in .parquet, or a folder for files of about `shard_bytes`; appears
+            whole or not at all.
+        root: where the dataset lies; also chips that were prepared from it, or shards of it.
+        encoding: how to encode the images anew; None packs their bytes as they are.
+        shard_bytes: size of the files of a folder.
+        workers: threads to decode and encode in; as many as there are processors if left out.
+        force: whether shards at `out` are replaced.
+        progress: called with the number of images done and to do.
+
+    Raises:
+        ConfigError: no such dataset.
+        DataError: the dataset cannot be read, none of its images can be used, `out` cannot be
+            written, or the disk is full.
+    """
+    check_place(out, force=force)
+    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    faces = load_faces(reader, root)
+    table = faces.table
+    _check_apart(out, root, table.images)
+    work = _work(table.images, encoding, reader.name)
+    table.images.digests()
+    try:
+        with replacing(out) as folder:
+            manifest = _manifest(faces, reader, encoding)
+            limit = None if out.suffix == SHARD else shard_bytes
+            with ShardWriter(folder, manifest, limit) as writer:
+                left_out = _write(writer, table, encoding, work, workers, progress)
+                paths = writer.close(reader.name)
+            size = sum(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    single = out.suffix == SHARD
+    files = (out,) if single else tuple(out / path.name for path in paths)
+    n = len(table) - len(left_out)
+    return Packed(reader.name, files, n, size, encoding, tuple(left_out), faces.problems)
+
+
+def _write(
+    writer: ShardWriter,
+    table: FaceTable,
+    encoding: Encoding | None,
+    work: Callable[[int], bytes],
+    workers: int | None,
+    progress: Progress | None,
+) -> list[Problem]:
+    """Writes every row; gives those whose image cannot be decoded.
+
+    Raises:
+        DataError: none of them can.
+    """
+    left_out: list[Problem] = []
+    rows = _rows(table, encoding)
+    for i, (row, future) in enumerate(zip(rows, _ordered(work, len(table), workers), strict=True)):
+        name = table.images.name(i)
+        try:
+            row["image"]["bytes"] = future.result()
+        except DataError as error:
+            left_out.append(Problem("image", name, error.message.removeprefix(f"{name}: ")))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            left_out.append(Problem("image", name, f"cannot be read: {reason}"))
+        else:
+            writer.add(row)
+        if progress is not None:
+            progress(i + 1, len(table))
+    if len(left_out) == len(table):
+        first = f"{left_out[0].name}: {left_out[0].detail}"
+        raise DataError(f"none of {len(table)} images can be used", f"the first: {first}")
+    return left_out
+
+
+def _ordered(work: Callable[[int], bytes], n: int, workers: int | None) -> Iterator[Future[bytes]]:
+    """The results of 0 to n - 1, in this order, made a little ahead in threads."""
+    count = workers or os.cpu_count() or 1
+    threads = ThreadPoolExecutor(count)
+    ahead: deque[Future[bytes]] = deque()
+    try:
+        with quiet():
+            for i in range(n):
+                ahead.append(threads.submit(work, i))
+                if len(ahead) > 4 * count:
+                    yield ahead.popleft()
+            while ahead:
+                yield ahead.popleft()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Callable[[int], bytes]:
+    """What gives the bytes to pack of image `i`, and raises where it cannot be decoded.
+
+    Raises:
+        DataError: the images are in no files, so that a size has to be asked for.
+    """
+    if encoding is not None and encoding.size is not None:
+        size, encode = encoding.size, encoding.encode
+        return lambda i: encode(images.decode(i, size))
+    read = _reader(images)
+    if read is None:
+        raise DataError(
+            f"the images of {dataset} are not in files of their own, to be packed as they are",
+            "pass --size, to encode them anew",
+        )
+
+    def work(i: int) -> bytes:
+        data = read(i)
+        if encoding is not None:
+            return encoding.encode(decode_whole(data, images.name(i)))
+        decode(data, _GLANCE, images.name(i))
+        return data
+
+    return work
+
+
+def _reader(images: ImageSource) -> Callable[[int], bytes] | None:
+    """What reads the encoded image `i`."""
+    if isinstance(images, Shards):
+        return images.read
+    if isinstance(images, Files):
+        root, paths = images.root, images.paths
+        return lambda i: (root / paths[i]).read_bytes()
+    return None
+
+
+def _rows(table: FaceTable, encoding: Encoding | None) -> Iterator[Row]:
+    """The columns of every row, but for the bytes of its image."""
+    keys = table.content_keys()
+    taken = set[str]()
+    for i in range(len(table)):
+        name = path = table.images.name(i)
+        if encoding is not None:
+            path = str(PurePosixPath(name).with_suffix(f".{encoding.format}"))
+            path = name if path in taken else path
+            taken.add(path)
+        sigma, identity = float(table.sigma[i]), int(table.identity[i])
+        gender, group, split = int(table.gender[i]), int(table.group[i]), int(table.split[i])
+        yield {
+            "image": {"path": path},
+            "age": float(table.age[i]),
+            "sigma": None if np.isnan(sigma) else sigma,
+            "identity": None if identity < 0 else identity,
+            "gender": None if gender < 0 else ("male", "female")[gender],
+            "group": None if group < 0 else table.group_names[group],
+            "split": None if split < 0 else SPLITS[split],
+            "origin": keys[i].tobytes().hex(),
+        }
+
+
+def _manifest(faces: Faces, reader: Dataset, encoding: Encoding | None) -> Manifest:
+    return Manifest(
+        dataset=reader.name,
+        title=reader.title,
+        licence=reader.licence,
+        group_names=faces.table.group_names,
+        face=faces.face,
+        size=None if encoding is None else encoding.size,
+        rows=len(faces.table),
+        made_by=f"agekit {version('agekit')}",
+    )
+
+
+def _check_apart(out: Path, root: Path | None, images: ImageSource) -> None:
+    """Checks that the dataset's own folder stays as it is: with a shard in it, it would be a pack.
+
+    Raises:
+        DataError: `out` lies in it.
+    """
+    folders = [images.root] if isinstance(images, Files) else []
+    folders += [root] if root is not None and root.is_dir() else []
+    for folder in folders:
+        place = Path(os.path.realpath(out))
+        real = Path(os.path.realpath(folder))
+        if place.is_relative_to(real) and place != real:
+            raise DataError(f"{out}: lies in the dataset's own folder", "write it elsewhere")
+
+
+def _unwritable(out: Path, error: OSError) -> DataError:
+    if error.errno in _FULL:
+        return DataError(
+            f"{out}: no room for it ({error.strerror}); nothing was left there",
+            "free some space, write to a larger disk, or encode smaller images with --size",
+        )
+    return DataError(f"{out}: cannot be written: {error.strerror or error}")

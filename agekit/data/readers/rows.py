@@ -1,0 +1,181 @@
+"""The rows of a dataset while they are read: what keeps one out is told, not lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agekit.data.files import Files
+from agekit.data.readers.scan import find_files
+from agekit.data.table import SPLITS, FaceTable, Problem
+from agekit.errors import DataError
+
+__all__ = ["Rows", "identity_number", "parse_gender", "parse_split"]
+
+_GENDER = {"m": 0, "male": 0, "0": 0, "f": 1, "female": 1, "1": 1}
+_SPLIT = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
+_NAN = float("nan")
+
+
+@dataclass
+class Rows:
+    """Collects rows for images below a folder and makes the face table of them.
+
+    The folder is listed once; a path whose letters' case or accents are encoded
+    otherwise than the file's finds the file.
+
+    Args:
+        root: the folder that paths are relative to.
+    """
+
+    root: Path
+    problems: list[Problem] = field(default_factory=list)
+    _columns: dict[str, list[object]] = field(default_factory=dict)
+    _seen: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.files = find_files(self.root)
+        self._there = set(self.files)
+        self._folded = {_fold(name): name for name in self.files}
+        self._columns = {name: [] for name in ("path", "age", "sigma", "identity")}
+        self._columns |= {name: [] for name in ("gender", "group", "split")}
+
+    def __len__(self) -> int:
+        """The number of rows so far."""
+        return len(self._columns["path"])
+
+    def find(self, path: str) -> str | None:
+        """The file at `path` as it is spelled on the disk, or None."""
+        return path if path in self._there else self._folded.get(_fold(path))
+
+    def add(
+        self,
+        path: str,
+        age: float | None,
+        *,
+        sigma: float | None = _NAN,
+        identity: str | int = -1,
+        gender: int = -1,
+        group: str = "",
+        split: str = "",
+        where: str = "",
+    ) -> None:
+        """Adds one row, or notes why not.
+
+        Args:
+            path: the image below the root; forward or backward slashes; an absolute path below
+                the root will do.
+            age: years; NaN where unknown, None where the label is no number.
+            sigma: standard deviation of the label in years, NaN unknown; None or negative is told.
+            identity: the person: a number, or a name; -1 or "" unknown.
+            gender: 0 male, 1 female, -1 unknown.
+            group: the group's name, "" unknown.
+            split: ``train``, ``val`` or ``test``, "" none.
+            where: the line of the label file.
+        """
+        name = _relative(path, self.root)
+        told = f"{where}: " if where else ""
+        if not name:
+            self.problem("path", where, "no path")
+            return
+        climbs = os.path.isabs(name) or ".." in name.split("/")
+        file = name if climbs else self.find(name)
+        if file is None:
+            self.problem("missing", name, f"{told}no such file")
+        elif file in self._seen:
+            first = self._seen[file]
+            again = f"named before{f' in {first}' if first else ''}; the first row counts"
+            self.problem("duplicate", file, told + again)
+        else:
+            self._seen[file] = where
+            if age is None:
+                self.problem("age", file, f"{told}the age is no number")
+                return
+            if sigma is None or sigma < 0:
+                self.problem(
+                    "sigma", file, f"{told}the standard deviation is unusable: left out", kept=True
+                )
+                sigma = _NAN
+            values = (file, age, sigma, identity_number(identity), gender, group, split)
+            for column, value in zip(self._columns.values(), values, strict=True):
+                column.append(value)
+
+    def problem(self, kind: str, name: str, detail: str, *, kept: bool = False) -> None:
+        """Notes a row or file that is left out or, where it is `kept`, read in part."""
+        self.problems.append(Problem(kind, name, detail, kept))
+
+    def build(self, group_names: Sequence[str] = ()) -> FaceTable:
+        """The face table.
+
+        Args:
+            group_names: the dataset's groups in its own order; else those met, sorted.
+
+        Raises:
+            DataError: no row is usable.
+        """
+        c = self._columns
+        names = list(group_names) or sorted({str(g) for g in c["group"]} - {""})
+        codes = {"": -1} | {name: i for i, name in enumerate(names)}
+        splits = {"": -1} | {name: i for i, name in enumerate(SPLITS)}
+        return FaceTable.build(
+            Files(self.root, [str(p) for p in c["path"]]),
+            c["age"],  # type: ignore[arg-type]
+            sigma=c["sigma"],  # type: ignore[arg-type]
+            identity=c["identity"],  # type: ignore[arg-type]
+            gender=c["gender"],  # type: ignore[arg-type]
+            group=[codes[str(g)] for g in c["group"]],
+            group_names=names,
+            split=[splits[str(s)] for s in c["split"]],
+            problems=self.problems,
+        )
+
+    def expected(self, layout: str, source: str = "") -> DataError:
+        """The error for a folder that is laid out differently; says what is there."""
+        shown = ", ".join(self.files[:3]) or "no file"
+        more = f" and {len(self.files) - 3:,} more" if len(self.files) > 3 else ""
+        return DataError(
+            f"{self.root}: expected {layout}; found: {shown}{more}",
+            source and f"get it from {source}",
+        )
+
+
+def identity_number(name: str | int) -> int:
+    """A number for a person's name, the same on every machine; -1 for none."""
+    if isinstance(name, int):
+        return name
+    if name in ("", "-1"):
+        return -1
+    return int.from_bytes(hashlib.blake2b(os.fsencode(name), digest_size=8).digest()) >> 1
+
+
+def parse_gender(text: str) -> int | None:
+    """0 male, 1 female, -1 for no text, None for text that is neither."""
+    return _GENDER.get(text.strip().lower()) if text.strip() else -1
+
+
+def parse_split(text: str) -> str | None:
+    """``train``, ``val``, ``test``, "" for no text, None for text that is none of them."""
+    code = _SPLIT.get(text.strip().lower())
+    return (None if text.strip() else "") if code is None else SPLITS[code]
+
+
+def _fold(path: str) -> str:
+    """What two spellings of one name share: case, and composed or separate accents, aside."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).lower()
+
+
+def _relative(path: str, root: Path) -> str:
+    """The path with forward slashes; absolute ones below `root` are made relative to it."""
+    name = path.replace("\\", "/")
+    if name and os.path.isabs(name):
+        for base in (root, Path(os.path.realpath(root))):
+            if Path(name).is_relative_to(base):
+                return Path(name).relative_to(base).as_posix()
+        return name
+    if "./" not in name and "//" not in name:
+        return name
+    return "/".join(part for part in name.split("/") if part not in ("", "."))

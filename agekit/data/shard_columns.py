@@ -1,0 +1,187 @@
+"""From the columns of a Parquet file, as anybody writes them, to those of a face table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+from agekit.data.readers.rows import identity_number
+from agekit.errors import DataError, nearest
+
+__all__ = ["LABELS", "find_image", "read_labels"]
+
+LABELS: Mapping[str, tuple[str, ...]] = {
+    "age": ("age",),
+    "sigma": ("sigma", "std"),
+    "identity": ("identity", "subject"),
+    "gender": ("gender",),
+    "group": ("group", "race", "ethnicity"),
+    "split": ("split",),
+    "origin": ("origin",),
+}
+_IMAGE = ("image", "img", "face", "photo", "picture")
+_IMAGE_TYPE = "struct<bytes: binary, path: string> or binary"
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
+def find_image(schema: Any, path: Path) -> tuple[str, bool]:
+    """The column of the images: ``image`` or the like, else the only one that may hold some.
+
+    Args:
+        schema: the Arrow schema of the file.
+        path: the file.
+
+    Returns:
+        The column's name, and whether it is a struct of bytes and path.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    found = {f.name: pa.types.is_struct(f.type) for f in schema if _holds_images(f.type)}
+    named = [name for name in found if name.lower() in _IMAGE]
+    best = min(named, key=lambda name: _IMAGE.index(name.lower()), default="")
+    if not best and len(found) == 1:
+        (best,) = found
+    if not best:
+        shown = ", ".join(f"{f.name}: {f.type}" for f in schema)
+        raise DataError(f"{path}: expected a column 'image' of {_IMAGE_TYPE}; found: {shown}")
+    return best, found[best]
+
+
+def read_labels(file: Any, path: Path) -> Any:
+    """The labels of a file in one form.
+
+    Args:
+        file: the open `pyarrow.parquet.ParquetFile`.
+        path: where it lies.
+
+    Returns:
+        An Arrow table of the columns of `LABELS` and ``name``, null where unknown: age and sigma
+        float64, identity int64, the others string; `name` is what the file calls the image.
+
+    Raises:
+        DataError: there is no age, or a column's type does not fit.
+    """
+    schema = file.schema_arrow
+    columns = {name: _find(schema, aliases) for name, aliases in LABELS.items()}
+    if columns["age"] is None:
+        close = nearest("age", schema.names, n=1)
+        shown = ", ".join(schema.names)
+        raise DataError(
+            f"{path}: expected a column 'age', in years; found: {shown}{close}",
+            "a column `label` is not taken for the age",
+        )
+    image, in_struct = find_image(schema, path)
+    named = in_struct and schema.field(image).type.get_field_index("path") >= 0
+    wanted = [c for c in columns.values() if c is not None]
+    table = file.read(columns=[*wanted, *([f"{image}.path"] if named else [])])
+    classes = _classes(schema.metadata)
+    read = {"age": _number, "sigma": _number, "identity": _person, "origin": _digest}
+    n = len(table)
+    result = {}
+    for name, column in columns.items():
+        convert = read.get(name, _text)
+        if column is None:
+            result[name] = convert(pa.chunked_array([pa.nulls(n)]))
+            continue
+        try:
+            result[name] = convert(_named(table[column], classes.get(column)))
+        except (pa.ArrowException, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{path}: column {column!r} cannot be used: {reason}") from None
+    paths = pc.struct_field(table[image], "path").cast(pa.string()) if named else None
+    result["name"] = _names(paths, path.name, n)
+    return pa.table(result)
+
+
+def _holds_images(kind: Any) -> bool:
+    if pa.types.is_struct(kind) and (index := kind.get_field_index("bytes")) >= 0:
+        kind = kind.field(index).type
+    return _is_any(kind, _BYTES)
+
+
+def _find(schema: Any, aliases: tuple[str, ...]) -> str | None:
+    folded = {name.lower(): name for name in reversed(schema.names)}
+    return next((folded[alias] for alias in aliases if alias in folded), None)
+
+
+def _classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """The names of the classes of each `ClassLabel` of the `datasets` library."""
+    try:
+        info = json.loads((metadata or {})[b"huggingface"])["info"]
+        return {
+            str(name): [str(c) for c in feature["names"]]
+            for name, feature in info["features"].items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _named(column: Any, classes: list[str] | None) -> Any:
+    """Numbers of classes as the classes' names; a number out of range is unknown."""
+    if classes is None or not pa.types.is_integer(column.type):
+        return column
+    inside = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(classes)))
+    return pc.take(pa.array(classes), pc.if_else(inside, column, None))
+
+
+def _number(column: Any) -> Any:
+    """Numbers, also where they are texts or the names of classes."""
+    if _is_any(column.type, _TEXTS):
+        try:
+            return column.cast(pa.string()).cast(pa.float64())
+        except pa.ArrowInvalid:
+            shown = ", ".join(repr(v) for v in pc.unique(column.drop_null())[:3].to_pylist())
+            raise ValueError(f"expected numbers, found {shown}") from None
+    if not _is_any(column.type, _NUMBERS):
+        raise ValueError(f"expected numbers, found {column.type}")
+    return column.cast(pa.float64())
+
+
+def _text(column: Any) -> Any:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not _is_any(kind, (*_TEXTS, pa.types.is_integer, pa.types.is_null)):
+        raise ValueError(f"expected text, found {column.type}")
+    return column.cast(pa.string())
+
+
+def _is_any(kind: Any, checks: tuple[Callable[[Any], bool], ...]) -> bool:
+    return any(check(kind) for check in checks)
+
+
+def _person(column: Any) -> Any:
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    if _is_any(column.type, (pa.types.is_integer, pa.types.is_floating)):
+        return column.cast(pa.int64())
+    codes = _text(column).combine_chunks().dictionary_encode()
+    numbers = [identity_number(str(name)) for name in codes.dictionary.to_pylist()]
+    return pa.chunked_array([pc.take(pa.array(numbers, pa.int64()), codes.indices)])
+
+
+def _digest(column: Any) -> Any:
+    """The digests, or nulls where the column is something else that is called origin."""
+    if _is_any(column.type, _TEXTS):
+        column = column.cast(pa.string())
+        if all(_DIGEST.fullmatch(v) for v in column.drop_null().to_pylist()):
+            return column
+    return pa.chunked_array([pa.nulls(len(column), pa.string())])
+
+
+def _names(paths: Any | None, file: str, n: int) -> Any:
+    """The paths, and the file's name and the row's number where there is none."""
+    known = None if paths is None else pc.fill_null(pc.greater(pc.utf8_length(paths), 0), False)
+    if known is not None and pc.all(known).as_py():
+        return paths
+    numbered = pa.chunked_array([pa.array([f"{file}#{row}" for row in range(n)], pa.string())])
+    return numbered if known is None else pc.if_else(known, paths, numbered)

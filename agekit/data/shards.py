@@ -1,0 +1,238 @@
+"""Datasets in Parquet files: what `agekit data pack` writes, and what others do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from agekit.data.derived import Manifest, parse_manifest
+from agekit.data.home import SHARD
+from agekit.data.readers.rows import parse_gender, parse_split
+from agekit.data.shard_columns import find_image, read_labels
+from agekit.data.shard_images import ImageColumn, Shards, reading
+from agekit.data.table import SPLITS, FaceTable, Problem
+from agekit.errors import DataError
+
+__all__ = ["Shards", "is_packed", "read_shards"]
+
+_OF = re.compile(r"(?P<name>.+)-(?P<k>\d{4,})-of-(?P<n>\d{4,})(-[0-9a-f]+)?")
+
+
+def is_packed(place: Path) -> bool:
+    """Whether a place is a Parquet file, or a folder that holds some, itself or in ``data``."""
+    return bool(_files(place))
+
+
+def read_shards(place: Path) -> tuple[FaceTable, Manifest | None]:
+    """Reads the labels of a Parquet file, or of all files of a folder; decodes no image.
+
+    An image column and an age are all that is needed; the other columns are named as
+    `agekit.data.derived.COLUMNS` are. Without a split column, files named ``train...``,
+    ``validation...`` and ``test...`` are the splits.
+
+    Args:
+        place: the file or the folder; see `is_packed`.
+
+    Returns:
+        The table, and what the files say of themselves if agekit wrote them and their rows are
+        still as many.
+
+    Raises:
+        DataError: a shard of a set is missing, or a file is damaged, of another layout, or from
+            another dataset than the others.
+    """
+    files = _files(place)
+    if not files:
+        raise DataError(f"{place}: expected a {SHARD} file, or a folder that holds some")
+    _check_sets(files, place)
+    try:
+        shards = [_Shard(path) for path in files]
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    manifest = _manifest(shards)
+    labels = pa.concat_tables([shard.labels for shard in shards]).combine_chunks()
+    images = Shards([s.column for s in shards], labels["name"].combine_chunks())
+    present = np.concatenate([shard.present for shard in shards])
+    return _table(labels, images, present, manifest), manifest
+
+
+class _Shard:
+    """What is read of one file: its labels, where its images are, and which of them are there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with reading(path):
+            file = pq.ParquetFile(path, memory_map=True, pre_buffer=False)
+            meta = file.metadata
+            name, in_struct = find_image(file.schema_arrow, path)
+            groups = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
+            leaf = f"{name}.bytes" if in_struct else name
+            self.column = ImageColumn(path, leaf, np.cumsum(groups, dtype=np.int64))
+            text = (meta.metadata or {}).get(b"agekit")
+            self.manifest = (
+                None if text is None else parse_manifest(text.decode(errors="replace"), str(path))
+            )
+            self.labels = self._with_split(read_labels(file, path))
+            self.present = self._present(meta)
+
+    def _with_split(self, labels: Any) -> Any:
+        """The labels with the split that the file's name says, where they have none."""
+        split = parse_split(_set(self.path).split("-")[0])
+        if not split or labels["split"].null_count < len(labels):
+            return labels
+        index = labels.schema.get_field_index("split")
+        return labels.set_column(index, "split", pa.array([split] * len(labels), pa.string()))
+
+    def _present(self, meta: Any) -> NDArray[np.bool_]:
+        """Which rows have an image; looks into row groups whose statistics do not say it."""
+        present = np.ones(len(self.column), bool)
+        leaves = [meta.schema.column(c).path for c in range(meta.num_columns)]
+        leaf = leaves.index(self.column.leaf)
+        for g, end in enumerate(self.column.ends):
+            chunk = meta.row_group(g).column(leaf)
+            counted = chunk.is_stats_set and chunk.statistics.has_null_count
+            if (chunk.statistics.null_count == 0) if counted else (self.manifest is not None):
+                continue
+            there = [p.is_valid().to_numpy(zero_copy_only=False) for p in self.column.parts([g])]
+            found = np.concatenate(there) if there else np.ones(0, bool)
+            present[end - len(found) : end] = found
+        return present
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place] if place.suffix.lower() == SHARD else []
+    for folder in (place, place / "data"):
+        if folder.is_dir():
+            there = [p for p in folder.iterdir() if p.suffix.lower() == SHARD and p.is_file()]
+            if found := sorted(p for p in there if not p.name.startswith(".")):
+                return found
+    return []
+
+
+def _set(path: Path) -> str:
+    """The name that the shards of a set share."""
+    match = _OF.fullmatch(path.stem)
+    return match["name"] if match else path.stem
+
+
+def _check_sets(files: Sequence[Path], place: Path) -> None:
+    """Checks that every ``-00001-of-00003`` has its others.
+
+    Raises:
+        DataError: one is missing, or the sets are of different lengths.
+    """
+    sets: dict[str, dict[int, set[int]]] = {}
+    for match in filter(None, (_OF.fullmatch(p.stem) for p in files)):
+        sets.setdefault(match["name"], {}).setdefault(int(match["n"]), set()).add(int(match["k"]))
+    for name, lengths in sets.items():
+        if len(lengths) > 1:
+            told = " and ".join(f"-of-{n:05}" for n in sorted(lengths))
+            raise DataError(f"{place}: shards of different sets: {name}-...{told}")
+        ((n, there),) = lengths.items()
+        if missing := sorted(set(range(n)) - there):
+            shown = ", ".join(f"{k:05}" for k in missing[:5])
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise DataError(
+                f"{place}: {name}: {len(missing)} of {n} shards are missing: {shown}{more}",
+                "pass the folder that holds all of them"
+                if place.is_file()
+                else "fetch or pack them again",
+            )
+
+
+def _manifest(shards: Sequence[_Shard]) -> Manifest | None:
+    """What all shards say of themselves; `rows` counts all of them.
+
+    Raises:
+        DataError: they say different things.
+    """
+    first = shards[0]
+    for shard in shards[1:]:
+        one, other = (
+            s.manifest and s.manifest.model_copy(update={"rows": 0}) for s in (first, shard)
+        )
+        if one != other or (one and _set(first.path) != _set(shard.path)):
+            raise DataError(
+                f"{shard.path.parent}: shards of two packs: {first.path.name}, {shard.path.name}",
+                "pass one file as the root, or keep each pack in a folder of its own",
+            )
+    if any(s.manifest is None or s.manifest.rows != len(s.column) for s in shards):
+        return None
+    assert first.manifest is not None
+    return first.manifest.model_copy(update={"rows": sum(len(s.column) for s in shards)})
+
+
+def _table(
+    labels: Any, images: Shards, present: NDArray[np.bool_], manifest: Manifest | None
+) -> FaceTable:
+    problems = [
+        Problem("image", images.name(int(i)), "only named, the image itself is not in the shard")
+        for i in np.flatnonzero(~present)
+    ]
+    rows = np.flatnonzero(present)
+    labels, images = labels.take(pa.array(rows)), images.take(rows)
+
+    def odd(kind: str, which: NDArray[np.bool_], detail: str) -> None:
+        found = np.flatnonzero(which)
+        problems.extend(Problem(kind, images.name(int(i)), detail, kept=True) for i in found)
+
+    def parsed(kind: str, parse: Callable[[str], int | None]) -> NDArray[np.int64]:
+        codes, texts = _codes(labels[kind])
+        values = [parse(text) for text in texts]
+        for k in (k for k, value in enumerate(values) if value is None):
+            odd(kind, codes == k, f"{texts[k]!r} taken as unknown")
+        return np.array([*(-1 if v is None else v for v in values), -1], np.int64)[codes]
+
+    sigma = labels["sigma"].to_numpy()
+    odd("sigma", sigma < 0, "the standard deviation is unusable: left out")
+    names = list(manifest.group_names) if manifest else []
+    names += sorted({*_codes(labels["group"])[1]} - {"", *names})
+    return FaceTable.build(
+        images,
+        labels["age"].to_numpy(),
+        sigma=np.where(sigma < 0, np.nan, sigma),
+        identity=pc.fill_null(labels["identity"], -1).to_numpy(),
+        gender=parsed("gender", parse_gender),
+        group=parsed("group", lambda text: names.index(text) if text else -1),
+        group_names=names,
+        split=parsed("split", _split_code),
+        problems=problems,
+        origin=_origin(labels["origin"], images),
+    )
+
+
+def _split_code(text: str) -> int | None:
+    split = parse_split(text)
+    return SPLITS.index(split) if split else (None if split is None else -1)
+
+
+def _codes(column: Any) -> tuple[NDArray[np.int64], list[str]]:
+    """The index of each text, -1 for null, and the texts."""
+    coded = column.combine_chunks().dictionary_encode()
+    return (
+        pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64),
+        [str(text).strip() for text in coded.dictionary.to_pylist()],
+    )
+
+
+def _origin(column: Any, images: Shards) -> NDArray[np.uint8] | None:
+    """The origins, (N, 16); the image's own digest where only some are known."""
+    if column.null_count == len(column):
+        return None
+    texts = column.to_pylist()
+    origin = np.zeros((len(texts), 16), np.uint8)
+    if column.null_count:
+        origin[:] = images.digests()
+    known = [i for i, text in enumerate(texts) if text is not None]
+    found = bytes.fromhex("".join(texts[i] for i in known))
+    origin[known] = np.frombuffer(found, np.uint8).reshape(-1, 16)
+    return origin

@@ -1,0 +1,1 @@
+"""From a photo to face chips: detect, align, cut."""

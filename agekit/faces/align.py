@@ -1,0 +1,129 @@
+"""Five-point alignment: a face turned, scaled and shifted so that it lies as all others do."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agekit.errors import ConfigError, DataError
+
+__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "similarity"]
+
+DEFAULT_MARGIN = 0.25
+
+_ARCFACE = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
+)
+TEMPLATE: NDArray[np.float64] = _ARCFACE / 112 + [0.5 - _ARCFACE[:, 0].mean() / 112, 0]
+"""(5, 2) shares of the side: where the points of `agekit.faces.base.Detection` lie in a chip
+without margin. The points of ArcFace (Deng et al., CVPR 2019) at 112 pixels, their mean in the
+middle of the width."""
+
+_REACH = 4
+"""Pixels of the chip that its resampling may look beyond its edges."""
+
+
+def frame(margin: float) -> NDArray[np.float64]:
+    """The five points of a chip with a margin around the standard frame.
+
+    Args:
+        margin: added on every side, as a share of the standard frame's side; above -0.5.
+
+    Returns:
+        (5, 2) shares of the side: `TEMPLATE` scaled about the centre by 1 / (1 + 2 margin).
+
+    Raises:
+        ConfigError: the margin leaves nothing of the frame.
+    """
+    if not margin > -0.5:
+        raise ConfigError(f"a margin of {margin:g} leaves nothing of the face", "take -0.4 or more")
+    return 0.5 + (TEMPLATE - 0.5) / (1 + 2 * margin)
+
+
+def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rotation, scale and shift, without reflection, that brings points closest to others.
+
+    The least-squares solution of Umeyama (PAMI 1991); in the plane, with points as complex
+    numbers, it is the regression of one set on the other.
+
+    Args:
+        points: (N, 2) x and y.
+        target: (N, 2) where they are to come to lie.
+
+    Returns:
+        (2, 3): `target` is about ``points @ m[:, :2].T + m[:, 2]``.
+
+    Raises:
+        DataError: the points are not finite, lie in one place, or have no direction in common
+            with the target.
+    """
+    source = points[:, 0] + 1j * points[:, 1].astype(np.float64)
+    goal = target[:, 0] + 1j * target[:, 1].astype(np.float64)
+    centred = source - source.mean()
+    spread = float((np.abs(centred) ** 2).sum())
+    product = complex((centred.conj() * (goal - goal.mean())).sum())
+    if not (np.isfinite(product) and spread > 0 and abs(product) > 1e-9 * spread):
+        raise DataError("the eyes, nose and mouth that were found do not make a face")
+    turn = product / spread
+    shift = complex(goal.mean()) - turn * complex(source.mean())
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def cut(
+    image: NDArray[np.uint8],
+    points: NDArray[np.floating],
+    target: NDArray[np.floating],
+    size: int,
+) -> NDArray[np.uint8]:
+    """Cuts a face out so that its five points come to lie on those of a chip.
+
+    Where the face is larger than in the chip the image is first scaled down with an anti-aliasing
+    filter, then turned; both are bicubic. Beyond its edges the image is mirrored.
+
+    Args:
+        image: (H, W, 3) RGB.
+        points: (5, 2) x and y in pixels, (0, 0) the upper left corner of the image.
+        target: (5, 2) shares of the chip's side, such as `frame` gives.
+        size: side of the chip in pixels.
+
+    Returns:
+        (size, size, 3) RGB.
+
+    Raises:
+        DataError: the points do not make a face, or lie outside of the image.
+    """
+    bounds = np.array([image.shape[1], image.shape[0]])
+    middle = points.mean(0)
+    there = similarity(points, target * size)
+    if (middle < 0).any() or (middle > bounds).any():
+        raise DataError("the eyes, nose and mouth that were found lie outside of the image")
+    back = np.linalg.inv(np.vstack([there, [0, 0, 1]]))[:2]
+    shrink = min(1.0, float(np.hypot(there[0, 0], there[1, 0])))
+    corners = np.array([[0, 0], [0, size], [size, 0], [size, size]]) @ back[:, :2].T + back[:, 2]
+    reach = _REACH / shrink
+    wanted = np.stack([corners.min(0) - reach, corners.max(0) + reach])
+    low = np.clip(np.floor(wanted[0]), 0, bounds - 1).astype(int)
+    high = np.clip(np.ceil(wanted[1]), low + 1, bounds).astype(int)
+    part = Image.fromarray(np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]]))
+    if shrink < 1:
+        width, height = (max(1, round(float(s) * shrink)) for s in high - low)
+        part = part.resize((width, height), Image.Resampling.BICUBIC)
+    scale = np.array(part.size) / (high - low)
+    before = np.maximum(np.ceil((low - wanted[0]) * scale), 0).astype(int)
+    after = np.maximum(np.ceil((wanted[1] - high) * scale), 0).astype(int)
+    if before.any() or after.any():
+        widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
+        part = Image.fromarray(np.pad(np.asarray(part), widths, mode="symmetric"))
+    back = np.column_stack([back[:, :2], back[:, 2] - low]) * scale[:, None]
+    back[:, 2] += before
+    face = part.transform(
+        (size, size), Image.Transform.AFFINE, tuple(back.ravel()), Image.Resampling.BICUBIC
+    )
+    return np.asarray(face).copy()

@@ -1,0 +1,63 @@
+"""The contract of face detectors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = ["Detection", "Detector"]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face in one image; pixel coordinates, (0, 0) is the upper left corner of the image.
+
+    Attributes:
+        box: (4,) float32: x0, y0, x1, y1.
+        score: how sure the detector is, 0 to 1.
+        points: (5, 2) float32, x and y of: the eye on the image's left, the eye on its right, the
+            tip of the nose, the corner of the mouth on the left, the corner on the right; left
+            and right as in the image of an upright face.
+    """
+
+    box: NDArray[np.float32]
+    score: float
+    points: NDArray[np.float32]
+
+    @property
+    def area(self) -> float:
+        """Of the box, in pixels."""
+        x0, y0, x1, y1 = map(float, self.box)
+        return max(0.0, x1 - x0) * max(0.0, y1 - y0)
+
+
+class Detector(ABC):
+    """Finds faces; made by the registry with the device alone.
+
+    Args:
+        device: where its networks run.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+
+    @abstractmethod
+    def detect(
+        self, images: Sequence[NDArray[np.uint8]], *, min_face: float | None = None
+    ) -> list[list[Detection]]:
+        """Finds the faces of each image.
+
+        Args:
+            images: RGB, (H, W, 3) each, of any sizes.
+            min_face: side of the smallest face to look for, pixels; None leaves it to the
+                detector.
+
+        Returns:
+            For each image its faces, the largest first; an empty list where there is none. What
+            is found in an image does not depend on the others beyond rounding.
+        """

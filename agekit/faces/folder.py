@@ -1,0 +1,125 @@
+"""A folder of chips while it is filled: which are there, which failed, which are to be made."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from agekit.atomic import write_bytes
+from agekit.data.failures import append_failure, read_failures, write_failures
+from agekit.data.prepared import PLAN
+from agekit.data.table import Problem
+from agekit.errors import DataError
+from agekit.faces.chips import UNREADABLE
+from agekit.faces.names import readable
+
+__all__ = ["ChipFolder", "writing"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ASIDE = re.compile(r"\..+\.\d+")
+
+
+class ChipFolder:
+    """The chips of N rows; to be used by the holder of the folder's lock.
+
+    Opening it removes what a killed process left half written.
+
+    Args:
+        folder: where they lie.
+        names: of the pictures, N.
+        chips: the paths of their chips below the folder, N.
+        unreadable: row to reason, of pictures that cannot be read now.
+
+    Raises:
+        DataError: the folder cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        chips: Sequence[str],
+        unreadable: dict[int, str],
+    ) -> None:
+        self.folder = folder
+        self.names = [readable(name) for name in names]
+        self.chips = chips
+        with writing(folder):
+            files = _whole_files(folder)
+            self.there = [chip in files for chip in chips]
+            known = {failure.name: failure for failure in read_failures(folder)}
+            self.failures: dict[int, Problem] = {}
+            for row, name in enumerate(self.names):
+                if self.there[row]:
+                    continue
+                if row in unreadable:
+                    self.failures[row] = Problem(UNREADABLE, name, unreadable[row])
+                elif name in known and known[name].kind != UNREADABLE:
+                    self.failures[row] = known[name]
+            self._list_failures()
+
+    def todo(self) -> list[int]:
+        """The rows that have neither a chip nor a failure that will stay."""
+        return [
+            row for row, there in enumerate(self.there) if not there and row not in self.failures
+        ]
+
+    def put(self, row: int, chip: bytes | Problem) -> None:
+        """Writes a chip, or notes why there is none; either is on the disk when this returns.
+
+        Raises:
+            DataError: the disk is full, or the folder cannot be written.
+        """
+        with writing(self.folder):
+            if isinstance(chip, Problem):
+                failure = Problem(chip.kind, self.names[row], chip.detail)
+                append_failure(self.folder, failure)
+                self.failures[row] = failure
+            else:
+                write_bytes(self.folder / self.chips[row], chip)
+                self.there[row] = True
+
+    def close(self) -> list[int]:
+        """Puts the failures into the order of the rows; gives the rows that have a chip."""
+        with writing(self.folder):
+            self._list_failures()
+        return [row for row, there in enumerate(self.there) if there]
+
+    def _list_failures(self) -> None:
+        write_failures(self.folder, [self.failures[row] for row in sorted(self.failures)])
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Tells of a folder that cannot be written.
+
+    Raises:
+        DataError: the disk is full, or the system refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DataError(
+                f"no room for the chips in {folder} ({error.strerror})",
+                "free some space and run the same command again: what is done is kept",
+            ) from None
+        where = folder if error.filename is None else error.filename
+        raise DataError(f"{where}: cannot be used: {error.strerror or error}") from None
+
+
+def _whole_files(folder: Path) -> set[str]:
+    """The files below a folder, after those are removed that were being written."""
+    found: set[str] = set()
+    for place, _, files in os.walk(folder):
+        below = os.path.relpath(place, folder)
+        for name in files:
+            if _ASIDE.fullmatch(name):
+                os.unlink(os.path.join(place, name))
+            elif not (below == "." and name == PLAN):
+                found.add(name if below == "." else f"{below}/{name}".replace(os.sep, "/"))
+    return found

@@ -1,0 +1,1 @@
+"""MTCNN: three small networks that find faces and five points in each, coarse to fine."""

@@ -1,0 +1,95 @@
+"""The three networks of MTCNN (arXiv 1604.02878, figure 2).
+
+The order of their parameters is the order of the arrays in the weights' files.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["ONet", "PNet", "RNet"]
+
+
+def _conv(inputs: int, outputs: int, side: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, side), nn.PReLU(outputs)
+
+
+def _pool(side: int) -> nn.Module:
+    return nn.MaxPool2d(side, 2, ceil_mode=True)
+
+
+class PNet(nn.Module):
+    """Proposes faces: slides a window of 12 x 12 pixels over a picture in steps of two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_conv(3, 10, 3), _pool(2), *_conv(10, 16, 3), *_conv(16, 32, 3))
+        self.box = nn.Conv2d(32, 4, 1)
+        self.face = nn.Conv2d(32, 2, 1)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Judges every window.
+
+        Args:
+            pictures: (N, 3, H, W), at least 12 x 12, -1 to 1.
+
+        Returns:
+            The probability of a face, (N, h, w), and how far each edge x0, y0, x1, y1 of its box
+            lies from the window's, (N, 4, h, w), in window sides.
+        """
+        features = self.body(pictures)
+        return self.face(features).softmax(1)[:, 1], self.box(features)
+
+
+class RNet(nn.Module):
+    """Judges crops of 24 x 24 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *_conv(3, 28, 3), _pool(3), *_conv(28, 48, 3), _pool(3), *_conv(48, 64, 2)
+        )
+        self.dense = nn.Sequential(nn.Flatten(), nn.Linear(576, 128), nn.PReLU(128))
+        self.box = nn.Linear(128, 4)
+        self.face = nn.Linear(128, 2)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Judges every crop.
+
+        Args:
+            crops: (M, 3, 24, 24), -1 to 1.
+
+        Returns:
+            The probability of a face, (M,), and the shifts of the edges, (M, 4), in crop sides.
+        """
+        features = self.dense(self.body(crops))
+        return self.face(features).softmax(1)[:, 1], self.box(features)
+
+
+class ONet(nn.Module):
+    """Judges crops of 48 x 48 pixels and places five points in each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(*_conv(3, 32, 3), _pool(3), *_conv(32, 64, 3), _pool(3)),
+            *(*_conv(64, 64, 3), _pool(2), *_conv(64, 128, 2)),
+        )
+        self.dense = nn.Sequential(nn.Flatten(), nn.Linear(1152, 256), nn.PReLU(256))
+        self.box = nn.Linear(256, 4)
+        self.points = nn.Linear(256, 10)
+        self.face = nn.Linear(256, 2)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Judges every crop.
+
+        Args:
+            crops: (M, 3, 48, 48), -1 to 1.
+
+        Returns:
+            The probability of a face, (M,), the shifts of the edges, (M, 4), in crop sides, and
+            the points, (M, 5, 2), x and y as shares of the crop.
+        """
+        features = self.dense(self.body(crops))
+        points = self.points(features).unflatten(1, (2, 5)).transpose(1, 2)
+        return self.face(features).softmax(1)[:, 1], self.box(features), points

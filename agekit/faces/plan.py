@@ -1,0 +1,175 @@
+"""What a folder of chips was begun with, so that it is only gone on with in the same way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agekit.atomic import write_text
+from agekit.data.prepared import PLAN
+from agekit.errors import DataError
+from agekit.faces.chips import ChipWork
+from agekit.faces.names import readable
+
+__all__ = ["Plan", "begin", "make_plan", "only_one", "read_plan"]
+
+
+class Plan(BaseModel):
+    """Everything that the chips follow from.
+
+    Attributes:
+        version: of the way chips are cut.
+        dataset: registry name.
+        pictures: how many rows it has.
+        names: hash of their names, in order.
+        contents: hash of the content keys of those that could be read.
+        unreadable: the names of those that could not when the folder was begun.
+        size: side of the chips in pixels.
+        format: of their files.
+        quality: of JPEG and WebP.
+        detector: what finds the faces, None where the pictures are taken as they are.
+        margin: around the standard frame.
+        device: ``cpu`` or ``cuda``: their numbers differ in the last digits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    dataset: str
+    pictures: int
+    names: str
+    contents: str
+    unreadable: tuple[str, ...] = ()
+    size: int
+    format: str
+    quality: int | None
+    detector: str | None
+    margin: float | None
+    device: str | None
+
+
+_CHANGED = {
+    "names": "its pictures have other names, or another order",
+    "contents": "pictures were changed, or cannot be read any more",
+}
+
+
+def make_plan(
+    dataset: str,
+    work: ChipWork,
+    keys: NDArray[np.uint8],
+    unreadable: Mapping[int, str],
+    before: Plan | None,
+) -> Plan:
+    """What the chips follow from; pictures unreadable when the folder was begun may change.
+
+    Args:
+        dataset: registry name.
+        work: how the chips are made.
+        keys: (N, 16) content keys of the pictures.
+        unreadable: row to reason, of pictures that cannot be read now.
+        before: what the folder was begun with, None for a new one.
+    """
+    names = [readable(work.images.name(i)) for i in range(len(keys))]
+    lost = sorted(names[i] for i in unreadable) if before is None else before.unreadable
+    left_out = set(lost)
+    return Plan(
+        dataset=dataset,
+        pictures=len(names),
+        names=_hash([name.encode() for name in names]),
+        contents=_hash(
+            [k.tobytes() for k, n in zip(keys, names, strict=True) if n not in left_out]
+        ),
+        unreadable=tuple(lost),
+        size=work.size,
+        format=work.format,
+        quality=None if work.format == "png" else work.quality,
+        detector=work.detector,
+        margin=work.margin if work.detector else None,
+        device=work.device.partition(":")[0],
+    )
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process.
+
+    Raises:
+        DataError: another process holds it, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".prepare.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DataError(
+            f"{folder}: another `agekit data prepare` is at work in it", "wait until it ends"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """What the folder was begun with, or None where nothing was done in it yet.
+
+    Raises:
+        DataError: it holds something else, or its plan is damaged.
+    """
+    path = folder / PLAN
+    names = {place.name for place in folder.iterdir() if not place.name.startswith(".")}
+    if not names - {PLAN}:
+        return None
+    if PLAN not in names:
+        raise DataError(
+            f"{folder}: not empty, and not begun by `agekit data prepare`: it holds {min(names)}",
+            "prepare into a new folder",
+        )
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise DataError(
+            f"{path}: cannot be read as what the folder was begun with",
+            "prepare into a new folder",
+        ) from None
+
+
+def begin(folder: Path, plan: Plan, before: Plan | None) -> None:
+    """Notes the plan in a new folder; makes sure that it is the same in one gone on with.
+
+    Raises:
+        DataError: it is not; says what differs.
+    """
+    if before is None:
+        write_text(folder / PLAN, plan.model_dump_json(indent=2) + "\n")
+        return
+    then, now = before.model_dump(), plan.model_dump()
+    differ = [name for name in then if then[name] != now[name]]
+    if "dataset" in differ:
+        differ = ["dataset"]
+    elif "names" in differ and "contents" in differ:
+        differ.remove("contents")
+    if differ:
+        told = [_CHANGED.get(name, f"{name} {then[name]} then, {now[name]} now") for name in differ]
+        raise DataError(
+            f"{folder} was begun differently: {'; '.join(told)}",
+            "give what it was begun with, or prepare into a new folder",
+        )
+
+
+def _hash(parts: Sequence[bytes]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(len(part).to_bytes(4, "little") + part)
+    return state.hexdigest()

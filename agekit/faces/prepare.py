@@ -1,0 +1,189 @@
+"""A dataset of photos made into a dataset of face chips, by many processes, a bit at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container
+from contextlib import closing
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from agekit.data.dataset import Dataset
+from agekit.data.derived import FaceCut, Manifest
+from agekit.data.failures import FAILURES
+from agekit.data.home import data_root
+from agekit.data.prepared import write_table
+from agekit.data.source import read_source
+from agekit.data.table import Problem
+from agekit.errors import ConfigError, DataError
+from agekit.faces.align import DEFAULT_MARGIN, frame
+from agekit.faces.chips import ENDINGS, ChipWork
+from agekit.faces.folder import ChipFolder, writing
+from agekit.faces.names import chip_names
+from agekit.faces.plan import begin, make_plan, only_one, read_plan
+from agekit.faces.progress import ChipProgress
+from agekit.faces.source import keep_apart, origin_keys
+from agekit.faces.workers import run_blocks
+from agekit.registry import DATASETS, DETECTORS
+
+__all__ = ["Prepared", "prepare"]
+
+_GPU_BLOCK = 16
+"""Photos that a GPU looks at as one; always the same ones, so that rounding is the same."""
+_GPU_WORKERS = 4
+_CPU_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was done.
+
+    Attributes:
+        dataset: registry name.
+        out: the folder of chips.
+        n: rows of the dataset: ``done + skipped + failed``.
+        done: chips made now.
+        skipped: chips that were there.
+        failed: rows without a chip, listed in ``failures.csv``.
+        size: side of the chips in pixels.
+        margin: around the standard frame.
+    """
+
+    dataset: str
+    out: Path
+    n: int
+    done: int
+    skipped: int
+    failed: int
+    size: int
+    margin: float
+
+
+def prepare(
+    dataset: str | Dataset,
+    root: Path | None,
+    out: Path,
+    *,
+    size: int = 224,
+    margin: float = DEFAULT_MARGIN,
+    format: str = "jpeg",
+    quality: int = 95,
+    detector: str | None = "mtcnn",
+    workers: int | None = None,
+    device: str = "auto",
+    console: Console | None = None,
+) -> Prepared:
+    """Finds the largest face of every photo, aligns it by five points and cuts it into a chip.
+
+    The chips lie in `out` as the photos do in the dataset; when all are there, the table and the
+    manifest follow, and `out` is the same dataset as far as protocols are concerned. A run that
+    was stopped in any way is gone on with by the same call, to the same bytes: a chip is there as
+    a whole or not at all, and none is made twice.
+
+    Args:
+        dataset: the dataset or its registry name.
+        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        out: a new folder, or one begun with the same arguments.
+        size: side of the chips in pixels.
+        margin: around the standard frame, as a share of its side.
+        format: ``jpeg``, ``png`` or ``webp``.
+        quality: of JPEG and WebP, 1 to 100.
+        detector: registry name of what finds the faces; None takes every picture as it is: its
+            centre square, scaled.
+        workers: processes; one for each processor if left out, at most 16, or four with a GPU.
+            The result does not depend on it.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        console: where to show progress.
+
+    Raises:
+        ConfigError: an argument is unusable.
+        DataError: the dataset cannot be read, `out` cannot be used, no picture gave a chip, or the
+            disk is full.
+    """
+    if format not in ENDINGS:
+        raise ConfigError(f"no format {format!r}", f"the formats are {', '.join(ENDINGS)}")
+    points = tuple((float(x), float(y)) for x, y in frame(margin))
+    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    where = "cpu"
+    if detector:
+        from agekit.device import pick_device
+
+        DETECTORS.find(detector)
+        where = str(pick_device(device))
+    place = None
+    if reader.needs_root or root is not None:
+        place = data_root(reader.name, root, file_allowed=reader.file_allowed)
+    keep_apart(out, place)
+    with only_one(out):
+        before = read_plan(out)
+        table, face = read_source(reader, place)
+        if detector:
+            face = FaceCut(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
+        work = ChipWork(table.images, size, format, quality, detector, margin, where)
+        work.check()
+        keys, unreadable = origin_keys(table)
+        begin(out, make_plan(reader.name, work, keys, unreadable, before), before)
+        names = [work.images.name(i) for i in range(len(table))]
+        folder = ChipFolder(out, names, chip_names(names, ENDINGS[format]), unreadable)
+        skipped = sum(folder.there)
+        _fill(folder, work, set(unreadable), workers, console)
+        rows = folder.close()
+        if not rows:
+            first = folder.failures[min(folder.failures)]
+            raise DataError(
+                f"no chip could be made of any of {len(table):,} pictures",
+                f"first: {first.name}: {first.detail}; see {out / FAILURES}",
+            )
+        manifest = Manifest(
+            dataset=reader.name,
+            title=reader.title,
+            licence=reader.licence,
+            group_names=table.group_names,
+            face=face,
+            size=size,
+            rows=len(rows),
+            made_by=f"agekit {version('agekit')}",
+        )
+        chips = [folder.chips[row] for row in rows]
+        with writing(out):
+            write_table(out, replace(table, origin=keys).take(np.array(rows)), chips, manifest)
+    return Prepared(
+        dataset=reader.name,
+        out=out,
+        n=len(table),
+        done=len(rows) - skipped,
+        skipped=skipped,
+        failed=len(folder.failures),
+        size=size,
+        margin=face.margin,
+    )
+
+
+def _fill(
+    folder: ChipFolder,
+    work: ChipWork,
+    unreadable: Container[int],
+    workers: int | None,
+    console: Console | None,
+) -> None:
+    """Makes the chips that are to be made, and tells how far that is."""
+    todo, n = folder.todo(), len(folder.names)
+    wanted = set(todo)
+    gpu = work.device.startswith("cuda")
+    step = _GPU_BLOCK if gpu else 1
+    starts = sorted({row - row % step for row in todo})
+    count = workers or min(os.cpu_count() or 1, _GPU_WORKERS if gpu else _CPU_WORKERS)
+    blocks = ([r for r in range(s, min(s + step, n)) if r not in unreadable] for s in starts)
+    with (
+        ChipProgress(console, len(todo), n - len(todo)) as progress,
+        closing(run_blocks(work, blocks, min(count, len(starts)))) as results,
+    ):
+        for block, chips in results:
+            for row, chip in zip(block, chips, strict=True):
+                if row in wanted:
+                    folder.put(row, chip)
+                    progress.step(isinstance(chip, Problem))

@@ -1,0 +1,47 @@
+"""A training through the command line, as short as it gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from click.testing import CliRunner
+
+from agekit.cli import agekit
+
+__all__ = ["train_briefly"]
+
+
+def train_briefly(
+    dataset: str,
+    root: Path,
+    *options: str,
+    recipe: str = "reg-resnet10-tiny",
+    size: int = 32,
+) -> dict[str, Any]:
+    """Trains one epoch on a dataset by ``agekit train`` and gives its answer.
+
+    Args:
+        dataset: its registry name.
+        root: where it lies; a few faces of each split will do.
+        options: more of the command's options.
+        recipe: what to train.
+        size: of the images, in pixels.
+
+    Returns:
+        The JSON document of ``agekit train --json``.
+
+    Raises:
+        AgekitError: as the command would tell it.
+    """
+    with TemporaryDirectory() as folder:
+        arguments = ["train", recipe, dataset, "--root", str(root), "--out", f"{folder}/run"]
+        arguments += ["--preset", "quick", "--epochs", "1", "--device", "cpu", "--json"]
+        arguments += ["--set", f"data.size={size}", "--set", "train.batch_size=8", *options]
+        result = CliRunner().invoke(agekit, arguments, catch_exceptions=False)
+    if result.exit_code:
+        raise AssertionError(f"agekit {' '.join(arguments)} exited with {result.exit_code}")
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer

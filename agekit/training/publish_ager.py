@@ -1,0 +1,94 @@
+"""The end of an ager's run: its figures and its model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from agekit.ager.domains import DOMAINS
+from agekit.ager.model import DIRECTIONS, FaceAger
+from agekit.atomic import written
+from agekit.data.derived import FaceCut
+from agekit.recipe import AgerRecipe
+from agekit.registry import GENERATORS
+from agekit.training.ager_lab import AgerLab
+from agekit.training.contact_sheet import contact_sheet
+from agekit.training.framing import face_cut
+from agekit.zoo.ager_card import ager_card
+from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.folder import save_model
+
+__all__ = ["publish_ager"]
+
+LOCAL = ("root", "init", "protocol_file")
+"""What a run knows of its own machine, and a model need not tell."""
+CYCLE = "cycle_"
+
+
+def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str, Any]:
+    """Draws the figures and writes the model folder; gives the final metrics.
+
+    Args:
+        lab: with the training finished.
+        ager: the trained generators.
+        info: what ``run.json`` holds.
+    """
+    last = lab.finished[-1]
+    lab.run.figures.mkdir(exist_ok=True)
+    draw_losses(lab.run.figures / "losses.png", lab.run.records())
+    for to in DIRECTIONS:
+        contact_sheet(lab.run.figures / f"faces-{to}.png", lab.folder(last.generation), to)
+    metrics = {"generations": [vars(g) for g in lab.finished], "test": last.metrics["test"]}
+    config = ager_config(lab.recipe, ager, info, face_cut(lab.faces))
+    save_model(lab.run.model, ager, config, metrics, ager_card(config, metrics))
+    return {"test": last.metrics["test"]}
+
+
+def ager_config(
+    recipe: AgerRecipe, ager: FaceAger, info: dict[str, Any], face: FaceCut
+) -> AgerConfig:
+    """The configuration of a trained ager."""
+    entry = GENERATORS.find(recipe.generator.type)
+    where = "".join(f", {k} {v}" for k, v in recipe.data.where.items() if v is not None)
+    groups = [f"group {group} of {info['dataset']}" for group in "AB"]
+    ages = [f"ages {low:g}-{high:g}" for low, high in recipe.data.domains or ()]
+    return AgerConfig(
+        name=info["name"],
+        generator=recipe.generator,
+        image=ImageConfig(size=recipe.data.size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        face=face,
+        domains={
+            name: text + where  # type: ignore[misc]
+            for name, text in zip(DOMAINS, ages or groups, strict=True)
+        },
+        parameters=sum(p.numel() for p in ager.parameters()),
+        requires={entry.distribution: entry.version},
+        trained={key: value for key, value in info.items() if key not in LOCAL},
+    )
+
+
+def draw_losses(path: Path, records: list[dict[str, Any]]) -> None:
+    """The losses epoch by epoch: those of the cycles by themselves, as the report's figure 7.
+
+    Args:
+        path: the PNG to write.
+        records: the lines of a run's metrics file.
+    """
+    names = [name for name in records[-1]["losses"] if name != "loss"]
+    epochs = [record["epoch"] for record in records]
+    with matplotlib.rc_context({"font.size": 8, "axes.grid": True, "grid.alpha": 0.3}):
+        figure = Figure(figsize=(8.0, 3.0), layout="constrained")
+        cycle, others = figure.subplots(1, 2)
+        for name in names:
+            axes = cycle if name.startswith(CYCLE) else others
+            axes.plot(epochs, [record["losses"][name] for record in records], label=name)
+        cycle.set(xlabel="epoch", ylabel="weighted loss", title="Cycle consistency", ylim=(0, None))
+        others.set(xlabel="epoch", ylabel="weighted loss", title="Adversarial and identity")
+        for axes in (cycle, others):
+            if axes.lines:
+                axes.legend()
+        with written(path) as aside:
+            figure.savefig(aside, format="png", dpi=130)

@@ -1,0 +1,61 @@
+"""What a kind of recipe needs before, around and after its evolver."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from agekit.data.split import Faces
+from agekit.recipe import Resolved
+from agekit.training.display import Display
+from agekit.training.lab import Lab
+from agekit.training.run import Run
+
+__all__ = ["Task"]
+
+D = TypeVar("D")
+L = TypeVar("L", bound=Lab)
+
+
+class Task(ABC, Generic[D, L]):
+    """One kind of recipe: its data `D` and its lab `L`."""
+
+    @abstractmethod
+    def prepare(
+        self,
+        resolved: Resolved,
+        faces: Faces,
+        device: torch.device,
+        console: Console | None,
+        seed: int,
+    ) -> D:
+        """Tries the parts and decodes the faces: what cannot work ends before a run begins."""
+
+    @abstractmethod
+    def describe(self, data: D) -> str:
+        """How many faces of what."""
+
+    @abstractmethod
+    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
+        """Copies the weights to start from into the run; gives what ``run.json`` keeps of them."""
+
+    @abstractmethod
+    def lab(
+        self,
+        resolved: Resolved,
+        data: D,
+        run: Run,
+        display: Display,
+        device: torch.device,
+        info: dict[str, Any],
+    ) -> L:
+        """What the evolver works with."""
+
+    @abstractmethod
+    def publish(self, lab: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
+        """Draws the figures and writes the model folder; gives the final metrics."""

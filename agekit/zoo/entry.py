@@ -1,0 +1,180 @@
+"""Entries of the zoo's index: read from JSON, or made of a model folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agekit.errors import AgekitError, ModelError
+from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, small_text
+
+__all__ = [
+    "Check",
+    "FileRecord",
+    "TrainingData",
+    "ZooEntry",
+    "entry_for",
+    "hash_file",
+    "parse_entry",
+    "write_entry",
+]
+
+SPLITS = ("test", "val", "train")
+"""In the order in which their metrics are preferred."""
+
+
+def parse_entry(text: str, where: str) -> ZooEntry:
+    """Reads an entry.
+
+    Args:
+        text: its JSON.
+        where: what to call it in errors.
+
+    Raises:
+        ModelError: it is too large, damaged, of a later version, or says what an entry must not.
+    """
+    if len(text) > SMALL_FILE:
+        raise ModelError(f"{where} has more than {SMALL_FILE:,} characters")
+    try:
+        return ZooEntry.model_validate_json(text)
+    except ValidationError as error:
+        lines = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'the entry'}: {e['msg']}" for e in error.errors()[:5]
+        )
+        raise ModelError(
+            f"{where} is not a valid entry of the zoo: {lines}",
+            "correct it, or if it is from a newer agekit: `pip install -U agekit`",
+        ) from error
+
+
+def write_entry(entry: ZooEntry) -> str:
+    """An entry's JSON, for people to review."""
+    return json.dumps(entry.model_dump(), indent=1, ensure_ascii=False) + "\n"
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file, 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def entry_for(
+    folder: Path,
+    source: str,
+    revision: str | None = None,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    licence: str | None = None,
+    check: bool = True,
+) -> ZooEntry:
+    """The entry of a model folder, made of its files.
+
+    Args:
+        folder: a model folder.
+        source: see `ZooEntry`.
+        revision: see `ZooEntry`.
+        name: else the model's own.
+        description: else one made of its configuration.
+        licence: else that of the dataset it was trained on, where that is installed.
+        check: whether to run the model on the fixed input and keep what it makes of it.
+
+    Raises:
+        ModelError: a file is missing or damaged, or an entry may not say this.
+    """
+    from agekit.zoo.folder import read_config
+
+    config = read_config(folder)
+    metrics, scored = _scores(folder)
+    dataset = str(config.trained.get("dataset") or "")
+    found: dict[str, Any] = {
+        "name": name or re.sub(r"[^A-Za-z0-9._-]+", "-", config.name).strip("-._"),
+        "task": config.task,
+        "description": description or _describe(config),
+        "requires": config.requires,
+        "source": source,
+        "revision": revision,
+        "files": _records(folder),
+        "parameters": config.parameters,
+        "backbone": _network(config),
+        "metrics": metrics,
+        "licence": licence or _licence(dataset),
+        "data": {
+            "dataset": dataset,
+            "protocol": str(config.trained.get("protocol") or ""),
+            "split_hash": str(config.trained.get("split_hash") or ""),
+            "scored": scored,
+        },
+    }
+    if check:
+        from agekit.zoo.check import record
+
+        found["check"] = record(folder).model_dump()
+    return parse_entry(json.dumps(found), str(folder))
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    paths = [folder / name for name in (WEIGHTS, CONFIG, CARD, METRICS)]
+    try:
+        return {
+            path.name: {"sha256": hash_file(path), "size": path.stat().st_size}
+            for path in paths
+            if path.is_file()
+        }
+    except OSError as error:
+        raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _network(config: ModelConfig | AgerConfig) -> str:
+    return config.backbone.type if isinstance(config, ModelConfig) else config.generator.type
+
+
+def _describe(config: ModelConfig | AgerConfig) -> str:
+    """One line: what it does, with what network, and what it was trained on."""
+    dataset = config.trained.get("dataset")
+    on = f"; trained on {dataset}" if dataset else ""
+    if isinstance(config, ModelConfig):
+        low, high = config.ages
+        heads = " and ".join(config.heads)
+        return f"ages {low} to {high}: {config.backbone.type}, {heads}{on}"
+    young, old = config.domains["young"], config.domains["old"]
+    return f"{config.generator.type} between {young} (young) and {old} (old){on}"
+
+
+def _scores(folder: Path) -> tuple[dict[str, int | float], str]:
+    """The plain numbers of the split that was scored, and which it is."""
+    path = folder / METRICS
+    try:
+        stored = json.loads(small_text(path)) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
+    for split in SPLITS:
+        if isinstance(stored, dict) and isinstance(stored.get(split), dict):
+            numbers = {
+                key: value if isinstance(value, int) else round(value, 6)
+                for key, value in stored[split].items()
+                if isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value)
+            }
+            return numbers, split
+    return {}, ""
+
+
+def _licence(dataset: str) -> str:
+    """What a dataset's reader says, which is what the weights are under; else that none does."""
+    from agekit.registry import DATASETS
+
+    with suppress(AgekitError):
+        if licence := " ".join(DATASETS.get(dataset).licence.split()):
+            return f"{licence} ({dataset})"[:500]
+    return "unknown"

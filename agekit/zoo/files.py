@@ -1,0 +1,40 @@
+"""The files of a model folder: what they are called, and how the small ones are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["CARD", "CONFIG", "METRICS", "SMALL_FILE", "WEIGHTS", "model_folder", "small_text"]
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+CARD = "README.md"
+METRICS = "metrics.json"
+SMALL_FILE = 1_000_000
+"""The most bytes a file of JSON or text may have."""
+
+
+def model_folder(path: Path) -> Path | None:
+    """The model folder that a run folder or a model folder holds or is; None where there is none.
+
+    Args:
+        path: any path.
+    """
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file():
+            return folder
+    return None
+
+
+def small_text(path: Path) -> str:
+    """The text of a small file; a large one is not read.
+
+    Raises:
+        OSError: it is too large, or cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    with open(path, "rb") as file:
+        data = file.read(SMALL_FILE + 1)
+    if len(data) > SMALL_FILE:
+        raise OSError(f"it has more than {SMALL_FILE:,} bytes")
+    return data.decode("utf-8")

@@ -1,0 +1,55 @@
+"""Where the Hub's client keeps what it fetched; standard library only."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["discard", "hub_cache", "is_offline", "snapshot"]
+
+
+def hub_cache() -> Path:
+    """The client's cache: `$HF_HUB_CACHE`, else `$HF_HOME/hub`, else `~/.cache/huggingface/hub`."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if own := os.environ.get(variable):
+            return _expanded(own)
+    if home := os.environ.get("HF_HOME"):
+        return _expanded(home) / "hub"
+    shared = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return _expanded(shared) / "huggingface" / "hub"
+
+
+def is_offline() -> bool:
+    """Whether the user has forbidden the client to use the network."""
+    asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return asked.upper() in ("1", "ON", "TRUE", "YES")
+
+
+def snapshot(repo: str, commit: str) -> Path:
+    """The folder of a commit's files in the cache; it need not be there.
+
+    Args:
+        repo: `org/repo`.
+        commit: 40 hex digits.
+    """
+    return hub_cache() / f"models--{repo.replace('/', '--')}" / "snapshots" / commit
+
+
+def discard(path: Path) -> None:
+    """Removes a file of a snapshot, and the contents it is a link to, from the cache.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    blobs = path.parent.parent.parent / "blobs"
+    target = None
+    with suppress(OSError):
+        target = Path(os.path.normpath(path.parent / os.readlink(path)))
+    path.unlink(missing_ok=True)
+    if target is not None and target.parent == blobs:
+        target.unlink(missing_ok=True)
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(os.path.expanduser(path)))

@@ -1,0 +1,147 @@
+"""What went wrong between the Hub and us, in words for people."""
+
+from __future__ import annotations
+
+import errno
+import textwrap
+
+from huggingface_hub import errors as hub
+
+from agekit._loading import one_line
+from agekit.errors import ModelError
+
+__all__ = ["TRANSPORT", "Busy", "explain", "status_error"]
+
+TRANSPORT: type[Exception] = hub.HfHubHTTPError.__mro__[1]
+"""The root of the client's network errors: `httpx.HTTPError` in 1.x, `httpx2.HTTPError` in 2.x."""
+
+_OFFLINE_HINT = "what was pulled before works offline; unset HF_HUB_OFFLINE to fetch more"
+_REACH_HINT = (
+    "check the network, proxies and HF_ENDPOINT; what was pulled before works without a network"
+)
+_LOGIN_HINT = (
+    "check the name; for a private repository log in with `hf auth login`, or set HF_TOKEN"
+)
+
+
+class Busy(Exception):
+    """The Hub has no time now, or has trouble of its own: it may answer a little later.
+
+    Args:
+        status: of HTTP.
+        wait: seconds it asks to wait; None if it does not say.
+    """
+
+    def __init__(self, status: int, wait: int | None) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.wait = wait
+
+
+def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
+    """An error for people.
+
+    Args:
+        error: what the client raised.
+        what: what was being pulled or pushed.
+        endpoint: the Hub's address.
+    """
+    if isinstance(error, ModelError):
+        return error
+    if isinstance(error, Busy):
+        return status_error(error.status, "", what, endpoint, error.wait)
+    if isinstance(error, hub.HfHubHTTPError):
+        return _http(error, what, endpoint)
+    if isinstance(error, hub.OfflineModeIsEnabled):
+        return ModelError(f"{what} is not in the cache, and the network is off", _OFFLINE_HINT)
+    if isinstance(error, TRANSPORT):
+        return ModelError(f"{what}: cannot reach {endpoint}: {_short(error)}", _REACH_HINT)
+    if error.__cause__ is not None:
+        return explain(error.__cause__, what, endpoint)
+    if isinstance(error, hub.FileMetadataError):
+        return ModelError(f"{what}: {endpoint} answers, but not as a Hub does", _REACH_HINT)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _disk(error, what)
+    if "Consistency check failed" in str(error):
+        return ModelError(f"{what}: less or more came than announced", "try again")
+    return ModelError(
+        f"{what}: {endpoint} gave an answer that makes no sense: {_short(error)}",
+        "check HF_ENDPOINT; or the client is too old or too new: `pip install -U huggingface-hub`",
+    )
+
+
+def status_error(
+    status: int, code: str, what: str, endpoint: str, wait: int | None = None, told: str = ""
+) -> ModelError:
+    """The error for a status of HTTP.
+
+    Args:
+        status: 400 or above.
+        code: what the Hub calls the error, or empty.
+        what: what was being pulled or pushed.
+        endpoint: the Hub's address.
+        wait: seconds the Hub asks to wait.
+        told: what the Hub said.
+    """
+    said = f": {told}" if told else ""
+    if code == "GatedRepo":
+        return ModelError(
+            f"{what} is open to those alone who accepted its terms",
+            f"accept them on its page at {endpoint}, then log in with `hf auth login`",
+        )
+    if code == "RevisionNotFound":
+        return ModelError(f"{what}: there is no such revision", "see the commits on its page")
+    if code == "EntryNotFound":
+        return ModelError(f"{what} does not exist on {endpoint}", "see its files on its page")
+    if status == 401:
+        return ModelError(
+            f"{what}: {endpoint} wants to know who asks, or there is no such repository",
+            _LOGIN_HINT,
+        )
+    if status == 404 or code == "RepoNotFound":
+        return ModelError(f"{what}: there is no such repository on {endpoint}", _LOGIN_HINT)
+    if status == 403:
+        return ModelError(
+            f"{what}: {endpoint} forbids it{said}",
+            "check what your token may do: `hf auth whoami`, https://hf.co/settings/tokens",
+        )
+    if status == 429:
+        until = f"wait {wait} seconds, or " if wait else "wait a few minutes, or "
+        return ModelError(
+            f"{what}: {endpoint} has had too many requests", until + "log in with `hf auth login`"
+        )
+    if status >= 500:
+        return ModelError(
+            f"{what}: {endpoint} has trouble of its own (HTTP {status})",
+            "try again later; what was pulled before works with HF_HUB_OFFLINE=1",
+        )
+    return ModelError(f"{what}: {endpoint} refuses it (HTTP {status}){said}", _LOGIN_HINT)
+
+
+def _http(error: hub.HfHubHTTPError, what: str, endpoint: str) -> ModelError:
+    response = error.response
+    return status_error(
+        response.status_code,
+        response.headers.get("X-Error-Code", ""),
+        what,
+        endpoint,
+        told=textwrap.shorten(error.server_message or "", 200, placeholder=" ..."),
+    )
+
+
+def _disk(error: OSError, what: str) -> ModelError:
+    where = f" {error.filename}" if error.filename else " the cache"
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ModelError(
+            f"{what}: there is no room for it in{where}: {reason}",
+            "make room, or set HF_HOME to a folder on a larger disk; nothing was kept",
+        )
+    return ModelError(
+        f"{what}: cannot write{where}: {reason}",
+        "set HF_HOME to a folder you may write to",
+    )
+
+
+def _short(error: BaseException) -> str:
+    return textwrap.shorten(one_line(error), 200, placeholder=" ...")

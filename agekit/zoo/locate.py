@@ -1,0 +1,100 @@
+"""From what a user calls a model to its folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from agekit.errors import ModelError, nearest
+from agekit.zoo.files import model_folder
+from agekit.zoo.index import entry_of, find_listing, known_names
+from agekit.zoo.listing import Listing
+from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
+from agekit.zoo.requires import missing, outdated
+
+__all__ = ["is_model", "locate"]
+
+_log = logging.getLogger(__name__)
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether it names a model: a model or run folder, a name of the zoo, or one on the Hub.
+
+    Nothing is fetched, so what is on the Hub, and whether it is damaged, is not known yet.
+    """
+    if model_folder(Path(name).expanduser()) is not None:
+        return True
+    return isinstance(name, str) and (name.startswith(HUB_PREFIX) or name in known_names())
+
+
+def locate(name: str | Path, *, progress: Any = None) -> Path:
+    """The folder of a model, fetched from the Hub where it must be.
+
+    Args:
+        name: a model folder, a run folder with a model, a name of the zoo, or
+            ``hf-hub:org/repo[@revision]``; without a commit as its revision, that is warned of.
+        progress: see `agekit.zoo.hub.pull_files`.
+
+    Raises:
+        ModelError: there is none, its entry or a file is damaged, a distribution it needs is not
+            installed, or the Hub cannot give it.
+    """
+    path = Path(name).expanduser()
+    if folder := model_folder(path):
+        return folder
+    if isinstance(name, str):
+        if name.startswith(HUB_PREFIX):
+            return _from_hub(name, progress)
+        if listing := find_listing(name):
+            return _from_index(listing, progress)
+    if (path / "run.json").exists():
+        raise ModelError(
+            f"the run {path} has no model yet: it is not finished",
+            f"finish it with `agekit train --resume {path}`",
+        )
+    raise ModelError(
+        f"there is no model {str(name)!r}: neither a model folder, nor a run folder, nor a name of "
+        f"the zoo{nearest(str(name), known_names())}",
+        "see `agekit zoo list`, give the folder that `agekit train` printed, "
+        f"or {HUB_PREFIX}ORG/REPO",
+    )
+
+
+def _from_index(listing: Listing, progress: Any) -> Path:
+    entry = entry_of(listing)
+    if lacking := missing(entry.requires):
+        raise ModelError(
+            f"the model {entry.name!r} needs {', '.join(lacking)}, not installed here",
+            f"`pip install {' '.join(lacking)}`",
+        )
+    for requirement in outdated(entry.requires):
+        _log.warning(
+            "the model %r was made with %s; an older one is installed", entry.name, requirement
+        )
+    if entry.hub_repo is not None:
+        from agekit.zoo.hub import pull_files
+
+        return pull_files(entry.hub_repo, entry.revision, entry.files, progress=progress)
+    assert listing.folder is not None
+    if folder := model_folder(listing.folder):
+        return folder
+    raise ModelError(
+        f"the model {entry.name!r} of {listing.giver} is not where its entry says: "
+        f"{listing.folder}",
+        f"install {listing.giver} again, or correct {listing.path}",
+    )
+
+
+def _from_hub(name: str, progress: Any) -> Path:
+    from agekit.zoo.hub import pull_files
+
+    repo, revision = parse_hub_name(name)
+    folder = pull_files(repo, revision, None, progress=progress)
+    if not is_pinned(revision):
+        commit = folder.name if is_pinned(folder.name) else "COMMIT"
+        _log.warning(
+            "%s is not pinned to a commit, and what it gives can change; pin it with %s%s@%s",
+            name, HUB_PREFIX, repo, commit,
+        )  # fmt: skip
+    return folder

@@ -1,0 +1,100 @@
+"""What an exported model says of itself: in its own metadata, and in the JSON file beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agekit.data.derived import FaceCut
+from agekit.errors import ModelError
+
+__all__ = ["EXTRA", "INPUT", "METADATA", "OUTPUTS", "Direction", "OnnxCard", "parse_card"]
+
+EXTRA = "onnx"
+"""The extra of agekit that brings what exporting and running need."""
+METADATA = "agekit"
+"""The key of the card in the model's metadata."""
+INPUT = "pixels"
+OUTPUTS = {
+    "age": "float32 (N,), years",
+    "low": "float32 (N,), years, the lower end of the calibrated interval",
+    "high": "float32 (N,), years, its upper end",
+    "distribution": "float32 (N, K), probabilities over the label ages",
+    "aged": "uint8 (N, S, S, 3), RGB, the same faces older or younger",
+}
+"""Everything that an exported model may give."""
+
+Direction = Literal["old", "young"]
+Age = Annotated[int, Field(ge=0, le=150)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class OnnxCard(_Strict):
+    """How to use an exported model.
+
+    Attributes:
+        format: the version of this schema.
+        task: ``estimator`` or ``ager``.
+        name: of the model.
+        size: S, side of the face chips it takes, pixels.
+        face: how the faces it was trained on were cut.
+        inputs: what it takes.
+        outputs: what it gives.
+        inside: what the graph does to the pixels before the network sees them.
+        ages: the first and the last label age, years; None of an ager.
+        rule: how a distribution becomes an age; None of an ager.
+        level: the share of faces that the interval is meant to hold; None of an ager.
+        to: which way an ager goes; None of an estimator.
+        licence: under what terms it may be used.
+        source: sha256 of the files of the model folder it was made of.
+        made_by: versions of what made it.
+        opset: of the standard ONNX operators.
+    """
+
+    format: Literal[1] = 1
+    task: Literal["estimator", "ager"]
+    name: str
+    size: Annotated[int, Field(ge=16, le=1024)]
+    face: FaceCut
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    inside: str
+    ages: tuple[Age, Age] | None = None
+    rule: str | None = None
+    level: float | None = None
+    to: Direction | None = None
+    licence: str
+    source: dict[str, str]
+    made_by: dict[str, str]
+    opset: int
+
+
+def parse_card(text: str | None, name: str) -> OnnxCard:
+    """Reads a card.
+
+    Args:
+        text: its JSON; None where there is none.
+        name: what to call the model in errors.
+
+    Raises:
+        ModelError: there is none, or it is damaged or of a later version.
+    """
+    if text is None:
+        raise ModelError(
+            f"{name} was not exported by agekit: it does not say what it takes and gives",
+            "make one with `agekit export MODEL --format onnx`",
+        )
+    try:
+        return OnnxCard.model_validate_json(text)
+    except ValidationError as error:
+        lines = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'the card'}: {e['msg']}" for e in error.errors()[:5]
+        )
+        raise ModelError(
+            f"{name}: its description is not valid: {lines}",
+            "it may be damaged, or from a newer agekit: `pip install -U agekit`",
+        ) from error

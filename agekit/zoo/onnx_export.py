@@ -1,0 +1,299 @@
+"""Models as ONNX files, checked against torch before they are written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from agekit._loading import one_line
+from agekit.ager.judges.packages import package_module
+from agekit.ager.model import DIRECTIONS
+from agekit.atomic import write_bytes, write_text
+from agekit.data.synthfaces.face import draw, person
+from agekit.errors import AgekitError, ConfigError, ModelError
+from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.entry import entry_for
+from agekit.zoo.folder import find_model, load_ager, load_model, read_config
+from agekit.zoo.onnx_card import EXTRA, INPUT, METADATA, OUTPUTS, Direction, OnnxCard
+from agekit.zoo.onnx_graph import AgedPixels, PixelAges
+from agekit.zoo.onnx_session import open_session
+
+__all__ = ["OPSET", "TOLERANCE", "Exported", "export_onnx"]
+
+OPSET = 18
+TOLERANCE = {"age": 1e-3, "low": 1e-3, "high": 1e-3, "distribution": 1e-4, "aged": 1.0}
+"""The most that an output may differ from torch's: years, a share, grey levels."""
+FACES = 6
+MOST_BYTES = 2_000_000_000
+"""What one file of this format can hold, about."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file that was written.
+
+    Attributes:
+        onnx: the model.
+        card: the JSON beside it.
+        to: which way an ager goes; None of an estimator.
+        size: of the model, bytes.
+        differences: the largest difference from torch of each output on the drawn faces.
+    """
+
+    onnx: Path
+    card: Path
+    to: Direction | None
+    size: int
+    differences: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A model to write: its graph, what it says of itself, where it goes."""
+
+    module: nn.Module
+    card: OnnxCard
+    onnx: Path
+
+    @property
+    def json(self) -> Path:
+        return self.onnx.with_suffix(".json")
+
+
+def export_onnx(
+    model: str | Path, out: Path | None = None, to: Direction | None = None
+) -> list[Exported]:
+    """Writes a model as ONNX, and beside each file a JSON that says how to use it.
+
+    The graph takes pixels, uint8 (N, S, S, 3), and does all the rest itself. It is run on drawn
+    faces before it is written: one that differs from torch by more than `TOLERANCE` is not.
+
+    Args:
+        model: whatever `find_model` takes.
+        out: a file ending in .onnx, or a folder; else the current folder.
+        to: which direction of an ager; None writes both.
+
+    Raises:
+        ConfigError: a package is not installed, or `out` or `to` does not fit the model.
+        ModelError: the model is damaged, cannot be exported, or comes out different.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        package_module(package, package, EXTRA)
+    plans = _plans(find_model(model), out, to)
+    for plan in plans:
+        _keep_json(plan.json)
+    made = [_made(plan) for plan in plans]
+    for plan, (data, differences) in zip(plans, made, strict=True):
+        write_bytes(plan.onnx, data)
+        write_text(plan.json, _json(plan, data, differences))
+    return [
+        Exported(plan.onnx, plan.json, plan.card.to, len(data), differences)
+        for plan, (data, differences) in zip(plans, made, strict=True)
+    ]
+
+
+def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
+    config = read_config(folder)
+    entry = entry_for(folder, f"local:{folder}", check=False)
+    common: dict[str, Any] = {
+        "name": config.name,
+        "size": config.image.size,
+        "face": config.face,
+        "inputs": {INPUT: f"uint8 (N, {config.image.size}, {config.image.size}, 3), RGB"},
+        "licence": entry.licence,
+        "source": {name: record.sha256 for name, record in entry.files.items()},
+        "made_by": {package: version(package) for package in ("agekit", "torch", "onnxscript")},
+        "opset": OPSET,
+    }
+    if isinstance(config, ModelConfig):
+        if to is not None:
+            raise ConfigError(f"{folder} is an estimator: it goes to no age", "leave out --to")
+        path = _file(out, f"{entry.name}.onnx", single=True)
+        return [_estimator(folder, config, path, common)]
+    wanted = DIRECTIONS if to is None else (to,)
+    paths = [_file(out, f"{entry.name}-{way}.onnx", single=len(wanted) == 1) for way in wanted]
+    return [
+        _ager(folder, config, way, path, common) for way, path in zip(wanted, paths, strict=True)
+    ]
+
+
+def _file(out: Path | None, name: str, *, single: bool) -> Path:
+    """Where a model goes."""
+    if out is None or out.is_dir():
+        return (out or Path()) / name
+    if out.suffix != ".onnx":
+        if out.suffix or out.exists():
+            raise ConfigError(f"--out {out}: an exported model ends in .onnx", "or name a folder")
+        return out / name
+    if not single:
+        raise ConfigError(
+            f"--out {out}: an ager makes two files, one for each direction",
+            "name a folder, or choose one with --to",
+        )
+    return out
+
+
+def _estimator(folder: Path, config: ModelConfig, path: Path, common: Mapping[str, Any]) -> _Plan:
+    network, _ = load_model(folder)
+    low, high = config.ages
+    keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
+    inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
+    if config.mirror:
+        inside += "; the mean over the face and its mirror image"
+    module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
+    outputs = ["age", "low", "high"]
+    with torch.no_grad():
+        outputs += ["distribution"] * (len(module(_faces(config.image.size)[:1])) > 3)
+    card = OnnxCard(
+        task="estimator",
+        outputs={name: OUTPUTS[name].replace("K", str(high - low + 1)) for name in outputs},
+        inside=inside.strip(),
+        ages=config.ages,
+        rule=config.rule,
+        level=config.interval.level,
+        **common,
+    )
+    return _Plan(module, card, path)
+
+
+def _ager(
+    folder: Path, config: AgerConfig, to: Direction, path: Path, common: Mapping[str, Any]
+) -> _Plan:
+    ager, _ = load_ager(folder)
+    size = str(config.image.size)
+    card = OnnxCard(
+        task="ager",
+        outputs={"aged": OUTPUTS["aged"].replace("S", size)},
+        inside="RGB from -1 to 1",
+        to=to,
+        **common,
+    )
+    return _Plan(AgedPixels(ager, to).eval(), card, path)
+
+
+def _keep_json(path: Path) -> None:
+    """Makes sure that the JSON beside the model replaces nothing but one of its kind."""
+    if path.exists():
+        try:
+            known = "opset" in json.loads(path.read_bytes())
+        except (ValueError, TypeError):
+            known = False
+        if not known:
+            raise ConfigError(
+                f"{path} is something else than the description of an exported model, and would "
+                "be overwritten",
+                "choose another name with --out",
+            )
+
+
+def _faces(size: int) -> torch.Tensor:
+    """Drawn faces of all ages, (FACES, S, S, 3) uint8."""
+    ages = np.linspace(5, 85, FACES)
+    drawn = [draw(person(5, k), float(age), size, k) for k, age in enumerate(ages)]
+    return torch.from_numpy(np.stack(drawn))
+
+
+def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
+    """The bytes of a model, and how far it is from torch."""
+    data = _serialised(plan)
+    differences = _compare(plan, data)
+    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= TOLERANCE[name]]
+    if wrong:
+        raise ModelError(
+            f"{plan.card.name} comes out different as ONNX ({', '.join(wrong)}): nothing written",
+            "report it with the model's config.json and the versions of torch and onnxscript",
+        )
+    return data, differences
+
+
+def _serialised(plan: _Plan) -> bytes:
+    names = list(plan.card.outputs)
+    faces = _faces(plan.card.size)[:2]
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program: Any = torch.onnx.export(
+                plan.module,
+                (faces,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("faces")},),
+                verbose=False,
+            )
+        model = program.model
+    except Exception as error:
+        if isinstance(error, AgekitError):
+            raise
+        reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
+        raise ModelError(
+            f"{plan.card.name} cannot be exported: {type(error).__name__}: {reason}",
+            "a part of it does something that ONNX lacks, or that depends on the number of faces",
+        ) from error
+    if model.opset_imports.get("") != OPSET:
+        raise ModelError(f"{plan.card.name} cannot be exported with ONNX operators of {OPSET}")
+    _forget_sources(model)
+    model.metadata_props[METADATA] = plan.card.model_dump_json(exclude_none=True)
+    proto = program.model_proto
+    if proto.ByteSize() > MOST_BYTES:
+        raise ModelError(f"{plan.card.name} is too large to be exported: 2 GB are the most")
+    data: bytes = proto.SerializeToString()
+    return data
+
+
+def _forget_sources(model: Any) -> None:
+    """Takes out where in this machine's files each operator came from."""
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    model.metadata_props.clear()
+
+
+def _compare(plan: _Plan, data: bytes) -> dict[str, float]:
+    """The largest difference of each output from torch's, of faces one by one and together."""
+    session = open_session(data, plan.card.name)
+    faces = _faces(plan.card.size)
+    names = list(plan.card.outputs)
+    with torch.no_grad():
+        wanted = [value.numpy() for value in plan.module(faces)]
+    largest = dict.fromkeys(names, 0.0)
+    for rows in (slice(None), slice(0, 1), slice(1, FACES)):
+        try:
+            found: Sequence[NDArray[Any]] = session.run(names, {INPUT: faces[rows].numpy()})
+        except Exception as error:
+            raise ModelError(f"{plan.card.name} fails as ONNX: {one_line(error)}") from error
+        for name, ours, theirs in zip(names, found, wanted, strict=True):
+            right = theirs[rows].astype(np.float64)
+            same = ours.shape == right.shape
+            gap = np.abs(ours - right).max() if same else np.inf
+            largest[name] = max(largest[name], float(np.nan_to_num(gap, nan=np.inf)))
+    return largest
+
+
+def _json(plan: _Plan, data: bytes, differences: Mapping[str, float]) -> str:
+    about = plan.card.model_dump(exclude_none=True)
+    about["file"] = {
+        "name": plan.onnx.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+    }
+    about["checked"] = {"drawn_faces": FACES, "largest_differences": dict(differences)}
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,49 @@
+"""Photos written again: in their own format, with the colours they had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agekit.atomic import written
+from agekit.data.decode import quiet
+
+__all__ = ["JPEG_SUFFIXES", "colour_profile", "save_picture"]
+
+JPEG_SUFFIXES = frozenset({".jpeg", ".jpg"})
+QUALITY = 95
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
+_SPACE = slice(16, 20)
+"""Of an ICC profile: the colour space of the pixels it describes."""
+
+
+def colour_profile(path: str | Path) -> bytes | None:
+    """The ICC profile of an image's RGB pixels; None where there is none or it cannot be read."""
+    with quiet():
+        try:
+            with Image.open(path, formats=_FORMATS) as image:
+                profile = image.info.get("icc_profile")
+        except Exception:
+            return None
+    return profile if isinstance(profile, bytes) and profile[_SPACE] == b"RGB " else None
+
+
+def save_picture(
+    path: Path, picture: NDArray[np.uint8] | Image.Image, profile: bytes | None = None
+) -> None:
+    """Writes a picture whole: a JPEG of quality 95 or, with another ending, a PNG.
+
+    Args:
+        path: the file; its folder is made.
+        picture: (H, W, 3) RGB.
+        profile: the ICC profile of its colours.
+    """
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    with written(path) as aside:
+        if path.suffix.lower() in JPEG_SUFFIXES:
+            image.save(aside, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
+        else:
+            image.save(aside, "PNG", compress_level=4, icc_profile=profile)

@@ -1,0 +1,137 @@
+"""Whether a model's files are what its entry says, and the model what it was."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from agekit._loading import one_line
+from agekit.errors import ModelError
+from agekit.zoo.entry import FileRecord, ZooEntry, hash_file
+from agekit.zoo.files import CONFIG, WEIGHTS
+from agekit.zoo.header import read_header
+
+__all__ = ["Problem", "check_files", "verify"]
+
+FLOATING = frozenset({"F16", "BF16", "F32", "F64"})
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong.
+
+    Args:
+        file: the name of the file at fault.
+        text: what is wrong with it, in one line.
+    """
+
+    file: str
+    text: str
+
+
+def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
+    """Verifies a model folder; fetches nothing.
+
+    In this order, and no further than the first step that finds something: the size and SHA-256 of
+    every file against the entry; the header of the weights; the configuration against its schema
+    and the entry; the names, shapes and kinds of the tensors against the network that the
+    configuration's parts make, and that every value is a number; what the network makes of a fixed
+    input against what it made when the entry was written.
+
+    Args:
+        folder: a model folder.
+        entry: what it must be; None leaves out what only an entry knows.
+
+    Returns:
+        What is wrong; empty if nothing is.
+    """
+    if entry is not None and (problems := list(check_files(folder, entry.files))):
+        return problems
+    try:
+        header = read_header(folder / WEIGHTS)
+    except ModelError as error:
+        return [Problem(WEIGHTS, error.message)]
+
+    from agekit.zoo.folder import read_config
+
+    try:
+        config = read_config(folder)
+    except ModelError as error:
+        return [Problem(CONFIG, error.message)]
+    if entry is not None and (config.task, config.parameters) != (entry.task, entry.parameters):
+        return [
+            Problem(
+                CONFIG,
+                f"it is of an {config.task} of {config.parameters:,} parameters, the entry of an "
+                f"{entry.task} of {entry.parameters:,}",
+            )
+        ]
+    return list(_check_network(folder, {k: t.dtype for k, t in header.items()}, entry))
+
+
+def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[Problem]:
+    """Compares files with what they must be.
+
+    Args:
+        folder: where they lie.
+        files: by plain file name.
+    """
+    for name, record in files.items():
+        path = folder / name
+        try:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                yield Problem(name, "it is not a file")
+            elif found.st_size != record.size:
+                yield Problem(name, f"it has {found.st_size:,} bytes, not {record.size:,}")
+            elif (digest := hash_file(path)) != record.sha256:
+                yield Problem(name, f"its SHA-256 is {digest}, not {record.sha256}")
+        except FileNotFoundError:
+            yield Problem(name, "it is missing")
+        except OSError as error:
+            yield Problem(name, f"it cannot be read: {error.strerror}")
+
+
+def _check_network(
+    folder: Path, dtypes: Mapping[str, str], entry: ZooEntry | None
+) -> Iterator[Problem]:
+    from agekit.zoo.check import load_network, outputs
+
+    try:
+        network, image = load_network(folder)
+    except ModelError as error:
+        yield Problem(WEIGHTS, error.message)
+        return
+    count = sum(parameter.numel() for parameter in network.parameters())
+    if entry is not None and count != entry.parameters:
+        yield Problem(CONFIG, f"its network has {count:,} parameters, not {entry.parameters:,}")
+    for name, value in network.state_dict().items():
+        if (dtypes[name] in FLOATING) != value.dtype.is_floating_point:
+            yield Problem(WEIGHTS, f"{name} is of type {dtypes[name]}, the network's {value.dtype}")
+        elif not value.isfinite().all():
+            yield Problem(WEIGHTS, f"{name} holds values that are not numbers")
+    if entry is None or entry.check is None:
+        return
+    try:
+        found = outputs(network, image)
+    except (RuntimeError, ValueError) as error:
+        yield Problem(CONFIG, f"the network fails on the fixed input: {one_line(error)}")
+        return
+    yield from _compare(found, entry.check.outputs, entry.check.tolerance)
+
+
+def _compare(
+    found: Mapping[str, list[float]], recorded: Mapping[str, list[float]], tolerance: float
+) -> Iterator[Problem]:
+    if {k: len(v) for k, v in found.items()} != {k: len(v) for k, v in recorded.items()}:
+        yield Problem(WEIGHTS, "the entry's check is of another kind of model")
+        return
+    for name, values in found.items():
+        apart = [abs(a - b) for a, b in zip(values, recorded[name], strict=True)]
+        if not all(difference <= tolerance for difference in apart):
+            yield Problem(
+                WEIGHTS,
+                f"on the fixed input its {name} differs by {max(apart):.4g} from what was "
+                f"recorded; at most {tolerance:g} is allowed",
+            )

@@ -1,0 +1,91 @@
+"""The evolver `cyclegan`: two generators that undo each other, two judges (arXiv 1703.10593)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from agekit.ager.model import FaceAger
+from agekit.device import autocast_dtype
+from agekit.errors import ConfigError
+from agekit.training.ager_lab import AgerLab
+from agekit.training.contact_sheet import ContactSheet
+from agekit.training.evolver import Evolver
+from agekit_cyclegan.checkpoints import initial_weights
+from agekit_cyclegan.discriminator import PatchGAN
+from agekit_cyclegan.step import CycleGANStep
+
+__all__ = ["CycleGAN"]
+
+
+class CycleGAN(Evolver[AgerLab]):
+    """Trains both directions at once, on faces of which no two are of the same person.
+
+    Args:
+        lambda_cycle: weight of the cycle losses.
+        lambda_identity: weight of the identity losses, as a share of `lambda_cycle`; 0 leaves
+            them, and the passes they need, out.
+        pool: how many former fakes the discriminators are shown besides the new ones.
+        freeze_blocks: keep the generators' encoder and their first blocks, up to and with this
+            one, as they start; 0 freezes nothing.
+        discriminator_width: channels of the discriminators' first layer.
+        discriminator_layers: how many of their layers halve the image, less one.
+    """
+
+    kind: ClassVar[Literal["estimator", "ager"]] = "ager"
+
+    def __init__(
+        self,
+        *,
+        lambda_cycle: float = 10.0,
+        lambda_identity: float = 0.5,
+        pool: int = 50,
+        freeze_blocks: int = 0,
+        discriminator_width: int = 64,
+        discriminator_layers: int = 3,
+    ) -> None:
+        for name, value in (("lambda_cycle", lambda_cycle), ("lambda_identity", lambda_identity)):
+            if value < 0:
+                raise ConfigError(f"evolver.{name}: must not be negative (got {value})")
+        self.lambda_cycle = lambda_cycle
+        self.lambda_identity = lambda_identity
+        self.pool = pool
+        self.freeze_blocks = freeze_blocks
+        self.width = discriminator_width
+        self.layers = discriminator_layers
+
+    def run(self, lab: AgerLab) -> FaceAger:
+        """One generation."""
+        done = lab.trained(1)
+        if done is not None:
+            return done
+        ager = lab.ager(1)
+        config = lab.recipe.train
+        with lab.drawing(1):
+            judges = {name: PatchGAN(width=self.width, layers=self.layers) for name in "ab"}
+        step = CycleGANStep(
+            nn.ModuleDict({"a2b": ager.old, "b2a": ager.young}),
+            nn.ModuleDict(judges),
+            lambda_cycle=self.lambda_cycle,
+            lambda_identity=self.lambda_identity,
+            pool=self.pool,
+            size=lab.recipe.data.size,
+            freeze_blocks=self.freeze_blocks,
+            seed=lab.seed_of(1),
+            dtype=autocast_dtype(config.amp, lab.device),
+        ).to(lab.device)
+        if config.compile:
+            for network in (*step.generators.values(), *step.discriminators.values()):
+                network.compile()
+        pairs = lab.faces.pairs(config.batch_size, lab.seed_of(1))
+        sheet = ContactSheet(lab.folder(1), ager, lab.faces, config.epochs)
+        networks = ("generators", "discriminators")
+        lab.fit(1, step, config, pairs, optimizers=networks, hooks=[sheet])
+        lab.finish(1, ager)
+        return ager
+
+    def initial(self, path: Path) -> dict[str, Tensor]:
+        """The generators of a checkpoint of the reference, or a folder of them."""
+        return initial_weights(path)

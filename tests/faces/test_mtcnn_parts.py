@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
+from itertools import pairwise
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agekit.errors import ModelError
+from agekit.faces.mtcnn import weights
+from agekit.faces.mtcnn.boxes import keep_apart, keep_uncovered, shifted, squared
+from agekit.faces.mtcnn.cascade import Cascade
+from agekit.faces.mtcnn.networks import ONet, PNet, RNet
+from agekit.faces.mtcnn.pyramid import Pyramid
+from agekit.faces.mtcnn.settle import upright
+from agekit.faces.mtcnn.weights import load_weights, read_arrays, weights_folder
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "parameters", "layers"),
+    [
+        (PNet, "pnet", 6_632, [280, 10, 1456, 16, 4640, 32, 132, 66]),
+        (RNet, "rnet", 100_178, [784, 28, 12144, 48, 12352, 64, 73856, 128, 516, 258]),
+        (
+            ONet,
+            "onet",
+            389_040,
+            [896, 32, 18496, 64, 36928, 64, 32896, 128, 295168, 256, 1028, 2570, 514],
+        ),
+    ],
+)
+def test_layers(
+    make: Callable[[], nn.Module], name: str, parameters: int, layers: list[int]
+) -> None:
+    network = load_weights(make(), name)
+    counts = [
+        sum(p.numel() for p in m.parameters()) for m in network.modules() if not [*m.children()]
+    ]
+    assert [n for n in counts if n] == layers
+    assert sum(layers) == parameters == sum(a.size for a in read_arrays(name))
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+def ramp(side: int) -> torch.Tensor:
+    return torch.linspace(-1, 1, 3 * side * side).reshape(1, 3, side, side)
+
+
+def test_networks_say_what_they_say_in_facenet_pytorch() -> None:
+    """Of one input each; the numbers are facenet-pytorch 2.6.0's."""
+    with torch.inference_mode():
+        face, box = load_weights(PNet(), "pnet")(ramp(12))
+        assert face.flatten().tolist() == pytest.approx([0.00154833], rel=1e-3)
+        expected = [0.0360736, -0.0361589, 0.0255013, 0.1207716]
+        assert box.flatten().tolist() == pytest.approx(expected, rel=1e-3)
+        face, box = load_weights(RNet(), "rnet")(ramp(24))
+        assert face.tolist() == pytest.approx([0.000680676], rel=1e-3)
+        expected = [-0.1463502, -0.2272584, 0.1520619, 0.3873844]
+        assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
+        face, box, points = load_weights(ONet(), "onet")(ramp(48))
+        assert face.tolist() == pytest.approx([0.000141527], rel=1e-3)
+        expected = [-0.0393639, -0.0749767, -0.0149431, 0.1166887]
+        assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
+        x = [0.3630211, 0.6926099, 0.5165591, 0.3464047, 0.5852432]
+        y = [0.2607576, 0.2935162, 0.5045620, 0.7357939, 0.7702506]
+        assert points[0, :, 0].tolist() == pytest.approx(x, rel=1e-3)
+        assert points[0, :, 1].tolist() == pytest.approx(y, rel=1e-3)
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_unknown_weights_are_refused_and_not_unpickled(tmp_path: Path) -> None:
+    for file in weights_folder().glob("*.lz4"):
+        shutil.copy(file, tmp_path)
+    sprung = tmp_path / "sprung"
+    joblib.dump([Trap(sprung)], tmp_path / "rnet.lz4")
+    with pytest.raises(ModelError, match=r"rnet\.lz4 are not those of mtcnn 1\.0\.0.*cb00e6460f3c"):
+        load_weights(RNet(), "rnet", tmp_path)
+    assert not sprung.exists()
+    pickle.loads(pickle.dumps(Trap(sprung)))
+    assert sprung.exists()
+
+
+def test_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"pnet\.lz4 cannot be read: No such file"):
+        read_arrays("pnet", tmp_path)
+
+    def none(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(weights, "distribution", none)
+    with pytest.raises(ModelError, match="mtcnn is not installed") as error:
+        Cascade()
+    assert "mtcnn==1.0.0" in error.value.hint
+
+
+def boxes(*rows: tuple[float, float, float, float]) -> torch.Tensor:
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def test_shifted_and_squared() -> None:
+    one = boxes((10, 20, 30, 60))
+    assert shifted(one, boxes((0.1, -0.1, 0, 0.5))).tolist() == [[12, 16, 30, 80]]
+    assert squared(one).tolist() == [[0, 20, 40, 60]]
+
+
+def test_keep_apart_counts_exactly_one_half_as_allowed() -> None:
+    """Windows of 12 four pixels apart share 8 x 12 of 16 x 12; two apart, 10 of 14."""
+    rows = boxes((0, 0, 12, 12), (4, 0, 16, 12), (2, 0, 14, 12))
+    scores = torch.tensor([0.9, 0.8, 0.7])
+    alone = torch.zeros(3, dtype=torch.long)
+    assert keep_apart(rows, scores, alone, 0.5).tolist() == [0, 1]
+    far = rows + 3_001
+    assert keep_apart(far, scores, alone + 40, 0.5).tolist() == [0, 1]
+
+
+def test_pictures_do_not_put_out_each_others_boxes() -> None:
+    rows = boxes((-50, -50, 12, 12), (-50, -50, 12, 12), (-49, -50, 12, 12))
+    scores, owner = torch.tensor([0.7, 0.8, 0.9]), torch.tensor([0, 1, 1])
+    assert keep_apart(rows, scores, owner, 0.5).tolist() == [2, 0]
+    assert keep_uncovered(rows, scores, owner, 0.5).tolist() == [0, 2]
+
+
+def test_keep_uncovered_drops_a_box_inside_another() -> None:
+    rows = boxes((0, 0, 100, 100), (40, 40, 60, 60), (90, 90, 110, 110))
+    scores, owner = torch.tensor([0.8, 0.9, 0.7]), torch.zeros(3, dtype=torch.long)
+    assert keep_apart(rows, scores, owner, 0.7).tolist() == [1, 0, 2]
+    assert keep_uncovered(rows, scores, owner, 0.7).tolist() == [1, 2]
+
+
+def test_crops_are_cut_to_the_fraction_of_a_pixel() -> None:
+    """Of a slope along x: the mean of each pixel's stretch; grey outside."""
+    columns = np.arange(200, dtype=np.uint8)
+    slope = np.broadcast_to(columns[None, None, :, None], (1, 160, 200, 3))
+    pyramid = Pyramid(torch.tensor(slope))
+    owner = torch.zeros(1, dtype=torch.long)
+    for x, side in ((10.25, 24.0), (20.5, 60.0), (31.0, 120.0)):
+        crop = pyramid.crops(boxes((x, 20, x + side, 20 + side)), owner, 24)
+        step = side / 24
+        expected = (x + step * (np.arange(24) + 0.5) - 0.5 - 127.5) / 128
+        assert np.abs(crop[0, 0, 12].numpy() - expected).max() < 0.25 * step / 128
+    outside = pyramid.crops(boxes((-24, 0, 0, 24), (150, 0, 246, 96)), owner.repeat(2), 24)
+    assert (outside[0, :, :, :20] == 0).all()
+    assert (outside[1, :, :, 14:] == 0).all()
+
+
+def test_turned_crops() -> None:
+    """Turned by a quarter, the crop is the plain one turned; by an eighth, a slope stays one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    owner, centre, side = torch.zeros(1, dtype=torch.long), torch.tensor([[32.0, 30.0]]), 48.0
+    pyramid = Pyramid(torch.from_numpy(pixels))
+    sides = torch.tensor([side])
+    plain = pyramid.turned(centre, sides, torch.tensor([[1.0, 0.0]]), owner, 24)
+    down = pyramid.turned(centre, sides, torch.tensor([[0.0, 1.0]]), owner, 24)
+    np.testing.assert_allclose(down[0], plain[0].rot90(dims=(1, 2)), atol=1e-5)
+    columns = np.broadcast_to(np.arange(100, dtype=np.uint8)[None, None, :, None], (1, 100, 100, 3))
+    slope = Pyramid(torch.tensor(columns))
+    along = torch.tensor([[0.5**0.5, 0.5**0.5]])
+    crop = slope.turned(torch.tensor([[50.0, 50.0]]), torch.tensor([24.0]), along, owner, 24)
+    at = (np.arange(24) - 11.5) * 0.5**0.5
+    expected = (49.5 + at[None, :] - at[:, None] - 127.5) / 128
+    np.testing.assert_allclose(crop[0, 0], expected, atol=0.1 / 128)
+
+
+def test_upright() -> None:
+    straight = torch.tensor([[0.0, 0], [2, 0], [1, 1], [0, 2], [2, 2]])
+    turn = torch.tensor([[0.8, 0.6], [-0.6, 0.8]])
+    both = upright(torch.stack([straight, straight @ turn]))
+    np.testing.assert_allclose(both, [[1, 0], [0.8, 0.6]], atol=1e-6)
+
+
+def test_levels_say_their_exact_scale() -> None:
+    pyramid = Pyramid(torch.zeros(2, 301, 203, 3, dtype=torch.uint8))
+    for scale in (0.6, 0.3, 0.11):
+        level, (x, y) = pyramid.scaled(scale)
+        assert x == pytest.approx(level.shape[3] / 203, rel=0.05)
+        assert y == pytest.approx(level.shape[2] / 301, rel=0.05)
+        assert (x, y) == pytest.approx((scale, scale), rel=0.03)
+
+
+def test_scales_reach_faces_larger_than_the_picture() -> None:
+    scales = Cascade().scales((100, 300), 20)
+    assert scales[0] == 12 / 20
+    assert [b / a for a, b in pairwise(scales)] == pytest.approx([0.709] * (len(scales) - 1))
+    assert 160 * 0.709 < 12 / scales[-1] <= 160
+    assert Cascade().scales((1, 500), 20) == []

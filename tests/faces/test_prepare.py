@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from agekit.data.derived import TABLE, FaceCut
+from agekit.data.failures import FAILURES, read_failures
+from agekit.data.prepared import read_prepared
+from agekit.data.readers.csv import Csv
+from agekit.data.split import load_faces
+from agekit.errors import ConfigError, DataError
+from agekit.faces.align import frame
+from agekit.faces.base import Detection
+from agekit.faces.chips import main_face
+from agekit.faces.names import chip_names
+from agekit.faces.prepare import prepare
+from agekit.testing import write_face
+
+
+def run(root, out, **changed):
+    options = {"size": 64, "detector": "marked", "device": "cpu", "workers": 1} | changed
+    return prepare("csv", root, out, **options)
+
+
+def counts(done):
+    return done.n, done.done, done.skipped, done.failed
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file but the lock and its hash."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name != ".prepare.lock"]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("shared") / "ready"
+
+
+@pytest.fixture
+def ready(marked, photos, tmp_path, shared) -> Path:
+    """What `photos` become, made once."""
+    if not shared.exists():
+        run(photos, shared)
+    return shutil.copytree(shared, tmp_path / "ready")
+
+
+def test_photos_become_chips(marked, photos, tmp_path, capfd):
+    out = tmp_path / "out"
+    done = run(photos, out, format="png")
+    assert counts(done) == (8, 6, 0, 2)
+    assert (done.dataset, done.out, done.size, done.margin) == ("csv", out, 64, 0.25)
+    chips = sorted(str(p.relative_to(out)) for p in out.rglob("*.png"))
+    assert chips == [f"{'b' if k % 2 else 'a'}/p{k}.png" for k in (0, 2, 4, 6, 1, 7)]
+    photo = np.asarray(Image.open(photos.parent / "a/p4.png"))
+    expected = Image.fromarray(photo[30:126, 56:152]).resize((64, 64), Image.Resampling.BICUBIC)
+    chip = np.asarray(Image.open(out / "a/p4.png"))
+    assert np.abs(chip.astype(float) - np.asarray(expected)).mean() < 1.5
+    assert capfd.readouterr().out == ""
+
+
+def test_the_table_keeps_every_column_and_the_pictures_keys(ready, photos):
+    table, manifest = read_prepared(ready)
+    original = Csv().read(photos)
+    keep = np.array([0, 1, 2, 4, 6, 7])
+    assert [table.images.name(i) for i in range(6)] == [
+        original.images.name(int(k)).replace(".png", ".jpg") for k in keep
+    ]
+    for column in ("age", "identity", "gender", "group", "split"):
+        assert np.array_equal(getattr(table, column), getattr(original, column)[keep]), column
+    assert np.isnan(table.sigma).all()
+    assert table.group_names == original.group_names == ("short, small", "tall")
+    assert np.array_equal(table.content_keys(), original.images.digests()[keep])
+    assert not (table.content_keys() == table.images.digests()).all(axis=1).any()
+    assert (manifest.dataset, manifest.size, manifest.rows) == ("csv", 64, 6)
+    assert manifest.face.align == "five-points"
+    assert (manifest.face.detector, manifest.face.margin) == ("marked", 0.25)
+    assert np.array(manifest.face.points) == pytest.approx(frame(0.25))
+
+
+def test_protocols_split_the_chips_as_the_photos(ready, photos):
+    protocol = "seeded-80-10-10"
+    chips, pictures = load_faces("csv", ready, protocol), load_faces("csv", photos, protocol)
+    assert np.array_equal(chips.codes, pictures.codes[[0, 1, 2, 4, 6, 7]])
+    assert chips.face.detector == "marked"
+
+
+def test_failures_are_listed_and_told(ready):
+    failures = read_failures(ready)
+    assert [(f.name, f.kind) for f in failures] == [("b/p3.png", "face"), ("b/p5.png", "image")]
+    assert failures[0].detail == "no face found"
+    assert failures[1].detail.startswith("truncated or corrupt image")
+    assert [(p.kind, p.name) for p in read_prepared(ready)[0].problems] == [
+        (f.kind, f.name) for f in failures
+    ]
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_nothing(ready, photos, tmp_path):
+    assert counts(run(photos, tmp_path / "three", workers=3)) == (8, 6, 0, 2)
+    assert contents(tmp_path / "three") == contents(ready)
+
+
+def test_a_second_run_does_nothing_again(ready, photos):
+    before = {p: p.stat().st_mtime_ns for p in ready.rglob("*.jpg")}
+    all_of_it = contents(ready)
+    assert counts(run(photos, ready)) == (8, 0, 6, 2)
+    assert {p: p.stat().st_mtime_ns for p in ready.rglob("*.jpg")} == before
+    assert contents(ready) == all_of_it
+
+
+def test_half_done_work_is_gone_on_with(ready, photos):
+    """As it is after a kill: chips are missing, one half written, a line torn, no table yet."""
+    all_of_it = contents(ready)
+    for name in ("a/p2.jpg", "b/p7.jpg", TABLE, "faces.json"):
+        (ready / name).unlink()
+    (ready / "b/.p7.jpg.123").write_bytes(b"half")
+    lines = (ready / FAILURES).read_bytes().splitlines(keepends=True)
+    (ready / FAILURES).write_bytes(lines[0] + lines[2] + lines[1][:9])
+    with pytest.raises(DataError, match="not all cut yet") as caught:
+        load_faces("csv", ready)
+    assert "again" in caught.value.hint
+    assert counts(run(photos, ready)) == (8, 2, 4, 2)
+    assert contents(ready) == all_of_it
+
+
+def test_changed_labels_are_taken_over(ready, photos):
+    photos.write_text(photos.read_text().replace("a/p0.png,20", "a/p0.png,33"))
+    assert counts(run(photos, ready)) == (8, 0, 6, 2)
+    assert read_prepared(ready)[0].age[0] == 33
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"size": 80}, "size 64 then, 80 now"),
+        ({"margin": 0.5}, "margin 0.25 then, 0.5 now"),
+        ({"format": "webp", "quality": 80}, "format jpeg then, webp now; quality 95 then, 80 now"),
+        ({"detector": None}, "detector marked then, None now"),
+    ],
+)
+def test_other_options_are_refused(ready, photos, changed, told):
+    before = contents(ready)
+    with pytest.raises(DataError, match=told) as caught:
+        run(photos, ready, **changed)
+    assert "begun differently" in caught.value.message
+    assert contents(ready) == before
+
+
+def test_other_pictures_are_refused(ready, photos, write_photo, tmp_path):
+    with pytest.raises(DataError, match="dataset csv then, folder now"):
+        write_face(tmp_path / "faces" / "20" / "a.png")
+        prepare("folder", tmp_path / "faces", ready, size=64, detector="marked")
+    write_photo(photos.parent / "a/p0.png", [(0, 1, 64, 90)], 7)
+    with pytest.raises(DataError, match="pictures were changed"):
+        run(photos, ready)
+    photos.write_text(photos.read_text().replace("a/p0.png", "a/p1.png"))
+    with pytest.raises(DataError, match="pictures 8 then, 7 now; its pictures have other names"):
+        run(photos, ready)
+
+
+def test_a_picture_that_could_not_be_read_is_tried_again(marked, photos, tmp_path):
+    out, path = tmp_path / "out", photos.parent / "a/p2.png"
+    (tmp_path / "p2.png").write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(photos.parent / "not-there.png")
+    assert counts(run(photos, out)) == (8, 5, 0, 3)
+    assert read_failures(out)[0].kind == "unreadable"
+    path.unlink()
+    shutil.copy(tmp_path / "p2.png", path)
+    assert counts(run(photos, out)) == (8, 1, 5, 2)
+    assert len(read_prepared(out)[0]) == 6
+
+
+def test_links_out_of_the_dataset_are_not_followed(marked, photos, tmp_path):
+    path = photos.parent / "a/p2.png"
+    path.rename(tmp_path / "secret.png")
+    path.symlink_to(tmp_path / "secret.png")
+    out = tmp_path / "out"
+    assert counts(run(photos, out)) == (8, 5, 0, 3)
+    assert "leads out of the dataset's folder" in read_failures(out)[0].detail
+
+
+def test_the_folder_must_be_its_own(marked, photos, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("mine")
+    with pytest.raises(DataError, match="it holds thesis"):
+        run(photos, full)
+    with pytest.raises(DataError, match="within the dataset's folder"):
+        prepare("folder", photos.parent, photos.parent / "sub" / "out", detector="marked")
+    assert contents(full).keys() == {"thesis.txt"}
+    assert not (photos.parent / "sub").exists()
+
+
+def test_one_at_a_time(marked, photos, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    with FileLock(out / ".prepare.lock"), pytest.raises(DataError, match="another"):
+        run(photos, out)
+
+
+def test_a_run_that_never_began_binds_to_nothing(marked, photos, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setenv("MARKED_FAILS", "1")
+    with pytest.raises(DataError, match=r"'marked' failed on a/p0.png: RuntimeError: out of") as e:
+        run(photos, out)
+    assert "\n" not in e.value.message
+    monkeypatch.delenv("MARKED_FAILS")
+    assert counts(run(photos, out, size=32)) == (8, 6, 0, 2)
+
+
+def test_nothing_found_is_told(marked, write_photo, tmp_path):
+    write_photo(tmp_path / "faces/30/a.png", [])
+    out = tmp_path / "out"
+    with pytest.raises(DataError, match="no chip could be made of any of 1 picture") as caught:
+        prepare("folder", tmp_path / "faces", out, detector="marked", workers=1)
+    assert "30/a.png: no face found" in caught.value.hint
+    assert not (out / TABLE).exists()
+
+
+@pytest.fixture
+def command(marked, photos, tmp_path, plugin_site):
+    """Starts the command line; gives the process."""
+
+    def start(out, *more, seconds=0.0, limit=None):
+        arguments = ["data", "prepare", "csv", "--root", str(photos), "--out", str(out)]
+        arguments += ["--size", "64", "--detector", "marked", "--device", "cpu", *more]
+        limited = (
+            "import resource, sys; from agekit.cli import main; "
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); main(sys.argv[1:])"
+        )
+        program = ["-m", "agekit"] if limit is None else ["-c", limited]
+        environment = {"PYTHONPATH": str(plugin_site), "MARKED_SECONDS": str(seconds)}
+        return subprocess.Popen(
+            [sys.executable, *program, *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def chips(out):
+    """The chips there are, with their times."""
+    return {p: p.stat().st_mtime_ns for p in out.rglob("*.jpg") if p.name[0] != "."}
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def workers(tmp_path):
+    """The processes that work for one of this test."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            started = str(tmp_path).encode() in (place / "environ").read_bytes()
+            spawned = b"spawn_main" in (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+        found += [int(place.name)] * (started and spawned)
+    return found
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_gone_on_from(ready, command, photos, tmp_path):
+    out = tmp_path / "out"
+    process = command(out, "--workers", "1", limit=1000)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "error: no room for the chips in" in told
+    assert "hint: free some space and run the same command again" in told
+    assert "Traceback" not in told
+    assert not chips(out) and not list(out.rglob(".*.jpg.*"))
+    assert counts(run(photos, out)) == (8, 6, 0, 2)
+    assert contents(out) == contents(ready)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(ready, command, tmp_path):
+    out = tmp_path / "out"
+    before: dict[Path, int] = {}
+    for _ in range(2):
+        process = command(out, "--workers", "2", seconds=0.5)
+        until(lambda before=before: len(chips(out)) >= len(before) + 2)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        until(lambda: not workers(tmp_path))
+        assert workers(tmp_path) == []
+        now = chips(out)
+        assert len(before) + 2 <= len(now) < 6
+        assert before.items() <= now.items()
+        assert not (out / TABLE).exists()
+        before = now
+    process = command(out, "--workers", "2", "--json")
+    answer = json.loads(process.communicate(timeout=120)[0])
+    assert (answer["n"], answer["failed"]) == (8, 2)
+    assert (answer["done"], answer["skipped"]) == (6 - len(before), len(before))
+    assert before.items() <= chips(out).items()
+    assert contents(out) == contents(ready)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
+def test_a_worker_that_dies_is_told(command, tmp_path):
+    process = command(tmp_path / "out", "--workers", "2", seconds=1)
+    until(lambda: chips(tmp_path / "out"))
+    crew = workers(tmp_path)
+    assert len(crew) == 2
+    os.kill(crew[0], signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error: a worker process ended by itself (exit status -9)" in told
+    assert "Traceback" not in told
+    assert workers(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_interrupted_it_goes_quietly(command, tmp_path):
+    process = command(tmp_path / "out", "--workers", "2", seconds=1)
+    until(lambda: chips(tmp_path / "out"))
+    for one in (process.pid, *workers(tmp_path)):
+        os.kill(one, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "error: interrupted" in told
+    assert "Traceback" not in told
+    assert workers(tmp_path) == []
+
+
+def test_chips_are_only_scaled_without_a_detector(tmp_path):
+    for k in range(3):
+        write_face(tmp_path / "faces" / str(20 + k) / "a.png", 20 + k, k, 96)
+    out = tmp_path / "out"
+    done = prepare(
+        "folder", tmp_path / "faces", out, size=32, detector=None, format="png", workers=1
+    )
+    assert counts(done) == (3, 3, 0, 0)
+    table, manifest = read_prepared(out)
+    assert (manifest.face, manifest.size, done.margin) == (FaceCut(), 32, 0.0)
+    assert table.age.tolist() == [20, 21, 22]
+    original = load_faces("folder", tmp_path / "faces").table
+    assert np.array_equal(np.asarray(Image.open(out / "21/a.png")), original.images.decode(1, 32))
+    again = prepare("folder", out, tmp_path / "again", size=16, detector=None, workers=1)
+    assert counts(again) == (3, 3, 0, 0)
+    assert np.array_equal(read_prepared(tmp_path / "again")[0].content_keys(), table.content_keys())
+
+
+def test_drawn_pictures_are_in_no_files(marked, tmp_path):
+    with pytest.raises(ConfigError, match="not in files"):
+        prepare("synthfaces", None, tmp_path / "out", detector="marked")
+
+
+def test_what_the_largest_face_is():
+    def face(side, score, x=0.0):
+        box = np.array([x, 0, x + side, side], np.float32)
+        return Detection(box, score, np.zeros((5, 2), np.float32))
+
+    large, near, small = face(100, 0.8), face(97, 0.95), face(60, 0.99)
+    assert main_face([large, near, small]) is near
+    assert main_face([large, face(90, 0.95)]) is large
+    left, right = face(50, 0.9, 3), face(50, 0.9, 80)
+    assert main_face([right, left]) is left
+
+
+def test_names_of_chips():
+    names = ["a/x.jpg", "a/y.png", "a/y.jpg", "b/Y.JPG.chip.jpg", "z", "b/q.JPG", "b/Q.jpg"]
+    chips = chip_names(names, ".jpg")
+    assert chips[0] == "a/x.jpg"
+    assert chips[1:4] == ["a/png/y.jpg", "a/jpg/y.jpg", "b/Y.JPG.chip.jpg"]
+    assert chips[4] == "z.jpg"
+    assert [Path(c).stem for c in chips] == [Path(n).stem for n in names]
+    assert len({c.casefold() for c in chips}) == len(names)
+    taken = chip_names(["a/y.png", "a/y.gif", "a/png/y.jpg"], ".jpg")
+    assert taken == ["a/png_/y.jpg", "a/gif/y.jpg", "a/png/y.jpg"]
+
+
+def test_odd_names_stay_apart(marked, write_photo, tmp_path):
+    root = tmp_path / "photos"
+    names = ["ä b.png", "ä b.bmp", os.fsdecode(b"caf\xe9.png"), "c;d,e.png"]
+    for k, name in enumerate(names):
+        write_photo(root / "30" / name, [(10, 20, 64, 90)], k)
+    out = tmp_path / "out"
+    assert counts(prepare("folder", root, out, detector="marked", workers=1)) == (4, 4, 0, 0)
+    with open(out / TABLE, encoding="utf-8", newline="") as file:
+        paths = {row["path"] for row in csv.DictReader(file)}
+    assert paths == {"30/png/ä b.jpg", "30/bmp/ä b.jpg", "30/café.jpg", "30/c;d,e.jpg"}
+    assert len(read_prepared(out)[0]) == 4
