@@ -29,6 +29,7 @@ _COMMANDS = {
     "convert": LazyCommand(
         "agekit.cli.convert", "convert", "Convert an ager from and to the reference's checkpoints."
     ),
+    "export": LazyCommand("agekit.cli.export", "export", "Export a model for use without torch."),
 }
 
 

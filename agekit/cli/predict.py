@@ -19,13 +19,15 @@ from agekit.errors import DataError
 if TYPE_CHECKING:
     from agekit.cli._answers import Answer
     from agekit.zoo.inputs import ImageFile
+    from agekit.zoo.onnx_runtime import OnnxPredictor
+    from agekit.zoo.predictor import Predictor
 
 __all__ = ["predict"]
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--model", required=True, help="A model folder or a run folder.")
+@click.option("--model", required=True, help="A model or run folder, or an .onnx file.")
 @click.option(
     "--detect/--no-detect",
     default=None,
@@ -58,6 +60,12 @@ __all__ = ["predict"]
     show_default=True,
     help="How many faces go through the network at once.",
 )
+@click.option(
+    "--runtime",
+    type=click.Choice(["torch", "onnx"]),
+    help="What computes: torch, or ONNX Runtime, which needs no torch for face chips and a model "
+    "made by `agekit export`; else ONNX Runtime for a --model that ends in .onnx.",
+)
 @device_option
 @json_option
 def predict(
@@ -68,6 +76,7 @@ def predict(
     plot: str | None,
     table: str | None,
     batch_size: int,
+    runtime: Literal["torch", "onnx"] | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -88,13 +97,11 @@ def predict(
     images = find_images(inputs)
     keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
 
-    from agekit.zoo.predictor import load
-
     def stdout_is_kept() -> AbstractContextManager[None]:
         return only_json_on_stdout(as_json or table == STDOUT)
 
     with stdout_is_kept():
-        predictor = load(model, device)
+        predictor = _load(model, runtime, device)
     whole = predictor.detects if detect is None else detect
     tally = Tally()
     with ExitStack() as stack:
@@ -131,6 +138,19 @@ _GUESSED = (
     "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
     "their ages may be off"
 )
+
+
+def _load(model: str, runtime: str | None, device: str) -> Predictor | OnnxPredictor:
+    exported = model.endswith(".onnx")
+    if runtime == "onnx" or (runtime is None and exported):
+        from agekit.zoo.onnx_runtime import load_onnx
+
+        return load_onnx(model, device)
+    if exported:
+        raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
+    from agekit.zoo.predictor import load
+
+    return load(model, device)
 
 
 def _check_table(table: str, as_json: bool) -> None:

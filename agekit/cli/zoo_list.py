@@ -1,8 +1,8 @@
-"""``agekit zoo list`` and ``agekit zoo info``: what the index says, with no network and no torch."""
+"""``agekit zoo list`` and ``agekit zoo info``: what the index says; nothing is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import click
 
 from agekit.cli._output import emit_json, json_option
 from agekit.discovery import normalise
-from agekit.errors import nearest
+from agekit.errors import ModelError, nearest
 
 if TYPE_CHECKING:
     from agekit.zoo.listing import Listing
@@ -54,10 +54,11 @@ def list_(
 
     A PATTERN such as 'cen-*' chooses some. Nothing is fetched, and no plugin imported.
     """
-    from agekit.zoo.cached import is_here
+    from agekit.zoo.cached import folders_here
     from agekit.zoo.index import read_index
 
     index = read_index()
+    folders = folders_here(index.listings.values())
     wanted = [
         listing
         for listing in index.listings.values()
@@ -67,15 +68,15 @@ def list_(
         and (dataset is None or fnmatchcase(listing.dataset, dataset))
         and (backbone is None or fnmatchcase(listing.backbone, backbone))
         and (plugin is None or _concerns(listing, plugin))
-        and (not here or is_here(listing))
+        and (not here or listing.name in folders)
     ]
     wanted.sort(key=lambda listing: _rank(listing, sort))
     if as_json:
-        emit_json([_document(listing) for listing in wanted])
+        emit_json([_document(listing, listing.name in folders) for listing in wanted])
     elif quiet:
         click.echo("".join(f"{listing.name}\n" for listing in wanted), nl=False)
     elif wanted:
-        click.echo(_table([_row(listing) for listing in wanted]))
+        click.echo(_table([_row(listing, listing.name in folders) for listing in wanted]))
     for remark in index.remarks:
         click.echo(f"unusable: {remark}", err=True)
     if not wanted and not as_json:
@@ -98,15 +99,14 @@ def _rank(listing: Listing, sort: str) -> tuple[float, str]:
     return number, listing.name
 
 
-def _document(listing: Listing) -> dict[str, Any]:
-    from agekit.zoo.cached import is_here
+def _document(listing: Listing, here: bool) -> dict[str, Any]:
     from agekit.zoo.requires import missing
 
     return {
         "name": listing.name,
         "task": listing.task,
         "source": listing.source,
-        "cached": is_here(listing),
+        "cached": here,
         "parameters": listing.parameters,
         "bytes": listing.bytes,
         "metrics": listing.metrics,
@@ -121,9 +121,7 @@ def _document(listing: Listing) -> dict[str, Any]:
     }
 
 
-def _row(listing: Listing) -> tuple[str, ...]:
-    from agekit.zoo.cached import is_here
-
+def _row(listing: Listing, here: bool) -> tuple[str, ...]:
     mae = listing.metrics.get("mae")
     return (
         listing.name,
@@ -132,17 +130,17 @@ def _row(listing: Listing) -> tuple[str, ...]:
         listing.protocol,
         f"{listing.parameters:,}",
         f"{listing.bytes / 1e6:.1f}",
-        "yes" if is_here(listing) else "no",
-        _lacks(listing),
+        "yes" if here else "no",
+        _lacks(listing.requires),
     )
 
 
-def _lacks(listing: Listing) -> str:
+def _lacks(requires: Mapping[str, str]) -> str:
     """What to install before it can be used."""
     from agekit.zoo.requires import missing, outdated
 
-    needed = [*missing(listing.requires), *outdated(listing.requires)]
-    return f"pip install {' '.join(repr(n) if '>' in n else n for n in needed)}" if needed else ""
+    needed = [*missing(requires), *(f"'{newer}'" for newer in outdated(requires))]
+    return f"pip install {' '.join(needed)}" if needed else ""
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
@@ -163,33 +161,44 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 @click.argument("name")
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Tell what is known of a model of the zoo: NAME, or a model or run folder."""
-    from agekit.zoo.cached import folder_here
-    from agekit.zoo.index import describe
+    """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
+    from agekit.zoo.index import entry_of
+    from agekit.zoo.locate import find
+    from agekit.zoo.requires import missing
 
-    listing, entry = describe(name)
-    folder = folder_here(listing)
+    _, listing, folder = find(name)
+    if listing is not None:
+        entry = entry_of(listing)
+    elif folder is not None:
+        from agekit.zoo.entry import entry_for
+
+        entry = entry_for(folder, f"local:{folder.absolute()}", check=False)
+    else:
+        raise ModelError(f"{name} is not on this machine", f"`agekit zoo pull {name}` fetches it")
     if as_json:
-        from agekit.zoo.requires import missing
-
-        extra = {"bytes": entry.bytes, "cached": folder is not None, "folder": folder}
-        extra |= {"missing": missing(entry.requires), "giver": listing.giver}
-        emit_json(entry.model_dump() | extra)
+        more = {
+            "bytes": entry.bytes,
+            "cached": folder is not None,
+            "folder": folder,
+            "missing": missing(entry.requires),
+            "giver": listing.giver if listing else None,
+        }
+        emit_json(entry.model_dump() | more)
         return
     click.echo(click.style(f"{entry.name}: {entry.description}", bold=True))
-    data, metrics = entry.data, {key: _number(value) for key, value in entry.metrics.items()}
+    data = entry.data
+    split = f", split hash {data.split_hash}" if data.split_hash else ""
+    metrics = (f"{key} {_number(value)}" for key, value in entry.metrics.items())
     facts = {
         "task": entry.task,
         "backbone": f"{entry.backbone}, {entry.parameters:,} parameters",
-        "trained on": f"{data.protocol or data.dataset}, split hash {data.split_hash}"
-        if data.split_hash
-        else data.protocol or data.dataset,
-        f"{data.scored} metrics".strip(): ", ".join(f"{k} {v}" for k, v in metrics.items()),
+        "trained on": f"{data.protocol or data.dataset}{split}",
+        f"{data.scored} metrics".strip(): ", ".join(metrics),
         "licence": entry.licence,
         "needs": ", ".join(f"{name} {version}" for name, version in entry.requires.items()),
-        "missing": _lacks(listing),
+        "to install": _lacks(entry.requires),
         "source": f"{entry.source}@{entry.revision}" if entry.revision else entry.source,
-        "given by": listing.giver,
+        "given by": listing.giver if listing else "",
         "here": folder or f"no: `agekit zoo pull {entry.name}` fetches {entry.bytes / 1e6:.1f} MB",
     }
     for label, text in facts.items():

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -39,7 +40,7 @@ class Asked:
     query: Mapping[str, list[str]]
     body: bytes
     known: bool
-    headers: Mapping[str, str]
+    headers: Message
 
     @property
     def document(self) -> Any:
@@ -212,7 +213,8 @@ class Api:
 
     def _refs(self, asked: Asked, name: str) -> Answer:
         kinds = {"heads": "branches", "tags": "tags", "pr": "pullRequests"}
-        found: dict[str, list[dict[str, str]]] = {kind: [] for kind in [*kinds.values(), "converts"]}
+        found: dict[str, list[dict[str, str]]] = {"converts": []}
+        found |= {kind: [] for kind in kinds.values()}
         for ref, oid in self._repo(asked, name).refs.items():
             _, kind, short = ref.split("/", 2)
             found[kinds[kind]].append({"name": short, "ref": ref, "targetCommit": oid})

@@ -131,9 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         end = len(data) if fault.cut is None else min(fault.cut, len(data))
         sent = 0 if self.command == "HEAD" else end
         path = unquote(urlsplit(self.path).path)
-        self.server.requests.append(
-            Request(self.command, path, status, sent, start, self._token)
-        )
+        self.server.requests.append(Request(self.command, path, status, sent, start, self._token))
         if fault.cut is not None or fault.size is not None:
             self.close_connection = True
         self._head(status, headers, len(data))

@@ -17,7 +17,9 @@ from agekit.training import figures
 from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.framing import face_cut
 from agekit.zoo.card import model_card
+from agekit.zoo.card_facts import training_facts
 from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
+from agekit.zoo.eval_results import eval_files
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish"]
@@ -42,8 +44,11 @@ def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> d
     final = lab.finished[-1].metrics
     scored = {name: final[name] for name in SPLITS if name in final}
     metrics = {"generations": [vars(g) for g in lab.finished], **scored}
+    counts = {s: len(lab.faces.rows(s)) for s in SPLITS if lab.faces.has(s)}
+    info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = model_config(lab.recipe, network, info, final["interval"], face_cut(lab.faces))
-    save_model(lab.run.model, network, config, metrics, model_card(config, metrics))
+    card, extra = model_card(config, metrics), eval_files(config, metrics)
+    save_model(lab.run.model, network, config, metrics, card, extra)
     return scored
 
 

@@ -18,7 +18,9 @@ from agekit.training.ager_lab import AgerLab
 from agekit.training.contact_sheet import contact_sheet
 from agekit.training.framing import face_cut
 from agekit.zoo.ager_card import ager_card
+from agekit.zoo.card_facts import training_facts
 from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.eval_results import eval_files
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish_ager"]
@@ -42,8 +44,11 @@ def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str
     for to in DIRECTIONS:
         contact_sheet(lab.run.figures / f"faces-{to}.png", lab.folder(last.generation), to)
     metrics = {"generations": [vars(g) for g in lab.finished], "test": last.metrics["test"]}
+    counts = {f"{d} {s}": lab.faces.count(s, d) for s in ("train", "test") for d in DOMAINS}
+    info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = ager_config(lab.recipe, ager, info, face_cut(lab.faces))
-    save_model(lab.run.model, ager, config, metrics, ager_card(config, metrics))
+    card, extra = ager_card(config, metrics), eval_files(config, metrics)
+    save_model(lab.run.model, ager, config, metrics, card, extra)
     return {"test": last.metrics["test"]}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agekit.ager.bootstrap import mean_interval
 from agekit.data.table import FaceTable
 from agekit.estimator.metrics import mae, per_age_bin, summary
 from agekit.estimator.model import AgeEstimator
@@ -41,6 +42,8 @@ def generation_metrics(
         low=estimate.low.cpu().numpy(),
         high=estimate.high.cpu().numpy(),
     )
+    if split == "test":
+        out["mae_interval"] = mean_interval(np.abs(age - true), seed=0)
     parts = network.parts(raw)
     if len(parts) > 1:
         out["mae_by_head"] = {

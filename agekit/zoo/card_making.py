@@ -102,7 +102,8 @@ def _data(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     alias = f" ({code(name)})" if name and data.get("title") else ""
     parts = [f"Trained on {title}{alias}"]
     if data.get("source"):
-        parts.append(f"from {linked(data['source'])}")
+        source = linked(data["source"])
+        parts.append(f"from {source}" if source.startswith("<") else source)
     if data.get("licence") and data["licence"] != OWN_DATA:
         parts.append(f"terms: {plain(data['licence'])}")
     return ", ".join(parts) + "."
@@ -143,11 +144,11 @@ def _method(trained: Mapping[str, Any], method: Mapping[str, Any]) -> str:
         text += f" with its preset {code(trained['preset'])}"
     if method.get("description"):
         text += f": {plain(method['description'])}"
-    if method.get("epochs"):
+    if epochs := method.get("epochs"):
         generations = method.get("generations") or 1
         many = f"{generations} generations of " if generations > 1 else ""
         text += (
-            f"; {many}{method['epochs']} epochs, batches of {method.get('batch_size')}, "
+            f"; {many}{epochs} epoch{'s' * (epochs > 1)}, batches of {method.get('batch_size')}, "
             f"{plain(method.get('optimizer'))} with a learning rate of "
             f"{method.get('learning_rate', 0):g}"
         )

@@ -58,7 +58,7 @@ def scores(config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]) -> list
         return _estimator(own, mapping(metrics, "test"), config.interval.level)
     judged = mapping(metrics, "evaluation")
     there = {key: judged[key] for key in _WHERE if key in judged}
-    return _cycle(own, mapping(metrics, "test")) + _judged(own | there, judged)
+    return _cycle(own, config.domains, mapping(metrics, "test")) + _judged(own | there, judged)
 
 
 def identifier(text: str) -> str:
@@ -76,8 +76,12 @@ def _estimator(where: Mapping[str, Any], row: Mapping[str, Any], level: float) -
     return out
 
 
-def _cycle(where: Mapping[str, Any], row: Mapping[str, Any]) -> list[Score]:
-    unit = "mean absolute difference of pixels from -1 to 1 after there and back"
+def _cycle(
+    where: Mapping[str, Any], domains: Mapping[Any, str], row: Mapping[str, Any]
+) -> list[Score]:
+    unit = "mean absolute difference of pixels from -1 to 1 after there and back; " + "; ".join(
+        f"{name}: {faces}" for name, faces in domains.items()
+    )
     return [
         _score(
             where,

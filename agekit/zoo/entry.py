@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def entry_for(
         "parameters": config.parameters,
         "backbone": _network(config),
         "metrics": metrics,
-        "licence": licence or _licence(dataset),
+        "licence": licence or _licence(config.trained),
         "data": {
             "dataset": dataset,
             "protocol": str(config.trained.get("protocol") or ""),
@@ -170,11 +171,13 @@ def _scores(folder: Path) -> tuple[dict[str, int | float], str]:
     return {}, ""
 
 
-def _licence(dataset: str) -> str:
-    """What a dataset's reader says, which is what the weights are under; else that none does."""
+def _licence(trained: Mapping[str, Any]) -> str:
+    """The terms of the data, which the weights carry: as recorded, or as their reader says."""
     from agekit.registry import DATASETS
 
+    dataset, data = str(trained.get("dataset") or ""), trained.get("data")
+    terms = str(data.get("licence") or "") if isinstance(data, Mapping) else ""
     with suppress(AgekitError):
-        if licence := " ".join(DATASETS.get(dataset).licence.split()):
-            return f"{licence} ({dataset})"[:500]
-    return "unknown"
+        terms = terms or DATASETS.get(dataset).licence
+    terms = " ".join(terms.split())
+    return f"{terms} ({dataset})"[:500] if terms and dataset else terms or "unknown"

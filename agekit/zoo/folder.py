@@ -23,6 +23,8 @@ from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import AgerConfig, AnyConfig, ModelConfig
+from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
+from agekit.zoo.locate import is_model, locate
 
 __all__ = [
     "CARD",
@@ -39,10 +41,6 @@ __all__ = [
 ]
 
 _CONFIG: TypeAdapter[ModelConfig | AgerConfig] = TypeAdapter(AnyConfig)
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-CARD = "README.md"
-METRICS = "metrics.json"
 
 
 def save_model(
@@ -81,31 +79,13 @@ def save_model(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def is_model(name: str | Path) -> bool:
-    """Whether there is a model folder, or a run folder with a model in it."""
-    path = Path(name).expanduser()
-    return any((folder / CONFIG).is_file() for folder in (path, path / "model"))
-
-
 def find_model(name: str | Path) -> Path:
-    """The model folder that a run folder or a model folder is or holds.
+    """The folder of a model, fetched from the Hub where it must be; see `agekit.zoo.locate`.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it cannot be fetched.
     """
-    path = Path(name).expanduser()
-    for folder in (path, path / "model"):
-        if (folder / CONFIG).is_file():
-            return folder
-    if (path / "run.json").exists():
-        raise ModelError(
-            f"the run {path} has no model yet: it is not finished",
-            f"finish it with `agekit train --resume {path}`",
-        )
-    raise ModelError(
-        f"there is no model {str(name)!r}: neither a model folder nor a run folder",
-        "give the folder that `agekit train` printed",
-    )
+    return locate(name)
 
 
 def read_config(folder: Path) -> ModelConfig | AgerConfig:
@@ -116,7 +96,7 @@ def read_config(folder: Path) -> ModelConfig | AgerConfig:
     """
     path = folder / CONFIG
     try:
-        config: ModelConfig | AgerConfig = _CONFIG.validate_json(path.read_text(encoding="utf-8"))
+        config: ModelConfig | AgerConfig = _CONFIG.validate_json(small_text(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     except ValidationError as error:

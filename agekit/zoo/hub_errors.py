@@ -10,7 +10,7 @@ from huggingface_hub import errors as hub
 from agekit._loading import one_line
 from agekit.errors import ModelError
 
-__all__ = ["TRANSPORT", "Busy", "explain", "status_error"]
+__all__ = ["FAILURES", "Busy", "explain", "is_away"]
 
 TRANSPORT: type[Exception] = hub.HfHubHTTPError.__mro__[1]
 """The root of the client's network errors: `httpx.HTTPError` in 1.x, `httpx2.HTTPError` in 2.x."""
@@ -38,6 +38,20 @@ class Busy(Exception):
         self.wait = wait
 
 
+FAILURES: tuple[type[Exception], ...] = (
+    *(Busy, ModelError, TRANSPORT, OSError, ValueError, LookupError, TypeError, AttributeError),
+    RuntimeError,
+)
+"""What the client may raise: errors of the network, of the disk, and of answers it cannot read."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether it says no more than that the Hub cannot be reached now."""
+    if isinstance(error, Busy):
+        return error.status >= 500
+    return isinstance(error, TRANSPORT) and not isinstance(error, hub.HfHubHTTPError)
+
+
 def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
     """An error for people.
 
@@ -49,7 +63,7 @@ def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
     if isinstance(error, ModelError):
         return error
     if isinstance(error, Busy):
-        return status_error(error.status, "", what, endpoint, error.wait)
+        return _status(error.status, "", what, endpoint, error.wait)
     if isinstance(error, hub.HfHubHTTPError):
         return _http(error, what, endpoint)
     if isinstance(error, hub.OfflineModeIsEnabled):
@@ -70,7 +84,7 @@ def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
     )
 
 
-def status_error(
+def _status(
     status: int, code: str, what: str, endpoint: str, wait: int | None = None, told: str = ""
 ) -> ModelError:
     """The error for a status of HTTP.
@@ -120,7 +134,7 @@ def status_error(
 
 def _http(error: hub.HfHubHTTPError, what: str, endpoint: str) -> ModelError:
     response = error.response
-    return status_error(
+    return _status(
         response.status_code,
         response.headers.get("X-Error-Code", ""),
         what,

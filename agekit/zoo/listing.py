@@ -95,7 +95,7 @@ def read_listing(path: Path, name: str, giver: str) -> Listing:
         ValueError: it is damaged; says what is wrong with it.
     """
     if not re.fullmatch(ENTRY_NAME, name):
-        raise ValueError(f"{name!r} cannot be a model's name: letters, digits, '.', '_', '-'")
+        raise ValueError(f"a model cannot be called {name!r}: letters, digits, '.', '_', '-'")
     try:
         if path.is_dir():
             return _from_folder(path, name, giver)

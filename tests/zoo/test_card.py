@@ -143,6 +143,16 @@ def test_what_is_known_of_the_data_and_the_method(model):
         assert line in text
 
 
+def test_data_from_nowhere_and_a_single_epoch(model):
+    config, metrics = model
+    data = {"title": "SynthFaces", "licence": "Apache-2.0", "source": "drawn by agekit"}
+    method = {"epochs": 1, "batch_size": 4, "optimizer": "Adam", "learning_rate": 0.001}
+    text = model_card(told(config, data=data, method=method), metrics)
+    assert "Trained on SynthFaces, drawn by agekit, terms: Apache-2.0." in text
+    assert "; 1 epoch, batches of 4, Adam with a learning rate of 0.001." in text
+    assert "collected for research" not in text
+
+
 def test_the_facts_of_a_training():
     faces = load_faces("synthfaces", None, "tiny")
     recipe = resolve("ldl-reg-timm/resnet10t", overrides=["backbone.pretrained=true"]).recipe

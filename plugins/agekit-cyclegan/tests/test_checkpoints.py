@@ -258,7 +258,7 @@ def test_files_that_are_no_checkpoints(reference, tmp_path):
     for name in ("net", "text", "empty"):
         with pytest.raises(ModelError, match=f"{name}.pth is no checkpoint"):
             read_checkpoint(tmp_path / f"{name}.pth")
-    with pytest.raises(ModelError, match="none.pth cannot be read: No such file"):
+    with pytest.raises(ModelError, match=r"none\.pth cannot be read: No such file"):
         read_checkpoint(tmp_path / "none.pth")
     with pytest.raises(ModelError, match="cannot be read: Is a directory"):
         read_checkpoint(tmp_path)
@@ -294,7 +294,7 @@ def test_compiled_networks_are_written_under_plain_names(tmp_path):
     network = resnet_6blocks(width=4)
     network.compile()
     (file,) = export_networks(tmp_path, {"a2b": network})
-    assert list(torch.load(file, weights_only=True))[0] == "model.1.weight"
+    assert next(iter(torch.load(file, weights_only=True))) == "model.1.weight"
 
 
 def test_what_the_reference_lacks_is_not_written(tmp_path):

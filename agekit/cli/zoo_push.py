@@ -1,0 +1,71 @@
+"""``agekit zoo push``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agekit.cli._output import emit_json, json_option, only_json_on_stdout, print_table
+
+if TYPE_CHECKING:
+    from agekit.zoo.push import Pushed
+
+__all__ = ["push"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("repo", metavar="ORG/NAME")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request, leave the main branch.")
+@click.option("--tag", help="Give the commit a tag, such as v1.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be pushed, and push nothing.")
+@json_option
+def push(
+    run: Path,
+    repo: str,
+    private: bool,
+    create_pr: bool,
+    tag: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Publish the model of a run folder or a model folder on the Hub, as ORG/NAME.
+
+    The model is checked and loaded first. Then its weights, configuration, card, metrics and
+    evaluation results are committed, and nothing else. Prints the entry for the zoo's index, to be
+    reviewed and kept as a JSON there. The token is that of `hf auth login`, or $HF_TOKEN.
+    """
+    from agekit.zoo.push import push_model
+
+    if create_pr and tag is not None:
+        raise click.UsageError("--tag is not for --create-pr: tag the commit once it is merged.")
+    with only_json_on_stdout(as_json):
+        done = push_model(run, repo, private=private, create_pr=create_pr, tag=tag, dry_run=dry_run)
+    if as_json:
+        emit_json(
+            {
+                "repo": done.repo,
+                "commit": done.commit,
+                "url": done.url,
+                "files": done.files,
+                "entry": done.entry.model_dump(),
+            }
+        )
+    else:
+        _tell(done)
+
+
+def _tell(done: Pushed) -> None:
+    from agekit.zoo.entry import write_entry
+
+    total = f"{len(done.files)} files, {sum(done.files.values()):,} bytes"
+    if done.commit is None:
+        print_table(["file", "bytes"], [(name, f"{size:,}") for name, size in done.files.items()])
+        click.echo(f"{total} would be pushed to {done.repo}", err=True)
+        return
+    click.echo(f"pushed {total}\ncommit {done.commit}\n{done.url}", err=True)
+    click.echo(f"the entry for the index, to review and keep as {done.entry.name}.json:", err=True)
+    click.echo(write_entry(done.entry), nl=False)
