@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agekit.errors import AgekitError, DataError
 
-__all__ = ["Work", "run_blocks"]
+__all__ = ["Work", "run_blocks", "serve"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

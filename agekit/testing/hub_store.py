@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Blob", "Commit", "Repo", "Store"]
+__all__ = ["Blob", "Commit", "Repo", "Store", "blob", "git_oid", "is_large"]
 
 MAIN = "main"
 LFS_ENDINGS = (".safetensors", ".onnx", ".bin", ".pt", ".pth", ".pkl")

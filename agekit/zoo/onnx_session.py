@@ -16,7 +16,9 @@ ERRORS_ONLY = 3
 
 
 def open_session(model: bytes, name: str, device: str = "cpu") -> Any:
-    """A model ready to run.
+    """A model ready to run, on all cores; its threads sleep while they wait for each other.
+
+    They share the cores with those that decode images, which spinning would take time from.
 
     Args:
         model: the bytes of an ONNX file; nothing outside of them is read.
@@ -30,6 +32,7 @@ def open_session(model: bytes, name: str, device: str = "cpu") -> Any:
     runtime = package_module("onnxruntime", "onnxruntime", EXTRA)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = _cores()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = ERRORS_ONLY
     providers = _providers(runtime, device)
     try:

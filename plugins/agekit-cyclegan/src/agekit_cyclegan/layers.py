@@ -10,6 +10,11 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 __all__ = ["Conv2d", "InstanceNorm2d", "ReflectionPad2d", "ToImage", "UpConv2d"]
 
 
+def _not_on_cpu(x: Tensor) -> bool:
+    """Whether another device computes, or a compiler will choose how."""
+    return x.device.type != "cpu" or torch.compiler.is_compiling()
+
+
 class InstanceNorm2d(nn.Module):
     """Each channel of each image to mean 0 and variance 1, without running statistics.
 
@@ -75,7 +80,7 @@ class ToImage(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H + 6, W + 6) to (N, 3, H, W), for a kernel of 7."""
-        if x.device.type != "cpu" or torch.compiler.is_compiling():
+        if _not_on_cpu(x):
             return super().forward(x)
         weight = self.weight
         if torch.is_autocast_enabled("cpu"):
@@ -128,7 +133,7 @@ class _ToFew(torch.autograd.Function):
 
 
 class ReflectionPad2d(nn.Module):
-    """Reflection padding whose gradient is a few sums of whole strips: quick, and deterministic.
+    """Reflection padding; on a CPU its gradient is a few sums of whole strips, which is quicker.
 
     Args:
         width: pixels on every side.
@@ -140,7 +145,7 @@ class ReflectionPad2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H + 2 width, W + 2 width)."""
-        if torch.compiler.is_compiling():
+        if _not_on_cpu(x):
             return F.pad(x, (self.width,) * 4, mode="reflect")
         out: Tensor = _Reflect.apply(x, self.width)
         return out
