@@ -245,6 +245,7 @@ def command(marked, photos, tmp_path, plugin_site):
         )
         program = ["-m", "agekit"] if limit is None else ["-c", limited]
         environment = {"PYTHONPATH": str(plugin_site), "MARKED_SECONDS": str(seconds)}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
         return subprocess.Popen(
             [sys.executable, *program, *arguments],
             env={**os.environ, **environment},

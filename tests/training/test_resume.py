@@ -74,7 +74,8 @@ def test_killed_runs_end_bit_identical(
         assert mine.keys() == theirs.keys()
         for key, value in theirs.items():
             assert torch.equal(mine[key], value), f"{name}: {key}"
-    assert not [p for p in run.rglob(".*") if p.name != ".lock"], "nothing half-written is left"
+    hidden = {p.name for p in run.rglob(".*")}
+    assert hidden == {".lock", ".eval_results"}, "nothing half-written is left"
 
 
 def test_checkpoints_load_without_unpickling(environment: dict[str, str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from agekit.testing import write_face
 from tests.training.conftest import TINY, Train
 
 pytestmark = pytest.mark.slow
@@ -93,11 +94,11 @@ def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) 
 def test_every_method_trains(agekit: Train, recipe: str, tmp_path: Path) -> None:
     done = agekit("train", f"{recipe}-resnet10-tiny", *TINY, "--epochs", 1, "--out", tmp_path / "r")
     assert done.returncode == 0, done.stderr
-    face = tmp_path / "face.png"
-    Image.new("RGB", (40, 40), (200, 160, 140)).save(face)
+    face = write_face(tmp_path / "face.png", 40, size=160)
     predicted = agekit("predict", face, "--model", tmp_path / "r", "--json")
     (answer,) = json.loads(predicted.stdout)
     (found,) = answer["faces"]
+    assert found["box"] is not None
     assert found["interval"][0] <= found["age"] <= found["interval"][1]
     assert (found["distribution"] is None) == (recipe == "reg")
 
