@@ -8,7 +8,7 @@ __all__ = ["zoo"]
 
 _COMMANDS = {
     "list": LazyCommand("agekit.cli.zoo_list", "list_", "List the models."),
-    "info": LazyCommand("agekit.cli.zoo_list", "info", "What is known of one."),
+    "info": LazyCommand("agekit.cli.zoo_info", "info", "What is known of one."),
     "pull": LazyCommand("agekit.cli.zoo_pull", "pull", "Fetch models from the Hub."),
     "push": LazyCommand("agekit.cli.zoo_push", "push", "Publish a model on the Hub."),
     "verify": LazyCommand("agekit.cli.zoo_verify", "verify", "Check models' files and outputs."),

@@ -1,8 +1,8 @@
-"""``agekit zoo list`` and ``agekit zoo info``: what the index says; nothing is fetched."""
+"""``agekit zoo list``: the models that can be had by their names; nothing is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,12 @@ import click
 
 from agekit.cli._output import emit_json, json_option
 from agekit.discovery import normalise
-from agekit.errors import ModelError, nearest
+from agekit.errors import nearest
 
 if TYPE_CHECKING:
     from agekit.zoo.listing import Listing
 
-__all__ = ["info", "list_"]
+__all__ = ["list_"]
 
 _COLUMNS = ("name", "task", "MAE", "trained on", "parameters", "MB", "here", "to install")
 _NUMBERS = (2, 4, 5)
@@ -122,6 +122,8 @@ def _document(listing: Listing, here: bool) -> dict[str, Any]:
 
 
 def _row(listing: Listing, here: bool) -> tuple[str, ...]:
+    from agekit.zoo.requires import install_command
+
     mae = listing.metrics.get("mae")
     return (
         listing.name,
@@ -131,16 +133,8 @@ def _row(listing: Listing, here: bool) -> tuple[str, ...]:
         f"{listing.parameters:,}",
         f"{listing.bytes / 1e6:.1f}",
         "yes" if here else "no",
-        _lacks(listing.requires),
+        install_command(listing.requires),
     )
-
-
-def _lacks(requires: Mapping[str, str]) -> str:
-    """What to install before it can be used."""
-    from agekit.zoo.requires import missing, outdated
-
-    needed = [*missing(requires), *(f"'{newer}'" for newer in outdated(requires))]
-    return f"pip install {' '.join(needed)}" if needed else ""
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
@@ -155,58 +149,3 @@ def _table(rows: list[tuple[str, ...]]) -> str:
         for row in cells
     ]
     return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
-
-
-@click.command()
-@click.argument("name")
-@json_option
-def info(name: str, as_json: bool) -> None:
-    """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
-    from agekit.zoo.index import entry_of
-    from agekit.zoo.locate import find
-    from agekit.zoo.requires import missing
-
-    _, listing, folder = find(name)
-    if listing is not None:
-        entry = entry_of(listing)
-    elif folder is not None:
-        from agekit.zoo.entry import entry_for
-
-        entry = entry_for(folder, f"local:{folder.absolute()}", check=False)
-    else:
-        raise ModelError(f"{name} is not on this machine", f"`agekit zoo pull {name}` fetches it")
-    if as_json:
-        more = {
-            "bytes": entry.bytes,
-            "cached": folder is not None,
-            "folder": folder,
-            "missing": missing(entry.requires),
-            "giver": listing.giver if listing else None,
-        }
-        emit_json(entry.model_dump() | more)
-        return
-    click.echo(click.style(f"{entry.name}: {entry.description}", bold=True))
-    data = entry.data
-    split = f", split hash {data.split_hash}" if data.split_hash else ""
-    metrics = (f"{key} {_number(value)}" for key, value in entry.metrics.items())
-    facts = {
-        "task": entry.task,
-        "backbone": f"{entry.backbone}, {entry.parameters:,} parameters",
-        "trained on": f"{data.protocol or data.dataset}{split}",
-        f"{data.scored} metrics".strip(): ", ".join(metrics),
-        "licence": entry.licence,
-        "needs": ", ".join(f"{name} {version}" for name, version in entry.requires.items()),
-        "to install": _lacks(entry.requires),
-        "source": f"{entry.source}@{entry.revision}" if entry.revision else entry.source,
-        "given by": listing.giver if listing else "",
-        "here": folder or f"no: `agekit zoo pull {entry.name}` fetches {entry.bytes / 1e6:.1f} MB",
-    }
-    for label, text in facts.items():
-        if text:
-            click.echo(f"{label:<12}  {text}")
-    for file, record in entry.files.items():
-        click.echo(f"{'file':<12}  {file}, {record.size:,} bytes, sha256 {record.sha256}")
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -64,7 +64,7 @@ def pull(
             except AgekitError as error:
                 if len(names) == 1 and not as_json:
                     raise
-                row = {"name": name, "folder": None, "files": [], "error": error.message}
+                row = _row(name, None) | {"error": error.message}
                 click.echo(f"error: {error.message}\n  hint: {error.hint}", err=True)
             rows.append(row)
             if not as_json and not dry_run and row["error"] is None:
@@ -122,7 +122,7 @@ def _copied(source: _Source, local_dir: Path | None, dry_run: bool, force: bool)
     return local_dir
 
 
-def _row(name: str, folder: Path, found: Pulled | None = None) -> dict[str, Any]:
+def _row(name: str, folder: Path | None, found: Pulled | None = None) -> dict[str, Any]:
     return {
         "name": name,
         "folder": folder,

@@ -50,6 +50,7 @@ def push(
                 "repo": done.repo,
                 "commit": done.commit,
                 "url": done.url,
+                "changed": done.changed and done.commit is not None,
                 "files": done.files,
                 "entry": done.entry.model_dump(),
             }
@@ -66,6 +67,7 @@ def _tell(done: Pushed) -> None:
         print_table(["file", "bytes"], [(name, f"{size:,}") for name, size in done.files.items()])
         click.echo(f"{total} would be pushed to {done.repo}", err=True)
         return
-    click.echo(f"pushed {total}\ncommit {done.commit}\n{done.url}", err=True)
+    said = f"pushed {total}" if done.changed else f"{done.repo} has all {total} already"
+    click.echo(f"{said}\ncommit {done.commit}\n{done.url}", err=True)
     click.echo(f"the entry for the index, to review and keep as {done.entry.name}.json:", err=True)
     click.echo(write_entry(done.entry), nl=False)

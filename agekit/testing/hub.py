@@ -139,7 +139,7 @@ class LoopbackHub:
     def behave(self) -> None:
         """From now on, be a good Hub again."""
         self._faults.clear()
-        self._server.api.listed.clear()
+        self._server.api.reads.listed.clear()
 
     def flip_byte(self, file: str, at: int = -1) -> None:
         """Sends `file` with the lowest bit of its byte number `at` flipped."""
@@ -181,4 +181,4 @@ class LoopbackHub:
 
     def list_also(self, *paths: str) -> None:
         """Lists these paths too in every repository, though there is nothing behind them."""
-        self._server.api.listed += paths
+        self._server.api.reads.listed += paths

@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from agekit.testing.hub_api import Answer, Api, Asked, Refusal
+from agekit.testing.hub_api import Api
 from agekit.testing.hub_faults import Fault, Faults
+from agekit.testing.hub_messages import Answer, Asked, Refusal
 from agekit.testing.hub_store import Store
 
 __all__ = ["HubServer", "Request"]

@@ -27,7 +27,8 @@ from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
 from agekit.training.task import Task
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import WEIGHTS, find_model, is_model, read_config
+from agekit.zoo.folder import WEIGHTS, read_config
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["Aging"]
 
@@ -69,7 +70,7 @@ class Aging(Task[DomainFaces, AgerLab]):
         """Both generators, of an ager or of a checkpoint the evolver can read."""
         recipe = _recipe(resolved)
         if is_model(init):
-            folder = find_model(init)
+            folder = locate(init)
             config = read_config(folder)
             if not isinstance(config, AgerConfig) or config.generator != recipe.generator:
                 theirs = config.generator.type if isinstance(config, AgerConfig) else config.task

@@ -21,7 +21,8 @@ from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
 from agekit.training.evolver import build_evolver
 from agekit.zoo.config import AgerConfig, ImageConfig
-from agekit.zoo.folder import find_model, is_model, load_ager, save_model
+from agekit.zoo.folder import load_ager, save_model
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["FILES", "export_ager", "import_ager"]
 
@@ -101,7 +102,7 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
         ModelError: there is no such ager, or it is damaged.
         ConfigError: one of the files is there already.
     """
-    ager, _ = load_ager(find_model(model))
+    ager, _ = load_ager(locate(model))
     generators = {"old": ager.old, "young": ager.young}
     paths = [out / FILES[to] for to in DIRECTIONS]
     for path in paths:

@@ -20,7 +20,8 @@ from agekit.training.faces import TrainingFaces
 from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import find_model, load_model, read_config
+from agekit.zoo.folder import load_model, read_config
+from agekit.zoo.locate import locate
 
 __all__ = ["evaluate"]
 
@@ -68,7 +69,7 @@ def evaluate(
             "use train, val, test or all",
         )
     place = pick_device(device)
-    folder = find_model(model)
+    folder = locate(model)
     if isinstance(read_config(folder), AgerConfig):
         scored = evaluate_ager(
             folder,

@@ -11,7 +11,8 @@ from agekit.atomic import write_bytes
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import WEIGHTS, estimator_config, find_model
+from agekit.zoo.folder import WEIGHTS, estimator_config
+from agekit.zoo.locate import locate
 
 __all__ = ["initial_weights", "keep_initial"]
 
@@ -30,7 +31,7 @@ def keep_initial(path: Path, model: str | Path, recipe: EstimatorRecipe) -> Mode
     Raises:
         ConfigError: the model has another backbone.
     """
-    folder = find_model(model)
+    folder = locate(model)
     config = estimator_config(folder)
     if config.backbone.type != recipe.backbone.type:
         raise ConfigError(

@@ -15,7 +15,8 @@ from agekit.errors import ConfigError, ModelError, nearest
 from agekit.faces.align import frame
 from agekit.registry import DETECTORS
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import find_model, is_model, load_model, read_config
+from agekit.zoo.folder import load_model, read_config
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["load_judges"]
 
@@ -55,7 +56,7 @@ def _load(name: str, device: torch.device) -> Judge:
     if name == PACKAGE and not is_model(name):
         return AgeAndGender()
     try:
-        folder = find_model(name)
+        folder = locate(name)
     except ModelError as error:
         meant = nearest(name, [PACKAGE])
         raise ModelError(f"{error.message}{meant}", f"a judge is {CHOICES}") from error

@@ -15,7 +15,8 @@ from agekit.zoo.check import load_network, outputs
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, entry_for, write_entry
 from agekit.zoo.files import METRICS, small_text
-from agekit.zoo.folder import find_model, read_config, save_model
+from agekit.zoo.folder import read_config, save_model
+from agekit.zoo.locate import locate
 from agekit.zoo.names import ENTRY_NAME
 
 __all__ = ["Added", "add_model"]
@@ -75,7 +76,7 @@ def add_model(
         )
     if not force and (folder.exists() or path.exists()):
         raise ConfigError(f"{path} is there already", "replace it with --force")
-    source = find_model(model)
+    source = locate(model)
     config = read_config(source)
     network, image = load_network(source)
     before = outputs(network, image)

@@ -21,7 +21,8 @@ from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, similarity
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import find_model, load_ager
+from agekit.zoo.folder import load_ager
+from agekit.zoo.locate import locate
 from agekit.zoo.paste import CutFace, paste
 from agekit.zoo.reading import ImageLike, read_ahead, several
 
@@ -217,7 +218,7 @@ def load_aging(model: str | Path, device: str = "auto") -> FaceAging:
     Raises:
         ModelError: there is no such model, its files are damaged, or it is an estimator's.
     """
-    return FaceAging(*load_ager(find_model(model), pick_device(device)))
+    return FaceAging(*load_ager(locate(model), pick_device(device)))
 
 
 def _ages(

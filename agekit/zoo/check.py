@@ -24,8 +24,8 @@ from agekit.zoo.folder import load_ager, load_model, read_config
 
 __all__ = ["TOLERANCE", "load_network", "outputs", "record", "squares"]
 
-TOLERANCE = {"estimator": 0.02, "ager": 0.002}
-"""Years of an estimator, and of an ager pixels' values from -1 to 1: several times what other
+TOLERANCE = {"estimator": 0.01, "ager": 0.002}
+"""Years of an estimator, and of an ager pixels' values from -1 to 1: many times what other
 processors and versions of torch change, in single precision."""
 SEED = 1
 PICTURES, SIDE = 4, 8

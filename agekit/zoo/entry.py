@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,16 @@ def parse_entry(text: str, where: str) -> ZooEntry:
     try:
         return ZooEntry.model_validate_json(text)
     except ValidationError as error:
-        lines = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the entry'}: {e['msg']}" for e in error.errors()[:5]
-        )
+        lines = "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors()[:5])
         raise ModelError(
             f"{where} is not a valid entry of the zoo: {lines}",
             "correct it, or if it is from a newer agekit: `pip install -U agekit`",
         ) from error
+
+
+def _place(parts: Iterable[int | str]) -> str:
+    names = [str(part)[:100] for part in parts]
+    return ".".join(name if name.isprintable() else ascii(name) for name in names) or "the entry"
 
 
 def write_entry(entry: ZooEntry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 __all__ = ["CARD", "CONFIG", "METRICS", "SMALL_FILE", "WEIGHTS", "model_folder", "small_text"]
@@ -34,7 +35,7 @@ def small_text(path: Path) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     with open(path, "rb") as file:
-        data = file.read(SMALL_FILE + 1)
-    if len(data) > SMALL_FILE:
-        raise OSError(f"it has more than {SMALL_FILE:,} bytes")
-    return data.decode("utf-8")
+        size = os.fstat(file.fileno()).st_size
+        if size > SMALL_FILE:
+            raise OSError(f"it has more than {SMALL_FILE:,} bytes")
+        return file.read(size).decode("utf-8")

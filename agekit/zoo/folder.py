@@ -24,7 +24,6 @@ from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import AgerConfig, AnyConfig, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
-from agekit.zoo.locate import is_model, locate
 
 __all__ = [
     "CARD",
@@ -32,8 +31,6 @@ __all__ = [
     "METRICS",
     "WEIGHTS",
     "estimator_config",
-    "find_model",
-    "is_model",
     "load_ager",
     "load_model",
     "read_config",
@@ -77,15 +74,6 @@ def save_model(
         folder.rename(old)
     aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def find_model(name: str | Path) -> Path:
-    """The folder of a model, fetched from the Hub where it must be; see `agekit.zoo.locate`.
-
-    Raises:
-        ModelError: there is none, or it cannot be fetched.
-    """
-    return locate(name)
 
 
 def read_config(folder: Path) -> ModelConfig | AgerConfig:

@@ -25,8 +25,12 @@ __all__ = ["endpoint", "hub_client", "persistently"]
 
 Result = TypeVar("Result")
 
-_SETTINGS = {"HF_HUB_DISABLE_XET": True, "HF_HUB_DISABLE_TELEMETRY": True}
-"""Without Xet, every byte passes the guard, and the client falls back to nothing."""
+_SETTINGS = {
+    "DOWNLOAD_CHUNK_SIZE": 1 << 20,
+    "HF_HUB_DISABLE_TELEMETRY": True,
+    "HF_HUB_DISABLE_XET": True,
+}
+"""Small pieces, as a broken connection loses the last; no Xet, whose bytes pass no guard."""
 _WAITS = (0.5, 1.5)
 """Seconds before the second attempt, and before the third."""
 _one_at_a_time = threading.RLock()
@@ -86,17 +90,20 @@ def hub_client(guard: Guard | None = None, token: str | None = None) -> Iterator
 
 
 def persistently(call: Callable[[], Result]) -> Result:
-    """Calls up to three times while the Hub is busy or the connection breaks.
+    """Calls up to three times while the Hub is busy, and twice if it does not answer.
 
     Raises:
         Exception: what the last call raised.
     """
-    for wait in _WAITS:
+    for attempt, wait in enumerate(_WAITS):
         try:
             return call()
-        except Exception as error:
-            asked = error.wait if isinstance(error, Busy) else None
-            if not (isinstance(error, Busy) or is_away(error)) or (asked or 0) > PATIENCE:
+        except Busy as error:
+            wait = wait if error.wait is None else error.wait
+            if wait > PATIENCE:
                 raise
-            time.sleep(wait if asked is None else asked)
+        except Exception as error:
+            if attempt > 0 or not is_away(error):
+                raise
+        time.sleep(wait)
     return call()

@@ -6,16 +6,18 @@ import errno
 import inspect
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Self
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
 from agekit.errors import ModelError
 from agekit.zoo.hub_cache import discard, hub_cache, snapshot
 from agekit.zoo.hub_client import endpoint, hub_client, persistently
 from agekit.zoo.hub_errors import FAILURES, explain
-from agekit.zoo.hub_guard import Guard
+from agekit.zoo.hub_guard import Guard, Unanswered
 from agekit.zoo.hub_model import Progress, Wanted
 
 __all__ = ["download"]
@@ -53,19 +55,7 @@ def download(
             options: dict[str, Any] = {}
             if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
                 options["tqdm_class"] = _bar(what, name, wanted.size, progress)
-            persistently(
-                lambda: hf_hub_download(
-                    repo,
-                    name,
-                    revision=commit,
-                    cache_dir=hub_cache(),
-                    endpoint=api.endpoint,
-                    library_name=api.library_name,
-                    library_version=api.library_version,
-                    force_download=force,
-                    **options,
-                )
-            )
+            persistently(lambda: _fetch(api, repo, commit, name, force, options))
         if progress is not None:
             progress(name, wanted.size, wanted.size)
         problem = wanted.problem(path)
@@ -78,6 +68,29 @@ def download(
             f"{what}: {problem}; it was thrown away",
             "try again; if it happens again, what is there is not what was published",
         )
+
+
+def _fetch(
+    api: HfApi, repo: str, commit: str, name: str, force: bool, options: Mapping[str, Any]
+) -> None:
+    call = partial(
+        hf_hub_download,
+        repo,
+        name,
+        revision=commit,
+        cache_dir=hub_cache(),
+        endpoint=api.endpoint,
+        library_name=api.library_name,
+        library_version=api.library_version,
+        force_download=force,
+        **options,
+    )
+    try:
+        call()
+    except Unanswered:
+        url = hf_hub_url(repo, name, revision=commit, endpoint=api.endpoint)
+        get_hf_file_metadata(url, timeout=3)
+        call()
 
 
 def _check_room(size: int) -> None:

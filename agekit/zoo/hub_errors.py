@@ -19,9 +19,7 @@ _OFFLINE_HINT = "what was pulled before works offline; unset HF_HUB_OFFLINE to f
 _REACH_HINT = (
     "check the network, proxies and HF_ENDPOINT; what was pulled before works without a network"
 )
-_LOGIN_HINT = (
-    "check the name; for a private repository log in with `hf auth login`, or set HF_TOKEN"
-)
+_LOGIN_HINT = "check the name and $HF_TOKEN; for a private repository log in with `hf auth login`"
 
 
 class Busy(Exception):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from agekit.errors import ModelError
 from agekit.zoo.hub_errors import Busy
 
-__all__ = ["HOSTS_VARIABLE", "Guard"]
+__all__ = ["HOSTS_VARIABLE", "PATIENCE", "Guard", "Unanswered"]
 
 HOSTS_VARIABLE = "AGEKIT_HUB_HOSTS"
 """Names the hosts, separated by commas, that files may come from besides the Hub's own."""
@@ -21,6 +21,10 @@ PATIENCE = 60
 _PORTS = {"http": 80, "https": 443}
 _COMMIT = re.compile("[0-9a-f]{40}")
 _ETAG = re.compile(r'(W/)?"?([0-9A-Za-z-]{1,128})"?')
+
+
+class Unanswered(Exception):
+    """The client asks again what got no answer."""
 
 
 class Guard:
@@ -40,13 +44,21 @@ class Guard:
         self.what = what
         self.commit = commit
         self.size = size
+        self._open = False
 
     def request(self, request: Any) -> None:
         """Lets a request go out to the Hub's hosts only.
 
         Raises:
             ModelError: it would go elsewhere.
+            Unanswered: it asks again for what is known of a file. The client would do so for half
+                a minute, and not tell why; and it would open another session, without this guard.
         """
+        if request.method == "HEAD":
+            if self._open:
+                self._open = False
+                raise Unanswered
+            self._open = True
         url = urlsplit(str(request.url))
         if not self._may_ask(url.scheme, url.hostname or "", url.port):
             where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
@@ -62,6 +74,7 @@ class Guard:
             Busy: the Hub may answer later.
             ModelError: the answer is of another commit or size, or names no place in the cache.
         """
+        self._open = False
         status, headers = response.status_code, response.headers
         if status in (408, 429) or status >= 500:
             raise Busy(status, _seconds(headers.get("Retry-After")))

@@ -8,6 +8,7 @@ fetched. The first to give a name keeps it; that others are hidden is told.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -87,8 +88,8 @@ def read_index() -> Index:
     listings: dict[str, Listing] = {}
     remarks: list[str] = []
     for place in places():
-        if not place.folder.is_dir():
-            remarks.append(f"the zoo's folder {place.folder} of {place.giver} is not there")
+        if not os.access(place.folder, os.R_OK | os.X_OK):
+            remarks.append(f"{place.folder} of {place.giver} is not there or cannot be read")
         for name, path in _candidates(place):
             try:
                 listing = _read(path, name, place)
@@ -162,18 +163,15 @@ def _candidates(place: Place) -> list[tuple[str, Path]]:
     """Name and path of each JSON in a folder, and of each model without one; sorted."""
     entries: dict[str, Path] = {}
     models: dict[str, Path] = {}
-    if not place.folder.is_dir():
-        return []
-    if place.own and (place.folder / CONFIG).is_file():
-        return [(place.folder.name, place.folder)]
-    with os.scandir(place.folder) as items:
-        for item in items:
-            if item.name.startswith("."):
-                continue
-            if item.name.endswith(_SUFFIX):
-                entries[item.name.removesuffix(_SUFFIX)] = Path(item.path)
-            elif place.own and (model := model_folder(Path(item.path))):
-                models[item.name] = model
+    with suppress(OSError):
+        if place.own and (place.folder / CONFIG).is_file():
+            return [(place.folder.name, place.folder)]
+        for name in os.listdir(place.folder):
+            path = place.folder / name
+            if name.endswith(_SUFFIX) and not name.startswith("."):
+                entries[name.removesuffix(_SUFFIX)] = path
+            elif place.own and not name.startswith(".") and (model := model_folder(path)):
+                models[name] = model
     return sorted((models | entries).items())
 
 

@@ -25,7 +25,8 @@ from agekit.data.synthfaces.face import draw, person
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import entry_for
-from agekit.zoo.folder import find_model, load_ager, load_model, read_config
+from agekit.zoo.folder import load_ager, load_model, read_config
+from agekit.zoo.locate import locate
 from agekit.zoo.onnx_card import EXTRA, INPUT, METADATA, OUTPUTS, Direction, OnnxCard
 from agekit.zoo.onnx_graph import AgedPixels, PixelAges
 from agekit.zoo.onnx_session import open_session
@@ -82,7 +83,7 @@ def export_onnx(
     faces before it is written: one that differs from torch by more than `TOLERANCE` is not.
 
     Args:
-        model: whatever `find_model` takes.
+        model: whatever `locate` takes.
         out: a file ending in .onnx, or a folder; else the current folder.
         to: which direction of an ager; None writes both.
 
@@ -92,7 +93,7 @@ def export_onnx(
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         package_module(package, package, EXTRA)
-    plans = _plans(find_model(model), out, to)
+    plans = _plans(locate(model), out, to)
     for plan in plans:
         _keep_json(plan.json)
     made = [_made(plan) for plan in plans]

@@ -11,6 +11,7 @@ import numpy as np
 
 from agekit.errors import ConfigError, ModelError
 from agekit.zoo.files import model_folder
+from agekit.zoo.locate import locate
 from agekit.zoo.onnx_card import INPUT, METADATA, OnnxCard, parse_card
 from agekit.zoo.onnx_session import open_session
 from agekit.zoo.prediction import Face
@@ -108,8 +109,8 @@ def find_exported(model: str | Path) -> Path:
     """The exported file that a name means.
 
     Args:
-        model: a file ending in .onnx, or a model or run folder that holds one: ``model.onnx``, or
-            the only one.
+        model: a file ending in .onnx; or whatever else names a model, or any folder, that holds
+            one: ``model.onnx``, or the only one.
 
     Raises:
         ModelError: there is none, or several.
@@ -117,18 +118,20 @@ def find_exported(model: str | Path) -> Path:
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    hint = f"export it: `agekit export {model} --format onnx`, then give the .onnx file"
     if path.suffix == SUFFIX:
-        raise ModelError(f"there is no file {str(model)!r}", "make it with `agekit export`")
-    folder = model_folder(path) or path
-    found = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+        raise ModelError(f"there is no file {str(path)!r}", "make it with `agekit export MODEL`")
+    folder = path if path.is_dir() and model_folder(path) is None else locate(model)
+    found = sorted(folder.glob(f"*{SUFFIX}"))
     if folder / f"model{SUFFIX}" in found:
         return folder / f"model{SUFFIX}"
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
         raise ModelError(f"{folder} holds several exported models: {names}", "give one of them")
     if not found:
-        raise ModelError(f"{str(model)!r} has no exported model", hint)
+        raise ModelError(
+            f"the model {str(model)!r} was not exported yet",
+            f"`agekit export {model} --format onnx`, then give the .onnx file",
+        )
     return found[0]
 
 

@@ -15,7 +15,8 @@ from agekit.device import pick_device
 from agekit.errors import ConfigError
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import find_model, load_model
+from agekit.zoo.folder import load_model
+from agekit.zoo.locate import locate
 from agekit.zoo.prediction import Face, Prediction
 from agekit.zoo.reading import Chip, ImageLike, Picture, read_ahead, several
 
@@ -169,7 +170,7 @@ def load(model: str | Path, device: str = "auto") -> Predictor:
     Raises:
         ModelError: there is no such model, or its files are damaged.
     """
-    return Predictor(*load_model(find_model(model), pick_device(device)))
+    return Predictor(*load_model(locate(model), pick_device(device)))
 
 
 def _groups(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:

@@ -39,6 +39,7 @@ class Pushed:
         entry: for the index; without a revision as long as nothing was pushed.
         commit: 40 hex digits; None if nothing was pushed.
         url: of the commit, or of the pull request.
+        changed: whether the repository did not hold these files already.
     """
 
     repo: str
@@ -46,6 +47,7 @@ class Pushed:
     entry: ZooEntry
     commit: str | None = None
     url: str | None = None
+    changed: bool = True
 
 
 def push_model(
@@ -81,7 +83,7 @@ def push_model(
         raise ModelError(f"there is no model in {folder}", "give a run folder or a model folder")
     files = files_to_push(model)
     for problem in verify(model, None):
-        raise ModelError(f"{model / problem.file}: {problem.text}", "a broken model is not pushed")
+        raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
     entry = entry_for(model, f"local:{model}")
     would = Pushed(
         repo,
@@ -99,11 +101,12 @@ def push_model(
         )
     try:
         with hub_client(token=token) as api:
-            done = _push(api, repo, files, private, create_pr, tag)
+            before, done = _push(api, repo, files, private, create_pr, tag)
     except FAILURES as error:
         raise explain(error, repo, endpoint()) from error
     entry = would.entry.model_copy(update={"revision": done.oid})
-    return replace(would, entry=entry, commit=done.oid, url=done.pr_url or done.commit_url)
+    url = done.pr_url or done.commit_url
+    return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
 
 
 def files_to_push(model: Path) -> dict[str, Path]:
@@ -121,7 +124,7 @@ def files_to_push(model: Path) -> dict[str, Path]:
         )
     for name, path in found.items():
         if name != WEIGHTS and (size := path.stat().st_size) > SMALL_FILE:
-            raise ModelError(f"{path} has {size:,} bytes, more than {SMALL_FILE:,}")
+            raise ModelError(f"{path} has {size:,} bytes, more than {SMALL_FILE:,}", "shorten it")
     return found
 
 
@@ -132,9 +135,11 @@ def _push(
     private: bool,
     create_pr: bool,
     tag: str | None,
-) -> CommitInfo:
+) -> tuple[str | None, CommitInfo]:
+    """The commit that was the newest before, and the one that is now."""
     api.create_repo(repo, private=private or None, exist_ok=True)
-    if private and not api.model_info(repo).private:
+    info = api.model_info(repo)
+    if private and not info.private:
         raise ModelError(
             f"{repo} is there already, and everybody can see it",
             "push without --private, or make it private in its settings",
@@ -157,7 +162,7 @@ def _push(
             raise ModelError(
                 f"commit {done.oid} was pushed, but has no tag: {reason.message}", reason.hint
             ) from error
-    return done
+    return info.sha, done
 
 
 def _tags(api: HfApi, repo: str) -> Sequence[str]:

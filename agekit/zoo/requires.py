@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["missing", "outdated"]
+__all__ = ["install_command", "missing", "outdated"]
 
 
-def missing(requires: Mapping[str, str]) -> list[str]:
-    """The distributions that are not installed, as pip takes them.
+def install_command(requires: Mapping[str, str]) -> str:
+    """What to run before the model can be used; empty if nothing.
 
     Args:
         requires: distribution → the version the model was made with.
     """
+    needed = [*missing(requires), *(f"'{newer}'" for newer in outdated(requires))]
+    return f"pip install {' '.join(needed)}" if needed else ""
+
+
+def missing(requires: Mapping[str, str]) -> list[str]:
+    """The distributions that are not installed, as pip takes them."""
     return [name for name in requires if _installed(name) is None]
 
 

@@ -111,7 +111,9 @@ def _check_network(
     if entry is not None and count != entry.parameters:
         yield Problem(CONFIG, f"its network has {count:,} parameters, not {entry.parameters:,}")
     for name, value in network.state_dict().items():
-        if (dtypes[name] in FLOATING) != value.dtype.is_floating_point:
+        if name not in dtypes:
+            yield Problem(WEIGHTS, f"{name} is missing")
+        elif (dtypes[name] in FLOATING) != value.dtype.is_floating_point:
             yield Problem(WEIGHTS, f"{name} is of type {dtypes[name]}, the network's {value.dtype}")
         elif not value.isfinite().all():
             yield Problem(WEIGHTS, f"{name} holds values that are not numbers")

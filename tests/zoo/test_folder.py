@@ -9,7 +9,8 @@ import torch
 import agekit
 from agekit.errors import ModelError
 from agekit.zoo import folder as files
-from agekit.zoo.folder import find_model, load_model, read_config, save_model
+from agekit.zoo.folder import load_model, read_config, save_model
+from agekit.zoo.locate import locate
 
 
 @pytest.fixture
@@ -98,16 +99,16 @@ def test_a_config_that_asks_for_pretrained_weights_fetches_none(make_model, monk
 
 
 def test_run_folders_and_model_folders_are_found(model):
-    assert find_model(model) == model
-    assert find_model(str(model.parent)) == model
+    assert locate(model) == model
+    assert locate(str(model.parent)) == model
 
 
 def test_no_model_and_an_unfinished_run(tmp_path):
     with pytest.raises(ModelError, match=r"there is no model '.*none'"):
-        find_model(tmp_path / "none")
+        locate(tmp_path / "none")
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(ModelError, match="it is not finished") as error:
-        find_model(tmp_path)
+        locate(tmp_path)
     assert "--resume" in error.value.hint
 
 

@@ -296,7 +296,7 @@ dist.init_process_group("gloo")
 rank = dist.get_rank()
 step = t.make(seed=rank, pool=3)
 step.parallelise()
-mine = [PairBatch(d.a[rank : rank + 1], d.b[rank : rank + 1]) for d in t.batches(3)]
+mine = [PairBatch(d.a[rank::2], d.b[rank::2]) for d in t.batches(3, n=4)]
 t.train(step, mine)
 torch.save(step.state_dict(), {out!r} + str(rank))
 dist.destroy_process_group()
@@ -317,7 +317,7 @@ def test_two_processes_are_one_with_their_batches_together(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     one = make(seed=0, pool=3)
-    train(one, batches(3))
+    train(one, batches(3, n=4))
     first, second = (torch.load(tmp_path / f"state{rank}", weights_only=True) for rank in (0, 1))
     for key, value in first.items():
         assert torch.equal(value, second[key]), key

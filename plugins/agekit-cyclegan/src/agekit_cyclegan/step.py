@@ -167,15 +167,16 @@ class CycleGANStep(BaseModel):  # type: ignore[misc]
     def _pooled(self, domain: str, fake: Tensor) -> Tensor:
         """This process's part of what the pool gives for the fakes of all processes.
 
-        All keep the same pool, so that the first one's checkpoint is that of all.
+        All keep the same pool, so that the first one's checkpoint is that of all. The images of a
+        step go to the processes in turn, and so the fakes come back.
         """
         if self._world == 1:
             pooled: Tensor = self.pools[domain](fake)
             return pooled
         every = [torch.empty_like(fake) for _ in range(self._world)]
         dist.all_gather(every, fake.detach().contiguous())
-        shown: Tensor = self.pools[domain](torch.cat(every))
-        return shown.chunk(self._world)[rank_and_world()[0]]
+        shown: Tensor = self.pools[domain](torch.stack(every, 1).flatten(0, 1))
+        return shown[rank_and_world()[0] :: self._world]
 
     def _update(self, optimizer: OptimWrapper, loss: Tensor) -> None:
         optimizer.backward(optimizer.scale_loss(loss))

@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from agekit.errors import ModelError
+from agekit.testing import LoopbackHub
+from agekit.testing.hub_faults import Fault
+from agekit.zoo.entry import FileRecord
+from agekit.zoo.hub import plan_pull, pull, pull_files
+
+REPO = "org/model"
+WEIGHTS = "model.safetensors"
+SETTLED = 0.06
+"""Seconds after which the hash of an untouched file is remembered."""
+CONFIG = {
+    "task": "estimator",
+    "name": "small",
+    "backbone": {"type": "resnet10-tiny"},
+    "heads": {"ldl": {"type": "ldl"}},
+    "ages": [10, 40],
+    "image": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
+    "rule": "expectation",
+    "interval": {"level": 0.9, "margin": 0.5, "calibrated_on": "val"},
+    "parameters": 30_000,
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub that this process's client speaks to, with caches of its own."""
+    with LoopbackHub() as hub:
+        for name, value in (hub.env | {"AGEKIT_CACHE": str(tmp_path / "cache")}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("agekit.zoo.hub_client._WAITS", (0.0, 0.0))
+        yield hub
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    weights = np.random.RandomState(0).rand(100, 300).astype(np.float32)
+    save_file({"weight": weights}, folder / WEIGHTS)
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "README.md").write_text("---\ntags: [face]\n---\n# small\n")
+    return folder
+
+
+@pytest.fixture
+def commit(hub: LoopbackHub, model: Path) -> str:
+    return hub.put(REPO, model)
+
+
+@pytest.fixture
+def files(model: Path) -> dict[str, FileRecord]:
+    return records(model)
+
+
+def records(folder: Path) -> dict[str, FileRecord]:
+    return {
+        path.name: FileRecord(
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(), size=path.stat().st_size
+        )
+        for path in folder.iterdir()
+    }
+
+
+def refused(call, *arguments, **options) -> str:
+    with pytest.raises(ModelError) as error:
+        call(*arguments, **options)
+    assert "\n" not in error.value.message and len(error.value.message) < 400
+    assert error.value.hint
+    return error.value.message
+
+
+def fetched(hub: LoopbackHub, method: str = "GET") -> list[str]:
+    """The files whose contents were sent."""
+    found = [r for r in hub.requests if r.method == method and "/resolve/" in r.path]
+    return [request.path.rpartition("/")[2] for request in found]
+
+
+def cached_files(hub: LoopbackHub) -> list[str]:
+    """What the client's cache holds, apart from its locks and marks."""
+    found = [path for path in hub.home.rglob("*") if path.is_file()]
+    return sorted(p.name for p in found if ".locks" not in p.parts and p.name != "CACHEDIR.TAG")
+
+
+def recovers(hub: LoopbackHub, commit: str, files: dict[str, FileRecord], model: Path) -> None:
+    """The next honest pull works and gives the true bytes."""
+    hub.behave()
+    folder = pull_files(REPO, commit, files)
+    assert {name: (folder / name).read_bytes() for name in files} == {
+        path.name: path.read_bytes() for path in model.iterdir()
+    }
+
+
+def test_the_named_files_come_once(hub, commit, files, model, tmp_path):
+    hub.put(REPO, {"pytorch_model.bin": b"evil", "handler.py": b"evil"})
+    told = []
+    found = pull(REPO, commit, files, progress=lambda *step: told.append(step))
+    assert found.folder.name == found.commit == commit
+    assert sorted(os.listdir(found.folder)) == sorted(files)
+    assert not any(file.cached for file in found.files)
+    assert (WEIGHTS, files[WEIGHTS].size, files[WEIGHTS].size) in told
+    assert fetched(hub)[-1] == WEIGHTS
+    hub.forget_requests()
+    time.sleep(SETTLED)
+    found = pull(REPO, commit, files)
+    assert all(file.cached for file in found.files)
+    assert hub.requests == []
+    assert len(list((tmp_path / "cache" / "verified").iterdir())) == len(files)
+
+
+def test_force_fetches_again(hub, commit, files):
+    pull_files(REPO, commit, files)
+    hub.forget_requests()
+    pull_files(REPO, commit, files, force=True)
+    assert sorted(fetched(hub)) == sorted(files)
+
+
+def test_a_plan_fetches_nothing(hub, commit, files):
+    planned = plan_pull(REPO, commit, files)
+    assert {file.name: file.size for file in planned.files} == {n: files[n].size for n in files}
+    assert not any(file.cached for file in planned.files)
+    assert hub.requests == []
+    assert plan_pull(REPO, None, None).commit == commit
+    assert fetched(hub) == fetched(hub, "HEAD") == []
+    assert cached_files(hub) == []
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+def test_a_flipped_byte(hub, commit, files, model, name):
+    hub.flip_byte(name)
+    assert f"{name} of {REPO}: its SHA-256 is" in refused(pull_files, REPO, commit, files)
+    assert not (hub.home / "hub" / "models--org--model" / "snapshots" / commit / name).exists()
+    recovers(hub, commit, files, model)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+def test_a_truncated_file(hub, commit, files, model, name):
+    hub.truncate(name, 100)
+    assert f"announces 100 bytes, not {files[name].size:,}" in refused(
+        pull_files, REPO, commit, files
+    )
+    recovers(hub, commit, files, model)
+
+
+def test_a_file_that_is_longer(hub, commit, files, model):
+    hub.misbehave(Fault(WEIGHTS, ("GET",), change=lambda data: data + b"x" * 10))
+    assert "announces 120,090 bytes, not 120,080" in refused(pull_files, REPO, commit, files)
+    recovers(hub, commit, files, model)
+
+
+def test_a_file_that_never_ends(hub, commit, files, model):
+    """Its length is not announced, so that only counting what comes can stop it."""
+    headers = {"Content-Encoding": "identity, identity"}
+    fault = Fault(WEIGHTS, ("GET",), headers=headers, change=lambda data: data * 100)
+    hub.misbehave(fault)
+    assert "more than 120,080 bytes come" in refused(pull_files, REPO, commit, files)
+    assert not any(name.endswith(".incomplete") for name in cached_files(hub))
+    recovers(hub, commit, files, model)
+
+
+def test_a_wrong_size_announced(hub, commit, files, model):
+    hub.announce(WEIGHTS, 10**12)
+    assert "announces 1,000,000,000,000 bytes" in refused(pull_files, REPO, commit, files)
+    assert WEIGHTS not in fetched(hub)
+    recovers(hub, commit, files, model)
+
+
+def test_a_wrong_sha_in_the_index(hub, commit, files, model):
+    wrong = files | {WEIGHTS: FileRecord(sha256="0" * 64, size=files[WEIGHTS].size)}
+    message = refused(pull_files, REPO, commit, wrong)
+    assert f"its SHA-256 is {files[WEIGHTS].sha256}, not {'0' * 64}; it was thrown away" in message
+    recovers(hub, commit, files, model)
+
+
+def test_another_commit_is_answered(hub, commit, files, model):
+    hub.misbehave(Fault(WEIGHTS, ("HEAD",), headers={"X-Repo-Commit": "0" * 40}))
+    assert f"X-Repo-Commit '{'0' * 40}'; refused" in refused(pull_files, REPO, commit, files)
+    recovers(hub, commit, files, model)
+
+
+@pytest.mark.parametrize("header", ["ETag", "X-Linked-Etag", "X-Repo-Commit"])
+def test_headers_that_lead_out_of_the_cache(hub, commit, files, model, tmp_path, header):
+    away = tmp_path / "away"
+    hub.misbehave(Fault("config.json", ("HEAD",), headers={header: f'"../../../../{away}"'}))
+    assert f"answers with {header}" in refused(pull_files, REPO, commit, files)
+    assert not away.exists()
+    recovers(hub, commit, files, model)
+
+
+@pytest.mark.parametrize("methods", [("HEAD", "GET"), ("GET",)])
+def test_a_redirect_to_another_host(hub, commit, files, model, methods, monkeypatch):
+    with LoopbackHub() as other:
+        other.put(REPO, model)
+        hub.misbehave(Fault(WEIGHTS, methods, location=f"{other.endpoint}/{REPO}/resolve/main/x"))
+        message = refused(pull_files, REPO, commit, files)
+        assert f"sends us to another host, {other.endpoint}; refused" in message
+        assert other.requests == []
+    recovers(hub, commit, files, model)
+
+
+def test_a_redirect_within_the_host_is_followed(hub, commit, files, model):
+    hub.redirect(f"resolve/{commit}/{WEIGHTS}", f"{hub.endpoint}/{REPO}/resolve/main/{WEIGHTS}")
+    pull_files(REPO, commit, files)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (401, {}, "wants to know who asks"),
+        (403, {}, "forbids it"),
+        (403, {"X_Error_Code": "GatedRepo"}, "accepted its terms"),
+        (404, {}, "there is no such repository"),
+        (404, {"X_Error_Code": "EntryNotFound"}, "does not exist"),
+        (404, {"X_Error_Code": "RevisionNotFound"}, "no such revision"),
+        (418, {}, "refuses it (HTTP 418)"),
+        (429, {}, "too many requests"),
+        (429, {"Retry_After": "3600"}, "too many requests"),
+        (500, {}, "has trouble of its own (HTTP 500)"),
+        (503, {}, "has trouble of its own (HTTP 503)"),
+    ],
+)
+def test_errors_of_the_hub(hub, commit, files, model, status, headers, says):
+    hub.fail(status, **headers)
+    tries = 3 if status in (429, 500, 503) and not headers else 1
+    for arguments in ((commit, files), (None, None)):
+        hub.forget_requests()
+        assert says in refused(pull_files, REPO, *arguments)
+        assert len(hub.requests) == tries
+    assert cached_files(hub) == []
+    recovers(hub, commit, files, model)
+
+
+@pytest.mark.parametrize("status", [429, 500])
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_trouble_that_passes(hub, commit, files, status, method):
+    hub.misbehave(Fault(WEIGHTS, (method,), times=2, status=status, headers={"Retry-After": "0"}))
+    pull_files(REPO, commit, files)
+
+
+def test_a_connection_cut_in_mid_file_goes_on(hub, tmp_path):
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes(os.urandom(3_000_000))
+    commit = hub.put(REPO, folder)
+    hub.cut(WEIGHTS, after=2_500_000)
+    pull_files(REPO, commit, records(folder))
+    first, second = [r for r in hub.requests if r.method == "GET"]
+    assert (first.start, first.sent) == (0, 2_500_000)
+    assert second.start in (2 << 20, 2_500_000)
+    assert second.sent == 3_000_000 - second.start
+
+
+def test_no_room(hub, commit, files):
+    class Huge:
+        sha256, size = "0" * 64, 1 << 60
+
+    message = refused(pull_files, REPO, commit, files | {WEIGHTS: Huge()})
+    assert "there is no room for it" in message
+    assert WEIGHTS not in fetched(hub, "HEAD")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.json", "/etc/x.json", "a/b.json", "", ".", "x.json\n", "C:x.json", "a\\b.json"]
+)
+def test_names_in_the_index_that_are_no_plain_names(hub, commit, files, name):
+    assert "is no file of a model; refused" in refused(
+        pull_files, REPO, commit, files | {name: files[WEIGHTS]}
+    )
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pkl", "model.pt", "code.py"])
+def test_pickles_and_code_in_the_index_are_never_asked_for(hub, commit, files, name):
+    hub.put(REPO, {name: b"evil"})
+    assert "is no file of a model" in refused(
+        pull_files, REPO, commit, files | {name: files[WEIGHTS]}
+    )
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("revision", [None, "main", "a" * 39, "A" * 40])
+def test_an_index_must_name_a_commit(hub, files, revision):
+    with pytest.raises(ModelError, match="names a commit"):
+        pull_files(REPO, revision, files)
+
+
+@pytest.mark.parametrize("repo", ["model", "../model", "a/b/c", "org/../x", "org/mo del", "/x"])
+def test_names_that_are_no_repository(hub, files, repo):
+    refused(pull_files, repo, None, None)
+    assert hub.requests == []
+
+
+def spoil(path: Path, *, hide: bool) -> None:
+    """Flips a bit of a cached file; may set its time back to hide it."""
+    blob, before = path.resolve(), path.stat()
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(bytes(data))
+    if hide:
+        os.utime(blob, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("hide", [False, True])
+def test_a_byte_flipped_in_the_cache_is_noticed(hub, commit, files, model, hide, caplog):
+    folder = pull_files(REPO, commit, files)
+    time.sleep(SETTLED)
+    pull_files(REPO, commit, files)
+    spoil(folder / WEIGHTS, hide=hide)
+    hub.forget_requests()
+    with caplog.at_level(logging.WARNING):
+        recovers(hub, commit, files, model)
+    assert fetched(hub) == [WEIGHTS]
+    assert "is damaged; it is fetched again" in caplog.text
+
+
+def test_a_damaged_file_is_not_used_without_a_network(hub, commit, files, model, monkeypatch):
+    folder = pull_files(REPO, commit, files)
+    spoil(folder / WEIGHTS, hide=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "not in the cache" in refused(pull_files, REPO, commit, files)
+    assert not (folder / WEIGHTS).exists()
+
+
+def test_what_is_cached_needs_no_network(hub, commit, files, monkeypatch):
+    folder = pull_files(REPO, commit, files)
+    hub.fail(500)
+    assert pull_files(REPO, commit, files) == folder
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert pull_files(REPO, commit, files) == folder
+    message = refused(pull_files, "org/other", commit, files)
+    assert "not in the cache, and the network is off" in message
+
+
+def test_no_hub_there(hub, commit, files, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for arguments in ((commit, files), (None, None)):
+        assert "cannot reach http://127.0.0.1:9: " in refused(pull_files, REPO, *arguments)
+    monkeypatch.setenv("HF_ENDPOINT", "nonsense")
+    assert "is not the address of a Hub" in refused(pull_files, REPO, commit, files)
+
+
+def test_something_else_there(hub, commit, files, monkeypatch):
+    hub.misbehave(Fault(methods=("GET",), change=lambda data: b"<html>welcome</html>"))
+    assert "gave an answer that makes no sense" in refused(pull_files, REPO, None, None)
+
+
+def test_plain_copies(hub, commit, files, model, tmp_path):
+    out = tmp_path / "out"
+    assert pull_files(REPO, commit, files, local_dir=out) == out
+    assert sorted(os.listdir(out)) == sorted(files)
+    assert not any(path.is_symlink() for path in out.iterdir())
+    (out / "config.json").write_text("mine")
+    assert "is another file" in refused(pull_files, REPO, commit, files, local_dir=out)
+    assert (out / "config.json").read_text() == "mine"
+    pull_files(REPO, commit, files, local_dir=out, force=True)
+    assert (out / "config.json").read_bytes() == (model / "config.json").read_bytes()
+
+
+def test_plain_copies_to_no_folder(hub, commit, files, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "out"
+    assert "cannot write" in refused(pull_files, REPO, commit, files, local_dir=out)

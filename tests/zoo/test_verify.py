@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from agekit.ager.base import Generator
+from agekit.ager.build import build_ager
+from agekit.errors import ModelError
+from agekit.recipe import PartConfig
+from agekit.registry import GENERATORS
+from agekit.zoo import check
+from agekit.zoo.add import add_model
+from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.entry import entry_for
+from agekit.zoo.folder import read_config, save_model
+from agekit.zoo.header import TensorRecord, read_header
+from agekit.zoo.verify import verify
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@pytest.fixture
+def model(make_model):
+    return make_model()
+
+
+@pytest.fixture
+def entry(model):
+    return entry_for(model, "bundled:model")
+
+
+class Shift(Generator):
+    """Adds the same to every pixel."""
+
+    def __init__(self):
+        super().__init__()
+        self.by = nn.Parameter(torch.full((1,), 0.25))
+
+    def forward(self, images):
+        return images + self.by
+
+
+@pytest.fixture
+def ager_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(GENERATORS, "get", {"shift": Shift}.__getitem__)
+    part = PartConfig(type="shift")
+    config = AgerConfig(
+        name="shift",
+        generator=part,
+        image=ImageConfig(size=16, mean=(0.5,) * 3, std=(0.5,) * 3),
+        domains={"young": "ages 10-20", "old": "ages 50-60"},
+        parameters=2,
+    )
+    save_model(tmp_path / "ager", build_ager(part), config, {"test": {"cycle_young": 0.5}}, "")
+    return tmp_path / "ager"
+
+
+def problem(folder, entry=None):
+    """The only thing wrong: the file and the text."""
+    [found] = verify(folder, entry)
+    assert "\n" not in found.text and len(found.text) < 1_000
+    return found
+
+
+def rehashed(folder, entry):
+    """As an attacker who can write the entry too would have it: the hashes fit again."""
+    new = entry_for(folder, entry.source, check=False)
+    return entry.model_copy(update={"files": new.files})
+
+
+def edit_weights(folder, edit):
+    weights = load_file(folder / WEIGHTS)
+    edit(weights)
+    save_file(weights, folder / WEIGHTS)
+
+
+def edit_config(folder, **changes):
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | changes))
+
+
+def edit_header(folder, edit, tail=b""):
+    data = (folder / WEIGHTS).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    text = edit(header)
+    text = (json.dumps(header) if text is None else text).encode()
+    body = data[8 + length :] + tail
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def test_a_model_as_it_was_made(model, entry):
+    assert verify(model, entry) == []
+    assert verify(model, None) == []
+
+
+def test_a_flipped_byte(model, entry):
+    data = bytearray((model / WEIGHTS).read_bytes())
+    data[len(data) // 2] ^= 1
+    (model / WEIGHTS).write_bytes(data)
+    found = problem(model, entry)
+    assert found.file == WEIGHTS
+    assert found.text.startswith("its SHA-256 is ")
+    assert found.text.endswith(f"not {entry.files[WEIGHTS].sha256}")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, "README.md"])
+def test_files_cut_short_replaced_or_missing(model, entry, name):
+    size = entry.files[name].size
+    path = model / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert problem(model, entry) == (name, f"it has {size - 1:,} bytes, not {size:,}")
+    path.unlink()
+    assert problem(model, entry) == (name, "it is missing")
+    path.mkdir()
+    assert problem(model, entry) == (name, "it is not a file")
+
+
+def test_an_entry_with_the_wrong_size_or_hash(model, entry):
+    records = dict(entry.files)
+    records[WEIGHTS] = records[WEIGHTS].model_copy(update={"sha256": "0" * 64})
+    records[CONFIG] = records[CONFIG].model_copy(update={"size": 7})
+    found = verify(model, entry.model_copy(update={"files": records}))
+    assert [one.file for one in found] == [WEIGHTS, CONFIG]
+    assert found[0].text.endswith("not " + "0" * 64)
+    assert found[1].text.endswith("bytes, not 7")
+
+
+def test_a_pickle_instead(model, entry):
+    torch.save({"a": torch.zeros(1)}, model / WEIGHTS)
+    found = problem(model, rehashed(model, entry))
+    assert found.file == WEIGHTS and "is a pickle or a zip archive" in found.text
+    (model / WEIGHTS).write_bytes(b"\x80\x02}q\x00.")
+    assert "is a pickle" in problem(model).text
+
+
+def swap(weights):
+    name = next(name for name, value in weights.items() if value.ndim == 2)
+    weights[name] = weights[name].T.contiguous()
+
+
+def unknown(weights):
+    weights["backbone.extra.weight"] = torch.zeros(3)
+
+
+def lacking(weights):
+    del weights[next(name for name in weights if name.endswith("weight"))]
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [(swap, "size mismatch"), (unknown, "Unexpected key"), (lacking, "Missing key")],
+)
+def test_weights_that_do_not_fit_the_network(model, entry, edit, says):
+    edit_weights(model, edit)
+    found = problem(model, rehashed(model, entry))
+    assert found.file == WEIGHTS
+    assert "do not fit" in found.text and says in found.text
+
+
+def test_a_tensor_that_torch_can_do_without(model, entry):
+    name = next(key for key in load_file(model / WEIGHTS) if key.endswith("num_batches_tracked"))
+    edit_weights(model, lambda weights: weights.pop(name))
+    assert problem(model, rehashed(model, entry)) == (WEIGHTS, f"{name} is missing")
+
+
+def test_weights_that_are_whole_numbers_or_none(model, entry):
+    name = next(key for key in load_file(model / WEIGHTS) if key.endswith("bias"))
+    edit_weights(model, lambda weights: weights.update({name: weights[name].to(torch.int32)}))
+    found = problem(model, rehashed(model, entry))
+    assert found == (WEIGHTS, f"{name} is of type I32, the network's torch.float32")
+    edit_weights(model, lambda weights: weights.update({name: weights[name] / 0.0}))
+    assert problem(model).text == f"{name} holds values that are not numbers"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_loaded_into_single(model, entry, dtype):
+    def halve(weights):
+        for name, value in weights.items():
+            if value.is_floating_point():
+                weights[name] = value.to(dtype)
+
+    edit_weights(model, halve)
+    assert verify(model, None) == []
+    network, _ = check.load_network(model)
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert {record.dtype for record in read_header(model / WEIGHTS).values()} <= {
+        "F16",
+        "BF16",
+        "I64",
+    }
+
+
+def first(header):
+    return next(name for name in header if name != "__metadata__")
+
+
+def with_first(**changes):
+    def edit(header):
+        header[first(header)] |= changes
+
+    return edit
+
+
+def twice(header):
+    name = first(header)
+    value = json.dumps(header[name])
+    return f'{{"{name}": {value}, "{name}": {value}}}'
+
+
+def overlap(header):
+    for value in header.values():
+        if "shape" in value:
+            end = value["data_offsets"][1] - value["data_offsets"][0]
+            value["data_offsets"] = [0, end]
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (with_first(shape=[10**18]), "does not take"),
+        (with_first(shape=[-1]), "are not whole numbers"),
+        (with_first(shape=[True]), "are not whole numbers"),
+        (with_first(shape="3"), "are not whole numbers"),
+        (with_first(data_offsets=[0]), "has 1 data_offsets"),
+        (with_first(dtype="OBJECT"), "of the unknown type 'OBJECT'"),
+        (with_first(dtype=["F32"]), "of the unknown type"),
+        (with_first(code="os.system"), "is not described by dtype, shape and data_offsets"),
+        (overlap, "begins at byte 0"),
+        (twice, "a name is there twice"),
+        (lambda header: "[]", "it is not a JSON object"),
+        (lambda header: "{", "the header is damaged"),
+        (lambda header: "[" * 100_000, "the header is damaged"),
+        (lambda header: '{"__metadata__": {"a": 1}}', "__metadata__ is not text by name"),
+        (lambda header: "{}", "the tensors take 0 bytes and the file has"),
+        (lambda header: '{"\\u001b[31m": 1}', r"'\x1b[31m' is not described"),
+    ],
+)
+def test_headers_that_are_refused(model, entry, edit, says):
+    edit_header(model, edit)
+    found = problem(model, rehashed(model, entry))
+    assert found.file == WEIGHTS and says in found.text
+
+
+def test_more_bytes_than_the_header_says(model):
+    edit_header(model, lambda header: None, tail=b"#!/bin/sh")
+    assert "the tensors take" in problem(model).text
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x01", struct.pack("<Q", 2**63) + b"{}", struct.pack("<Q", 3) + b"{}"]
+)
+def test_files_that_are_no_safetensors(model, data):
+    (model / WEIGHTS).write_bytes(data)
+    assert "is not safetensors, or it was cut short" in problem(model).text
+
+
+def test_a_header_tells_types_and_shapes(tmp_path):
+    save_file({"a": torch.zeros(2, 3), "b": torch.zeros(4).half()}, tmp_path / "x")
+    found = read_header(tmp_path / "x")
+    assert found == {"a": TensorRecord("F32", (2, 3)), "b": TensorRecord("F16", (4,))}
+    assert found["a"].values == 6
+    with pytest.raises(ModelError, match="cannot read the weights"):
+        read_header(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"ages": [0, 1_000_000]}, "ages.1: Input should be less than or equal to 150"),
+        ({"code": "import os"}, "code: Extra inputs are not permitted"),
+        ({"name": "x" * 1_000_001}, "it has more than 1,000,000 bytes"),
+        ({"task": "ager"}, "generator: Field required"),
+        ({"parameters": 5}, "it is of an estimator of 5 parameters, the entry of"),
+        ({"requires": {"agekit-none": "1.0"}}, "it needs 'agekit-none', which is not installed"),
+    ],
+)
+def test_configurations_that_are_refused(model, entry, changes, says):
+    edit_config(model, **changes)
+    found = problem(model, entry.model_copy(update={"files": {}}))
+    assert found.file == CONFIG and says in found.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"backbone": {"type": "os:system"}}, "no backbone named 'os:system'"),
+        ({"backbone": {"type": "agekit.estimator.resnet:resnet18"}}, "no backbone named"),
+        ({"backbone": {"type": "timm/local-dir:/tmp"}}, "timm has no model"),
+        ({"heads": {"ldl": {"type": "torch.nn:Linear"}}}, "no head named 'torch.nn:Linear'"),
+        ({"heads": {"ldl": {"type": "ldl", "run": "rm"}}}, "run"),
+    ],
+)
+def test_configurations_that_name_code_are_refused(model, entry, changes, says):
+    edit_config(model, **changes)
+    assert says in problem(model, rehashed(model, entry)).text
+
+
+def test_a_network_that_answers_otherwise_than_it_did(model, entry):
+    name = next(key for key in load_file(model / WEIGHTS) if key.startswith("heads.reg"))
+    edit_weights(model, lambda weights: weights.update({name: weights[name] + 0.5}))
+    found = verify(model, rehashed(model, entry))
+    assert found[0].file == WEIGHTS
+    assert "on the fixed input its age differs by" in found[0].text
+    assert "at most 0.01 is allowed" in found[0].text
+    assert verify(model, None) == []
+
+
+@pytest.mark.parametrize("outputs", [{"old": [0.0]}, {"age": [], "low": [], "high": []}])
+def test_a_check_of_another_kind(model, entry, outputs):
+    other = entry.check.model_copy(update={"outputs": outputs})
+    found = problem(model, entry.model_copy(update={"check": other}))
+    assert found.text == "the entry's check is of another kind of model"
+
+
+def test_an_ager(ager_model):
+    entry = entry_for(ager_model, "bundled:ager")
+    assert {key: len(values) for key, values in entry.check.outputs.items()} == {
+        "old": 48,
+        "young": 48,
+    }
+    assert (entry.task, entry.check.tolerance) == ("ager", 0.002)
+    assert entry.metrics == {"cycle_young": 0.5}
+    assert verify(ager_model, entry) == []
+    config = read_config(ager_model)
+    assert isinstance(config, AgerConfig) and config.parameters == entry.parameters
+
+
+def test_adding_in_half_precision(model, tmp_path):
+    out = tmp_path / "zoo"
+    full = add_model(model, out, "full")
+    assert full.change == 0
+    half = add_model(model, out, "half", half=True, licence="mine")
+    assert half.entry.bytes < 0.6 * full.entry.bytes
+    assert 0 < half.change < 0.1
+    assert (half.entry.name, half.entry.source, half.entry.licence) == (
+        "half",
+        "bundled:half",
+        "mine",
+    )
+    assert verify(half.folder, half.entry) == []
+    assert read_config(half.folder).name == "half"
+    card = (half.folder / "README.md").read_text()
+    assert "# half\n" in card and "stored in half precision" in card
+    assert (half.folder / "metrics.json").read_text() == (model / "metrics.json").read_text()
+    assert not (out / ".half.new").exists()
+
+
+def test_weights_too_large_for_half_precision(model, tmp_path):
+    name = next(key for key in load_file(model / WEIGHTS) if key.endswith("running_var"))
+    edit_weights(model, lambda weights: weights[name].fill_(1e6))
+    with pytest.raises(ModelError, match="too large for half precision"):
+        add_model(model, tmp_path / "zoo", "half", half=True)
+    assert not (tmp_path / "zoo").exists()
