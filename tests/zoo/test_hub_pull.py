@@ -373,3 +373,14 @@ def test_plain_copies_to_no_folder(hub, commit, files, tmp_path):
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "out"
     assert "cannot write" in refused(pull_files, REPO, commit, files, local_dir=out)
+
+
+def test_damaged_contents_that_two_commits_share(hub, commit, files, model):
+    """The client links the second commit's file to the damaged contents of the first."""
+    spoil(pull_files(REPO, commit, files) / WEIGHTS, hide=False)
+    later = hub.put(REPO, {"metrics.json": "{}"})
+    hub.forget_requests()
+    folder = pull_files(REPO, later, files)
+    assert (folder / WEIGHTS).read_bytes() == (model / WEIGHTS).read_bytes()
+    assert fetched(hub) == [WEIGHTS]
+    assert pull_files(REPO, commit, files).name == commit
