@@ -6,6 +6,7 @@ import errno
 import inspect
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -35,7 +36,7 @@ def download(
     """Fetches a file of a commit into its place in the cache, and checks it.
 
     A connection that breaks in mid-file goes on where it broke. A file that is not what it must be
-    is thrown away.
+    is thrown away, and fetched if the client had only linked what another commit left in the cache.
 
     Args:
         repo: `org/repo`.
@@ -49,6 +50,7 @@ def download(
         ModelError: it cannot be had, or is not what it must be.
     """
     what, path = f"{name} of {repo}", snapshot(repo, commit) / name
+    began, linked = time.time_ns(), False
     try:
         _check_room(wanted.size)
         with hub_client(Guard(endpoint(), what, commit, wanted.size)) as api:
@@ -60,9 +62,13 @@ def download(
             progress(name, wanted.size, wanted.size)
         problem = wanted.problem(path)
         if problem is not None:
+            linked = path.stat().st_mtime_ns < began
             discard(path)
     except FAILURES as error:
         raise explain(error, what, endpoint()) from error
+    if problem is not None and linked and not force:
+        download(repo, commit, name, wanted, force=True, progress=progress)
+        return
     if problem is not None:
         raise ModelError(
             f"{what}: {problem}; it was thrown away",
