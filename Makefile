@@ -42,6 +42,8 @@ $(STAMP): constraints.txt $(PYPROJECTS)
 	@echo "installing agekit, its plugins and the development tools into $(VENV)"
 	@$(FIND_UV); $$uv pip install --python $(BIN)/python -c constraints.txt -b constraints.txt \
 		--group dev $(PROJECTS:%=-e %)
+	@$(FIND_UV); $$uv pip install --quiet --python $(BIN)/python --upgrade \
+		--target $(VENV)/hub-1 'huggingface-hub>=1,<2'
 	@touch $@
 
 demo: RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)

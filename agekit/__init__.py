@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.api import build, evaluate, load, train
+    from agekit.api import build, evaluate, load, load_aging, train
 
-__all__ = ["build", "evaluate", "load", "train"]
+__all__ = ["build", "evaluate", "load", "load_aging", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The Python interface: `agekit.build`, `agekit.train`, `agekit.load`, `agekit.evaluate`."""
+"""The Python interface: `agekit.build`, `agekit.train`, `agekit.load` and the like."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from agekit.estimator.model import AgeEstimator
 from agekit.recipe import EstimatorRecipe, resolve
 from agekit.training.evaluate import evaluate
 from agekit.training.train import train
+from agekit.zoo.aging import load_aging
 from agekit.zoo.predictor import load
 
-__all__ = ["build", "evaluate", "load", "train"]
+__all__ = ["build", "evaluate", "load", "load_aging", "train"]
 
 
 def build(

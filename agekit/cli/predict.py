@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
+from agekit.cli._models import MODEL_HELP, chosen
 from agekit.cli._output import device_option, json_option, only_json_on_stdout
 from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
 from agekit.cli._progress import FEW, progress
@@ -27,7 +28,7 @@ __all__ = ["predict"]
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--model", required=True, help="A model or run folder, or an .onnx file.")
+@click.option("--model", help=MODEL_HELP.format("estimator") + " Or an .onnx file.")
 @click.option(
     "--detect/--no-detect",
     default=None,
@@ -70,7 +71,7 @@ __all__ = ["predict"]
 @json_option
 def predict(
     inputs: tuple[str, ...],
-    model: str,
+    model: str | None,
     detect: bool | None,
     faces: Literal["all", "largest"],
     plot: str | None,
@@ -92,6 +93,7 @@ def predict(
     """
     from agekit.zoo.inputs import find_images
 
+    model = model or chosen("estimator")
     if table is not None:
         _check_table(table, as_json)
     images = find_images(inputs)

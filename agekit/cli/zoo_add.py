@@ -20,6 +20,7 @@ __all__ = ["add"]
 @click.option("--half", is_flag=True, help="Store the weights in half precision.")
 @click.option("--description", help="One line; else one is made of the configuration.")
 @click.option("--licence", help="Of the weights; else that of the data it was trained on.")
+@click.option("--default", is_flag=True, help="Use it where no model of its task is named.")
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @json_option
 def add(
@@ -29,6 +30,7 @@ def add(
     half: bool,
     description: str | None,
     licence: str | None,
+    default: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -48,6 +50,7 @@ def add(
             half=half,
             description=description,
             licence=licence,
+            default=default,
             force=force,
         )
     if as_json:

@@ -53,7 +53,13 @@ class Augment:
 
 
 def crop(
-    pixels: Tensor, windows: Tensor, mean: Tensor, std: Tensor, *, channels_last: bool = False
+    pixels: Tensor,
+    windows: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    *,
+    channels_last: bool = False,
+    exact: bool = False,
 ) -> Tensor:
     """Crops, flips, scales back to the full size (bilinear) and normalises.
 
@@ -67,12 +73,14 @@ def crop(
         mean: (3,) of pixels from 0 to 1.
         std: (3,) likewise.
         channels_last: the memory format of the result.
+        exact: never in bfloat16, so that the result is the same on every processor.
 
     Returns:
         (N, 3, S, S) float32.
     """
     n, size = pixels.shape[:2]
-    dtype = torch.bfloat16 if _fast_bfloat16(pixels.device) else torch.float32
+    short = not exact and _fast_bfloat16(pixels.device)
+    dtype = torch.bfloat16 if short else torch.float32
     rows, columns = _weights(windows.view(n, 2, 2), size, dtype).unbind(1)
     image = pixels.to(dtype).sub_(128).view(n, size, size * 3)
     image = torch.bmm(rows, image).view(n, size, size, 3)
@@ -128,7 +136,7 @@ def normalise(
         edge = (1 - crop_pct) / 2
         window = torch.tensor([edge, crop_pct, edge, crop_pct], device=pixels.device)
         windows = window.expand(len(pixels), 4).contiguous()
-        return crop(pixels, windows, mean, std, channels_last=channels_last)
+        return crop(pixels, windows, mean, std, channels_last=channels_last, exact=True)
     return _standardise(pixels.permute(0, 3, 1, 2), mean, std, channels_last)
 
 

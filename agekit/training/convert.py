@@ -92,7 +92,7 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
     """Writes the generators of an ager as the reference keeps them: plain tensors by name.
 
     Args:
-        model: a model folder or a run folder.
+        model: a model folder, a run folder or a name of the zoo.
         out: the folder for the two files.
 
     Returns:
@@ -125,7 +125,7 @@ def _read(sources: Sequence[Path], evolver: str, both_from_one: bool) -> dict[st
         if is_model(source):
             raise ModelError(f"{source} is a model folder already", "name its checkpoints")
     reader = build_evolver(PartConfig(type=evolver), "ager")
-    found = [reader.initial(source) for source in sources]
+    found = [reader.weights(source) for source in sources]
     sides = [{to: one_direction(weights, to) for to in DIRECTIONS} for weights in found]
     if len(sides) == 1:
         old, young = sides[0]["old"], sides[0]["young"]

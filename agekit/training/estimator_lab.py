@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -71,6 +72,7 @@ class EstimatorLab(Lab):
         ancestor: AgeEstimator | None = None,
         online: bool = False,
         inherit: bool = False,
+        hooks: Sequence[Hook] = (),
     ) -> AgeEstimator:
         """Trains one generation, or loads it where it is already trained.
 
@@ -80,6 +82,7 @@ class EstimatorLab(Lab):
             ancestor: the generation before, for terms that learn from it.
             online: ask the ancestor about every augmented batch, not once about every face.
             inherit: start from the ancestor's weights.
+            hooks: more of mmengine's hooks; they find the `EstimatorStep` in ``runner.model``.
         """
         folder = self.run.generation(number)
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,8 @@ class EstimatorLab(Lab):
             return network
         if inherit and ancestor is not None:
             network.load_state_dict(ancestor.state_dict())
-        self._train(number, network, terms, self._ancestor(number, ancestor, online, terms))
+        learnt_from = self._ancestor(number, ancestor, online, terms)
+        self._train(number, network, terms, learnt_from, hooks)
         metrics = self._finish(number, network)
         self.finished.append(Generation(number, metrics))
         return network
@@ -116,7 +120,12 @@ class EstimatorLab(Lab):
         return StoredAncestor({k: v.to(self.device) for k, v in outputs.items() if k in used})
 
     def _train(
-        self, number: int, network: AgeEstimator, terms: LossTerms, ancestor: Ancestor | None
+        self,
+        number: int,
+        network: AgeEstimator,
+        terms: LossTerms,
+        ancestor: Ancestor | None,
+        hooks: Sequence[Hook],
     ) -> None:
         config = self.recipe.train
         step = EstimatorStep(
@@ -128,7 +137,9 @@ class EstimatorLab(Lab):
         if config.compile:
             network.compile()
         train = self.faces.training_loader(config.batch_size, self.seed_of(number))
-        self.fit(number, step, config, train, val=self.faces.watched(), metric=_Error())
+        self.fit(
+            number, step, config, train, val=self.faces.watched(), metric=_Error(), hooks=hooks
+        )
 
     def _finish(self, number: int, network: AgeEstimator) -> dict[str, Any]:
         """Calibrates and scores a trained network, and keeps it."""

@@ -43,7 +43,7 @@ def evaluate(
     """Scores a model on one split of a dataset.
 
     Args:
-        model: a model folder or a run folder.
+        model: a name of the zoo, ``hf-hub:org/repo@revision``, a model folder or a run folder.
         dataset: a dataset's name.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         protocol: how it is split; else its default.

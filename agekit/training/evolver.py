@@ -46,8 +46,17 @@ class Evolver(ABC, Generic[L]):
             ModelError: they cannot be read, or are of another network.
         """
         raise ModelError(
-            f"there is no model {str(path)!r}: neither a model folder nor a run folder"
+            f"there is no model {str(path)!r}: neither a model folder, nor a run folder, nor a "
+            "name of the zoo"
         )
+
+    def weights(self, path: Path) -> dict[str, Tensor]:
+        """As `initial`, for ``agekit convert``: all weights, also what no recipe starts from.
+
+        Raises:
+            ModelError: see `initial`.
+        """
+        return self.initial(path)
 
 
 def build_evolver(part: PartConfig, kind: str = "estimator") -> Evolver[Any]:

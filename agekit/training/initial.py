@@ -22,7 +22,7 @@ def keep_initial(path: Path, model: str | Path, recipe: EstimatorRecipe) -> Mode
 
     Args:
         path: the safetensors file to write: the backbone, and the heads that the recipe has alike.
-        model: a model folder or a run folder.
+        model: a model folder, a run folder or a name of the zoo.
         recipe: what is going to be trained.
 
     Returns:

@@ -52,6 +52,7 @@ def add_model(
     half: bool = False,
     description: str | None = None,
     licence: str | None = None,
+    default: bool = False,
     force: bool = False,
 ) -> Added:
     """Writes ``out/name/`` and ``out/name.json``, for someone to review and publish.
@@ -63,6 +64,7 @@ def add_model(
         half: whether to store the weights in half precision.
         description: one line; else one made of the configuration.
         licence: of the weights; else that of the data.
+        default: make it the model of its task that is used where none is named.
         force: replace what is there.
 
     Raises:
@@ -96,7 +98,12 @@ def add_model(
         card += _HALF
     save_model(folder, network, config, metrics, card)
     entry = entry_for(
-        folder, f"bundled:{name}", name=name, description=description, licence=licence
+        folder,
+        f"bundled:{name}",
+        name=name,
+        description=description,
+        licence=licence,
+        default=default,
     )
     write_text(path, write_entry(entry))
     after = entry.check.outputs if entry.check else before

@@ -21,6 +21,7 @@ from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, similarity
 from agekit.zoo.config import AgerConfig
+from agekit.zoo.default import default_model
 from agekit.zoo.folder import load_ager
 from agekit.zoo.locate import locate
 from agekit.zoo.paste import CutFace, paste
@@ -208,17 +209,18 @@ class FaceAging:
         return scaled
 
 
-def load_aging(model: str | Path, device: str = "auto") -> FaceAging:
+def load_aging(model: str | Path | None = None, device: str = "auto") -> FaceAging:
     """Loads an ager for use.
 
     Args:
-        model: a model folder or a run folder.
+        model: as `agekit.load` takes it; None takes the zoo's default ager.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelError: there is no such model, its files are damaged, or it is an estimator's.
     """
-    return FaceAging(*load_ager(locate(model), pick_device(device)))
+    folder = locate(default_model("ager") if model is None else model)
+    return FaceAging(*load_ager(folder, pick_device(device)))
 
 
 def _ages(

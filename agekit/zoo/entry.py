@@ -80,6 +80,7 @@ def entry_for(
     description: str | None = None,
     licence: str | None = None,
     check: bool = True,
+    default: bool = False,
 ) -> ZooEntry:
     """The entry of a model folder, made of its files.
 
@@ -91,6 +92,7 @@ def entry_for(
         description: else one made of its configuration.
         licence: else that of the dataset it was trained on, where that is installed.
         check: whether to run the model on the fixed input and keep what it makes of it.
+        default: see `ZooEntry`.
 
     Raises:
         ModelError: a file is missing or damaged, or an entry may not say this.
@@ -118,6 +120,7 @@ def entry_for(
             "split_hash": str(config.trained.get("split_hash") or ""),
             "scored": scored,
         },
+        "default": default,
     }
     if check:
         from agekit.zoo.check import record

@@ -119,6 +119,7 @@ class ZooEntry(_Strict):
         licence: under what terms the weights may be used.
         data: what it was trained on.
         check: what it makes of a fixed input.
+        default: whether it is what `agekit predict` or `agekit age` uses where no model is named.
     """
 
     schema_version: Literal[1] = 1
@@ -135,6 +136,7 @@ class ZooEntry(_Strict):
     licence: Line
     data: TrainingData = TrainingData()
     check: Check | None = None
+    default: bool = False
 
     @property
     def bytes(self) -> int:

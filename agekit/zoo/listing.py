@@ -40,6 +40,7 @@ class Listing:
         metrics: likewise.
         licence: likewise.
         protocol: that it was trained on; empty if unknown.
+        default: see `agekit.zoo.entry.ZooEntry`.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Listing:
     metrics: Mapping[str, float]
     licence: str
     protocol: str
+    default: bool = False
 
     @property
     def bytes(self) -> int:
@@ -133,6 +135,7 @@ def _from_entry(path: Path, name: str, giver: str) -> Listing:
         metrics=_numbers(_object(found.get("metrics", {}), "metrics")),
         licence=_line(found.get("licence", ""), "licence"),
         protocol=_line(data.get("protocol") or data.get("dataset", ""), "protocol"),
+        default=found.get("default") is True,
     )
 
 

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import textwrap
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from agekit._loading import one_line
 from agekit.ager.judges.packages import package_module
 from agekit.ager.model import DIRECTIONS
 from agekit.atomic import write_bytes, write_text
-from agekit.data.synthfaces.face import draw, person
-from agekit.errors import AgekitError, ConfigError, ModelError
+from agekit.errors import ConfigError, ModelError
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import entry_for
 from agekit.zoo.folder import load_ager, load_model, read_config
 from agekit.zoo.locate import locate
-from agekit.zoo.onnx_card import EXTRA, INPUT, METADATA, OUTPUTS, Direction, OnnxCard
+from agekit.zoo.onnx_card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
 from agekit.zoo.onnx_graph import AgedPixels, PixelAges
-from agekit.zoo.onnx_session import open_session
+from agekit.zoo.onnx_program import FACES, OPSET, TOLERANCE, compare, drawn_faces, serialise
 
-__all__ = ["OPSET", "TOLERANCE", "Exported", "export_onnx"]
-
-OPSET = 18
-TOLERANCE = {"age": 1e-3, "low": 1e-2, "high": 1e-2, "distribution": 1e-4, "aged": 1.0}
-"""The most that an output may differ from torch's: years, a share, grey levels. The ends of an
-interval lie where a millionth of the probability may be a hundredth of a year."""
-FACES = 6
-MOST_BYTES = 2_000_000_000
-"""What one file of this format can hold, about."""
+__all__ = ["Exported", "export_onnx"]
 
 
 @dataclass(frozen=True)
@@ -157,7 +143,7 @@ def _estimator(folder: Path, config: ModelConfig, path: Path, common: Mapping[st
     module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
     outputs = ["age", "low", "high"]
     with torch.no_grad():
-        outputs += ["distribution"] * (len(module(_faces(config.image.size)[:1])) > 3)
+        outputs += ["distribution"] * (len(module(drawn_faces(config.image.size)[:1])) > 3)
     card = OnnxCard(
         task="estimator",
         outputs={name: OUTPUTS[name].replace("K", str(high - low + 1)) for name in outputs},
@@ -200,17 +186,10 @@ def _keep_json(path: Path) -> None:
             )
 
 
-def _faces(size: int) -> torch.Tensor:
-    """Drawn faces of all ages, (FACES, S, S, 3) uint8."""
-    ages = np.linspace(5, 85, FACES)
-    drawn = [draw(person(5, k), float(age), size, k) for k, age in enumerate(ages)]
-    return torch.from_numpy(np.stack(drawn))
-
-
 def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
     """The bytes of a model, and how far it is from torch."""
-    data = _serialised(plan)
-    differences = _compare(plan, data)
+    data = serialise(plan.module, plan.card)
+    differences = compare(plan.module, plan.card, data)
     wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= TOLERANCE[name]]
     if wrong:
         raise ModelError(
@@ -218,76 +197,6 @@ def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
             "report it with the model's config.json and the versions of torch and onnxscript",
         )
     return data, differences
-
-
-def _serialised(plan: _Plan) -> bytes:
-    names = list(plan.card.outputs)
-    faces = _faces(plan.card.size)[:2]
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program: Any = torch.onnx.export(
-                plan.module,
-                (faces,),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=names,
-                dynamic_shapes=({0: torch.export.Dim("faces")},),
-                verbose=False,
-            )
-        model = program.model
-    except Exception as error:
-        if isinstance(error, AgekitError):
-            raise
-        reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
-        raise ModelError(
-            f"{plan.card.name} cannot be exported: {type(error).__name__}: {reason}",
-            "a part of it does something that ONNX lacks, or that depends on the number of faces",
-        ) from error
-    if model.opset_imports.get("") != OPSET:
-        raise ModelError(f"{plan.card.name} cannot be exported with ONNX operators of {OPSET}")
-    _forget_sources(model)
-    model.metadata_props[METADATA] = plan.card.model_dump_json(exclude_none=True)
-    proto = program.model_proto
-    if proto.ByteSize() > MOST_BYTES:
-        raise ModelError(f"{plan.card.name} is too large to be exported: 2 GB are the most")
-    data: bytes = proto.SerializeToString()
-    return data
-
-
-def _forget_sources(model: Any) -> None:
-    """Takes out where in this machine's files each operator came from."""
-    for node in model.graph.all_nodes():
-        node.metadata_props.clear()
-        node.doc_string = None
-        for value in node.outputs:
-            value.metadata_props.clear()
-    for value in (*model.graph.inputs, *model.graph.initializers.values()):
-        value.metadata_props.clear()
-    model.graph.metadata_props.clear()
-    model.metadata_props.clear()
-
-
-def _compare(plan: _Plan, data: bytes) -> dict[str, float]:
-    """The largest difference of each output from torch's, of faces one by one and together."""
-    session = open_session(data, plan.card.name)
-    faces = _faces(plan.card.size)
-    names = list(plan.card.outputs)
-    with torch.no_grad():
-        wanted = [value.numpy() for value in plan.module(faces)]
-    largest = dict.fromkeys(names, 0.0)
-    for rows in (slice(None), slice(0, 1), slice(1, FACES)):
-        try:
-            found: Sequence[NDArray[Any]] = session.run(names, {INPUT: faces[rows].numpy()})
-        except Exception as error:
-            raise ModelError(f"{plan.card.name} fails as ONNX: {one_line(error)}") from error
-        for name, ours, theirs in zip(names, found, wanted, strict=True):
-            right = theirs[rows].astype(np.float64)
-            same = ours.shape == right.shape
-            gap = np.abs(ours - right).max() if same else np.inf
-            largest[name] = max(largest[name], float(np.nan_to_num(gap, nan=np.inf)))
-    return largest
 
 
 def _json(plan: _Plan, data: bytes, differences: Mapping[str, float]) -> str:

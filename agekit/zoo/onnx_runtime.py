@@ -13,7 +13,7 @@ from agekit.errors import ConfigError, ModelError
 from agekit.zoo.files import model_folder
 from agekit.zoo.locate import locate
 from agekit.zoo.onnx_card import INPUT, METADATA, OnnxCard, parse_card
-from agekit.zoo.onnx_session import open_session
+from agekit.zoo.onnx_session import MOST_BYTES, open_session
 from agekit.zoo.prediction import Face
 from agekit.zoo.reading import Chip
 from agekit.zoo.streaming import PredictorBase
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["SUFFIX", "OnnxPredictor", "find_exported", "load_onnx"]
 
 SUFFIX = ".onnx"
-MOST_BYTES = 2_000_000_000
 
 
 class OnnxPredictor(PredictorBase):

@@ -10,7 +10,10 @@ from agekit.ager.judges.packages import package_module
 from agekit.errors import ConfigError, ModelError
 from agekit.zoo.onnx_card import EXTRA
 
-__all__ = ["open_session"]
+__all__ = ["MOST_BYTES", "open_session"]
+
+MOST_BYTES = 2_000_000_000
+"""What one ONNX file can hold, about."""
 
 ERRORS_ONLY = 3
 

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from agekit.data.augment import normalise
 from agekit.device import pick_device
-from agekit.errors import ConfigError
 from agekit.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig
+from agekit.zoo.default import default_model
 from agekit.zoo.folder import load_model
 from agekit.zoo.locate import locate
 from agekit.zoo.prediction import Face, Prediction
-from agekit.zoo.reading import Chip, ImageLike, Picture, read_ahead, several
+from agekit.zoo.reading import Chip
+from agekit.zoo.streaming import Faces, PredictorBase
 
 if TYPE_CHECKING:
     from agekit.zoo.finder import FaceFinder
 
 __all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
 
-Faces = Literal["all", "largest"]
-GROUP_PIXELS = 8_000_000
 
-
-class Predictor:
+class Predictor(PredictorBase):
     """A model ready to estimate.
 
     Args:
@@ -38,21 +36,12 @@ class Predictor:
     """
 
     def __init__(self, network: AgeEstimator, config: ModelConfig) -> None:
+        super().__init__(config.face, config.image.size)
         self.network = network
         self.config = config
         self.device = next(network.parameters()).device
         self._mean = torch.tensor(config.image.mean, device=self.device)
         self._std = torch.tensor(config.image.std, device=self.device)
-
-    @property
-    def detects(self) -> bool:
-        """Whether it looks for faces when not told: it was trained on faces cut from photos."""
-        return self.config.face.align == "five-points"
-
-    @property
-    def guesses_the_cut(self) -> bool:
-        """Whether faces found in photos are cut in a way the model says nothing of."""
-        return not self.detects and self.config.face.points is None
 
     @cached_property
     def finder(self) -> FaceFinder:
@@ -63,86 +52,11 @@ class Predictor:
         """
         from agekit.zoo.finder import FaceFinder
 
-        return FaceFinder(self.config.face, self.config.image.size, self.device)
-
-    def predict(
-        self,
-        images: ImageLike | Iterable[ImageLike],
-        detect: bool | None = None,
-        faces: Faces = "all",
-        *,
-        batch_size: int = 64,
-    ) -> list[Prediction]:
-        """Estimates the ages of the faces in each image.
-
-        Args:
-            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them.
-            detect: whether the images are photos to find faces in, or face chips themselves; None
-                decides by how the model's own faces were cut.
-            faces: of a photo, all of them or the largest alone.
-            batch_size: how many faces go through the network at once.
-
-        Returns:
-            One prediction an image, in order; one that cannot be read has its `error` set, and one
-            without a face has none.
-
-        Raises:
-            ConfigError: an argument is wrong, or the model's detector is not installed.
-        """
-        return list(self.stream(images, detect, faces, batch_size=batch_size))
-
-    def stream(
-        self,
-        images: ImageLike | Iterable[ImageLike],
-        detect: bool | None = None,
-        faces: Faces = "all",
-        *,
-        batch_size: int = 64,
-    ) -> Iterator[Prediction]:
-        """As `predict`, one after the other: holds a few photos in memory, however many come.
-
-        Images are taken somewhat ahead of the predictions.
-        """
-        if faces not in ("all", "largest"):
-            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
-        if batch_size < 1:
-            raise ConfigError(f"batch_size={batch_size} is below 1")
-        detect = self.detects if detect is None else detect
-        finder = self.finder if detect else None
-        most = 1 if faces == "largest" else None
-        return self._stream(several(images), finder, most, batch_size)
-
-    def _stream(
-        self,
-        images: Iterable[ImageLike],
-        finder: FaceFinder | None,
-        most: int | None,
-        batch_size: int,
-    ) -> Iterator[Prediction]:
-        pictures = read_ahead(images, self.config.image.size if finder is None else None)
-        for group in _groups(pictures, batch_size):
-            pixels = [picture.pixels for picture in group if picture.pixels is not None]
-            if finder is None:
-                found = [[Chip(chip)] for chip in pixels]
-            else:
-                found = finder.find(pixels, most=most)
-            yield from self._answer(group, found, batch_size)
-
-    def _answer(
-        self, group: Sequence[Picture], found: Sequence[Sequence[Chip]], batch_size: int
-    ) -> Iterator[Prediction]:
-        chips = [chip for those in found for chip in those]
-        starts = range(0, len(chips), batch_size)
-        ages = (face for k in starts for face in self._estimate(chips[k : k + batch_size]))
-        each = iter(found)
-        for picture in group:
-            if picture.pixels is None:
-                yield Prediction(picture.name, (), picture.error)
-            else:
-                yield Prediction(picture.name, tuple(next(ages) for _ in next(each)))
+        return FaceFinder(self.face, self.size, self.device)
 
     @torch.no_grad()
-    def _estimate(self, chips: Sequence[Chip]) -> list[Face]:
+    def estimate(self, chips: Sequence[Chip]) -> list[Face]:
+        """The age of each chip."""
         batch = normalise(
             torch.from_numpy(np.stack([chip.pixels for chip in chips])).to(self.device),
             self._mean,
@@ -160,28 +74,17 @@ class Predictor:
         ]
 
 
-def load(model: str | Path, device: str = "auto") -> Predictor:
+def load(model: str | Path | None = None, device: str = "auto") -> Predictor:
     """Loads a model for prediction.
 
     Args:
-        model: a model folder or a run folder.
+        model: a name of the zoo, ``hf-hub:org/repo@revision``, a model folder or a run folder; None
+            takes the zoo's default estimator, which comes with the package. What is not on this
+            machine is fetched.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.
     """
-    return Predictor(*load_model(locate(model), pick_device(device)))
-
-
-def _groups(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
-    """Pictures to look at together: at most `most`, fewer where they are large."""
-    group: list[Picture] = []
-    room = GROUP_PIXELS
-    for picture in pictures:
-        group.append(picture)
-        room -= 0 if picture.pixels is None else picture.pixels.size // 3
-        if len(group) == most or room <= 0:
-            yield group
-            group, room = [], GROUP_PIXELS
-    if group:
-        yield group
+    folder = locate(default_model("estimator") if model is None else model)
+    return Predictor(*load_model(folder, pick_device(device)))

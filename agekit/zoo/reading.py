@@ -53,6 +53,8 @@ class Chip(NamedTuple):
 def read_ahead(images: Iterable[ImageLike], size: int | None) -> Iterator[Picture]:
     """Reads images, in order, files in threads; few whole photos are in memory at once.
 
+    A file that comes alone is read without a thread, which would cost more than the reading.
+
     Args:
         images: paths, Pillow images, or arrays; those in memory are read as they come, so that
             their owner may change them afterwards.
@@ -62,15 +64,23 @@ def read_ahead(images: Iterable[ImageLike], size: int | None) -> Iterator[Pictur
     ahead = 2 * threads if size is None else CHIPS_AHEAD
     waiting: deque[Future[Picture]] = deque()
     pool = ThreadPoolExecutor(threads)
+    alone: str | Path | None = None
     try:
-        for image in images:
-            if isinstance(image, str | Path):
+        for number, image in enumerate(images):
+            if alone is not None:
+                waiting.append(pool.submit(_read, alone, size))
+                alone = None
+            if isinstance(image, str | Path) and number == 0:
+                alone = image
+            elif isinstance(image, str | Path):
                 waiting.append(pool.submit(_read, image, size))
             else:
                 waiting.append(Future())
                 waiting[-1].set_result(_read(image, size))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
+        if alone is not None:
+            yield _read(alone, size)
         while waiting:
             yield waiting.popleft().result()
     finally:

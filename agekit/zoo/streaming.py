@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from PIL import Image
 
 from agekit.data.derived import FaceCut
 from agekit.errors import ConfigError
 from agekit.zoo.prediction import Face, Prediction
-from agekit.zoo.reading import Chip, ImageLike, Picture, read_ahead
+from agekit.zoo.reading import Chip, ImageLike, Picture, read_ahead, several
 
 if TYPE_CHECKING:
     from agekit.zoo.finder import FaceFinder
@@ -100,7 +96,7 @@ class PredictorBase(ABC):
         detect = self.detects if detect is None else detect
         finder = self.finder if detect else None
         most = 1 if faces == "largest" else None
-        return self._stream(_several(images), finder, most, batch_size)
+        return self._stream(several(images), finder, most, batch_size)
 
     def _stream(
         self,
@@ -130,13 +126,6 @@ class PredictorBase(ABC):
                 yield Prediction(picture.name, (), picture.error)
             else:
                 yield Prediction(picture.name, tuple(next(ages) for _ in next(each)))
-
-
-def _several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
-    """An image itself as a list of one; an array of four dimensions is a batch."""
-    if isinstance(images, np.ndarray):
-        return [images] if images.ndim < 4 else list(images)
-    return [images] if isinstance(images, str | Path | Image.Image) else images
 
 
 def _groups(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:

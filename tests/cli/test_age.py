@@ -277,7 +277,6 @@ def test_a_model_that_does_not_say_how_its_faces_were_cut(agekit, here):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["a.png"], 2, "Missing option '--model'"),
         (["--model", "model"], 2, "Missing argument 'IMAGE...'"),
         (["a.png", "--model", "none"], 1, "there is no model 'none'"),
         (["a.png", "--model", "model", "--to", "older"], 2, "'older' is not one of"),

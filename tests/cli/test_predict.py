@@ -114,7 +114,6 @@ def test_a_picture_that_cannot_be_written_is_one_line_after_the_answers(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["a.png"], 2, "Missing option '--model'"),
         (["--model", "none"], 2, "Missing argument 'INPUT...'"),
         (["a.png", "--model", "none"], 1, "there is no model 'none'"),
         (["a.png", "--model", "none", "--device", "gpu"], 2, "is not one of auto, cpu"),

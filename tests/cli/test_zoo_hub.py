@@ -244,9 +244,14 @@ def test_two_processes_at_once(hub, small):
     assert (Path(answers[0][1].strip()) / WEIGHTS).read_bytes() == small[WEIGHTS]
 
 
+def heed_interrupts() -> None:
+    """A process that is started in the background ignores them, and so do those it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted(hub, small):
     hub.misbehave(Fault(WEIGHTS, ("GET",), change=lambda data: time.sleep(1.5) or data))
-    process = start("pull", "small")
+    process = start("pull", "small", preexec_fn=heed_interrupts)
     while process.poll() is None and not any(r.path.endswith(WEIGHTS) for r in hub.requests):
         time.sleep(0.05)
     time.sleep(0.5)

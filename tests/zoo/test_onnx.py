@@ -15,7 +15,6 @@ import agekit
 from agekit.ager.base import Generator
 from agekit.ager.build import build_ager
 from agekit.ager.pairs import to_network, to_pixels
-from agekit.data import augment
 from agekit.data.derived import FaceCut
 from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
@@ -33,7 +32,8 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from agekit.zoo.onnx_export import OPSET, TOLERANCE, export_onnx  # noqa: E402
+from agekit.zoo.onnx_export import export_onnx  # noqa: E402
+from agekit.zoo.onnx_program import OPSET, TOLERANCE  # noqa: E402
 from agekit.zoo.onnx_runtime import find_exported, load_onnx  # noqa: E402
 
 SIZE = 32
@@ -77,11 +77,6 @@ def number(tmp_path_factory):
     return export_onnx(folder, folder / "model.onnx")[0]
 
 
-@pytest.fixture
-def in_single_precision(monkeypatch):
-    monkeypatch.setattr(augment, "_fast_bfloat16", lambda device: False, raising=False)
-
-
 def faces(count=5):
     return [draw(person(1, k), 12.0 * k, SIZE, k) for k in range(count)]
 
@@ -93,7 +88,7 @@ def test_the_middle_is_a_bilinear_enlargement():
 
 
 @pytest.mark.parametrize("which", ["exported", "number"])
-def test_answers_are_those_of_torch(which, model, request, in_single_precision):
+def test_answers_are_those_of_torch(which, model, request):
     made = request.getfixturevalue(which)
     folder = model if which == "exported" else made.onnx.parent
     ours, theirs = load_onnx(made.onnx), agekit.load(folder, "cpu")

@@ -13,7 +13,7 @@ from agekit.errors import ConfigError, UnknownNameError
 from agekit.faces.align import TEMPLATE, cut, frame
 from agekit.faces.base import Detection, Detector
 from agekit.registry import DETECTORS
-from agekit.zoo import predictor as module
+from agekit.zoo import streaming
 
 SIZE = 32
 
@@ -134,7 +134,7 @@ def test_more_faces_than_a_batch(predictor):
 
 def test_large_photos_are_looked_at_in_small_groups(predictor, marks, monkeypatch):
     predictor.predict([photo(50)] * 5)
-    monkeypatch.setattr(module, "GROUP_PIXELS", 2 * photo(50)[..., 0].size)
+    monkeypatch.setattr(streaming, "GROUP_PIXELS", 2 * photo(50)[..., 0].size)
     predictor.predict([photo(50)] * 5)
     assert marks.calls == [5, 2, 2, 1]
 

@@ -14,7 +14,7 @@ import torch
 from agekit_cyclegan.checkpoints import (
     build,
     export_networks,
-    initial_weights,
+    generator_weights,
     network_files,
     read_checkpoint,
 )
@@ -315,10 +315,10 @@ def test_starting_an_ager(reference, tmp_path, caplog):
     a, b = trained(reference.generator(6, 4)), trained(reference.generator(6, 4))
     saved(a.state_dict(), tmp_path / "latest_net_G_A.pth")
     saved(b.state_dict(), tmp_path / "latest_net_G_B.pth")
-    weights = initial_weights(tmp_path)
+    weights = generator_weights(tmp_path)
     assert torch.equal(weights["old.model.1.weight"], a.state_dict()["model.1.weight"])
     assert torch.equal(weights["young.model.1.weight"], b.state_dict()["model.1.weight"])
-    both = initial_weights(tmp_path / "latest_net_G_B.pth")
+    both = generator_weights(tmp_path / "latest_net_G_B.pth")
     assert both.keys() == weights.keys()
     assert torch.equal(both["old.model.1.weight"], b.state_dict()["model.1.weight"])
     assert not caplog.records
@@ -328,21 +328,24 @@ def test_starting_from_a_published_generator_with_affine_normalisation(reference
     network = trained(reference.generator(6, 4, norm=AFFINE))
     saved(network.state_dict(), tmp_path / "latest_net_G.pth")
     with caplog.at_level(logging.WARNING):
-        weights = initial_weights(tmp_path)
+        weights = generator_weights(tmp_path, affine=False)
     assert len(weights) == 2 * 36
     assert ["left out 34 tensors" in record.message for record in caplog.records] == [True]
+    whole = generator_weights(tmp_path)
+    assert len(whole) == 2 * (36 + 34)
+    assert torch.equal(whole["young.model.2.weight"], network.state_dict()["model.2.weight"])
 
 
 def test_nothing_to_start_from(reference, tmp_path):
     with pytest.raises(ModelError, match="no networks of the reference"):
-        initial_weights(tmp_path)
+        generator_weights(tmp_path)
     with pytest.raises(ModelError, match="no model, run or checkpoint"):
-        initial_weights(tmp_path / "none")
+        generator_weights(tmp_path / "none")
     path = saved(reference.discriminator().state_dict(), tmp_path / "latest_net_D_A.pth")
     with pytest.raises(ModelError, match="discriminators only"):
-        initial_weights(tmp_path)
+        generator_weights(tmp_path)
     with pytest.raises(ModelError, match="holds a PatchGAN discriminator"):
-        initial_weights(path)
+        generator_weights(path)
 
 
 def test_reading_leaves_the_random_state_alone(reference, tmp_path):

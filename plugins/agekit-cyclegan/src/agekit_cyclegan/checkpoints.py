@@ -29,7 +29,7 @@ __all__ = [
     "Checkpoint",
     "build",
     "export_networks",
-    "initial_weights",
+    "generator_weights",
     "network_files",
     "read_checkpoint",
 ]
@@ -145,12 +145,14 @@ def network_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def initial_weights(path: Path) -> dict[str, Tensor]:
+def generator_weights(path: Path, *, affine: bool = True) -> dict[str, Tensor]:
     """Weights for both generators of an ager, named ``old.*`` and ``young.*``.
 
     Args:
         path: a folder with ``*_net_G_A.pth`` and ``*_net_G_B.pth``, or one generator's file, which
-            then starts both, as does the only one in a folder.
+            then is both, as is the only one in a folder.
+        affine: keep the scale and shift of normalisations, which generators from elsewhere have;
+            False gives what a generator of the reference can start from.
 
     Raises:
         ModelError: there is no generator, or none that agekit has.
@@ -160,18 +162,20 @@ def initial_weights(path: Path) -> dict[str, Tensor]:
     files = network_files(path) if path.is_dir() else {"a2b": path}
     made = [files[name] for name in ("a2b", "b2a") if name in files]
     if not made:
-        raise ModelError(f"{path} has discriminators only", "a generator is needed to start from")
+        raise ModelError(f"{path} has discriminators only", "name a generator")
     read = {file: read_checkpoint(file) for file in made}
     weights: dict[str, Tensor] = {}
     for direction, file in (("old", made[0]), ("young", made[-1])):
         checkpoint = read[file]
         if checkpoint.architecture.kind != "generator":
             raise ModelError(f"{file} holds {checkpoint.architecture}", "give a generator")
-        plain = checkpoint.without_affine()
+        if not affine:
+            checkpoint = checkpoint.without_affine()
         if direction == "old" or len(made) > 1:
-            for note in plain.notes:
+            for note in checkpoint.notes:
                 log.warning("%s: %s", file, note)
-        weights |= {f"{direction}.{key}": tensor.clone() for key, tensor in plain.tensors.items()}
+        named = checkpoint.tensors.items()
+        weights |= {f"{direction}.{key}": tensor.clone() for key, tensor in named}
     return weights
 
 

@@ -13,7 +13,7 @@ from agekit.errors import ConfigError
 from agekit.training.ager_lab import AgerLab
 from agekit.training.contact_sheet import ContactSheet
 from agekit.training.evolver import Evolver
-from agekit_cyclegan.checkpoints import initial_weights
+from agekit_cyclegan.checkpoints import generator_weights
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.step import CycleGANStep
 
@@ -87,5 +87,9 @@ class CycleGAN(Evolver[AgerLab]):
         return ager
 
     def initial(self, path: Path) -> dict[str, Tensor]:
-        """The generators of a checkpoint of the reference, or a folder of them."""
-        return initial_weights(path)
+        """The generators of a checkpoint of the reference, or a folder of them, to start from."""
+        return generator_weights(path, affine=False)
+
+    def weights(self, path: Path) -> dict[str, Tensor]:
+        """The same, whole: with the learned normalisation that others' generators have."""
+        return generator_weights(path)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import agekit
+from agekit.data.synthfaces.face import draw, person
+from agekit.errors import ModelError
+from agekit.zoo import index
+from agekit.zoo.default import default_model
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder of entries of one's own."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    monkeypatch.setenv(index.VARIABLE, str(folder))
+    return folder
+
+
+def entry(folder, name, task="estimator", **more):
+    known = json.loads((index.shipped() / "cen-resnet10-tiny.json").read_text())
+    text = json.dumps(known | {"name": name, "task": task, "default": False} | more)
+    (folder / f"{name}.json").write_text(text)
+
+
+def test_the_package_brings_one_of_each_task():
+    for task in ("estimator", "ager"):
+        listing = index.find_listing(default_model(task))
+        assert (listing.task, listing.giver, listing.default) == (task, "agekit", True)
+
+
+def test_ones_own_comes_first(own):
+    before = default_model("estimator")
+    entry(own, "another")
+    assert default_model("estimator") == before
+    entry(own, "mine", default=True)
+    assert default_model("estimator") == "mine"
+
+
+def test_there_may_be_none(own, monkeypatch):
+    monkeypatch.setattr(index, "shipped", lambda: own)
+    with pytest.raises(ModelError, match="no default ager"):
+        default_model("ager")
+
+
+def test_loading_without_a_name(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    [prediction] = agekit.load().predict(draw(person(1, 7), 42, 64), detect=False)
+    assert 20 < prediction.faces[0].age < 70
