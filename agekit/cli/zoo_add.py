@@ -21,6 +21,11 @@ __all__ = ["add"]
 @click.option("--description", help="One line; else one is made of the configuration.")
 @click.option("--licence", help="Of the weights; else that of the data it was trained on.")
 @click.option("--default", is_flag=True, help="Use it where no model of its task is named.")
+@click.option(
+    "--evaluation",
+    type=click.Path(path_type=Path),
+    help="Of an ager: what `agekit evaluate --json` printed, for the card.",
+)
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @json_option
 def add(
@@ -31,6 +36,7 @@ def add(
     description: str | None,
     licence: str | None,
     default: bool,
+    evaluation: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -51,6 +57,7 @@ def add(
             description=description,
             licence=licence,
             default=default,
+            evaluation=evaluation,
             force=force,
         )
     if as_json:

@@ -62,10 +62,10 @@ def evaluate_ager(
         console: where to show progress; None shows none.
 
     Returns:
-        ``{"dataset", "protocol", "split_hash", "split", "seed", "n", "skipped", "judges",
-        "metrics", "remarks"}``: ``judges`` has each judge's error on the faces as they are, by
-        domain; ``metrics`` what `scores` gives, by direction, ``old`` and ``young``; ``remarks``
-        what was left out, and why.
+        ``{"dataset", "protocol", "split_hash", "split", "domains", "where", "seed", "n", "skipped",
+        "judges", "metrics", "remarks"}``: ``judges`` has each judge's error on the faces as they
+        are, by domain; ``metrics`` what `scores` gives, by direction, ``old`` and ``young``;
+        ``remarks`` what was left out, and why.
 
     Raises:
         ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.
@@ -98,6 +98,8 @@ def evaluate_ager(
         "protocol": faces.protocol,
         "split_hash": faces.split_hash,
         "split": split,
+        "domains": domains,
+        "where": dict(where or {}),
         "seed": seed,
         "n": sum(map(len, rows)),
         "skipped": bad,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agekit.atomic import write_text
 from agekit.errors import ConfigError, ModelError
 from agekit.zoo.ager_card import ager_card
 from agekit.zoo.card import model_card
 from agekit.zoo.check import load_network, outputs
-from agekit.zoo.config import ModelConfig
+from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import ZooEntry, entry_for, write_entry
 from agekit.zoo.files import METRICS, small_text
 from agekit.zoo.folder import read_config, save_model
@@ -53,6 +53,7 @@ def add_model(
     description: str | None = None,
     licence: str | None = None,
     default: bool = False,
+    evaluation: Path | None = None,
     force: bool = False,
 ) -> Added:
     """Writes ``out/name/`` and ``out/name.json``, for someone to review and publish.
@@ -65,6 +66,7 @@ def add_model(
         description: one line; else one made of the configuration.
         licence: of the weights; else that of the data.
         default: make it the model of its task that is used where none is named.
+        evaluation: of an ager, what ``agekit evaluate --json`` printed; its card tells it.
         force: replace what is there.
 
     Raises:
@@ -85,6 +87,8 @@ def add_model(
     trained = config.trained | ({"weights": "float16"} if half else {})
     config = config.model_copy(update={"name": name, "trained": trained})
     metrics = json.loads(small_text(source / METRICS)) if (source / METRICS).is_file() else {}
+    if evaluation is not None:
+        metrics["evaluation"] = _evaluation(evaluation, config)
     if isinstance(config, ModelConfig):
         card = model_card(config, metrics)
     else:
@@ -110,3 +114,18 @@ def add_model(
     pairs = (zip(values, after[key], strict=True) for key, values in before.items())
     change = max(abs(one - other) for pair in pairs for one, other in pair)
     return Added(entry, path, folder, change)
+
+
+def _evaluation(path: Path, config: ModelConfig | AgerConfig) -> dict[str, Any]:
+    """What was measured of an ager, less the path of its model."""
+    if isinstance(config, ModelConfig):
+        raise ConfigError(f"{config.name} is an estimator, whose metrics its training wrote")
+    try:
+        found = json.loads(small_text(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict) or "judges" not in found:
+        raise ConfigError(
+            f"{path} is not what `agekit evaluate AGER DATASET --json` prints", "make it again"
+        )
+    return {key: value for key, value in found.items() if key != "model"}

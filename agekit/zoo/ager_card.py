@@ -25,9 +25,9 @@ __all__ = ["ager_card"]
 _AGES = re.compile(r"ages ([\d.]+-[\d.]+)")
 _WHERE = re.compile(r", (gender|group) ([^,]+)")
 _PYTHON = """\
-from agekit.zoo.aging import load_aging
+import agekit
 
-[aged] = load_aging("MODEL").age("photo.jpg", to="old")
+[aged] = agekit.load_aging("MODEL").age("photo.jpg", to="old")
 aged.after  # (H, W, 3) uint8, or None if there is no face in it"""
 
 

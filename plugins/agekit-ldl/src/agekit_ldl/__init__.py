@@ -1,1 +1,1 @@
-"""Label distribution learning for agekit: the `ldl` head and its losses."""
+"""Label distribution learning for agekit: heads, losses and networks of the LDL family."""

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from agekit.errors import ConfigError
 from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate, expectation, posterior_median, quantile
+from agekit.estimator.estimate import Estimate
+from agekit_ldl.distribution import estimate_of
 
 __all__ = ["LDLHead"]
 
@@ -37,9 +38,4 @@ class LDLHead(Head):
 
     def estimate(self, raw: Tensor, rule: str, level: float) -> Estimate:
         """Logits (N, K) to ages: the expectation (eq. 16) or the median of eq. 3's distribution."""
-        p = torch.softmax(raw / self.temperature, -1)
-        ages = torch.arange(self.ages[0], self.ages[1] + 1, device=raw.device, dtype=p.dtype)
-        age = posterior_median(p, ages) if rule == "median" else expectation(p, ages)
-        tail = (1 - level) / 2
-        low, high = quantile(p, ages, tail), quantile(p, ages, 1 - tail)
-        return Estimate(age, torch.minimum(low, age), torch.maximum(high, age), p)
+        return estimate_of(torch.softmax(raw / self.temperature, -1), self.ages, rule, level)

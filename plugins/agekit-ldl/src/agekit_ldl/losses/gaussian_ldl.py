@@ -1,4 +1,4 @@
-"""Losses of a label distribution against a true age."""
+"""Divergence from a Gaussian around the true age."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from torch import Tensor
 from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.target import Target
+from agekit_ldl.distribution import log_gaussian, logits_of
 
-__all__ = ["CrossEntropy", "GaussianLDL"]
-
-
-class CrossEntropy(Loss):
-    """Cross-entropy to the one-hot age: CEN (arXiv 1809.07447) eq. 4, tau = 1."""
-
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
-        """Logits (N, K) to ``-1/N sum ln p[label]``."""
-        return F.cross_entropy(raw.float(), target.label)
+__all__ = ["GaussianLDL"]
 
 
 class GaussianLDL(Loss):
@@ -43,7 +36,6 @@ class GaussianLDL(Loss):
         sigma = torch.full_like(target.age, self.sigma)
         if self.annotated:
             sigma = torch.where(target.sigma > 0, target.sigma, sigma)
-        distance = (target.labels - target.age[:, None]) / sigma[:, None]
-        log_t = F.log_softmax(-0.5 * distance**2, -1)
-        log_p = F.log_softmax(raw.float(), -1)
+        log_p = F.log_softmax(logits_of(raw, target), -1)
+        log_t = log_gaussian(target, sigma)
         return F.kl_div(log_p, log_t, reduction="batchmean", log_target=True)

@@ -1,0 +1,1 @@
+"""Ordinal regression of age: OR-CNN, Ranking-CNN, CORAL and CORN."""

@@ -1,0 +1,75 @@
+"""CORAL (Cao, Mirjalili and Raschka, 2020, arXiv 1901.07884): one weight vector, K-1 biases."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agekit.estimator.base import Head, Loss
+from agekit.estimator.estimate import Estimate
+from agekit.estimator.target import Target
+from agekit_ordinal.decode import decode
+from agekit_ordinal.ordinal import check_task_weights
+from agekit_ordinal.tasks import AgeCounts, older
+
+__all__ = ["CoralHead", "CoralLoss"]
+
+
+class CoralHead(Head):
+    """Features (N, F) to logits (N, K-1), ``w.f + b_j``: the tasks share w.
+
+    The biases start at (K-1)/(K-1), ..., 1/(K-1), as in the authors' code; with biases in
+    descending order no task contradicts another (theorem 1).
+
+    Args:
+        in_features: F.
+        ages: the first and the last label age, years; K = last - first + 1.
+    """
+
+    def __init__(self, in_features: int, ages: tuple[int, int]) -> None:
+        super().__init__(in_features, ages)
+        tasks = ages[1] - ages[0]
+        self.fc = nn.Linear(in_features, 1, bias=False)
+        self.bias = nn.Parameter(torch.arange(tasks, 0, -1).float() / tasks)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, F) to logits (N, K-1), float32."""
+        score: Tensor = self.fc(features)
+        return score.float() + self.bias
+
+    def estimate(self, raw: Tensor, rule: str, level: float) -> Estimate:
+        """Logits (N, K-1) to ages; see `decode`."""
+        return decode(torch.sigmoid(raw), self.ages, rule, level)
+
+
+class CoralLoss(Loss):
+    """Weighted cross-entropy of the binary tasks, as CORAL has it: sum over tasks, mean over faces.
+
+    ``-1/N sum_i sum_j lambda_j [e_ij ln p_ij + (1 - e_ij) ln(1 - p_ij)]``, in nats. With equal
+    weights it is the loss ``ordinal``.
+
+    Args:
+        task_weights: lambda_j is 1 (``equal``), or ``sqrt(M_j) / max_k sqrt(M_k)`` (``sqrt``) with
+            M_j the larger of the number of faces older than r_j and of the others, counted as the
+            training shows them.
+    """
+
+    def __init__(self, *, task_weights: Literal["equal", "sqrt"] = "equal") -> None:
+        super().__init__()
+        check_task_weights("coral", task_weights)
+        self.counts = AgeCounts() if task_weights == "sqrt" else None
+
+    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+        """Logits (N, K-1) to a scalar."""
+        per_task = F.binary_cross_entropy_with_logits(
+            raw.float(), older(target), reduction="none"
+        ).mean(0)
+        if self.counts is None:
+            return per_task.sum()
+        faces: Tensor = self.counts(target)
+        younger = faces.cumsum(0)[:-1]
+        root = torch.maximum(younger, faces.sum() - younger).sqrt()
+        return (root / root.max() * per_task).sum()
