@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agekit.errors import ConfigError
+from agekit.zoo.add import add_model
+from agekit.zoo.verify import verify
+
+JUDGED = {"n": 30, "shift": 7.5, "interval": [6.5, 8.5], "before": 26.0, "after": 33.5, "mae": 4.0}
+EVALUATION = {
+    "model": "runs/somewhere",
+    "protocol": "drawn:all",
+    "split": "test",
+    "split_hash": "0123456789abcdef",
+    "judges": {},
+    "metrics": {"old": {"judges": {"a judge": JUDGED}}},
+}
+
+
+def test_an_agers_evaluation_is_on_its_card(tmp_path):
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps(EVALUATION))
+    done = add_model("cyclegan-utkface-64", tmp_path, "mine", evaluation=path)
+    card = (done.folder / "README.md").read_text()
+    assert "| old | a judge | 30 | +7.50 | +6.50 to +8.50 | 26.0 | 33.5 |" in card
+    metrics = json.loads((done.folder / "metrics.json").read_text())
+    assert metrics["evaluation"]["protocol"] == "drawn:all" and "somewhere" not in str(metrics)
+    assert verify(done.folder, done.entry) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "says"),
+    [
+        ("cyclegan-utkface-64", None, "cannot be read"),
+        ("cyclegan-utkface-64", "{", "cannot be read"),
+        ("cyclegan-utkface-64", '{"model": "x"}', "is not what `agekit evaluate"),
+        ("cen-resnet10-tiny", json.dumps(EVALUATION), "is an estimator"),
+    ],
+)
+def test_what_is_no_evaluation(tmp_path, model, text, says):
+    path = tmp_path / "evaluation.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        add_model(model, tmp_path, "mine", evaluation=path)
+    assert not (tmp_path / "mine").exists()
