@@ -1,1 +1,1 @@
-"""Age regression for agekit: the `regression` head and its L1 loss."""
+"""Age regression for agekit: linear, anchored, and by deep regression forests."""

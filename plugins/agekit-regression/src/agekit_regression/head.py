@@ -1,4 +1,4 @@
-"""The regression head: one number, the age normalised over the label ages."""
+"""Heads that answer with one number, the age normalised over the label ages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,24 @@ from torch import Tensor, nn
 from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate
 
-__all__ = ["RegressionHead"]
+__all__ = ["NormalisedHead", "RegressionHead"]
 
 
-class RegressionHead(Head):
+class NormalisedHead(Head):
+    """A head whose raw output is s (N,), 0 at the first label age and 1 at the last."""
+
+    def estimate(self, raw: Tensor, rule: str, level: float) -> Estimate:
+        """Normalised ages to years: eq. 17, ``(l_k - l_1) s + l_1``, kept within the label ages.
+
+        One number says nothing of its own error: the interval is the age itself until calibration
+        widens it.
+        """
+        low, high = self.ages
+        age = ((high - low) * raw + low).clamp(low, high)
+        return Estimate(age, age, age)
+
+
+class RegressionHead(NormalisedHead):
     """Features (N, F) to s (N,): CEN (arXiv 1809.07447) eq. 8, ``s = W^T f + b``.
 
     Args:
@@ -26,13 +40,3 @@ class RegressionHead(Head):
         """Features (N, F) to normalised ages (N,)."""
         normalised: Tensor = self.fc(features).squeeze(-1)
         return normalised
-
-    def estimate(self, raw: Tensor, rule: str, level: float) -> Estimate:
-        """Normalised ages to years: eq. 17, ``(l_k - l_1) s + l_1``, kept within the label ages.
-
-        One number says nothing of its own error: the interval is the age itself until calibration
-        widens it.
-        """
-        low, high = self.ages
-        age = ((high - low) * raw + low).clamp(low, high)
-        return Estimate(age, age, age)
