@@ -5,11 +5,11 @@ from __future__ import annotations
 from agekit.errors import ConfigError
 from agekit.estimator.build import build_estimator
 from agekit.estimator.model import AgeEstimator
+from agekit.inference.aging import load_aging
+from agekit.inference.predictor import load
 from agekit.recipe import EstimatorRecipe, resolve
 from agekit.training.evaluate import evaluate
 from agekit.training.train import train
-from agekit.zoo.aging import load_aging
-from agekit.zoo.predictor import load
 
 __all__ = ["build", "evaluate", "load", "load_aging", "train"]
 

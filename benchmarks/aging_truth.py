@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 import agekit
 from agekit.ager.bootstrap import mean_interval
 from agekit.data.synthfaces.face import draw, person
-from agekit.zoo.aging import FaceAging
+from agekit.inference.aging import FaceAging
 
 __all__ = ["main"]
 

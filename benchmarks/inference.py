@@ -48,8 +48,8 @@ def torch_ages(model: str) -> Ages:
 
 
 def onnx_ages(model: str) -> Ages:
-    """By `agekit.zoo.onnx_runtime`."""
-    from agekit.zoo.onnx_runtime import load_onnx
+    """By `agekit.onnx.runtime`."""
+    from agekit.onnx.runtime import load_onnx
 
     predictor = load_onnx(model, "cpu")
     return lambda paths, single: _predict(predictor, paths, single)
@@ -248,7 +248,7 @@ def main() -> None:
     os.sched_setaffinity(0, cores)
 
     from agekit.data.split import load_faces
-    from agekit.zoo.onnx_export import export_onnx
+    from agekit.onnx.export import export_onnx
 
     faces = load_faces(options.dataset, options.root, options.protocol)
     rows = faces.rows(options.split)

@@ -20,7 +20,7 @@ from agekit.cli._output import to_plain
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-    from agekit.zoo.prediction import Prediction
+    from agekit.inference.prediction import Prediction
 
 __all__ = ["COLUMNS", "STDOUT", "Answer", "Tally", "csv_rows", "json_document", "lines"]
 

@@ -20,7 +20,7 @@ def chosen(task: Literal["estimator", "ager"]) -> str:
     Raises:
         ModelError: there is none.
     """
-    from agekit.zoo.default import default_model
+    from agekit.zoo.index.default import default_model
 
     name = default_model(task)
     click.echo(f"note: the model is {name}; choose another with --model", err=True)

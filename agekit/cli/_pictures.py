@@ -14,8 +14,8 @@ from agekit.errors import AgekitError, DataError
 
 if TYPE_CHECKING:
     from agekit.cli._answers import Answer
-    from agekit.zoo.inputs import ImageFile
-    from agekit.zoo.prediction import Prediction
+    from agekit.inference.inputs import ImageFile
+    from agekit.inference.prediction import Prediction
 
 __all__ = ["chip_rows", "keep_inputs", "marked_photos", "photo_targets"]
 
@@ -38,7 +38,7 @@ def photo_targets(plot: str, images: Sequence[ImageFile]) -> list[Path]:
     Raises:
         UsageError: `plot` names a file of another kind, or one file for several photos.
     """
-    from agekit.zoo.plot import PHOTO_SUFFIXES, photo_paths
+    from agekit.inference.plot import PHOTO_SUFFIXES, photo_paths
 
     suffix = Path(plot).suffix.lower()
     if plot.endswith(("/", os.sep)) or os.path.isdir(plot) or not suffix:
@@ -58,7 +58,7 @@ def marked_photos(targets: Sequence[Path]) -> Iterator[Answer]:
 
     Once one cannot be written no more are tried, and that error is raised when all is answered.
     """
-    from agekit.zoo.plot import plot_photo
+    from agekit.inference.plot import plot_photo
 
     waiting = iter(targets)
     failed: list[OSError | AgekitError] = []
@@ -88,7 +88,7 @@ def chip_rows(plot: str, count: int) -> Iterator[Answer]:
         UsageError: `plot` is a folder.
         DataError: there are more than one picture holds.
     """
-    from agekit.zoo.plot import MOST, plot_predictions
+    from agekit.inference.plot import MOST, plot_predictions
 
     if plot.endswith(("/", os.sep)) or os.path.isdir(plot):
         raise click.UsageError(f"--plot {plot}: face chips are drawn in one picture; name a file.")

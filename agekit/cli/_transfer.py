@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agekit.cli._output import console
-from agekit.zoo.hub_model import Progress
+from agekit.zoo.hub.model import Progress
 
 __all__ = ["transfer_bars"]
 

@@ -18,8 +18,8 @@ from agekit.cli._progress import progress
 from agekit.errors import DataError
 
 if TYPE_CHECKING:
-    from agekit.zoo.aging import AgedFace, AgedImage
-    from agekit.zoo.inputs import ImageFile
+    from agekit.inference.aging import AgedFace, AgedImage
+    from agekit.inference.inputs import ImageFile
 
 __all__ = ["age"]
 
@@ -93,7 +93,7 @@ def age(
     with 1 if an image cannot be read or written - the others are aged all the same - or if there
     is no face in any of them.
     """
-    from agekit.zoo.inputs import find_images
+    from agekit.inference.inputs import find_images
 
     model = model or chosen("ager")
     if os.path.lexists(out) and not out.is_dir():
@@ -103,8 +103,8 @@ def age(
     keep_inputs(images, [path for target in targets for path in (target, _pair_path(target))])
 
     from agekit.device import pick_device
+    from agekit.inference.aging import load_aging
     from agekit.training.judges import load_judges
-    from agekit.zoo.aging import load_aging
 
     with only_json_on_stdout(as_json):
         aging = load_aging(model, device)
@@ -158,7 +158,7 @@ def _without_results(
 
 def _targets(out: Path, names: Sequence[str], to: str) -> list[Path]:
     """Where each image's result goes, no two alike but for their endings."""
-    from agekit.zoo.saving import JPEG_SUFFIXES
+    from agekit.inference.saving import JPEG_SUFFIXES
 
     targets: list[Path] = []
     taken: set[str] = set()
@@ -180,8 +180,8 @@ def _pair_path(target: Path) -> Path:
 
 def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
     """Writes what became of an image; gives its part of the answer."""
-    from agekit.zoo.saving import colour_profile, save_picture
-    from agekit.zoo.side_by_side import side_by_side
+    from agekit.inference.saving import colour_profile, save_picture
+    from agekit.inference.side_by_side import side_by_side
 
     answer: dict[str, Any] = {"path": result.path, "output": None, "before": None, "after": None}
     answer |= {"side_by_side": None, "faces": [], "error": result.error}

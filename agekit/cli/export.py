@@ -10,7 +10,7 @@ import click
 from agekit.cli._output import emit_json, json_option, only_json_on_stdout
 
 if TYPE_CHECKING:
-    from agekit.zoo.onnx_export import Exported
+    from agekit.onnx.export import Exported
 
 __all__ = ["export"]
 
@@ -57,8 +57,8 @@ def export(
     runs.
     """
     with only_json_on_stdout(as_json):
-        from agekit.zoo.onnx_export import export_onnx
-        from agekit.zoo.onnx_program import OPSET
+        from agekit.onnx.export import export_onnx
+        from agekit.onnx.program import OPSET
 
         files = export_onnx(model, out, to)
     if as_json:

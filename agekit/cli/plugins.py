@@ -1,10 +1,11 @@
-"""`agekit plugins`: what is installed, and whether it works."""
+"""`agekit plugins`: what is installed, whether it works, and the start of a new one."""
 
 from __future__ import annotations
 
 import click
 
 from agekit.cli._output import emit_json, json_option
+from agekit.cli.plugins_new import new
 from agekit.discovery import distributions
 
 __all__ = ["plugins"]
@@ -12,7 +13,10 @@ __all__ = ["plugins"]
 
 @click.group()
 def plugins() -> None:
-    """List and check the installed plugins."""
+    """List and check the installed plugins, or begin one."""
+
+
+plugins.add_command(new)
 
 
 @plugins.command("list", short_help="List the installed distributions and what each gives.")

@@ -19,9 +19,9 @@ from agekit.errors import DataError
 
 if TYPE_CHECKING:
     from agekit.cli._answers import Answer
-    from agekit.zoo.inputs import ImageFile
-    from agekit.zoo.onnx_runtime import OnnxPredictor
-    from agekit.zoo.predictor import Predictor
+    from agekit.inference.inputs import ImageFile
+    from agekit.inference.predictor import Predictor
+    from agekit.onnx.runtime import OnnxPredictor
 
 __all__ = ["predict"]
 
@@ -91,7 +91,7 @@ def predict(
     Boxes are in pixels of the upright image. Exits with 1 if an image cannot be read - the others
     are answered all the same - or if there is no face in any of them.
     """
-    from agekit.zoo.inputs import find_images
+    from agekit.inference.inputs import find_images
 
     model = model or chosen("estimator")
     if table is not None:
@@ -145,12 +145,12 @@ _GUESSED = (
 def _load(model: str, runtime: str | None, device: str) -> Predictor | OnnxPredictor:
     exported = model.endswith(".onnx")
     if runtime == "onnx" or (runtime is None and exported):
-        from agekit.zoo.onnx_runtime import load_onnx
+        from agekit.onnx.runtime import load_onnx
 
         return load_onnx(model, device)
     if exported:
         raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
-    from agekit.zoo.predictor import load
+    from agekit.inference.predictor import load
 
     return load(model, device)
 

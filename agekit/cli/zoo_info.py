@@ -20,8 +20,8 @@ __all__ = ["info"]
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
-    from agekit.zoo.index import entry_of
-    from agekit.zoo.locate import find
+    from agekit.zoo.index.entries import entry_of
+    from agekit.zoo.index.locate import find
     from agekit.zoo.requires import install_command, missing
 
     _, listing, folder = find(name)

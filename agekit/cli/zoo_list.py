@@ -13,7 +13,7 @@ from agekit.discovery import normalise
 from agekit.errors import nearest
 
 if TYPE_CHECKING:
-    from agekit.zoo.listing import Listing
+    from agekit.zoo.index.listing import Listing
 
 __all__ = ["list_"]
 
@@ -54,8 +54,8 @@ def list_(
 
     A PATTERN such as 'cen-*' chooses some. Nothing is fetched, and no plugin imported.
     """
-    from agekit.zoo.cached import folders_here
-    from agekit.zoo.index import read_index
+    from agekit.zoo.index.cached import folders_here
+    from agekit.zoo.index.entries import read_index
 
     index = read_index()
     folders = folders_here(index.listings.values())

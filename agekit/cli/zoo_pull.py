@@ -14,8 +14,8 @@ from agekit.errors import AgekitError, ModelError
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 
 if TYPE_CHECKING:
-    from agekit.zoo.hub import Pulled
-    from agekit.zoo.hub_model import Record
+    from agekit.zoo.hub.model import Record
+    from agekit.zoo.hub.pull import Pulled
 
 __all__ = ["pull"]
 
@@ -84,7 +84,7 @@ def _pull(
     if source.folder is not None:
         return _row(name, _copied(source, local_dir, dry_run, force))
 
-    from agekit.zoo import hub
+    from agekit.zoo.hub import pull as hub
 
     if dry_run:
         found = hub.plan_pull(source.repo, source.revision, source.files)
@@ -114,8 +114,8 @@ def _copied(source: _Source, local_dir: Path | None, dry_run: bool, force: bool)
     if local_dir is None or dry_run:
         return source.folder
 
-    from agekit.zoo.copying import copy_files
     from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS
+    from agekit.zoo.hub.copying import copy_files
 
     names = [n for n in (CARD, CONFIG, METRICS, WEIGHTS) if (source.folder / n).is_file()]
     copy_files(source.folder, names, local_dir, force)
@@ -133,8 +133,8 @@ def _row(name: str, folder: Path | None, found: Pulled | None = None) -> dict[st
 
 
 def _source(name: str, revision: str | None) -> _Source:
-    from agekit.zoo.index import entry_of
-    from agekit.zoo.locate import find
+    from agekit.zoo.index.entries import entry_of
+    from agekit.zoo.index.locate import find
 
     if name.startswith(HUB_PREFIX):
         repo, own = parse_hub_name(name)

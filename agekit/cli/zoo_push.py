@@ -10,7 +10,7 @@ import click
 from agekit.cli._output import emit_json, json_option, only_json_on_stdout, print_table
 
 if TYPE_CHECKING:
-    from agekit.zoo.push import Pushed
+    from agekit.zoo.hub.push import Pushed
 
 __all__ = ["push"]
 
@@ -38,7 +38,7 @@ def push(
     evaluation results are committed, and nothing else. Prints the entry for the zoo's index, to be
     reviewed and kept as a JSON there. The token is that of `hf auth login`, or $HF_TOKEN.
     """
-    from agekit.zoo.push import push_model
+    from agekit.zoo.hub.push import push_model
 
     if create_pr and tag is not None:
         raise click.UsageError("--tag is not for --create-pr: tag the commit once it is merged.")

@@ -9,7 +9,7 @@ import click
 from agekit.cli._output import emit_json, json_option, only_json_on_stdout
 
 if TYPE_CHECKING:
-    from agekit.zoo.locate import Known
+    from agekit.zoo.index.locate import Known
 
 __all__ = ["verify"]
 
@@ -30,9 +30,9 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     if bool(names) == every:
         raise click.UsageError("name models, or give --all.")
 
-    from agekit.zoo.cached import folder_here
-    from agekit.zoo.index import Index, read_index
-    from agekit.zoo.locate import Known, find
+    from agekit.zoo.index.cached import folder_here
+    from agekit.zoo.index.entries import Index, read_index
+    from agekit.zoo.index.locate import Known, find
 
     index = read_index() if every else Index({}, [])
     models = [find(name) for name in names]
@@ -54,7 +54,7 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
 
 def _verify(model: Known) -> dict[str, Any]:
     from agekit.errors import ModelError
-    from agekit.zoo.index import entry_of
+    from agekit.zoo.index.entries import entry_of
     from agekit.zoo.verify import verify
 
     name, listing, folder = model

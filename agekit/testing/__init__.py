@@ -1,7 +1,48 @@
-"""What the authors of plugins test with."""
+"""What the authors of plugins test with: what agekit asks of each kind of part, and tiny data."""
 
-from agekit.testing.faces import write_face
-from agekit.testing.hub import LoopbackHub
-from agekit.testing.training import train_briefly
+from __future__ import annotations
 
-__all__ = ["LoopbackHub", "train_briefly", "write_face"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agekit.testing.backbone import check_backbone
+    from agekit.testing.dataset import check_dataset
+    from agekit.testing.detector import check_detector
+    from agekit.testing.evolver import check_evolver
+    from agekit.testing.faces import write_face
+    from agekit.testing.generator import check_generator
+    from agekit.testing.head import check_head
+    from agekit.testing.hub import LoopbackHub
+    from agekit.testing.loss import check_loss
+    from agekit.testing.plugin import check_plugin
+    from agekit.testing.recipe import check_recipe
+    from agekit.testing.training import train_briefly
+
+__all__ = [
+    "LoopbackHub",
+    "check_backbone",
+    "check_dataset",
+    "check_detector",
+    "check_evolver",
+    "check_generator",
+    "check_head",
+    "check_loss",
+    "check_plugin",
+    "check_recipe",
+    "train_briefly",
+    "write_face",
+]
+
+_ELSEWHERE = {"LoopbackHub": "hub", "train_briefly": "training", "write_face": "faces"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        module = _ELSEWHERE.get(name, name.removeprefix("check_"))
+        return getattr(import_module(f"agekit.testing.{module}"), name)
+    raise AttributeError(f"module 'agekit.testing' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -16,19 +16,21 @@ __all__ = ["train_briefly"]
 
 def train_briefly(
     dataset: str,
-    root: Path,
+    root: Path | None = None,
     *options: str,
     recipe: str = "reg-resnet10-tiny",
     size: int = 32,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Trains one epoch on a dataset by ``agekit train`` and gives its answer.
 
     Args:
         dataset: its registry name.
-        root: where it lies; a few faces of each split will do.
+        root: where it lies; a few faces of each split will do. None where it needs none.
         options: more of the command's options.
         recipe: what to train.
         size: of the images, in pixels.
+        out: the run's folder; None keeps nothing.
 
     Returns:
         The JSON document of ``agekit train --json``.
@@ -37,7 +39,8 @@ def train_briefly(
         AgekitError: as the command would tell it.
     """
     with TemporaryDirectory() as folder:
-        arguments = ["train", recipe, dataset, "--root", str(root), "--out", f"{folder}/run"]
+        arguments = ["train", recipe, dataset, "--out", str(out or f"{folder}/run")]
+        arguments += [] if root is None else ["--root", str(root)]
         arguments += ["--preset", "quick", "--epochs", "1", "--device", "cpu", "--json"]
         arguments += ["--set", f"data.size={size}", "--set", "train.batch_size=8", *options]
         result = CliRunner().invoke(agekit, arguments, catch_exceptions=False)

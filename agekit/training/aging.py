@@ -28,7 +28,7 @@ from agekit.training.run import Run
 from agekit.training.task import Task
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import WEIGHTS, read_config
-from agekit.zoo.locate import is_model, locate
+from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["Aging"]
 

@@ -22,7 +22,7 @@ from agekit.registry import EVOLVERS, GENERATORS
 from agekit.training.evolver import build_evolver
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import load_ager, save_model
-from agekit.zoo.locate import is_model, locate
+from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["FILES", "export_ager", "import_ager"]
 

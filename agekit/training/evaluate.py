@@ -21,7 +21,7 @@ from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config
-from agekit.zoo.locate import locate
+from agekit.zoo.index.locate import locate
 
 __all__ = ["evaluate"]
 

@@ -12,7 +12,7 @@ from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import WEIGHTS, estimator_config
-from agekit.zoo.locate import locate
+from agekit.zoo.index.locate import locate
 
 __all__ = ["initial_weights", "keep_initial"]
 

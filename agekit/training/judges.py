@@ -16,7 +16,7 @@ from agekit.faces.align import frame
 from agekit.registry import DETECTORS
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config
-from agekit.zoo.locate import is_model, locate
+from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["load_judges"]
 

@@ -16,10 +16,10 @@ from agekit.registry import BACKBONES, HEADS
 from agekit.training import figures
 from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.framing import face_cut
-from agekit.zoo.card import model_card
-from agekit.zoo.card_facts import training_facts
+from agekit.zoo.cards.estimator import model_card
+from agekit.zoo.cards.eval_results import eval_files
+from agekit.zoo.cards.facts import training_facts
 from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
-from agekit.zoo.eval_results import eval_files
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish"]

@@ -17,10 +17,10 @@ from agekit.registry import GENERATORS
 from agekit.training.ager_lab import AgerLab
 from agekit.training.contact_sheet import contact_sheet
 from agekit.training.framing import face_cut
-from agekit.zoo.ager_card import ager_card
-from agekit.zoo.card_facts import training_facts
+from agekit.zoo.cards.ager import ager_card
+from agekit.zoo.cards.eval_results import eval_files
+from agekit.zoo.cards.facts import training_facts
 from agekit.zoo.config import AgerConfig, ImageConfig
-from agekit.zoo.eval_results import eval_files
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish_ager"]

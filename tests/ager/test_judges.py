@@ -20,10 +20,10 @@ from agekit.errors import ConfigError, ModelError
 from agekit.estimator.model import AgeEstimator
 from agekit.faces.align import frame
 from agekit.faces.base import Detection, Detector
+from agekit.inference.predictor import Predictor
 from agekit.recipe import resolve
 from agekit.training.judges import load_judges
 from agekit.zoo.folder import load_model
-from agekit.zoo.predictor import Predictor
 from tests.ager.shades import write_ager, write_judge, write_parts
 
 SIZE = 32

@@ -10,9 +10,9 @@ from markdown_it import MarkdownIt
 from agekit.data.derived import FaceCut
 from agekit.data.split import load_faces
 from agekit.recipe import resolve
-from agekit.zoo.card import model_card
-from agekit.zoo.card_facts import training_facts
-from agekit.zoo.card_header import hub_licence
+from agekit.zoo.cards.estimator import model_card
+from agekit.zoo.cards.facts import training_facts
+from agekit.zoo.cards.header import hub_licence
 from agekit.zoo.folder import CARD, METRICS, estimator_config
 
 RESEARCH = {

@@ -7,8 +7,8 @@ import pytest
 import agekit
 from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ModelError
-from agekit.zoo import index
-from agekit.zoo.default import default_model
+from agekit.zoo.index import entries as index
+from agekit.zoo.index.default import default_model
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import yaml
 from huggingface_hub import ModelCardData
 from torch import nn
 
-from agekit.zoo.card import model_card
-from agekit.zoo.card_scores import scores
-from agekit.zoo.eval_results import benchmark, eval_files, legacy_results
+from agekit.zoo.cards.estimator import model_card
+from agekit.zoo.cards.eval_results import benchmark, eval_files, legacy_results
+from agekit.zoo.cards.scores import scores
 from agekit.zoo.folder import METRICS, estimator_config, save_model
 
 TRAINED = {

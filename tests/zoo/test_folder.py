@@ -10,7 +10,7 @@ import agekit
 from agekit.errors import ModelError
 from agekit.zoo import folder as files
 from agekit.zoo.folder import load_model, read_config, save_model
-from agekit.zoo.locate import locate
+from agekit.zoo.index.locate import locate
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agekit.zoo.digest import remembered_sha256
+from agekit.zoo.hub.digest import remembered_sha256
 
 
 @pytest.fixture

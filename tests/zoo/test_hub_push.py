@@ -12,8 +12,8 @@ from agekit.errors import ModelError
 from agekit.testing import LoopbackHub
 from agekit.testing.hub_faults import Fault
 from agekit.zoo.entry import parse_entry, write_entry
-from agekit.zoo.hub import pull_files
-from agekit.zoo.push import push_model
+from agekit.zoo.hub.pull import pull_files
+from agekit.zoo.hub.push import push_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """The client's own upload still passes its bytes the old way."""
@@ -123,7 +123,7 @@ def test_tokens(hub, model, monkeypatch):
     assert "wants to know who asks" in error.message and "wrong" not in str(error)
     push_model(model, REPO, token=hub.token)
     monkeypatch.delenv("HF_TOKEN")
-    monkeypatch.setattr("agekit.zoo.push.get_token", lambda: None)
+    monkeypatch.setattr("agekit.zoo.hub.push.get_token", lambda: None)
     assert "no token of the Hub is known" in refused(model, REPO).message
 
 

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from agekit.errors import ModelError
 from agekit.testing import LoopbackHub
 from agekit.testing.hub_faults import Fault
-from agekit.zoo.hub import plan_pull, pull_files
+from agekit.zoo.hub.pull import plan_pull, pull_files
 
 REPO = "org/model"
 WEIGHTS = "model.safetensors"
@@ -43,7 +43,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     with LoopbackHub() as hub:
         for name, value in (hub.env | {"AGEKIT_CACHE": str(tmp_path / "cache")}).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr("agekit.zoo.hub_client._WAITS", (0.0, 0.0))
+        monkeypatch.setattr("agekit.zoo.hub.client._WAITS", (0.0, 0.0))
         yield hub
 
 

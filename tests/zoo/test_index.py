@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agekit.errors import ModelError
-from agekit.zoo.cached import folder_here, folders_here
 from agekit.zoo.entry import parse_entry
-from agekit.zoo.index import (
+from agekit.zoo.index.cached import folder_here, folders_here
+from agekit.zoo.index.entries import (
     entry_of,
     find_entries,
     find_listing,
@@ -52,7 +52,7 @@ def own(tmp_path, monkeypatch, plugin_site):
     folder = tmp_path / "own"
     folder.mkdir()
     monkeypatch.setenv("AGEKIT_ZOO", str(folder))
-    monkeypatch.setattr("agekit.zoo.index.shipped", lambda: tmp_path / "shipped")
+    monkeypatch.setattr("agekit.zoo.index.entries.shipped", lambda: tmp_path / "shipped")
     (tmp_path / "shipped").mkdir()
     return folder
 

@@ -11,7 +11,7 @@ import agekit
 from agekit.errors import ModelError
 from agekit.testing.hub import LoopbackHub
 from agekit.zoo.entry import entry_for, write_entry
-from agekit.zoo.locate import find, is_model, locate
+from agekit.zoo.index.locate import find, is_model, locate
 from agekit.zoo.names import parse_hub_name
 
 COMMIT = "ab" * 20
@@ -53,7 +53,7 @@ def pulls(monkeypatch, tmp_path):
         asked.append((repo, revision, files and sorted(files), progress))
         return tmp_path / COMMIT
 
-    monkeypatch.setattr("agekit.zoo.hub.pull_files", pull_files)
+    monkeypatch.setattr("agekit.zoo.hub.pull.pull_files", pull_files)
     return asked
 
 
@@ -177,7 +177,7 @@ def test_parts_of_a_name_on_the_hub():
 
 LOCATE = """
 import sys
-from agekit.zoo.locate import find, locate
+from agekit.zoo.index.locate import find, locate
 print(find(sys.argv[1]).folder)
 print(locate(sys.argv[1]))
 print(find(sys.argv[1]).folder)

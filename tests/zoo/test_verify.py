@@ -14,11 +14,11 @@ from agekit.errors import ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
 from agekit.zoo import check
-from agekit.zoo.add import add_model
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.entry import entry_for
 from agekit.zoo.folder import read_config, save_model
 from agekit.zoo.header import TensorRecord, read_header
+from agekit.zoo.index.add import add_model
 from agekit.zoo.verify import verify
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

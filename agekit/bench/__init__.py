@@ -1,0 +1,1 @@
+"""Benchmarks: suites of cells, the runner, immutable results, statistics, the leaderboard."""

@@ -1,0 +1,81 @@
+"""Why a cell failed: from an exception, or from how its process ended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from agekit._loading import one_line
+from agekit.errors import AgekitError, TrainingError
+
+__all__ = ["Kind", "classify", "ended", "oom_kills"]
+
+Kind = Literal["raised", "memory", "diverged", "killed", "timeout"]
+
+_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
+
+
+def classify(error: BaseException) -> tuple[Kind, str]:
+    """What happened, and one line about it.
+
+    Memory is lacking where a `MemoryError`, or torch saying so for a CPU or a GPU, is the error or
+    what it came from. Diverged is a training that stopped for a number that is not finite.
+    """
+    for cause in _causes(error):
+        lowered = str(cause).lower()
+        if isinstance(cause, MemoryError) or any(text in lowered for text in _MEMORY):
+            return "memory", _line(cause)
+        if isinstance(cause, TrainingError) and "not finite" in lowered:
+            return "diverged", _line(cause)
+    return "raised", _line(error)
+
+
+def ended(code: int, killed_before: int, killed_now: int) -> tuple[Kind, str]:
+    """What happened to a process that left no word.
+
+    Args:
+        code: its exit code, negative for a signal.
+        killed_before: `oom_kills` when it began.
+        killed_now: and when it ended.
+    """
+    if code >= 0:
+        return "raised", f"the process ended with exit code {code}"
+    name = str(-code)
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+    if name == "SIGKILL" and killed_now > killed_before:
+        return "memory", "the kernel killed the process for want of memory (SIGKILL)"
+    hint = "; the kernel does so for want of memory" if name == "SIGKILL" else ""
+    return "killed", f"the process was killed by {name}{hint}"
+
+
+def oom_kills() -> int:
+    """How many processes the kernel killed for want of memory so far, as far as it tells."""
+    total = 0
+    for counter in _COUNTERS:
+        with suppress(OSError, ValueError):
+            for line in Path(counter).read_text(encoding="ascii").splitlines():
+                key, _, value = line.partition(" ")
+                if key == "oom_kill":
+                    total += int(value)
+    return total
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        seen.append(found)
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, AgekitError):
+        return error.message
+    text = one_line(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

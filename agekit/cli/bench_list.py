@@ -1,0 +1,86 @@
+"""``agekit bench list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._bench import cell_options, cells_json, costs_of, print_cells, roots_option
+from agekit.cli._output import device_option, emit_json, json_option, out_option, print_table
+
+__all__ = ["list_"]
+
+
+@click.command("list")
+@click.argument("suite", required=False)
+@cell_options
+@roots_option
+@device_option
+@out_option
+@json_option
+def list_(
+    suite: str | None,
+    only: tuple[str, ...],
+    seeds: list[int] | None,
+    preset: str | None,
+    epochs: int | None,
+    protocols: tuple[str, ...],
+    roots: dict[str, str],
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """List the suites; of SUITE the rows, where they stand and about what they cost.
+
+    Its results are looked for in --out, else in bench/SUITE; those there are make the estimate
+    better.
+    """
+    if suite is None:
+        _list_all(as_json)
+        return
+    from agekit.bench.cells import cells
+    from agekit.bench.plan import find_places, plan
+    from agekit.bench.suite import load_suite
+
+    loaded = load_suite(suite)
+    found = cells(
+        loaded,
+        only=only,
+        seeds=seeds,
+        preset=preset,
+        epochs=epochs,
+        protocols=protocols or None,
+    )
+    folder = out or Path("bench") / loaded.name
+    places = find_places(found, loaded, {name: Path(place) for name, place in roots.items()})
+    planned = plan(found, folder, places, {})
+    costs = costs_of(planned, folder, device)
+    if as_json:
+        document = {"suite": loaded.name, "cells": cells_json(planned, folder, costs)}
+        emit_json(document | {"device": costs.device, "estimated_seconds": costs.total(planned)[0]})
+        return
+    click.echo(f"{loaded.name}: {loaded.description}")
+    print_cells(planned, costs)
+
+
+def _list_all(as_json: bool) -> None:
+    from agekit.bench.cells import count_cells
+    from agekit.bench.suite import find_suites, load_suite
+    from agekit.errors import ConfigError
+
+    rows = []
+    for name, path in find_suites().items():
+        try:
+            suite = load_suite(path)
+        except ConfigError as error:
+            click.echo(f"left out: {error.message}", err=True)
+            continue
+        about = {"name": name, "cells": count_cells(suite), "description": suite.description}
+        rows.append(about | {"path": str(path)})
+    if as_json:
+        emit_json(rows)
+        return
+    print_table(
+        ["suite", "cells", "about"], [[r["name"], r["cells"], r["description"]] for r in rows]
+    )

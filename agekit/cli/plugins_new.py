@@ -1,0 +1,60 @@
+"""``agekit plugins new``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agekit.cli._output import emit_json, json_option
+from agekit.scaffold.names import name_plugin
+from agekit.scaffold.write import LICENCE, PARTS, write_plugin
+
+__all__ = ["new"]
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default="loss",
+    show_default=True,
+    help="What the plugin gives, to begin with.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder to make; else ./agekit-NAME.",
+)
+@json_option
+def new(name: str, part: str, out: Path | None, as_json: bool) -> None:
+    """Write a plugin that works: NAME, with one part, a test of it and all a package needs.
+
+    NAME gets the prefix agekit- where it lacks it. The plugin installs, passes its tests, and its
+    part can be named in recipes and suites at once; change it into your own.
+    """
+    names = name_plugin(name, part)
+    folder = Path(names.distribution) if out is None else out
+    files = write_plugin(names, folder)
+    if as_json:
+        emit_json(
+            {
+                "distribution": names.distribution,
+                "package": names.package,
+                "kind": names.kind,
+                "name": names.part,
+                "folder": folder,
+                "files": files,
+            }
+        )
+        return
+    click.echo(f"{folder}: {names.distribution}, with the {names.kind} {names.part!r}")
+    for file in files:
+        click.echo(f"  {file}")
+    click.echo(f"its licence is {LICENCE}: for another, change LICENSE and pyproject.toml")
+    click.echo("next:")
+    click.echo(f"  cd {folder}")
+    click.echo("  pip install -e .")
+    click.echo(f"  agekit plugins doctor {names.distribution}")
+    click.echo("  pytest")

@@ -1,0 +1,1 @@
+"""Models at work: images in, faces found, ages or aged pictures out."""

@@ -1,0 +1,232 @@
+"""A loaded ager: photos in, the same photos with older or younger faces out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agekit.ager.judges.base import Judge
+from agekit.ager.model import DIRECTIONS, Direction, FaceAger
+from agekit.ager.pairs import to_network
+from agekit.device import pick_device
+from agekit.errors import ConfigError, DataError
+from agekit.faces.align import cut, similarity
+from agekit.inference.paste import CutFace, paste
+from agekit.inference.reading import ImageLike, read_ahead, several
+from agekit.zoo.config import AgerConfig
+from agekit.zoo.folder import load_ager
+from agekit.zoo.index.default import default_model
+from agekit.zoo.index.locate import locate
+
+if TYPE_CHECKING:
+    from agekit.inference.finder import FaceFinder
+
+__all__ = ["AgedFace", "AgedImage", "FaceAging", "load_aging"]
+
+Box = tuple[float, float, float, float]
+Pixels = NDArray[np.uint8]
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class AgedFace:
+    """One face that was aged.
+
+    Attributes:
+        box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
+        before: how old it looked, years; None without a judge, or if the judge finds no face.
+        after: how old it looks now.
+    """
+
+    box: Box | None = None
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AgedImage:
+    """What became of one image.
+
+    Attributes:
+        path: its path; empty for one that came in memory.
+        before: (H, W, 3) uint8, the upright photo, or the chip as the ager takes it; None if it
+            could not be read.
+        after: the same, aged; None if there is no face in it.
+        faces: those that were aged, the largest first.
+        error: why it could not be read, or None.
+    """
+
+    path: str
+    before: Pixels | None
+    after: Pixels | None
+    faces: tuple[AgedFace, ...] = ()
+    error: str | None = None
+
+
+class FaceAging:
+    """An ager ready to use.
+
+    Args:
+        ager: in evaluation mode, on its device.
+        config: the model's configuration.
+    """
+
+    def __init__(self, ager: FaceAger, config: AgerConfig) -> None:
+        self.ager = ager
+        self.config = config
+        self.device = next(ager.parameters()).device
+
+    @property
+    def detects(self) -> bool:
+        """Whether it looks for faces when not told: it was trained on faces cut from photos."""
+        return self.config.face.align == "five-points"
+
+    @property
+    def guesses_the_cut(self) -> bool:
+        """Whether faces found in photos are cut in a way the model says nothing of."""
+        return not self.detects and self.config.face.points is None
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """What finds faces; made when first needed.
+
+        Raises:
+            UnknownNameError: the model's detector is not installed.
+        """
+        from agekit.inference.finder import FaceFinder
+
+        return FaceFinder(self.config.face, self.config.image.size, self.device)
+
+    def age(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        to: Direction = "old",
+        detect: bool | None = None,
+        faces: Literal["all", "largest"] = "all",
+        judge: Judge | None = None,
+    ) -> list[AgedImage]:
+        """Makes the faces in images older or younger.
+
+        Args:
+            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them.
+            to: ``old`` or ``young``.
+            detect: whether the images are photos to find faces in and to put them back into, or
+                face chips themselves; None decides by how the ager's own faces were cut.
+            faces: of a photo, all of them or the largest alone.
+            judge: says how old the faces look before and after; it is shown chips as the ager
+                takes them, those of photos cut again from the photo they were put back into.
+
+        Returns:
+            One for each image, in order; one that cannot be read has its `error` set, and one
+            without a face has nothing `after`.
+
+        Raises:
+            ConfigError: an argument is wrong, or the model's detector is not installed.
+        """
+        return list(self.stream(images, to, detect, faces, judge))
+
+    def stream(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        to: Direction = "old",
+        detect: bool | None = None,
+        faces: Literal["all", "largest"] = "all",
+        judge: Judge | None = None,
+    ) -> Iterator[AgedImage]:
+        """As `age`, one after the other: holds a few photos in memory, however many come."""
+        if to not in DIRECTIONS:
+            raise ConfigError(f"to={to!r} is neither 'old' nor 'young'")
+        if faces not in ("all", "largest"):
+            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
+        detect = self.detects if detect is None else detect
+        if detect:
+            self.finder  # noqa: B018
+        most = 1 if faces == "largest" else None
+        return self._stream(several(images), to, detect, most, judge)
+
+    def _stream(
+        self,
+        images: Iterable[ImageLike],
+        to: Direction,
+        detect: bool,
+        most: int | None,
+        judge: Judge | None,
+    ) -> Iterator[AgedImage]:
+        for picture in read_ahead(images, None if detect else self.config.image.size):
+            if picture.pixels is None:
+                yield AgedImage(picture.name, None, None, error=picture.error)
+            elif detect:
+                yield self._photo(picture.name, picture.pixels, to, most, judge)
+            else:
+                yield self._chip(picture.name, picture.pixels, to, judge)
+
+    def _photo(
+        self, name: str, photo: Pixels, to: Direction, most: int | None, judge: Judge | None
+    ) -> AgedImage:
+        size, target = self.config.image.size, self.finder.target
+        height, width = photo.shape[:2]
+        boxes: list[Box] = []
+        points: list[NDArray[np.floating]] = []
+        chips: list[Pixels] = []
+        for found in self.finder.detector.detect([photo])[0]:
+            if len(chips) != most:
+                with suppress(DataError):
+                    chips.append(cut(photo, found.points, target, size))
+                    points.append(found.points)
+                    x0, y0, x1, y1 = np.clip(found.box, 0, [width, height, width, height]).tolist()
+                    boxes.append((x0, y0, x1, y1))
+        if not chips:
+            return AgedImage(name, photo, None)
+        there = [similarity(where, target * size) for where in points]
+        after = paste(photo, [*map(CutFace, chips, self._aged(chips, to), there)])
+        ages: list[Any] = []
+        if judge is not None:
+            ages = _ages(judge, chips, [cut(after, where, target, size) for where in points])
+        return AgedImage(name, photo, after, tuple(map(AgedFace, boxes, *ages)))
+
+    def _chip(self, name: str, chip: Pixels, to: Direction, judge: Judge | None) -> AgedImage:
+        after = np.rint(self._aged([chip], to)[0]).astype(np.uint8)
+        ages = [] if judge is None else _ages(judge, [chip], [after])
+        return AgedImage(name, chip, after, tuple(map(AgedFace, [None], *ages)))
+
+    @torch.no_grad()
+    def _aged(self, chips: Sequence[Pixels], to: Direction) -> NDArray[np.float32]:
+        """(N, S, S, 3), 0 to 255."""
+        batches = torch.split(torch.from_numpy(np.stack(chips)), BATCH)
+        aged = torch.cat([self.ager(to_network(b.to(self.device)), to).float() for b in batches])
+        scaled: NDArray[np.float32] = (
+            aged.add(1).mul(127.5).clamp(0, 255).permute(0, 2, 3, 1).cpu().numpy()
+        )
+        return scaled
+
+
+def load_aging(model: str | Path | None = None, device: str = "auto") -> FaceAging:
+    """Loads an ager for use.
+
+    Args:
+        model: as `agekit.load` takes it; None takes the zoo's default ager.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ModelError: there is no such model, its files are damaged, or it is an estimator's.
+    """
+    folder = locate(default_model("ager") if model is None else model)
+    return FaceAging(*load_ager(folder, pick_device(device)))
+
+
+def _ages(
+    judge: Judge, before: Sequence[Pixels], after: Sequence[Pixels]
+) -> list[list[float | None]]:
+    """How old faces look before and after, years; None where the judge finds none."""
+    years = judge.look(np.stack([*before, *after])).age.tolist()
+    known = [None if math.isnan(age) else age for age in years]
+    return [known[: len(before)], known[len(before) :]]

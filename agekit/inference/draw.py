@@ -1,0 +1,118 @@
+"""A photo with the boxes, ages and intervals of its faces drawn on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from agekit.inference.labels import Rectangle, place
+from agekit.inference.prediction import Face
+
+__all__ = ["draw_faces"]
+
+SMALLEST_SIDE = 360
+SMALLEST_FONT = 12
+FONTS = (1.0, 0.8, 0.64, 0.5)
+GLYPHS = "0123456789(–)"
+COLOURS = ("#ffb000", "#56b4e9", "#f0e442", "#ff8fbf", "#6fd08c", "#ff7a45", "#c3a6ff")
+"""Light ones, on which black text is read."""
+
+
+def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
+    """Draws each face's box with its age and interval beside it.
+
+    Lines and text grow with the photo; a small photo is enlarged by a whole number, so that the
+    text can be read. Labels stay inside the photo, and out of each other's way and off the faces
+    where there is room.
+
+    Args:
+        photo: (H, W, 3) uint8, RGB, upright.
+        faces: with boxes, in pixels of the photo; without any, the photo says so.
+    """
+    image = Image.fromarray(photo)
+    factor = -(-SMALLEST_SIDE // max(image.size))
+    if factor > 1:
+        size = (image.width * factor, image.height * factor)
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    brush = ImageDraw.Draw(image)
+    boxes: list[Rectangle] = []
+    texts: list[str] = []
+    for face in faces:
+        if face.box is not None:
+            x0, y0, x1, y1 = (factor * end for end in face.box)
+            boxes.append((x0, y0, x1, y1))
+            texts.append(f"{face.age:.0f} ({face.interval[0]:.0f}–{face.interval[1]:.0f})")
+    if not boxes:
+        font = next(_fonts(image.size))
+        _label(brush, (0, 0, *_extent(font, "no face found")), "no face found", font, "white")
+        return image
+    line = max(2, round(max(image.size) / 400))
+    colours = _colours(boxes)
+    for box, colour in zip(boxes, colours, strict=True):
+        _outline(brush, box, line, colour)
+    for font in _fonts(image.size):
+        sizes = [_extent(font, text) for text in texts]
+        labels, clear = place(boxes, sizes, (image.width - 1, image.height - 1), gap=line)
+        if clear:
+            break
+    for label, text, colour in zip(labels, texts, colours, strict=True):
+        _label(brush, label, text, font, colour)
+    return image
+
+
+def _colours(boxes: Sequence[Rectangle]) -> list[str]:
+    """A colour for each box, those of one colour as far apart as may be."""
+    used: dict[str, list[complex]] = {colour: [] for colour in COLOURS}
+    chosen: list[str] = []
+    for x0, y0, x1, y1 in boxes:
+        middle = complex(x0 + x1, y0 + y1) / 2
+
+        def room(colour: str, middle: complex = middle) -> float:
+            return min((abs(middle - other) for other in used[colour]), default=math.inf)
+
+        chosen.append(max(COLOURS, key=room))
+        used[chosen[-1]].append(middle)
+    return chosen
+
+
+def _fonts(size: tuple[int, int]) -> Iterator[ImageFont.FreeTypeFont]:
+    """From the size that is read when the whole photo is looked at, to the smallest."""
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf")
+    largest = min(max(size), 3 * min(size)) / 48
+    for share in FONTS:
+        yield ImageFont.truetype(str(path), max(SMALLEST_FONT, round(share * largest)))
+
+
+def _extent(font: ImageFont.FreeTypeFont, text: str) -> tuple[float, float]:
+    """Width and height of a label, pixels."""
+    _, top, _, bottom = font.getbbox(GLYPHS)
+    return font.getlength(text) + font.size * 0.6, bottom - top + font.size * 0.4
+
+
+def _label(
+    brush: ImageDraw.ImageDraw,
+    label: Rectangle,
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    colour: str,
+) -> None:
+    brush.rectangle(label, fill=colour, outline="black", width=max(1, round(font.size / 16)))
+    top = font.getbbox(GLYPHS)[1]
+    where = (label[0] + font.size * 0.3, label[1] + font.size * 0.2 - top)
+    brush.text(where, text, fill="black", font=font)
+
+
+def _outline(brush: ImageDraw.ImageDraw, box: Rectangle, line: int, colour: str) -> None:
+    """A line with a dark edge on either side, seen on light and on dark."""
+    edge = max(1, line // 3)
+    x0, y0, x1, y1 = (round(end) for end in box)
+    x1, y1 = max(x0, x1 - 1), max(y0, y1 - 1)
+    brush.rectangle((x0, y0, x1, y1), outline="black", width=line + 2 * edge)
+    inner = (x0 + edge, y0 + edge, max(x0 + edge, x1 - edge), max(y0 + edge, y1 - edge))
+    brush.rectangle(inner, outline=colour, width=line)

@@ -1,0 +1,90 @@
+"""A loaded model: images in, ages with intervals and distributions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from agekit.data.augment import normalise
+from agekit.device import pick_device
+from agekit.estimator.model import AgeEstimator
+from agekit.inference.prediction import Face, Prediction
+from agekit.inference.reading import Chip
+from agekit.inference.streaming import Faces, PredictorBase
+from agekit.zoo.config import ModelConfig
+from agekit.zoo.folder import load_model
+from agekit.zoo.index.default import default_model
+from agekit.zoo.index.locate import locate
+
+if TYPE_CHECKING:
+    from agekit.inference.finder import FaceFinder
+
+__all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
+
+
+class Predictor(PredictorBase):
+    """A model ready to estimate.
+
+    Args:
+        network: in evaluation mode, on its device.
+        config: the model's configuration.
+    """
+
+    def __init__(self, network: AgeEstimator, config: ModelConfig) -> None:
+        super().__init__(config.face, config.image.size)
+        self.network = network
+        self.config = config
+        self.device = next(network.parameters()).device
+        self._mean = torch.tensor(config.image.mean, device=self.device)
+        self._std = torch.tensor(config.image.std, device=self.device)
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """What finds faces; made when first needed.
+
+        Raises:
+            UnknownNameError: the model's detector is not installed.
+        """
+        from agekit.inference.finder import FaceFinder
+
+        return FaceFinder(self.face, self.size, self.device)
+
+    @torch.no_grad()
+    def estimate(self, chips: Sequence[Chip]) -> list[Face]:
+        """The age of each chip."""
+        batch = normalise(
+            torch.from_numpy(np.stack([chip.pixels for chip in chips])).to(self.device),
+            self._mean,
+            self._std,
+            crop_pct=self.config.image.crop_pct,
+        )
+        estimate = self.network.estimate(self.network.look(batch))
+        labels = tuple(range(self.network.ages[0], self.network.ages[1] + 1))
+        columns = [x.cpu().tolist() for x in (estimate.age, estimate.low, estimate.high)]
+        p = estimate.distribution
+        rows = [None] * len(chips) if p is None else [tuple(row) for row in p.cpu().tolist()]
+        return [
+            Face(age, (low, high), chip.box, () if row is None else labels, row)
+            for chip, age, low, high, row in zip(chips, *columns, rows, strict=True)
+        ]
+
+
+def load(model: str | Path | None = None, device: str = "auto") -> Predictor:
+    """Loads a model for prediction.
+
+    Args:
+        model: a name of the zoo, ``hf-hub:org/repo@revision``, a model folder or a run folder; None
+            takes the zoo's default estimator, which comes with the package. What is not on this
+            machine is fetched.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ModelError: there is no such model, or its files are damaged.
+    """
+    folder = locate(default_model("estimator") if model is None else model)
+    return Predictor(*load_model(folder, pick_device(device)))

@@ -1,0 +1,210 @@
+"""Models as ONNX files, checked against torch before they are written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from agekit.ager.judges.packages import package_module
+from agekit.ager.model import DIRECTIONS
+from agekit.atomic import write_bytes, write_text
+from agekit.errors import ConfigError, ModelError
+from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
+from agekit.onnx.graph import AgedPixels, PixelAges
+from agekit.onnx.program import FACES, OPSET, TOLERANCE, compare, drawn_faces, serialise
+from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.entry import entry_for
+from agekit.zoo.folder import load_ager, load_model, read_config
+from agekit.zoo.index.locate import locate
+
+__all__ = ["Exported", "export_onnx"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file that was written.
+
+    Attributes:
+        onnx: the model.
+        card: the JSON beside it.
+        to: which way an ager goes; None of an estimator.
+        size: of the model, bytes.
+        differences: the largest difference from torch of each output on the drawn faces.
+    """
+
+    onnx: Path
+    card: Path
+    to: Direction | None
+    size: int
+    differences: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A model to write: its graph, what it says of itself, where it goes."""
+
+    module: nn.Module
+    card: OnnxCard
+    onnx: Path
+
+    @property
+    def json(self) -> Path:
+        return self.onnx.with_suffix(".json")
+
+
+def export_onnx(
+    model: str | Path, out: Path | None = None, to: Direction | None = None
+) -> list[Exported]:
+    """Writes a model as ONNX, and beside each file a JSON that says how to use it.
+
+    The graph takes pixels, uint8 (N, S, S, 3), and does all the rest itself. It is run on drawn
+    faces before it is written: one that differs from torch by more than `TOLERANCE` is not.
+
+    Args:
+        model: whatever `locate` takes.
+        out: a file ending in .onnx, or a folder; else the current folder.
+        to: which direction of an ager; None writes both.
+
+    Raises:
+        ConfigError: a package is not installed, or `out` or `to` does not fit the model.
+        ModelError: the model is damaged, cannot be exported, or comes out different.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        package_module(package, package, EXTRA)
+    plans = _plans(locate(model), out, to)
+    for plan in plans:
+        _keep_json(plan.json)
+    made = [_made(plan) for plan in plans]
+    for plan, (data, differences) in zip(plans, made, strict=True):
+        write_bytes(plan.onnx, data)
+        write_text(plan.json, _json(plan, data, differences))
+    return [
+        Exported(plan.onnx, plan.json, plan.card.to, len(data), differences)
+        for plan, (data, differences) in zip(plans, made, strict=True)
+    ]
+
+
+def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
+    config = read_config(folder)
+    entry = entry_for(folder, f"local:{folder}", check=False)
+    common: dict[str, Any] = {
+        "name": config.name,
+        "size": config.image.size,
+        "face": config.face,
+        "inputs": {INPUT: f"uint8 (N, {config.image.size}, {config.image.size}, 3), RGB"},
+        "licence": entry.licence,
+        "source": {name: record.sha256 for name, record in entry.files.items()},
+        "made_by": {package: version(package) for package in ("agekit", "torch", "onnxscript")},
+        "opset": OPSET,
+    }
+    if isinstance(config, ModelConfig):
+        if to is not None:
+            raise ConfigError(f"{folder} is an estimator: it goes to no age", "leave out --to")
+        path = _file(out, f"{entry.name}.onnx", single=True)
+        return [_estimator(folder, config, path, common)]
+    wanted = DIRECTIONS if to is None else (to,)
+    paths = [_file(out, f"{entry.name}-{way}.onnx", single=len(wanted) == 1) for way in wanted]
+    return [
+        _ager(folder, config, way, path, common) for way, path in zip(wanted, paths, strict=True)
+    ]
+
+
+def _file(out: Path | None, name: str, *, single: bool) -> Path:
+    """Where a model goes."""
+    if out is None or out.is_dir():
+        return (out or Path()) / name
+    if out.suffix != ".onnx":
+        if out.suffix or out.exists():
+            raise ConfigError(f"--out {out}: an exported model ends in .onnx", "or name a folder")
+        return out / name
+    if not single:
+        raise ConfigError(
+            f"--out {out}: an ager makes two files, one for each direction",
+            "name a folder, or choose one with --to",
+        )
+    return out
+
+
+def _estimator(folder: Path, config: ModelConfig, path: Path, common: Mapping[str, Any]) -> _Plan:
+    network, _ = load_model(folder)
+    low, high = config.ages
+    keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
+    inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
+    if config.mirror:
+        inside += "; the mean over the face and its mirror image"
+    module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
+    outputs = ["age", "low", "high"]
+    with torch.no_grad():
+        outputs += ["distribution"] * (len(module(drawn_faces(config.image.size)[:1])) > 3)
+    card = OnnxCard(
+        task="estimator",
+        outputs={name: OUTPUTS[name].replace("K", str(high - low + 1)) for name in outputs},
+        inside=inside.strip(),
+        ages=config.ages,
+        rule=config.rule,
+        level=config.interval.level,
+        **common,
+    )
+    return _Plan(module, card, path)
+
+
+def _ager(
+    folder: Path, config: AgerConfig, to: Direction, path: Path, common: Mapping[str, Any]
+) -> _Plan:
+    ager, _ = load_ager(folder)
+    size = str(config.image.size)
+    card = OnnxCard(
+        task="ager",
+        outputs={"aged": OUTPUTS["aged"].replace("S", size)},
+        inside="RGB from -1 to 1",
+        to=to,
+        **common,
+    )
+    return _Plan(AgedPixels(ager, to).eval(), card, path)
+
+
+def _keep_json(path: Path) -> None:
+    """Makes sure that the JSON beside the model replaces nothing but one of its kind."""
+    if path.exists():
+        try:
+            known = "opset" in json.loads(path.read_bytes())
+        except (ValueError, TypeError):
+            known = False
+        if not known:
+            raise ConfigError(
+                f"{path} is something else than the description of an exported model, and would "
+                "be overwritten",
+                "choose another name with --out",
+            )
+
+
+def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
+    """The bytes of a model, and how far it is from torch."""
+    data = serialise(plan.module, plan.card)
+    differences = compare(plan.module, plan.card, data)
+    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= TOLERANCE[name]]
+    if wrong:
+        raise ModelError(
+            f"{plan.card.name} comes out different as ONNX ({', '.join(wrong)}): nothing written",
+            "report it with the model's config.json and the versions of torch and onnxscript",
+        )
+    return data, differences
+
+
+def _json(plan: _Plan, data: bytes, differences: Mapping[str, float]) -> str:
+    about = plan.card.model_dump(exclude_none=True)
+    about["file"] = {
+        "name": plan.onnx.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+    }
+    about["checked"] = {"drawn_faces": FACES, "largest_differences": dict(differences)}
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,122 @@
+"""From a torch module to the bytes of an ONNX model, and how far the two are apart."""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agekit._loading import one_line
+from agekit.data.synthfaces.face import draw, person
+from agekit.errors import AgekitError, ModelError
+from agekit.onnx.card import INPUT, METADATA, OnnxCard
+from agekit.onnx.session import MOST_BYTES, open_session
+
+__all__ = ["FACES", "OPSET", "TOLERANCE", "compare", "drawn_faces", "serialise"]
+
+OPSET = 18
+TOLERANCE = {"age": 1e-3, "low": 1e-2, "high": 1e-2, "distribution": 1e-4, "aged": 1.0}
+"""The most that an output may differ from torch's: years, a share, grey levels. The ends of an
+interval lie where a millionth of the probability may be a hundredth of a year."""
+FACES = 6
+
+
+def drawn_faces(size: int) -> Tensor:
+    """Drawn faces of all ages, (FACES, S, S, 3) uint8."""
+    ages = np.linspace(5, 85, FACES)
+    drawn = [draw(person(5, k), float(age), size, k) for k, age in enumerate(ages)]
+    return torch.from_numpy(np.stack(drawn))
+
+
+def serialise(module: nn.Module, card: OnnxCard) -> bytes:
+    """The bytes of a module as an ONNX model, its card in the metadata.
+
+    Args:
+        module: pixels (N, S, S, 3) uint8 to the outputs that the card names, in their order.
+        card: what the model is to say of itself.
+
+    Raises:
+        ModelError: it cannot be exported.
+    """
+    names = list(card.outputs)
+    faces = drawn_faces(card.size)[:2]
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program: Any = torch.onnx.export(
+                module,
+                (faces,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("faces")},),
+                verbose=False,
+            )
+        model = program.model
+    except Exception as error:
+        if isinstance(error, AgekitError):
+            raise
+        reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
+        raise ModelError(
+            f"{card.name} cannot be exported: {type(error).__name__}: {reason}",
+            "a part of it does something that ONNX lacks, or that depends on the number of faces",
+        ) from error
+    if model.opset_imports.get("") != OPSET:
+        raise ModelError(f"{card.name} cannot be exported with ONNX operators of {OPSET}")
+    _forget_sources(model)
+    model.metadata_props[METADATA] = card.model_dump_json(exclude_none=True)
+    proto = program.model_proto
+    if proto.ByteSize() > MOST_BYTES:
+        raise ModelError(f"{card.name} is too large to be exported: 2 GB are the most")
+    data: bytes = proto.SerializeToString()
+    return data
+
+
+def _forget_sources(model: Any) -> None:
+    """Takes out where in this machine's files each operator came from."""
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    model.metadata_props.clear()
+
+
+def compare(module: nn.Module, card: OnnxCard, data: bytes) -> dict[str, float]:
+    """The largest difference of each output from torch's on drawn faces, in batches of any size.
+
+    Args:
+        module: what was exported.
+        card: what it says of itself.
+        data: the bytes it became.
+
+    Raises:
+        ModelError: the bytes cannot be run.
+    """
+    session = open_session(data, card.name)
+    faces = drawn_faces(card.size)
+    names = list(card.outputs)
+    with torch.no_grad():
+        wanted = [value.numpy() for value in module(faces)]
+    largest = dict.fromkeys(names, 0.0)
+    for rows in (slice(None), slice(0, 1), slice(1, FACES)):
+        try:
+            found: Sequence[NDArray[Any]] = session.run(names, {INPUT: faces[rows].numpy()})
+        except Exception as error:
+            raise ModelError(f"{card.name} fails as ONNX: {one_line(error)}") from error
+        for name, ours, theirs in zip(names, found, wanted, strict=True):
+            right = theirs[rows].astype(np.float64)
+            same = ours.shape == right.shape
+            gap = np.abs(ours - right).max() if same else np.inf
+            largest[name] = max(largest[name], float(np.nan_to_num(gap, nan=np.inf)))
+    return largest

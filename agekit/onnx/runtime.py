@@ -1,0 +1,150 @@
+"""Estimators that were exported, run by ONNX Runtime: no torch is needed for face chips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agekit.errors import ConfigError, ModelError
+from agekit.inference.prediction import Face
+from agekit.inference.reading import Chip
+from agekit.inference.streaming import PredictorBase
+from agekit.onnx.card import INPUT, METADATA, OnnxCard, parse_card
+from agekit.onnx.session import MOST_BYTES, open_session
+from agekit.zoo.files import model_folder
+from agekit.zoo.index.locate import locate
+
+if TYPE_CHECKING:
+    from agekit.inference.finder import FaceFinder
+
+__all__ = ["SUFFIX", "OnnxPredictor", "find_exported", "load_onnx"]
+
+SUFFIX = ".onnx"
+
+
+class OnnxPredictor(PredictorBase):
+    """An exported estimator ready to use.
+
+    Args:
+        session: of ONNX Runtime.
+        card: what the model says of itself.
+    """
+
+    def __init__(self, session: Any, card: OnnxCard) -> None:
+        super().__init__(card.face, card.size)
+        self.card = card
+        self._session = session
+        low, high = card.ages or (0, 0)
+        self._labels = tuple(range(low, high + 1)) if "distribution" in card.outputs else ()
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """What finds faces, which runs in torch; made when first needed.
+
+        Raises:
+            ConfigError: torch is not installed.
+            UnknownNameError: the model's detector is not installed.
+        """
+        try:
+            import torch
+
+            from agekit.inference.finder import FaceFinder
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the faces of photos cannot be found: {error.name} is not installed",
+                "install it, or give face chips with --no-detect",
+            ) from error
+        return FaceFinder(self.face, self.size, torch.device("cpu"))
+
+    def estimate(self, chips: Sequence[Chip]) -> list[Face]:
+        """The age of each chip."""
+        names = list(self.card.outputs)
+        pixels = np.stack([chip.pixels for chip in chips])
+        found = self._session.run(names, {INPUT: pixels})
+        rows = [column.tolist() for column in found]
+        if not self._labels:
+            rows.append([None] * len(chips))
+        return [
+            Face(age, (low, high), chip.box, self._labels, None if p is None else tuple(p))
+            for chip, age, low, high, p in zip(chips, *rows, strict=True)
+        ]
+
+
+def load_onnx(model: str | Path, device: str = "auto") -> OnnxPredictor:
+    """Loads an exported estimator.
+
+    Args:
+        model: see `find_exported`.
+        device: ``auto`` and ``cpu`` are the CPU; ``cuda`` or ``cuda:N`` need onnxruntime-gpu.
+
+    Raises:
+        ConfigError: ONNX Runtime is not installed, or cannot use that device.
+        ModelError: there is no such model, it is damaged, an ager, or not made by agekit.
+    """
+    path = find_exported(model)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ModelError(f"{path} is too large: 2 GB are the most")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    session = open_session(data, str(path), device)
+    known = session.get_modelmeta().custom_metadata_map
+    card = parse_card(known.get(METADATA), str(path))
+    if card.task != "estimator":
+        raise ModelError(
+            f"{path} is an ager, not an estimator",
+            "run it with onnxruntime yourself, or the model folder with `agekit age`",
+        )
+    _check_shapes(session, card, path)
+    return OnnxPredictor(session, card)
+
+
+def find_exported(model: str | Path) -> Path:
+    """The exported file that a name means.
+
+    Args:
+        model: a file ending in .onnx; or whatever else names a model, or any folder, that holds
+            one: ``model.onnx``, or the only one.
+
+    Raises:
+        ModelError: there is none, or several.
+    """
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix == SUFFIX:
+        raise ModelError(f"there is no file {str(path)!r}", "make it with `agekit export MODEL`")
+    folder = path if path.is_dir() and model_folder(path) is None else locate(model)
+    found = sorted(folder.glob(f"*{SUFFIX}"))
+    if folder / f"model{SUFFIX}" in found:
+        return folder / f"model{SUFFIX}"
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise ModelError(f"{folder} holds several exported models: {names}", "give one of them")
+    if not found:
+        raise ModelError(
+            f"the model {str(model)!r} was not exported yet",
+            f"`agekit export {model} --format onnx`, then give the .onnx file",
+        )
+    return found[0]
+
+
+def _check_shapes(session: Any, card: OnnxCard, path: Path) -> None:
+    """Makes sure that the graph takes and gives what the card says."""
+    takes = [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()]
+    gives = {o.name: list(o.shape[1:]) for o in session.get_outputs()}
+    span = [] if card.ages is None else [card.ages[1] - card.ages[0] + 1]
+    wanted: dict[str, list[int]] = {"age": [], "low": [], "high": []}
+    if "distribution" in card.outputs:
+        wanted["distribution"] = span
+    sound = takes == [(INPUT, "tensor(uint8)", [card.size, card.size, 3])]
+    if not sound or gives != wanted or list(card.outputs) != list(wanted) or not span:
+        raise ModelError(
+            f"{path}: the graph does not take and give what its description says",
+            "export it again with `agekit export MODEL --format onnx`",
+        )

@@ -1,0 +1,1 @@
+"""New plugins: what `agekit plugins new` writes."""

@@ -1,0 +1,104 @@
+"""What a new plugin and everything in it is called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+
+from agekit.discovery import CORE, GROUPS, distributions, normalise
+from agekit.errors import ConfigError
+
+__all__ = ["Names", "name_plugin"]
+
+_PREFIX = f"{CORE}-"
+_LONGEST = 30
+_VALID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a plugin with one part.
+
+    Attributes:
+        kind: of the part.
+        distribution: ``agekit-my-huber``.
+        package: ``agekit_my_huber``.
+        part: the registry name, ``my-huber``.
+        module: ``my_huber``, for files named after the part.
+        cls: ``MyHuberLoss``.
+        group: the part's entry-point group.
+    """
+
+    kind: str
+    distribution: str
+    package: str
+    part: str
+    module: str
+    cls: str
+    group: str
+
+
+def name_plugin(name: str, kind: str) -> Names:
+    """Checks a name and makes the others from it.
+
+    Args:
+        name: with or without ``agekit-`` before it; in any spelling that PEP 503 takes for one.
+        kind: a key of `agekit.discovery.GROUPS`.
+
+    Raises:
+        ConfigError: it is no name, or is taken by an installed distribution, package or part.
+    """
+    if not _VALID.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no name of a package",
+            "take letters, digits and '-', such as agekit-huber",
+        )
+    distribution = normalise(name)
+    if not distribution.startswith(_PREFIX):
+        distribution = _PREFIX + distribution
+    part = distribution.removeprefix(_PREFIX)
+    if not part[0].isalpha() or len(part) > _LONGEST or part == CORE:
+        raise ConfigError(
+            f"{part!r} cannot be the name of a part",
+            f"begin with a letter, and take at most {_LONGEST} characters",
+        )
+    module = part.replace("-", "_")
+    names = Names(
+        kind=kind,
+        distribution=distribution,
+        package=distribution.replace("-", "_"),
+        part=part,
+        module=module,
+        cls=_class(part, kind),
+        group=GROUPS[kind],
+    )
+    _check_free(names)
+    return names
+
+
+def _class(part: str, kind: str) -> str:
+    """``my-huber`` and ``my-huber-loss`` of the kind ``loss``: ``MyHuberLoss``."""
+    stem = part.removesuffix(f"-{kind}")
+    return "".join(word.capitalize() for word in [*stem.split("-"), kind])
+
+
+def _check_free(names: Names) -> None:
+    other = "choose another name"
+    for found in distributions():
+        if normalise(found.name) == names.distribution:
+            raise ConfigError(
+                f"the plugin {found.name} {found.version} is installed already", other
+            )
+        for kind in {names.kind, "recipe"}:
+            if names.part in found.parts[kind]:
+                raise ConfigError(
+                    f"{found.name} {found.version} gives a {kind} {names.part!r} already", other
+                )
+    try:
+        metadata.distribution(names.distribution)
+    except metadata.PackageNotFoundError:
+        if find_spec(names.package) is None:
+            return
+    raise ConfigError(f"a package {names.package} is installed already", other)

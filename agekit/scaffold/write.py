@@ -1,0 +1,110 @@
+"""Writes a new plugin from the templates, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from agekit.discovery import CORE, GROUPS
+from agekit.errors import ConfigError
+from agekit.scaffold.names import Names
+
+__all__ = ["LICENCE", "PARTS", "write_plugin"]
+
+PARTS = ("loss", "head", "backbone", "dataset", "recipe", "evolver", "detector", "generator")
+LICENCE = "Apache-2.0"
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_ENDING = ".tmpl"
+_NEEDS = dict.fromkeys(("loss", "head", "evolver", "recipe"), "agekit-regression") | {
+    "generator": "agekit-cyclegan"
+}
+"""What a plugin's recipe needs besides agekit."""
+_TESTS_NEED = dict.fromkeys(("backbone", "dataset"), "agekit-regression")
+"""What its tests need besides agekit."""
+_TOOLS = ("mypy>=1.14", "pytest>=8.3", "ruff>=0.9")
+_USAGE = {
+    "backbone": "agekit train reg-{} synthfaces --preset quick",
+    "dataset": "agekit data check {} --root DIR",
+    "detector": "agekit data prepare folder --root DIR --detector {} --out CHIPS",
+    "generator": "agekit train {} synthfaces --preset quick --domains 20-29,50-69",
+}
+"""How a part is tried out, where that is not by its own recipe on a backbone."""
+_FIELD = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_plugin(names: Names, folder: Path) -> list[Path]:
+    """Writes the plugin's folder.
+
+    The templates are those of ``templates/all`` and ``templates/<kind>``; ``{{field}}`` in a text
+    or a path stands for a name.
+
+    Args:
+        names: what it and its part are called.
+        folder: where; there must be nothing.
+
+    Returns:
+        the files, relative to the folder, sorted.
+
+    Raises:
+        ConfigError: there is something already.
+    """
+    if os.path.lexists(folder):
+        raise ConfigError(f"{folder} is there already", "choose another name or another --out")
+    texts = _texts(names)
+    aside = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
+    try:
+        for path, text in texts.items():
+            (aside / path).parent.mkdir(parents=True, exist_ok=True)
+            (aside / path).write_text(text, encoding="utf-8")
+        os.rename(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return sorted(texts)
+
+
+def _texts(names: Names) -> dict[Path, str]:
+    """The text of every file, by its path in the folder."""
+    fields = {**asdict(names), "licence": LICENCE, **_about(names)}
+
+    def fill(text: str) -> str:
+        return _FIELD.sub(lambda match: fields[match[1]], text)
+
+    texts = {}
+    for source in (_TEMPLATES / "all", _TEMPLATES / names.kind):
+        for file in source.rglob(f"*{_ENDING}"):
+            path = fill(file.relative_to(source).as_posix().removesuffix(_ENDING))
+            texts[Path(path)] = fill(file.read_text(encoding="utf-8"))
+    return texts
+
+
+def _about(names: Names) -> dict[str, str]:
+    """The fields that the names alone do not give."""
+    kind, part = names.kind, names.part
+    release = version(CORE).split(".")
+    allowed = f">={release[0]}.{release[1]},<{release[0]}.{int(release[1]) + 1}"
+    needed = [CORE, *filter(None, [_NEEDS.get(kind)])]
+    tools = [*filter(None, [_TESTS_NEED.get(kind)]), *_TOOLS]
+    points = {}
+    if kind != "recipe":
+        points[kind] = f"{names.package}.{kind}:{names.cls}"
+    if (_TEMPLATES / kind / "src" / "{{package}}" / "recipes").is_dir():
+        points["recipe"] = f"{names.package}.recipes:{names.module}"
+    phrase = f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+    return {
+        "summary": phrase[0].upper() + phrase[1:],
+        "phrase": phrase,
+        "dependencies": ", ".join(f'"{name}{allowed}"' for name in needed),
+        "tools": ", ".join(f'"{tool}"' for tool in tools),
+        "entry_points": "".join(
+            f'\n[project.entry-points."{GROUPS[group]}"]\n{part} = "{value}"\n'
+            for group, value in points.items()
+        ),
+        "usage": _USAGE.get(kind, "agekit train {}-resnet10-tiny synthfaces --preset quick").format(
+            part
+        ),
+    }

@@ -1,0 +1,147 @@
+"""What agekit asks of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agekit.ager.build import build_ager
+from agekit.errors import AgekitError
+from agekit.estimator.build import build_estimator, build_loss
+from agekit.estimator.model import AgeEstimator
+from agekit.estimator.target import Target
+from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm, resolve
+from agekit.recipe.check import loss_arguments
+from agekit.registry import RECIPES
+from agekit.testing.modules import drawn
+from agekit.training.evolver import build_evolver
+
+__all__ = ["check_recipe"]
+
+_N = 4
+_AGES = (16, 77)
+_OPEN = {"estimator": ("backbone", "resnet10-tiny"), "ager": ("generator", "resnet-6blocks")}
+
+
+def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> None:
+    """Checks that a recipe keeps its contract, each of its presets too.
+
+    Every name and argument in it is right, what it resolves to survives YAML, its network and its
+    losses can be built and fit together, and each trainable weight gets a gradient from them.
+    Nothing is trained and nothing fetched: weights are new even where it asks for pretrained ones.
+
+    Args:
+        name: its registry name, without a backbone.
+        part: the backbone to try it on, or an ager's generator, where it leaves that open.
+        largest: side of the images to try it with, pixels, where it takes larger ones.
+
+    Raises:
+        AssertionError: saying what is wrong.
+    """
+    chain = _chain(name)
+    kind = next((str(data["kind"]) for data in chain if "kind" in data), "estimator")
+    if not chain[0].get("description"):
+        raise AssertionError(f"recipe {name!r}: it has no description")
+    key, usual = _OPEN.get(kind, _OPEN["estimator"])
+    closed = any(key in data for data in chain)
+    whole = name if closed else f"{name}-{part or usual}"
+    presets = dict.fromkeys(preset for data in chain for preset in data.get("presets", {}))
+    built: set[str] = set()
+    for preset in (None, *presets):
+        label = f"recipe {name!r}" + (f", preset {preset!r}" if preset else "")
+        try:
+            _check(label, whole, preset, largest, built)
+        except AgekitError as error:
+            raise AssertionError(f"{label}: {error}") from error
+
+
+def _chain(name: str) -> list[dict[str, Any]]:
+    """A recipe, the one that it extends, and so on."""
+    chain: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    while name and name not in seen:
+        seen.add(name)
+        chain.append(RECIPES.get(name))
+        name = str(chain[-1].get("extends", ""))
+    return chain
+
+
+def _check(label: str, name: str, preset: str | None, largest: int, built: set[str]) -> None:
+    """One preset; `built` remembers the networks and losses that need no second look."""
+    resolved = resolve(name, preset=preset)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "recipe.yaml")
+        path.write_text(resolved.to_yaml(), encoding="utf-8")
+        again = resolve(str(path)).recipe
+    if again != resolved.recipe:
+        raise AssertionError(f"{label}: written as YAML it is read back otherwise")
+    build_evolver(resolved.recipe.evolver, resolved.recipe.kind)
+    if isinstance(resolved.recipe, AgerRecipe):
+        build_ager(resolved.recipe.generator, 0)
+        return
+    recipe = _without_weights(resolved.recipe)
+    size = min(recipe.data.size, largest)
+    parts = f"{size} {recipe.backbone} {recipe.heads} {recipe.evolver} {recipe.estimate.rule}"
+    if parts in built:
+        return
+    built.add(parts)
+    try:
+        network = build_estimator(_of_size(recipe, size), _AGES, 0)
+    except AgekitError:
+        size = recipe.data.size
+        network = build_estimator(recipe, _AGES, 0)
+    for key in loss_arguments(recipe.evolver.model_dump()):
+        terms = [LossTerm.model_validate(t) for t in recipe.evolver.arguments.get(key, ())]
+        if terms:
+            _check_terms(f"{label}, evolver.{key}", network, terms, size)
+
+
+def _without_weights(recipe: EstimatorRecipe) -> EstimatorRecipe:
+    """The same recipe without pretrained weights, so that nothing is fetched."""
+    arguments: Mapping[str, Any] = recipe.backbone.arguments
+    if "pretrained" not in arguments:
+        return recipe
+    backbone = recipe.backbone.model_copy(update={"pretrained": False})
+    return recipe.model_copy(update={"backbone": backbone})
+
+
+def _of_size(recipe: EstimatorRecipe, size: int) -> EstimatorRecipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"size": size})})
+
+
+def _check_terms(label: str, network: AgeEstimator, terms: list[LossTerm], size: int) -> None:
+    """One training step's forward and backward pass on noise."""
+    network.train()
+    network.zero_grad(set_to_none=True)
+    with drawn():
+        images = torch.randn(_N, 3, size, size)
+        ancestor = {k: v.detach() for k, v in network(images.flip(-1)).items()}
+        raw: dict[str, Tensor] = network(images)
+    age = torch.linspace(float(_AGES[0]), float(_AGES[1]), _N)
+    target = Target(age, torch.full((_N,), torch.nan), _AGES)
+    total = torch.zeros(())
+    for term in terms:
+        loss = build_loss(term)
+        value = loss(raw[term.head], target, ancestor[term.head] if loss.needs_ancestor else None)
+        if value.ndim or not value.isfinite():
+            raise AssertionError(
+                f"{label}: the loss {term.type!r} on the head {term.head!r} gives {value}"
+            )
+        total = total + term.weight * value
+    torch.autograd.backward(total)
+    without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    if without:
+        raise AssertionError(
+            f"{label}: no loss gives a gradient to {', '.join(without[:3])}; training on several "
+            "GPUs would stop there"
+        )
+    network.eval()
+    with torch.no_grad():
+        age = network.estimate(network.look(images)).age
+    if age.shape != (_N,) or not age.isfinite().all():
+        raise AssertionError(f"{label}: its estimates are {age}")

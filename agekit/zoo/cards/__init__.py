@@ -1,0 +1,1 @@
+"""Model cards, and the evaluation results that the Hub reads."""

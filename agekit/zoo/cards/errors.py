@@ -1,0 +1,184 @@
+"""How large an estimator's errors are and for whom, for its card."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agekit.zoo.cards.text import code, figure, interval, mapping, plain, table
+
+__all__ = ["error_section", "headline", "scored_split"]
+
+SCORED = ("test", "val")
+FEW = 30
+"""Faces; fewer say little of a group."""
+_COLUMNS = (
+    ("MAE", "mae", ".2f"),
+    ("95% interval", "mae_interval", ".2f"),
+    ("bias", "bias", "+.2f"),
+    ("CA(5)", "ca5", ".1%"),
+    ("CS@5", "cs5", ".1%"),
+    ("epsilon-error", "epsilon", ".3f"),
+    ("coverage", "coverage", ".1%"),
+    ("width", "interval_width", ".1f"),
+)
+_GROUPS = (("by_gender", "gender"), ("by_group", "group"))
+
+
+def scored_split(metrics: Mapping[str, Any]) -> str | None:
+    """The split whose figures count: the test split, else the validation split, else None."""
+    return next((split for split in SCORED if mapping(metrics, split)), None)
+
+
+def headline(metrics: Mapping[str, Any], trained: Mapping[str, Any], level: float) -> str:
+    """In a few sentences: how far off it is.
+
+    Args:
+        metrics: what the model folder's ``metrics.json`` holds.
+        trained: how the model was trained.
+        level: the share of faces its intervals are meant to hold.
+    """
+    split = scored_split(metrics)
+    if split is None:
+        return "How good it is was not measured on faces it did not learn from."
+    row = metrics[split]
+    faces = f"{row['n']:,} faces of the {split} split"
+    where = f" of {code(trained['protocol'])}" if trained.get("protocol") else ""
+    text = f"On the {faces}{where} it is off by **{row['mae']:.2f} years** on average"
+    if ends := row.get("mae_interval"):
+        text += f" (95% interval {interval(ends)})"
+    text += f"; {row['cs5']:.1%} of its ages are off by at most 5 years. " if "cs5" in row else ". "
+    if row.get("coverage") is not None:
+        text += f"Its {level:.0%} intervals hold {row['coverage']:.1%} of the true ages"
+        width = row.get("interval_width")
+        text += f" and are {width:.1f} years wide on average." if width else "."
+    if split == "val":
+        text += (
+            " There is no test split: these faces were looked at during training and calibrated "
+            "the intervals, so that errors on others are larger."
+        )
+    return text
+
+
+def error_section(
+    metrics: Mapping[str, Any], trained: Mapping[str, Any], calibrated_on: str
+) -> list[str]:
+    """Tables of the errors, overall and by age, gender and group, in blocks of Markdown.
+
+    Args:
+        metrics: what the model folder's ``metrics.json`` holds.
+        trained: how the model was trained.
+        calibrated_on: the split its intervals were calibrated on.
+    """
+    split = scored_split(metrics)
+    if split is None:
+        return []
+    row = metrics[split]
+    blocks = ["## Errors", _overall(metrics), _reading(metrics, trained, row, calibrated_on)]
+    by_age = row.get("by_age") or []
+    if by_age:
+        blocks.append(f"By true age, {split} split, years:")
+        blocks.append(
+            table(
+                ["ages", "n", "MAE", "bias"],
+                [[r["ages"], f"{r['n']:,}", figure(r, "mae"), figure(r, "bias", "+.2f")]
+                 for r in by_age],
+            )
+        )  # fmt: skip
+    for key, title in _GROUPS:
+        if groups := mapping(row, key):
+            blocks.append(
+                table(
+                    [title, "n", "MAE"],
+                    [[name, f"{r['n']:,}", figure(r, "mae")] for name, r in groups.items()],
+                )
+            )
+    return blocks + [text for text in [_spread(row)] if text]
+
+
+def _overall(metrics: Mapping[str, Any]) -> str:
+    """One row a generation and split; columns without a figure are left out."""
+    generations: Sequence[Mapping[str, Any]] = metrics.get("generations") or []
+    rows = [
+        (str(generation["generation"]), split, generation["metrics"][split])
+        for generation in generations
+        for split in reversed(SCORED)
+        if mapping(generation["metrics"], split)
+    ] or [("1", split, metrics[split]) for split in reversed(SCORED) if mapping(metrics, split)]
+    columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for _, _, row in rows)]
+    several = len({number for number, _, _ in rows}) > 1
+    head = ["generation"] * several + ["split", "n", *(title for title, _, _ in columns)]
+    return table(
+        head,
+        [
+            [number] * several + [split, f"{row['n']:,}", *(_cell(row, *c[1:]) for c in columns)]
+            for number, split, row in rows
+        ],
+    )
+
+
+def _cell(row: Mapping[str, Any], key: str, form: str) -> str:
+    return interval(row.get(key), form) if key == "mae_interval" else figure(row, key, form)
+
+
+def _reading(
+    metrics: Mapping[str, Any], trained: Mapping[str, Any], row: Mapping[str, Any], calibrated: str
+) -> str:
+    """What the columns are, and what the interval and the seeds say."""
+    text = [
+        "MAE is the mean absolute error and bias the mean error, in years; CA(5) the share of "
+        "errors below 5 years, CS@5 of at most 5; coverage the share of true ages within their "
+        f"interval, width that interval's in years. Intervals were calibrated on the {calibrated} "
+        "split."
+    ]
+    if len(metrics.get("generations") or []) > 1:
+        text.append("This model is the last generation.")
+    if row.get("mae_interval"):
+        text.append(
+            "The interval of the MAE is a bootstrap over the faces; it says nothing of other data "
+            "or other seeds."
+        )
+    text.append(_seeds(metrics, trained))
+    return " ".join(part for part in text if part)
+
+
+def _seeds(metrics: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+    runs: Sequence[Mapping[str, Any]] = metrics.get("seeds") or []
+    if len(runs) > 1:
+        errors = [run["mae"] for run in runs]
+        return (
+            f"Over {len(runs)} seeds the MAE is {statistics.mean(errors):.2f} ± "
+            f"{statistics.stdev(errors):.2f} (mean and standard deviation); this model's seed is "
+            f"{trained.get('seed')}."
+        )
+    if trained.get("seed") is None:
+        return ""
+    return f"One training, seed {trained['seed']}: another seed gives somewhat other figures."
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    """Between which ages and groups the error differs most, of those with enough faces."""
+    by_age = [r for r in row.get("by_age") or [] if r["n"] >= FEW]
+    sides = [("ages", [(r["ages"], r["mae"]) for r in by_age])]
+    for key, title in _GROUPS:
+        groups = mapping(row, key).items()
+        sides.append((f"{title}s", [(name, r["mae"]) for name, r in groups if r["n"] >= FEW]))
+    text = []
+    for title, errors in sides:
+        if len(errors) > 1:
+            least, most = (pick(errors, key=lambda e: e[1]) for pick in (min, max))
+            text.append(
+                f"{title} from {least[1]:.2f} ({plain(least[0])}) to {most[1]:.2f} "
+                f"({plain(most[0])})"
+            )
+    if not text:
+        return ""
+    out = f"Where there are at least {FEW} faces, the MAE goes over {', over '.join(text)}."
+    if len(by_age) > 1 and by_age[0]["bias"] > 0 > by_age[-1]["bias"]:
+        out += (
+            " Young faces are taken for older than they are "
+            f"({by_age[0]['bias']:+.2f} years at {by_age[0]['ages']}), old ones for younger "
+            f"({by_age[-1]['bias']:+.2f} at {by_age[-1]['ages']})."
+        )
+    return out + " Rows of fewer faces say little."

@@ -1,0 +1,86 @@
+"""The model card: what a model is, how good it is, for whom, and for what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agekit.zoo.cards.errors import error_section, headline
+from agekit.zoo.cards.faces import face_section
+from agekit.zoo.cards.header import metadata
+from agekit.zoo.cards.making import (
+    citation_section,
+    licence_section,
+    making_section,
+    people_pictured,
+)
+from agekit.zoo.cards.text import bullets, code, plain
+from agekit.zoo.cards.use import use_section
+from agekit.zoo.config import ModelConfig
+
+__all__ = ["model_card"]
+
+
+def model_card(config: ModelConfig, metrics: Mapping[str, Any]) -> str:
+    """The card as Markdown, its header for the Hugging Face Hub included.
+
+    Args:
+        config: the model's configuration; of its `trained`, ``method``, ``data`` and ``faces``
+            are as `agekit.zoo.cards.facts.training_facts` gives them, where they are known.
+        metrics: what the model folder's ``metrics.json`` holds; ``seeds`` may list the ``seed``
+            and the ``mae`` of several trainings.
+    """
+    low, high = config.ages
+    trained, interval = config.trained, config.interval
+    heads = ", ".join(map(code, config.heads))
+    network = (
+        f"Backbone {code(config.backbone.type)}, heads {heads}; {config.parameters:,} parameters."
+    )
+    blocks = [
+        metadata(config, metrics, [config.backbone.type]),
+        f"# {plain(config.name)}",
+        f"Estimates the age of a face, from {low} to {high} years, with a {interval.level:.0%} "
+        "interval.",
+        headline(metrics, trained, interval.level),
+        *use_section(config, "agekit predict photo.jpg --model MODEL", _PYTHON),
+        *face_section(config.face, config.image),
+        *making_section(config, network),
+        *error_section(metrics, trained, interval.calibrated_on),
+        *_limits(config),
+        *licence_section(config),
+        *citation_section(config),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+_PYTHON = """\
+import agekit
+
+[prediction] = agekit.load("MODEL").predict(["photo.jpg"])
+for face in prediction.faces:
+    print(face.age, face.interval)"""
+
+
+def _limits(config: ModelConfig) -> list[str]:
+    low, high = config.ages
+    return [
+        "## Intended use and limits",
+        "For research, and for sums and averages over many faces or help that a person checks, "
+        "where an error of the size above harms nobody.",
+        bullets(
+            [
+                "**Not a means of identification, and not of a decision about a person**: not to "
+                "prove an age, to admit or refuse, to hire, insure, police or protect.",
+                "It reads a picture, not a birth certificate: light, pose, make-up, age of the "
+                "photo and quality of the image change its answer.",
+                "Errors differ between ages, genders and groups; see the tables. Genders and "
+                "groups are called what the dataset calls them; groups without a row were not "
+                "measured.",
+                "The interval holds for faces like those it was calibrated on, on average over "
+                "them: not for each group, and less often for other photos.",
+                "Photos of another kind than its data were not measured; expect larger errors. "
+                f"It never answers below {low} or above {high} years.",
+                *people_pictured(config),
+            ]
+        ),
+    ]

@@ -1,0 +1,54 @@
+"""How the faces a model takes must be cut, for its card."""
+
+from __future__ import annotations
+
+from agekit.data.derived import FaceCut
+from agekit.faces.align import frame
+from agekit.zoo.cards.text import code, table
+from agekit.zoo.config import ImageConfig
+
+__all__ = ["face_section"]
+
+POINTS = (
+    "the eye on the left",
+    "the eye on the right",
+    "the tip of the nose",
+    "the left corner of the mouth",
+    "the right corner of the mouth",
+)
+
+
+def face_section(face: FaceCut, image: ImageConfig) -> list[str]:
+    """The section, in blocks of Markdown.
+
+    Args:
+        face: how the faces it was trained on were cut.
+        image: what the network takes.
+    """
+    kept = f", of which the middle {image.crop_pct:.0%} is used" if image.crop_pct < 1 else ""
+    takes = f"It takes RGB face chips of {image.size} x {image.size} pixels{kept}. "
+    detector = code(face.detector)
+    if face.align == "chips" and face.points is None:
+        return [
+            "### Faces",
+            takes + "How those it was trained on were cut is not recorded: they were used as the "
+            "data has them. Give it chips cut alike. With `--detect`, faces are found in photos "
+            f"by {detector} and cut to a standard frame; what that costs was not measured.",
+        ]
+    first = (
+        f"Give it whole photos: faces are found by {detector}, turned, scaled and cut, with five "
+        "points about where they are in the faces it was trained on."
+        if face.align == "five-points"
+        else "Chips are taken as they are. With `--detect` it takes whole photos, whose faces are "
+        f"found by {detector} and cut with five points where they are in such chips."
+    )
+    points = frame(face.margin).tolist() if face.points is None else face.points
+    return [
+        "### Faces",
+        takes + first + " Faces cut in another way were not measured; expect worse. Chips that are "
+        "cut like this already are taken as they are with `--no-detect`.",
+        table(
+            ["point, as the image shows it", "from the left", "from the top"],
+            [(name, f"{x:.1%}", f"{y:.1%}") for name, (x, y) in zip(POINTS, points, strict=True)],
+        ),
+    ]

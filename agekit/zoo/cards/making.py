@@ -1,0 +1,163 @@
+"""Where a model comes from, for its card: data, training, terms, whom to cite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from agekit.zoo.cards.eval_results import OWN_DATA
+from agekit.zoo.cards.text import bullets, code, linked, mapping, plain
+from agekit.zoo.config import AgerConfig, ModelConfig
+
+__all__ = ["citation_section", "licence_section", "making_section", "people_pictured"]
+
+RESEARCH = ("research", "academic")
+AGEKIT = "agekit: a plugin-based model zoo for the age in faces"
+
+
+def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
+    """Data, protocol, method, network and seed, in blocks of Markdown.
+
+    Args:
+        config: the model's configuration.
+        network: its parts, in one line.
+    """
+    trained = config.trained
+    if "imported" in trained:
+        names = ", ".join(map(code, trained["imported"]))
+        return [
+            "## Data and training",
+            bullets(
+                [
+                    network,
+                    f"Converted from {names} by agekit {plain(trained.get('agekit', '?'))}. What "
+                    "it was trained on, and how well it does, the checkpoint does not say.",
+                ]
+            ),
+        ]
+    data, method = mapping(trained, "data"), mapping(trained, "method")
+    lines = [_data(trained, data), _protocol(trained, data), _method(trained, method), network]
+    if trained.get("init_name"):
+        lines.append(f"Training started from the weights of {code(trained['init_name'])}.")
+    elif method.get("pretrained"):
+        lines.append(
+            f"Training started from timm's weights of {code(method['pretrained'])}; the data they "
+            "were trained on is not in the figures above."
+        )
+    lines.append(_place(trained))
+    return ["## Data and training", bullets(line for line in lines if line)]
+
+
+def licence_section(config: ModelConfig | AgerConfig) -> list[str]:
+    """Under what terms the weights come."""
+    licence = mapping(config.trained, "data").get("licence")
+    if not licence:
+        terms = (
+            "The terms of the data it was trained on are not recorded. Find them out before you "
+            "use the weights: they carry them."
+        )
+    elif licence == OWN_DATA:
+        terms = (
+            "It was trained on data of the owner's own. Whoever passes the weights on says here "
+            "under what terms."
+        )
+    else:
+        terms = (
+            f"The weights carry the terms of the data they were trained on: {plain(licence)}. "
+            "Whoever uses them is bound by these."
+        )
+    return ["## Licence", terms + " The code of agekit is under Apache-2.0."]
+
+
+def citation_section(config: ModelConfig | AgerConfig) -> list[str]:
+    """Whom to cite: the method, the data, agekit."""
+    trained = config.trained
+    data, method = mapping(trained, "data"), mapping(trained, "method")
+    version = f" {plain(trained['agekit'])}" if trained.get("agekit") else ""
+    lines = [
+        f"The method: {linked(method['source'])}" if method.get("source") else "",
+        f"The data: {linked(data['citation'])}" if data.get("citation") else "",
+        f"The software: {AGEKIT},{version and ' version' + version}".rstrip(","),
+    ]
+    return ["## Citation", bullets(line for line in lines if line)]
+
+
+def people_pictured(config: ModelConfig | AgerConfig) -> list[str]:
+    """A limit to tell, if the data are photos of people that were collected for research."""
+    licence = str(mapping(config.trained, "data").get("licence") or "")
+    if not any(word in licence for word in RESEARCH):
+        return []
+    return [
+        "The photos it learnt from were collected for research, as a rule without asking the "
+        "people in them."
+    ]
+
+
+def _data(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    name = trained.get("dataset")
+    if not name and not data:
+        return "What it was trained on is not recorded."
+    title = plain(data.get("title") or name)
+    alias = f" ({code(name)})" if name and data.get("title") else ""
+    parts = [f"Trained on {title}{alias}"]
+    if data.get("source"):
+        source = linked(data["source"])
+        parts.append(f"from {source}" if source.startswith("<") else source)
+    if data.get("licence") and data["licence"] != OWN_DATA:
+        parts.append(f"terms: {plain(data['licence'])}")
+    return ", ".join(parts) + "."
+
+
+def _protocol(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    if not trained.get("protocol"):
+        return ""
+    text = f"Split by the protocol {code(trained['protocol'])}"
+    if data.get("split"):
+        text += f" ({plain(data['split'])})"
+    if trained.get("split_hash"):
+        text += f", split hash {code(trained['split_hash'])}"
+    if counts := mapping(trained, "faces"):
+        text += ": " + ", ".join(f"{n:,} {plain(which)}" for which, n in counts.items()) + " faces"
+    return text + "." + _people(data)
+
+
+def _people(data: Mapping[str, Any]) -> str:
+    if data.get("subject_exclusive"):
+        return " No person is in two splits."
+    if data.get("shared_people"):
+        return (
+            f" {data['shared_people']:,} people are in more than one split: the errors are "
+            "too good to be those on strangers."
+        )
+    return " Nothing is known of whether a person is in two splits." if data else ""
+
+
+def _method(trained: Mapping[str, Any], method: Mapping[str, Any]) -> str:
+    recipe = str(trained.get("recipe") or "")
+    if recipe.endswith((".yaml", ".yml")):
+        recipe = PurePath(recipe).name
+    if not recipe:
+        return ""
+    text = f"Trained by the recipe {code(recipe)}"
+    if trained.get("preset"):
+        text += f" with its preset {code(trained['preset'])}"
+    if method.get("description"):
+        text += f": {plain(method['description'])}"
+    if epochs := method.get("epochs"):
+        generations = method.get("generations") or 1
+        many = f"{generations} generations of " if generations > 1 else ""
+        text += (
+            f"; {many}{epochs} epoch{'s' * (epochs > 1)}, batches of {method.get('batch_size')}, "
+            f"{plain(method.get('optimizer'))} with a learning rate of "
+            f"{method.get('learning_rate', 0):g}"
+        )
+    return text + "."
+
+
+def _place(trained: Mapping[str, Any]) -> str:
+    text = f"Seed {trained['seed']}" if trained.get("seed") is not None else ""
+    if trained.get("device_name"):
+        text += f", on {plain(trained['device_name'])} ({plain(trained.get('device', '?'))})"
+    versions = [f"{name} {plain(trained[name])}" for name in ("agekit", "torch") if name in trained]
+    return ", ".join(part for part in (text.lstrip(", "), *versions) if part) + "."

@@ -1,0 +1,217 @@
+"""Models fetched from the Hub: the named files only, each checked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from agekit.data.home import cache_home
+from agekit.errors import ModelError
+from agekit.zoo.files import CONFIG, WEIGHTS
+from agekit.zoo.header import read_header
+from agekit.zoo.hub.cache import discard, is_offline, snapshot
+from agekit.zoo.hub.copying import copy_files, explained
+from agekit.zoo.hub.listing import resolve
+from agekit.zoo.hub.memory import remember
+from agekit.zoo.hub.model import HubModel, Progress, Record, Wanted
+from agekit.zoo.names import is_pinned, parse_hub_name
+
+__all__ = ["Pulled", "PulledFile", "plan_pull", "pull", "pull_files"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ENDINGS = (".json", ".md", ".onnx", ".png", ".safetensors", ".txt")
+_log = logging.getLogger(__name__)
+
+
+class PulledFile(NamedTuple):
+    """A file of a model on the Hub.
+
+    Args:
+        name: plain file name.
+        size: bytes.
+        cached: whether it was here before, and right.
+    """
+
+    name: str
+    size: int
+    cached: bool
+
+
+class Pulled(NamedTuple):
+    """What was fetched, or would be.
+
+    Args:
+        repo: `org/repo`.
+        commit: 40 hex digits.
+        folder: where the files are.
+        files: all of them, those that were here before too.
+    """
+
+    repo: str
+    commit: str
+    folder: Path
+    files: tuple[PulledFile, ...]
+
+
+def pull_files(
+    repo: str,
+    revision: str | None,
+    files: Mapping[str, Record] | None,
+    *,
+    local_dir: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder that `pull` brings files of a model to."""
+    return pull(repo, revision, files, local_dir=local_dir, force=force, progress=progress).folder
+
+
+def pull(
+    repo: str,
+    revision: str | None,
+    files: Mapping[str, Record] | None,
+    *,
+    local_dir: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Pulled:
+    """Fetches files of a model from the Hub into the client's cache, those that are not there.
+
+    Every file is checked against its size and SHA-256 when it comes and whenever it was touched
+    since. A file in the cache that is not right is thrown away and fetched again.
+
+    Args:
+        repo: `org/repo`.
+        revision: a commit of 40 hex digits; without `files` also a branch, a tag, or None for the
+            main branch.
+        files: name → what it must be, from the index; None takes what the Hub says of the files of
+            a model, checks its configuration before its weights are fetched, and has a limit.
+        local_dir: where to put plain copies.
+        force: fetch what is there too, and replace other files in `local_dir`.
+        progress: is told how far each file is.
+
+    Returns:
+        What came. Its folder is `local_dir`, or the one in the cache, whose name is the commit;
+        other files may lie beside those that were asked for.
+
+    Raises:
+        ModelError: a file cannot be had, is not what it must be, or cannot be kept.
+    """
+    model = _model(repo, revision, files)
+    found = _plan(repo, model)
+    names = sorted(model.files, key=lambda name: (name == WEIGHTS, name != CONFIG))
+    if force or not all(file.cached for file in found.files):
+        with _alone(found.folder):
+            for name in names:
+                _bring(found, name, model.files[name], force, progress)
+                if files is None and name == CONFIG:
+                    _check_config(found.folder)
+    if files is None:
+        _check_weights(found.folder / WEIGHTS)
+        remember(repo, revision, model, found.folder)
+    if local_dir is None:
+        return found
+    copy_files(found.folder, names, local_dir, force)
+    return found._replace(folder=local_dir)
+
+
+def plan_pull(repo: str, revision: str | None, files: Mapping[str, Record] | None) -> Pulled:
+    """What `pull` would bring into the cache; brings nothing.
+
+    Raises:
+        ModelError: see `pull`.
+    """
+    return _plan(repo, _model(repo, revision, files))
+
+
+def _plan(repo: str, model: HubModel) -> Pulled:
+    folder = snapshot(repo, model.commit)
+    files = (
+        PulledFile(name, wanted.size, _is_right(folder / name, wanted))
+        for name, wanted in model.files.items()
+    )
+    return Pulled(repo, model.commit, folder, tuple(files))
+
+
+def _model(repo: str, revision: str | None, files: Mapping[str, Record] | None) -> HubModel:
+    parse_hub_name(repo if revision is None else f"{repo}@{revision}")
+    if files is None:
+        return resolve(repo, revision)
+    if revision is None or not is_pinned(revision):
+        raise ModelError(f"{repo}: an index names a commit of 40 hex digits, not {revision!r}")
+    for name in files:
+        if not _NAME.fullmatch(name) or not name.endswith(_ENDINGS):
+            raise ModelError(
+                f"{repo}: {name[:80]!r} is no file of a model; refused",
+                f"files have plain names ending in {', '.join(_ENDINGS)}; pickles are never loaded",
+            )
+    return HubModel(revision, {name: Wanted(r.size, r.sha256) for name, r in files.items()})
+
+
+def _is_right(path: Path, wanted: Wanted) -> bool:
+    try:
+        return wanted.problem(path) is None
+    except OSError:
+        return False
+
+
+def _bring(to: Pulled, name: str, wanted: Wanted, force: bool, progress: Progress | None) -> None:
+    path = to.folder / name
+    if not force and _is_right(path, wanted):
+        return
+    if damaged := path.is_file() and not _is_right(path, wanted):
+        _log.warning("%s is damaged; it is fetched again", path)
+        with explained(path):
+            discard(path)
+    if is_offline():
+        raise ModelError(
+            f"{name} of {to.repo} is not in the cache, and the network is off",
+            "unset HF_HUB_OFFLINE to fetch it",
+        )
+
+    from agekit.zoo.hub.download import download
+
+    download(to.repo, to.commit, name, wanted, force=force or damaged, progress=progress)
+
+
+def _check_config(folder: Path) -> None:
+    from agekit.zoo.folder import read_config
+
+    read_config(folder)
+
+
+def _check_weights(path: Path) -> None:
+    try:
+        read_header(path)
+    except ModelError:
+        with explained(path):
+            discard(path)
+        raise
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps other processes from fetching into `folder`, where the cache can be written."""
+    name = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    lock = FileLock(cache_home() / "hub" / f"{name}.lock")
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            _log.warning("waiting for another process that pulls the same model")
+            lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,169 @@
+"""A model folder published on the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggingface_hub import CommitOperationAdd, HfApi, get_token
+
+from agekit.errors import ModelError
+from agekit.zoo.entry import ZooEntry, entry_for
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, model_folder
+from agekit.zoo.hub.cache import is_offline
+from agekit.zoo.hub.client import endpoint, hub_client
+from agekit.zoo.hub.errors import FAILURES, explain
+from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
+from agekit.zoo.verify import verify
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitInfo
+
+__all__ = ["Pushed", "files_to_push", "push_model"]
+
+NEEDED = (WEIGHTS, CONFIG, CARD)
+RESULTS = ".eval_results"
+"""The folder the Hub reads evaluation results from."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was published, or would be.
+
+    Args:
+        repo: `org/repo`.
+        files: path → bytes.
+        entry: for the index; without a revision as long as nothing was pushed.
+        commit: 40 hex digits; None if nothing was pushed.
+        url: of the commit, or of the pull request.
+        changed: whether the repository did not hold these files already.
+    """
+
+    repo: str
+    files: Mapping[str, int]
+    entry: ZooEntry
+    commit: str | None = None
+    url: str | None = None
+    changed: bool = True
+
+
+def push_model(
+    folder: Path,
+    repo: str,
+    *,
+    private: bool = False,
+    create_pr: bool = False,
+    tag: str | None = None,
+    token: str | None = None,
+    dry_run: bool = False,
+) -> Pushed:
+    """Publishes a model: makes the repository if there is none, and commits the model's files.
+
+    Args:
+        folder: a model folder or a run folder with a model.
+        repo: `org/repo`.
+        private: whether a new repository is private; an existing one has to be.
+        create_pr: open a pull request in place of changing the main branch.
+        tag: to give the commit.
+        token: None takes `$HF_TOKEN` or the one of `hf auth login`.
+        dry_run: check everything here, and do not speak to the Hub.
+
+    Raises:
+        ModelError: the model is not whole or does not load, or the Hub refuses.
+    """
+    if parse_hub_name(repo).revision is not None or repo.startswith(HUB_PREFIX):
+        raise ModelError(f"{repo!r} does not name a repository", "the form is ORG/REPO")
+    if create_pr and tag is not None:
+        raise ModelError("a pull request has no tag", "tag the commit once it is merged")
+    model = model_folder(folder)
+    if model is None:
+        raise ModelError(f"there is no model in {folder}", "give a run folder or a model folder")
+    files = files_to_push(model)
+    for problem in verify(model, None):
+        raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
+    entry = entry_for(model, f"local:{model}")
+    would = Pushed(
+        repo,
+        {name: path.stat().st_size for name, path in files.items()},
+        entry.model_copy(update={"source": f"{HUB_PREFIX}{repo}"}),
+    )
+    if dry_run:
+        return would
+    if is_offline():
+        raise ModelError(f"cannot push {repo}: the network is off", "unset HF_HUB_OFFLINE")
+    if (token or get_token()) is None:
+        raise ModelError(
+            f"cannot push {repo}: no token of the Hub is known",
+            "`hf auth login`, or set HF_TOKEN; it needs the right to write",
+        )
+    try:
+        with hub_client(token=token) as api:
+            before, done = _push(api, repo, files, private, create_pr, tag)
+    except FAILURES as error:
+        raise explain(error, repo, endpoint()) from error
+    entry = would.entry.model_copy(update={"revision": done.oid})
+    url = done.pr_url or done.commit_url
+    return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
+
+
+def files_to_push(model: Path) -> dict[str, Path]:
+    """The files of a model folder that are published, by their path in the repository.
+
+    Raises:
+        ModelError: one that is needed is missing, or is too large.
+    """
+    found = {name: model / name for name in (*NEEDED, METRICS) if (model / name).is_file()}
+    results = sorted(model.glob(f"{RESULTS}/*.yaml"))
+    found |= {f"{RESULTS}/{path.name}": path for path in results if path.is_file()}
+    if lacking := [name for name in NEEDED if name not in found]:
+        raise ModelError(
+            f"{model} has no {' and no '.join(lacking)}", "train it again, or write what is missing"
+        )
+    for name, path in found.items():
+        if name != WEIGHTS and (size := path.stat().st_size) > SMALL_FILE:
+            raise ModelError(f"{path} has {size:,} bytes, more than {SMALL_FILE:,}", "shorten it")
+    return found
+
+
+def _push(
+    api: HfApi,
+    repo: str,
+    files: Mapping[str, Path],
+    private: bool,
+    create_pr: bool,
+    tag: str | None,
+) -> tuple[str | None, CommitInfo]:
+    """The commit that was the newest before, and the one that is now."""
+    api.create_repo(repo, private=private or None, exist_ok=True)
+    info = api.model_info(repo)
+    if private and not info.private:
+        raise ModelError(
+            f"{repo} is there already, and everybody can see it",
+            "push without --private, or make it private in its settings",
+        )
+    if tag is not None and tag in _tags(api, repo):
+        raise ModelError(f"{repo} has a tag {tag!r} already", "choose another")
+    done = api.create_commit(
+        repo,
+        [CommitOperationAdd(name, path) for name, path in files.items()],
+        commit_message=f"Push a model with agekit {version('agekit')}",
+        create_pr=create_pr,
+    )
+    if not is_pinned(done.oid):
+        raise ModelError(f"{repo}: the Hub names no commit but {done.oid!r}", "see its page")
+    if tag is not None:
+        try:
+            api.create_tag(repo, tag=tag, revision=done.oid)
+        except FAILURES as error:
+            reason = explain(error, repo, endpoint())
+            raise ModelError(
+                f"commit {done.oid} was pushed, but has no tag: {reason.message}", reason.hint
+            ) from error
+    return info.sha, done
+
+
+def _tags(api: HfApi, repo: str) -> Sequence[str]:
+    return [ref.name for ref in api.list_repo_refs(repo).tags]

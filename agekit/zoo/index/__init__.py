@@ -1,0 +1,1 @@
+"""The index: names of models, what is known of them, where they are."""

@@ -1,0 +1,150 @@
+"""From what a user calls a model to its folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from agekit.errors import ModelError, nearest
+from agekit.zoo.files import model_folder
+from agekit.zoo.hub.cache import snapshot
+from agekit.zoo.index.cached import folder_here
+from agekit.zoo.index.entries import entry_of, find_listing, known_names
+from agekit.zoo.index.listing import Listing
+from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
+from agekit.zoo.requires import missing, outdated
+
+if TYPE_CHECKING:
+    from agekit.zoo.hub.model import Progress
+
+__all__ = ["Known", "find", "is_model", "locate"]
+
+_log = logging.getLogger(__name__)
+
+
+class Known(NamedTuple):
+    """What is known of a model without fetching it.
+
+    Args:
+        name: what the user called it.
+        listing: what the index has; None of a model that was named by its folder.
+        folder: where its files lie; None if they are not on this machine.
+    """
+
+    name: str
+    listing: Listing | None
+    folder: Path | None
+
+
+def find(name: str) -> Known:
+    """Finds a model by its folder, its run folder, or its name in the zoo or on the Hub.
+
+    Nothing is fetched: what a branch of the Hub was when it was last pulled, it is.
+
+    Raises:
+        ModelError: there is none, or its entry is damaged.
+    """
+    if folder := model_folder(Path(name).expanduser()):
+        return Known(name, None, folder)
+    if name.startswith(HUB_PREFIX):
+        return Known(name, None, _pulled(name))
+    listing = find_listing(name)
+    if listing is None:
+        raise _unknown(name)
+    return Known(name, listing, folder_here(listing))
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether it names a model: a model or run folder, a name of the zoo, or one on the Hub.
+
+    Nothing is fetched, so what is on the Hub, and whether it is damaged, is not known yet.
+    """
+    if model_folder(Path(name).expanduser()) is not None:
+        return True
+    return isinstance(name, str) and (name.startswith(HUB_PREFIX) or name in known_names())
+
+
+def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
+    """The folder of a model, fetched from the Hub where it must be.
+
+    Args:
+        name: a model folder, a run folder with a model, a name of the zoo, or
+            ``hf-hub:org/repo[@revision]``; without a commit as its revision, that is warned of.
+        progress: see `agekit.zoo.hub.pull.pull_files`.
+
+    Raises:
+        ModelError: there is none, its entry or a file is damaged, a distribution it needs is not
+            installed, or the Hub cannot give it.
+    """
+    path = Path(name).expanduser()
+    if folder := model_folder(path):
+        return folder
+    if isinstance(name, str):
+        if name.startswith(HUB_PREFIX):
+            return _from_hub(name, progress)
+        if listing := find_listing(name):
+            return _from_index(listing, progress)
+    if (path / "run.json").exists():
+        raise ModelError(
+            f"the run {path} has no model yet: it is not finished",
+            f"finish it with `agekit train --resume {path}`",
+        )
+    raise _unknown(str(name))
+
+
+def _pulled(name: str) -> Path | None:
+    """The folder in the cache of a model on the Hub; None if it is not there."""
+    from agekit.zoo.hub.memory import recall
+
+    repo, commit = parse_hub_name(name)
+    if known := recall(repo, commit):
+        commit = known.commit
+    return model_folder(snapshot(repo, commit)) if commit and is_pinned(commit) else None
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(
+        f"there is no model {name!r}: neither a model folder, nor a run folder, nor a name of the "
+        f"zoo{nearest(name, known_names())}",
+        "see `agekit zoo list`, give the folder that `agekit train` printed, "
+        f"or {HUB_PREFIX}ORG/REPO",
+    )
+
+
+def _from_index(listing: Listing, progress: Progress | None) -> Path:
+    entry = entry_of(listing)
+    if lacking := missing(entry.requires):
+        raise ModelError(
+            f"the model {entry.name!r} needs {', '.join(lacking)}, not installed here",
+            f"`pip install {' '.join(lacking)}`",
+        )
+    for requirement in outdated(entry.requires):
+        _log.warning(
+            "the model %r was made with %s; an older one is installed", entry.name, requirement
+        )
+    if entry.hub_repo is not None:
+        from agekit.zoo.hub.pull import pull_files
+
+        return pull_files(entry.hub_repo, entry.revision, entry.files, progress=progress)
+    if folder := folder_here(listing):
+        return folder
+    raise ModelError(
+        f"the model {entry.name!r} of {listing.giver} is not where its entry says: "
+        f"{listing.folder}",
+        f"install {listing.giver} again, or correct {listing.path}",
+    )
+
+
+def _from_hub(name: str, progress: Progress | None) -> Path:
+    from agekit.zoo.hub.pull import pull_files
+
+    repo, revision = parse_hub_name(name)
+    folder = pull_files(repo, revision, None, progress=progress)
+    if not is_pinned(revision):
+        commit = folder.name if is_pinned(folder.name) else "COMMIT"
+        _log.warning(
+            "%s is not pinned to a commit, and what it gives can change; pin it with %s%s@%s",
+            name, HUB_PREFIX, repo, commit,
+        )  # fmt: skip
+    return folder

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from agekit.bench.leaderboard import gather, make_leaderboard
+from agekit.bench.markdown import render_markdown
+from agekit.bench.result import CellError, CodeState
+from agekit.bench.speeds import read_speeds
+from agekit.bench.statistics import Interval
+from agekit.errors import ConfigError, DataError
+from agekit.testing.bench import draw_faces, write_failure, write_made_result
+
+FACES = draw_faces(300)
+SIGNS = np.where(np.arange(300) % 2, 1, -1)
+
+
+def off(years):
+    """Estimates that are wrong by so many years, one way and the other."""
+    return FACES.age + years * SIGNS
+
+
+def board_of(folder, out=None, **options):
+    remarks = []
+    found = gather([folder], remarks=remarks)
+    return make_leaderboard(found, out or folder, remarks=remarks, **options)
+
+
+def table_of(folder, **options):
+    (standing,) = board_of(folder, **options).standings
+    (table,) = standing.tables
+    return table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three rows that are off by 4, 4 and 6 years, the first with two seeds."""
+    folder = tmp_path / "made"
+    write_made_result(folder, "A", "a-net", FACES, [off(3)], seed=0)
+    write_made_result(folder, "A", "a-net", FACES, [off(5)], seed=1)
+    write_made_result(folder, "B", "b-net", FACES, [off(-4)], seed=0)
+    write_made_result(folder, "C", "c-net", FACES, [off(6)], seed=0)
+    return folder
+
+
+def test_rows_ranks_and_differences(folder):
+    table = table_of(folder, baseline="C")
+    assert [(row.label, row.rank) for row in table.rows] == [("A", 1), ("B", 1), ("C", 3)]
+    first, second, last = table.rows
+    assert (first.metrics["mae"].mean, first.metrics["mae"].n) == (pytest.approx(4), 2)
+    assert first.metrics["mae"].std == pytest.approx(2**0.5)
+    assert second.metrics["mae"].std is None
+    by, interval = first.difference
+    assert by == pytest.approx(-2, abs=1e-5)
+    assert (interval.low, interval.high) == pytest.approx((-2, -2), abs=1e-5)
+    assert last.is_baseline
+    assert last.difference is None
+    assert (table.n, table.common, table.baseline) == (300, 300, "C")
+
+
+def test_intervals_hold_the_mean_and_are_of_faces_not_seeds(folder):
+    row = table_of(folder).rows[-1]
+    # every error is 6 years, whichever faces are drawn
+    assert row.interval == Interval(pytest.approx(6, abs=1e-5), pytest.approx(6, abs=1e-5))
+
+
+def test_links_are_relative_to_the_page(folder, tmp_path):
+    (standing,) = board_of(folder, out=tmp_path / "site" / "deep").standings
+    run = standing.tables[0].rows[0].runs[0]
+    assert run.href == "../../made/synthfaces_default/a-net/seed-0.json"
+    assert run.predictions == "../../made/synthfaces_default/a-net/seed-0.parquet"
+
+
+def test_what_is_the_same_for_all_and_what_is_not(tmp_path):
+    folder = tmp_path / "made"
+    facts = {"size": 64, "rule": "median", "initialisation": None}
+    write_made_result(folder, "A", "a-net", FACES, [off(3)], facts=facts)
+    write_made_result(folder, "B", "b-net", FACES, [off(4)], facts=facts | {"rule": "expectation"})
+    table = table_of(folder, baseline="A")
+    assert table.facts == {"backbone": "net", "size": 64, "initialisation": None}
+    assert table.rows[1].flags == ["rule is expectation, the baseline's median"]
+
+
+def test_seeds_that_lack_failed_or_have_changed_code_are_flagged(folder):
+    write_failure(folder, "B", "b-net", 1, CellError(kind="memory", message="22 GB asked for"))
+    dirty = CodeState(commit="1" * 40, clean=False)
+    write_made_result(folder, "D", "d-net", FACES, [off(9)], code=dirty)
+    (standing,) = board_of(folder).standings
+    rows = {row.label: row for row in standing.tables[0].rows}
+    assert rows["B"].flags == ["1 of 2 seeds", "seed 1 failed: memory"]
+    assert "the code was changed since its commit" in rows["D"].flags
+    assert rows["D"].runs[0].commit == "1111111111+"
+    assert [(f.row, f.seed, f.message) for f in standing.failures] == [("B", 1, "22 GB asked for")]
+
+
+def test_leaks_are_flagged_first(tmp_path):
+    for exclusive, text in ((False, "subject overlap"), (None, "the data names nobody")):
+        folder = tmp_path / str(exclusive) / "made"
+        write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=exclusive)
+        assert table_of(folder).flags[0].startswith(text)
+    folder = tmp_path / "safe" / "made"
+    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True)
+    assert table_of(folder).flags == []
+    folder = tmp_path / "train" / "made"
+    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True, split="train")
+    assert "contamination: scored on faces that it was trained on" in table_of(folder).flags
+
+
+def test_results_on_another_split_are_another_table(folder):
+    write_made_result(folder / "other", "D", "d-net", FACES, [off(1)], split_hash="f" * 16)
+    (standing,) = board_of(folder).standings
+    assert [len(table.rows) for table in standing.tables] == [3, 1]
+    told = "there are results on another split of this name; tables do not compare"
+    assert all(told in table.flags for table in standing.tables)
+
+
+def test_predictions_that_are_damaged_cost_the_rank_not_the_row(folder):
+    file = folder / "synthfaces_default/b-net/seed-0.parquet"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    board = board_of(folder)
+    rows = {row.label: row for row in board.standings[0].tables[0].rows}
+    assert rows["B"].rank is None
+    assert rows["B"].flags[-1] == "no per-face estimates that could be used: not ranked"
+    assert rows["B"].metrics["mae"].mean == pytest.approx(4)
+    assert rows["A"].rank == 1
+    assert "its hash differs" in board.remarks[0]
+
+
+def test_broken_files_are_named_and_cells_counted_once(folder, tmp_path):
+    (folder / "seed-9.json").write_text("{")
+    write_made_result(tmp_path / "again", "A", "a-net", FACES, [off(1)], seed=0)
+    remarks = []
+    found = gather([folder, tmp_path / "again"], remarks=remarks)
+    assert len(found) == 4
+    assert "seed-9.json is not a valid result" in remarks[0]
+    assert "is the same cell as" in remarks[1]
+    assert gather([folder], suite="another") == {}
+    with pytest.raises(DataError, match="is not there"):
+        gather([tmp_path / "none"])
+
+
+def test_an_unknown_baseline_names_the_rows(folder):
+    with pytest.raises(ConfigError, match="no row is called 'Z'") as caught:
+        board_of(folder, baseline="Z")
+    assert caught.value.hint == "the rows are A, B, C"
+
+
+@pytest.fixture
+def generations(tmp_path, monkeypatch):
+    """Results of a suite whose generations are rows."""
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    (suites / "evolve.yaml").write_text(
+        "name: evolve\ndescription: a test\nby_generation: true\nbaseline: A\n"
+        "protocols: [{dataset: synthfaces}]\n"
+        "rows: [{label: A, recipe: cen}, {label: Start, recipe: ldl, shown: false}]\n"
+    )
+    monkeypatch.setenv("AGEKIT_SUITES", str(suites))
+    folder = tmp_path / "evolve"
+    write_made_result(folder, "A", "cen-net", FACES, [off(5), off(4), off(-4)], suite="evolve")
+    write_made_result(folder, "Start", "ldl-net", FACES, [off(5)], suite="evolve")
+    return folder
+
+
+def test_generations_are_rows_where_the_suite_says_so(generations):
+    table = table_of(generations)
+    found = [(row.detail, row.generation, row.rank) for row in table.rows]
+    assert found == [("t = 2", 2, 1), ("t = 3", 3, 1), ("t = 1", 1, 3)]
+
+
+def test_printed_tables_are_filled_from_the_generation_meant(tmp_path):
+    folder = tmp_path / "table5"
+    for seed in (0, 1):
+        write_made_result(
+            folder,
+            "CEN(ResNet18)",
+            "cen-resnet18",
+            FACES,
+            [off(5 + seed), off(4)],
+            suite="table5",
+            protocol="morph:random-80-20",
+            seed=seed,
+        )
+    (printed,) = board_of(folder, suite="table5").printed
+    rows = {row.label: row for row in printed.rows}
+    first, second = rows["CEN(ResNet18) t=1"], rows["CEN(ResNet18) t=2"]
+    assert first.reported[0] == "2.220"
+    assert first.reproduced[0].mean == pytest.approx(5.5)
+    assert first.reproduced[0].n == 2
+    assert first.reproduced[1:] == [None] * 3
+    assert second.reproduced[0].mean == pytest.approx(4)
+    assert rows["CEN(ResNet18) t=3"].reproduced[0] is None
+    assert (first.parameters, first.counted) == (11.2e6, 1_240_000)
+    assert "morph" in printed.waits_for
+    assert printed.command.startswith("agekit bench run table5 --root morph=DIR")
+
+
+def test_printed_tables_wait_where_there_is_nothing(tmp_path):
+    board = make_leaderboard({}, tmp_path, suite="table2")
+    (printed,) = board.printed
+    assert board.standings == []
+    assert [row.reproduced for row in printed.rows] == [[None]] * 13
+    text = render_markdown(board)
+    assert "| OR-CNN (Niu et al. 2016) | 3.34 | waiting |" in text
+    assert "agekit bench run table2 --root morph=DIR" in text
+
+
+def test_markdown_is_the_same_every_time_and_escapes(folder):
+    label = "evil | <b>`x`</b>\n# [a](b)"
+    write_made_result(folder, label, "e-net", FACES, [off(8)])
+    text = render_markdown(board_of(folder, baseline="B"))
+    assert text == render_markdown(board_of(folder, baseline="B"))
+    assert r"evil \| \<b\>\`x\`\</b\> \# \[a\](b)" in text
+    assert "| 1 | A | [4.00 ± 1.41](<synthfaces_default/a-net/seed-0.json>)" in text
+    assert "+2.00 ▲ (2.00 to 2.00)" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in lines[:6]}) == 1
+
+
+def test_the_baseline_of_the_suite_is_taken(generations):
+    assert table_of(generations).baseline == "A (t = 1)"
+
+
+def test_speeds_are_those_measured_where_there_are_any(folder):
+    table = table_of(folder)
+    assert table.rate_of == "evaluation, decoding and all"
+    # 300 faces in 4 seconds
+    assert table.rows[0].rate.mean == 75
+    measured = [
+        {"name": name, "phase": phase, "size": size, "images_per_second": {"median": rate}}
+        for name, phase, size, rate in [
+            ("a-net", "infer", 64, 100.0),
+            ("a-net", "infer", 64, 140.0),
+            ("a-net", "train", 64, 900.0),
+            ("b-net", "infer", 64, 50.0),
+            ("c-net", "infer", 224, 9.0),
+        ]
+    ]
+    machine = {"name": "A processor", "device": "cpu"}
+    document = {"machine": machine, "measurements": measured}
+    (folder / "speed.json").write_text(json.dumps(document))
+    (folder / "speed2.json").write_text("{}")
+    remarks = []
+    speeds = read_speeds([folder.parent], remarks)
+    assert remarks == [
+        f"{folder / 'speed2.json'} is passed over: speeds compare on one machine only"
+    ]
+    rows = {row.label: row for row in table_of(folder, speeds=speeds).rows}
+    assert (rows["A"].rate.mean, rows["B"].rate.mean, rows["C"].rate) == (140, 50, None)
+    (folder / "speed.json").unlink()
+    assert read_speeds([folder], remarks).rates == {}
+    assert remarks[1] == f"{folder / 'speed2.json'} holds no speeds: KeyError"

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from agekit.bench.ranking import ranks
+from agekit.bench.statistics import Spread, interval_of, resampled_means, share_of, spread, wilson
+
+
+def test_spread_of_three_seeds_by_hand():
+    # mean (5 + 6 + 10) / 3 = 7; squares 4 + 1 + 9 = 14, 14 / 2 = 7
+    found = spread([5.0, 6.0, 10.0])
+    assert (found.mean, found.n) == (7.0, 3)
+    assert found.std == pytest.approx(2.6457513)
+
+
+def test_one_seed_has_no_deviation():
+    assert spread([4.5]) == Spread(4.5, None, 1)
+
+
+def test_wilson_by_hand():
+    # 2 of 10, z = 1.96: z2 = 3.8416; centre (0.2 + 0.19208) / 1.38416 = 0.283262;
+    # half 1.96 / 1.38416 * sqrt(0.2 * 0.8 / 10 + 3.8416 / 400) = 1.416021 * 0.160005 = 0.226570
+    found = wilson(0.2, 10)
+    assert found.low == pytest.approx(0.05669, abs=2e-5)
+    assert found.high == pytest.approx(0.50983, abs=2e-5)
+
+
+def test_wilson_at_the_ends():
+    # none of 10: high = z2 / (n + z2) = 3.8415 / 13.8415 = 0.27753
+    none, all_ = wilson(0.0, 10), wilson(1.0, 10)
+    assert none.low == 0
+    assert none.high == pytest.approx(0.27753, abs=1e-5)
+    assert all_.low == pytest.approx(1 - 0.27753, abs=1e-5)
+    assert all_.high == 1
+
+
+def test_a_share_of_nobody():
+    found = share_of(np.array([], bool))
+    assert (found.value, found.n, found.low) == (None, 0, None)
+
+
+def test_bootstrap_of_two_faces_has_the_three_means_it_can_have():
+    # samples (a, a), (a, b), (b, a), (b, b): means 1, 2, 2, 3 with chances 1/4, 1/2, 1/4
+    means = resampled_means([[1.0, 3.0]], [0, 1], resamples=8000)[:, 0]
+    values, counts = np.unique(means, return_counts=True)
+    assert values.tolist() == [1.0, 2.0, 3.0]
+    assert counts / 8000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+    assert interval_of(means) == interval_of(np.array([1.0, 3.0] * 40))
+
+
+def test_clusters_are_drawn_whole_and_weigh_by_their_faces():
+    # person p has faces 0, 0, 3 (sum 3), person q one face of 9;
+    # p p: 6 / 6 = 1, p q: 12 / 4 = 3, q q: 18 / 2 = 9
+    means = resampled_means([[0.0, 0.0, 3.0, 9.0]], ["p", "p", "p", "q"], resamples=4000)[:, 0]
+    values, counts = np.unique(means, return_counts=True)
+    assert values.tolist() == [1.0, 3.0, 9.0]
+    assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.04)
+
+
+def test_rows_share_their_samples_so_differences_are_paired():
+    errors = np.random.default_rng(0).exponential(5, 400)
+    means = resampled_means([errors, errors + 0.25], np.arange(400), resamples=300)
+    difference = interval_of(means[:, 1] - means[:, 0])
+    assert (difference.low, difference.high) == pytest.approx((0.25, 0.25))
+    alone = interval_of(means[:, 0])
+    assert alone.high - alone.low > 0.5
+
+
+def test_bootstrap_deviation_is_that_of_the_mean():
+    errors = np.random.default_rng(1).normal(6, 4, 2500)
+    means = resampled_means([errors], np.arange(2500))
+    # 4 / sqrt(2500) = 0.08
+    assert means.std() == pytest.approx(0.08, abs=0.008)
+    assert interval_of(means[:, 0]).holds(errors.mean())
+
+
+def test_the_same_input_gives_the_same_samples():
+    values, clusters = [[1.0, 2.0, 4.0]], [0, 1, 2]
+    first = resampled_means(values, clusters)
+    assert np.array_equal(first, resampled_means(values, clusters))
+    assert not np.array_equal(first, resampled_means(values, clusters, seed=1))
+
+
+def test_ten_thousand_faces_of_twenty_rows_are_fast():
+    values = np.random.default_rng(0).random((20, 10_000))
+    start = time.monotonic()
+    assert resampled_means(values, np.arange(10_000), resamples=500).shape == (500, 20)
+    assert time.monotonic() - start < 15
+
+
+def samples_of(*columns):
+    return np.stack([np.asarray(c, float) for c in columns], axis=1)
+
+
+def test_ties_share_a_rank_and_the_next_counts_all_before_it():
+    # against row 0: row 1 differs by -1..1 (holds 0), rows 2 and 3 by 2..4 and 2.5..4.5;
+    # of these row 3 differs from row 2 by 0.5 always
+    zero = np.zeros(101)
+    swing = np.linspace(-1, 1, 101)
+    samples = samples_of(zero, swing, 3 + swing, 3.5 + swing)
+    assert ranks([0.0, 0.01, 3.0, 3.5], samples) == [1, 1, 3, 4]
+
+
+def test_a_tie_is_with_the_best_of_the_group_not_with_a_neighbour():
+    # row 1 ties with 0; row 2 would tie with 1 (differs by -0.4..1.6), but not with 0 (0.1..2.1)
+    swing = np.linspace(-1, 1, 101)
+    samples = samples_of(np.zeros(101), 0.5 + swing, 1.1 + swing)
+    assert ranks([0.0, 0.5, 1.1], samples) == [1, 1, 3]
+
+
+def test_ranks_follow_the_errors_whatever_the_order_of_the_rows():
+    samples = samples_of(np.full(50, 3.0), np.full(50, 1.0), np.full(50, 2.0))
+    assert ranks([3.0, 1.0, 2.0], samples) == [3, 1, 2]
+
+
+def test_equal_rows_tie():
+    samples = samples_of(np.linspace(4, 5, 50), np.linspace(4, 5, 50))
+    assert ranks([4.5, 4.5], samples) == [1, 1]

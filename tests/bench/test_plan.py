@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agekit.bench.cells import Cell, cells
+from agekit.bench.cost import MEASURED, Rates, images, parameters, work
+from agekit.bench.plan import cross_specs, find_places, plan
+from agekit.bench.result import CellError, Evaluation, Machine, Result
+from agekit.bench.results import write_result
+from agekit.bench.spec import threads_for
+from agekit.bench.suite import load_suite
+from agekit.errors import ConfigError, DataError
+
+ROWS = (
+    "  - {label: base, recipe: reg, seeds: [0], protocols: [{dataset: synthfaces}]}\n"
+    "  - {label: fine, recipe: ldl, init: base}\n"
+    "  - {label: given, recipe: cen, init: horse}\n"
+    "  - {label: other, recipe: reg, protocols: [{dataset: morph}]}\n"
+    "cross: [{dataset: synthfaces, split: all}, {dataset: afad}]\n"
+)
+
+
+def made(cell: Cell, **changes: object) -> Result:
+    evaluation = Evaluation(protocol=cell.protocol, split_hash="", generation=1, n=1, metrics={})
+    fields: dict[str, object] = {
+        "suite": cell.suite,
+        "row": cell.row,
+        "recipe_name": cell.recipe_name,
+        "method": cell.method,
+        "backbone": cell.backbone,
+        "protocol": cell.protocol,
+        "seed": cell.seed,
+        "status": "done",
+        "evaluations": [evaluation],
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    return Result.model_validate(fields | changes)
+
+
+def test_cells_stand_where_their_files_say(
+    write_suite: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AGEKIT_DATA", raising=False)
+    suite, out = load_suite(write_suite(ROWS)), tmp_path / "out"
+    found = cells(suite)
+    places = find_places(found, suite, {})
+    assert places["morph"].lacking == "morph (--root morph=DIR)"
+    assert [(c.dataset, c.split, c.root) for c in cross_specs(suite, places)] == [
+        ("synthfaces", "all", None)
+    ]
+    stand = {p.cell.row: p for p in plan(found, out, places, {})}
+    assert {row: p.state for row, p in stand.items()} == {
+        "base": "new",
+        "fine": "new",
+        "given": "waiting",
+        "other": "waiting",
+    }
+    assert stand["given"].why == "weights (--init horse=MODEL)"
+
+    base = stand["base"].cell
+    (base.folder(out)).mkdir(parents=True)
+    (base.folder(out) / "cell.json").write_text("{}")
+    assert plan(found, out, places, {"horse": "m"})[0].state == "begun"
+    error = CellError(kind="diverged", message="not finite")
+    write_result(base.path(out), made(base, status="failed", error=error, evaluations=[]))
+    stand = {p.cell.row: p for p in plan(found, out, places, {"horse": "m"})}
+    assert {row: p.state for row, p in stand.items()} == {
+        "base": "failed",
+        "fine": "blocked",
+        "given": "new",
+        "other": "waiting",
+    }
+    assert stand["base"].why == "not finite"
+    assert stand["fine"].why == f"it starts from {base.name}, which failed"
+    write_result(base.path(out), made(base))
+    assert next(iter(plan(found, out, places, {}))).state == "done"
+
+
+def test_what_is_given_must_be_asked_for(
+    write_suite: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = load_suite(write_suite(ROWS))
+    found = cells(suite)
+    with pytest.raises(ConfigError, match="no dataset 'morf'; did you mean 'morph'"):
+        find_places(found, suite, {"morf": tmp_path})
+    with pytest.raises(DataError, match="no such folder"):
+        find_places(found, suite, {"morph": tmp_path / "nowhere"})
+    places = find_places(found, suite, {})
+    with pytest.raises(ConfigError, match="no row starts from 'hors'; did you mean 'horse'"):
+        plan(found, tmp_path, places, {"hors": "m"})
+    (tmp_path / "data" / "morph").mkdir(parents=True)
+    (tmp_path / "data" / "morph" / "a").touch()
+    monkeypatch.setenv("AGEKIT_DATA", str(tmp_path / "data"))
+    assert find_places(found, suite, {})["morph"].root == tmp_path / "data" / "morph"
+
+
+def test_costs_follow_work_and_measured_rates(write_suite: Callable[..., Path]) -> None:
+    rows = "  - {label: a, recipe: reg, epochs: 2}\n  - {label: b, recipe: cen, generations: 2}\n"
+    a, b = cells(load_suite(write_suite(rows)))
+    weights = parameters(a.resolved.recipe)
+    assert weights == 1_230_497
+    recipe = a.resolved.recipe.model_dump(mode="json")
+    assert work(recipe, 10, 100) == 10 * 100 * 2
+    assert work({**recipe, "data": {"size": 128}}, 10, 100) == 10 * 100 * 2 * 4
+    assert work(b.resolved.recipe.model_dump(mode="json"), 1, 1) == 20 * 2
+
+    assert images("utkface") == round(0.8 * 23708)
+    assert images("folder") is None
+    fresh = Rates([])
+    assert fresh.seconds(a, "cpu") == weights * 4800 * 2 / MEASURED["cpu"]
+    assert fresh.seconds(a, "cuda") is None
+
+    machine = Machine(device="cuda", name="G", threads=1, versions={})
+    common = {"recipe": recipe, "parameters": weights, "machine": machine}
+    known = [
+        made(a, **common, facts={"train_faces": 400}, wall_seconds={"train": seconds})
+        for seconds in (10.0, 20.0, 40.0)
+    ]
+    learnt = Rates(known)
+    assert learnt.seconds(a, "cuda") == pytest.approx(20.0)
+    assert learnt.images(a) == 400
+    assert learnt.seconds(b, "cuda") == pytest.approx(20.0 * 20 * 1_256_454 / weights)
+
+
+def test_cells_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads_for(4) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    assert threads_for(1) >= threads_for(2) >= 1
+    assert threads_for(1000) == 1

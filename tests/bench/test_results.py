@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from agekit.bench.result import CellError, Evaluation, Result
+from agekit.bench.results import (
+    canonical_hash,
+    read_files,
+    read_results,
+    result_path,
+    row_slug,
+    schema,
+    write_result,
+)
+from agekit.errors import DataError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def result(**changes: object) -> Result:
+    fields: dict[str, object] = {
+        "suite": "small",
+        "row": "reg",
+        "recipe_name": "reg-resnet10-tiny",
+        "method": "reg",
+        "backbone": "resnet10-tiny",
+        "protocol": "synthfaces:tiny",
+        "seed": 0,
+        "status": "done",
+        "evaluations": [
+            Evaluation(
+                protocol="synthfaces:tiny", split_hash="ab", generation=1, n=2, metrics={"mae": 5.0}
+            )
+        ],
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    return Result.model_validate(fields | changes)
+
+
+def failed(**changes: object) -> Result:
+    error = CellError(kind="raised", message="no")
+    return result(status="failed", error=error, evaluations=[], **changes)
+
+
+def test_rows_are_named_after_recipe_and_overrides() -> None:
+    assert row_slug("reg-timm/convnext_tiny", []) == "reg-timm-convnext_tiny"
+    digits = hashlib.sha256(b"a.b=1\nc=2").hexdigest()[:8]
+    assert row_slug("agekit-cen:cen", ["c=2", "a.b=1"]) == f"agekit-cen_cen+{digits}"
+    assert row_slug("cen", ["a.b=1", "c=2"]) == row_slug("cen", ["c=2", "a.b=1"])
+    path = result_path(Path("out"), "utkface:hash-80-10-10", "reg", 3)
+    assert path == Path("out/utkface_hash-80-10-10/reg/seed-3.json")
+
+
+def test_plain_data_has_one_hash_whatever_its_order() -> None:
+    assert canonical_hash({"b": [1, 2.5], "a": None}) == canonical_hash({"a": None, "b": [1, 2.5]})
+    assert canonical_hash({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
+
+
+def test_finished_results_are_never_replaced(tmp_path: Path) -> None:
+    path = result_path(tmp_path, "synthfaces:tiny", "reg", 0)
+    write_result(path, failed())
+    write_result(path, failed(started="2026-01-02T00:00:00+00:00"))
+    write_result(path, result())
+    with pytest.raises(DataError, match="never replaced"):
+        write_result(path, result())
+    assert read_results(tmp_path) == [result()]
+    assert [p.name for p in path.parent.iterdir()] == ["seed-0.json"]
+
+
+def test_damaged_results_are_named_and_the_others_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = result_path(tmp_path, "synthfaces:tiny", "reg", 0)
+    write_result(good, result())
+    (good.parent / "seed-1.json").write_text('{"schema_version": 1')
+    odd = json.loads(good.read_text()) | {"colour": "red", "seed": -1}
+    (good.parent / "seed-2.json").write_text(json.dumps(odd))
+    (tmp_path / "runs" / "seed-0").mkdir(parents=True)
+    (tmp_path / "runs" / "seed-0" / "seed-0.json").write_text("{}")
+    (good.parent / "README.md").write_text("not a result")
+
+    remarks: list[str] = []
+    assert read_files(tmp_path, remarks) == {good: result()}
+    assert len(remarks) == 2
+    assert "seed-1.json" in remarks[0]
+    assert "seed: Input should be greater" in remarks[1]
+    with caplog.at_level(logging.WARNING):
+        assert read_results(tmp_path) == [result()]
+    assert "seed-2.json" in caplog.text
+    assert read_results(tmp_path / "nowhere") == []
+
+
+def test_a_result_says_only_what_is_consistent() -> None:
+    with pytest.raises(ValueError, match="a failed cell has an error"):
+        result(status="failed")
+    with pytest.raises(ValueError, match="has evaluations"):
+        result(evaluations=[])
+    with pytest.raises(ValueError, match="finite"):
+        Evaluation(protocol="a:b", split_hash="", generation=1, n=1, metrics={"mae": float("nan")})
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    committed = REPOSITORY / "benchmarks" / "results" / "schema.json"
+    assert json.loads(committed.read_text(encoding="utf-8")) == schema()

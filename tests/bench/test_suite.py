@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agekit.bench.cells import cells, count_cells
+from agekit.bench.suite import find_suites, load_suite, shipped
+from agekit.errors import ConfigError
+
+ROW = "  - {label: a, recipe: reg}\n"
+
+
+def test_own_suites_come_before_those_that_are_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "methods.yaml").write_text(f"name: {folder}")
+    (tmp_path / "two" / "own.yml").write_text("")
+    monkeypatch.setenv("AGEKIT_SUITES", f"{tmp_path / 'one'}:{tmp_path / 'two'}:{tmp_path / 'no'}")
+    found = find_suites()
+    assert found["methods"] == tmp_path / "one" / "methods.yaml"
+    assert found["own"] == tmp_path / "two" / "own.yml"
+    assert found["table1"] == shipped() / "table1.yaml"
+    assert list(found) == sorted(found)
+
+
+def test_unknown_suites_are_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'methods'"):
+        load_suite("method")
+    with pytest.raises(ConfigError, match=r"cannot read the suite .*nothing\.yaml"):
+        load_suite("nothing.yaml")
+
+
+def test_every_mistake_in_a_suite_is_told(write_suite: Callable[..., Path]) -> None:
+    path = write_suite("  - {label: a, recipe: reg, epoch: 3}\n  - {label: b}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_suite(path)
+    assert len(caught.value.mistakes) == 2
+    assert "rows.0.epoch: there is no such key; did you mean 'epochs'?" in str(caught.value)
+    assert "rows.1.recipe: Field required" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        (ROW + ROW, "two rows are called 'a'"),
+        (ROW + "baseline: b\n", "the baseline 'b' is no row"),
+        (
+            "  - {label: a, recipe: reg, init: b}\n  - {label: b, recipe: reg, init: a}\n",
+            "the row 'a' starts from itself",
+        ),
+        ("  - [1, 2\n", "cannot read the suite"),
+    ],
+)
+def test_suites_that_make_no_sense_are_refused(
+    rows: str, what: str, write_suite: Callable[..., Path]
+) -> None:
+    with pytest.raises(ConfigError, match=what):
+        load_suite(write_suite(rows))
+
+
+@pytest.mark.parametrize("path", sorted(shipped().iterdir()), ids=lambda path: path.stem)
+def test_shipped_suites_are_whole(path: Path) -> None:
+    suite = load_suite(path)
+    assert suite.name == path.stem
+    found = cells(suite)
+    assert len({cell.name for cell in found}) == len(found) == count_cells(suite)
+    assert {cell.row for cell in found} == {row.label for row in suite.rows}

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agekit.inference import reading
+from agekit.inference.reading import read_ahead
+
+
+@pytest.fixture
+def paths(tmp_path):
+    out = []
+    for k in range(40):
+        out.append(tmp_path / f"{k}.png")
+        Image.new("RGB", (6, 4), (k, 0, 0)).save(out[-1])
+    return out
+
+
+@pytest.mark.parametrize("size", [None, 3])
+def test_pictures_come_in_order_upright_whole_or_as_chips(paths, size):
+    pictures = list(read_ahead(paths, size))
+    assert [picture.name for picture in pictures] == [str(path) for path in paths]
+    assert [picture.pixels[0, 0, 0] for picture in pictures] == list(range(40))
+    assert pictures[0].pixels.shape == ((4, 6, 3) if size is None else (3, 3, 3))
+
+
+def test_few_whole_pictures_are_read_ahead(paths, monkeypatch):
+    asked = 0
+
+    def ask():
+        nonlocal asked
+        for path in paths:
+            asked += 1
+            yield path
+
+    pictures = read_ahead(ask(), None)
+    for taken in range(1, 20):
+        next(pictures)
+        assert asked - taken <= 8
+    pictures.close()
+
+
+def test_leaving_early_leaves_no_thread(paths):
+    before = threading.active_count()
+    pictures = read_ahead(paths, None)
+    next(pictures)
+    pictures.close()
+    assert threading.active_count() == before
+
+
+def test_arrays_may_be_changed_once_handed_over():
+    def frames():
+        buffer = np.zeros((4, 5, 3), np.uint8)
+        for k in range(30):
+            buffer[:] = k
+            yield buffer
+
+    for size in (None, 2):
+        pictures = list(read_ahead(frames(), size))
+        assert [picture.pixels.max() for picture in pictures] == list(range(30))
+
+
+def test_what_cannot_be_read_is_named_in_its_place(paths, tmp_path):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    found = list(read_ahead([paths[0], text, np.zeros(3), paths[1]], None))
+    assert [picture.pixels is None for picture in found] == [False, True, True, False]
+    assert "not an image" in found[1].error
+    assert "is no image" in found[2].error
+
+
+def test_an_error_of_the_program_is_not_hidden(paths, monkeypatch):
+    def fail(path):
+        raise MemoryError
+
+    monkeypatch.setattr(reading, "decode_whole", fail)
+    with pytest.raises(MemoryError):
+        list(read_ahead(paths, None))
