@@ -264,7 +264,9 @@ def test_the_guide_from_an_empty_folder_in_a_clean_environment(clean, tmp_path):
     here = tmp_path / "empty"
     here.mkdir()
     ran, written = [], []
-    for block in BLOCK.finditer(GUIDE):
+    blocks = list(BLOCK.finditer(GUIDE))
+    assert 2 * len(blocks) == GUIDE.count("```")
+    for block in blocks:
         if block["language"]:
             (name,) = NAMED.findall(block["before"])[:1]
             assert (here / name).is_file(), f"{name} is not what `agekit plugins new` writes"
