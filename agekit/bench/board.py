@@ -97,29 +97,29 @@ class Board:
         if self._live is None:
             return
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(running))
-        for column in ("row", "on", "protocol", "seed", "time", "at"):
-            table.add_column(column, overflow="ellipsis", no_wrap=True)
+        table.add_column("cell")
+        table.add_column("time", justify="right", no_wrap=True)
+        table.add_column("at", no_wrap=True)
         for cell, seconds, at in running:
-            texts = [cell.row, cell.backbone, cell.protocol, str(cell.seed)]
-            texts += [str(timedelta(seconds=round(seconds))), at]
-            table.add_row(*map(Text, texts))
+            time = str(timedelta(seconds=round(seconds)))
+            table.add_row(*map(Text, (_title(cell), time, at)))
         waiting = counts.total - counts.done - counts.failed - len(running)
         text = (
             f"{counts.done} done, {counts.failed} failed, {len(running)} running, {waiting} to go"
         )
-        if counts.left is not None:
+        if counts.left:
             text += f"; about {timedelta(seconds=round(counts.left))} left"
         self._live.update(Group(table, Text(text, "bold")), refresh=True)
 
 
 def progress_of(run: Path) -> str:
-    """How far a run is: ``generation 2, epoch 5, val MAE 5.31``."""
+    """How far a run is: ``generation 2, epoch 5, MAE 5.31``, of the validation."""
     record = _last_record(run / "metrics.jsonl")
     if not record:
         return "starting"
     text = f"generation {record.get('generation')}, epoch {record.get('epoch')}"
     error = record.get("val_mae")
-    return text if error is None else f"{text}, val MAE {error:.2f}"
+    return text if error is None else f"{text}, MAE {error:.2f}"
 
 
 def _last_record(path: Path) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def run_cell(folder: Path, spec: CellSpec) -> None:
     Raises:
         AgekitError: it cannot be trained or scored.
     """
+    started = datetime.now(UTC)
     import torch
     from filelock import FileLock
 
@@ -74,7 +75,6 @@ def run_cell(folder: Path, spec: CellSpec) -> None:
     from agekit.bench.making import make_result
     from agekit.device import pick_device
 
-    started = datetime.now(UTC)
     torch.set_num_threads(spec.threads)
     device = pick_device(spec.device)
     with FileLock(folder / LOCK, timeout=_PATIENCE):

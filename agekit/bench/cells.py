@@ -12,16 +12,15 @@ from typing import Any
 
 import yaml
 
+from agekit.bench.listing import ENDINGS, is_open
 from agekit.bench.results import RUNS, result_path, row_slug
 from agekit.bench.suite import OnProtocol, Row, Suite
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import EstimatorRecipe, Resolved, resolve
 from agekit.recipe.merge import parse_value
-from agekit.registry import DATASETS, RECIPES, resolve_recipe_name
+from agekit.registry import DATASETS, resolve_recipe_name
 
-__all__ = ["Cell", "cells", "count_cells"]
-
-_FILES = (".yaml", ".yml")
+__all__ = ["Cell", "cells"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Cell:
     @property
     def recipe_name(self) -> str:
         """The recipe's name; of a file, its own without the ending."""
-        return Path(self.recipe).stem if self.recipe.endswith(_FILES) else self.recipe
+        return Path(self.recipe).stem if self.recipe.endswith(ENDINGS) else self.recipe
 
     @property
     def backbone(self) -> str:
@@ -137,16 +136,6 @@ def cells(
     return _matching(_ordered(linked), only)
 
 
-def count_cells(suite: Suite) -> int:
-    """How many cells a suite has, as its file says; nothing is checked."""
-    total = 0
-    for row in suite.rows:
-        backbones = row.backbones or suite.backbones
-        many = len(backbones) if backbones and _is_open(row.recipe) else 1
-        total += many * len(row.protocols or suite.protocols) * len(row.seeds or suite.seeds)
-    return total
-
-
 class _Resolver:
     """Finds recipes and protocols, and gathers the mistakes in them."""
 
@@ -160,7 +149,7 @@ class _Resolver:
     def recipes(self, row: Row) -> list[str]:
         """The row's recipe on each of its backbones, where it leaves that open."""
         backbones = row.backbones or self.suite.backbones
-        if not backbones or not _is_open(row.recipe):
+        if not backbones or not is_open(row.recipe):
             return [row.recipe]
         return [f"{row.recipe}-{backbone}" for backbone in backbones]
 
@@ -239,26 +228,9 @@ def _as_text(value: Any) -> str:
 
 
 def _method(recipe: str) -> str:
-    if recipe.endswith(_FILES):
+    if recipe.endswith(ENDINGS):
         return Path(recipe).stem
     return resolve_recipe_name(recipe)[0]
-
-
-def _is_open(recipe: str) -> bool:
-    """Whether a recipe leaves its backbone, or generator, to be chosen; False if it is unknown."""
-    seen: list[str] = []
-    try:
-        if recipe.endswith(_FILES) or resolve_recipe_name(recipe)[1] is not None:
-            return False
-        while recipe not in seen:
-            seen.append(recipe)
-            data = RECIPES.get(recipe)
-            if "backbone" in data or "generator" in data:
-                return False
-            recipe = str(data.get("extends", recipe))
-    except AgekitError:
-        return False
-    return True
 
 
 def _link(cell: Cell, suite: Suite, found: Iterable[Cell]) -> Cell:

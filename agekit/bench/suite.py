@@ -1,9 +1,7 @@
-"""Suites: YAML files of rows x backbones x protocols x seeds, and where they are found."""
+"""Suites: YAML files of rows x backbones x protocols x seeds."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,13 +9,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agekit._loading import one_line
+from agekit.bench.listing import ENDINGS, VARIABLE, find_suites
 from agekit.errors import ConfigError, nearest
 
-__all__ = ["VARIABLE", "Cross", "OnProtocol", "Row", "Suite", "find_suites", "load_suite"]
-
-VARIABLE = "AGEKIT_SUITES"
-"""Folders of a user's own suites."""
-_ENDINGS = (".yaml", ".yml")
+__all__ = ["Cross", "OnProtocol", "Row", "Suite", "find_suites", "load_suite"]
 
 Count = Annotated[int, Field(ge=1)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
@@ -134,30 +129,6 @@ class Suite(_Strict):
         return out
 
 
-def shipped() -> Path:
-    """The folder of agekit's own suites: in an installed package, or in a checkout."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent
-    inside = package / "_suites"
-    if not inside.is_dir() and (checkout / "pyproject.toml").is_file():
-        return checkout / "benchmarks" / "suites"
-    return inside
-
-
-def find_suites() -> dict[str, Path]:
-    """The files of all suites by name, sorted: those of ``$AGEKIT_SUITES``, then agekit's own.
-
-    Nothing is read; the first to give a name keeps it.
-    """
-    found: dict[str, Path] = {}
-    for folder in _folders():
-        if folder.is_dir():
-            for path in sorted(folder.iterdir()):
-                if path.suffix in _ENDINGS and not path.name.startswith("."):
-                    found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
-
-
 def load_suite(name: str | Path) -> Suite:
     """Reads a suite.
 
@@ -184,7 +155,7 @@ def load_suite(name: str | Path) -> Suite:
 
 
 def _find(name: str) -> Path:
-    if name.endswith(_ENDINGS):
+    if name.endswith(ENDINGS):
         return Path(name).expanduser()
     suites = find_suites()
     if name not in suites:
@@ -198,16 +169,9 @@ def _find(name: str) -> Path:
 
 def _placed(row: Row, folder: Path) -> Row:
     """A row whose recipe, if it is a file, is found from anywhere."""
-    if not row.recipe.endswith(_ENDINGS):
+    if not row.recipe.endswith(ENDINGS):
         return row
     return row.model_copy(update={"recipe": str((folder / row.recipe).absolute())})
-
-
-def _folders() -> Iterator[Path]:
-    for name in os.environ.get(VARIABLE, "").split(os.pathsep):
-        if name:
-            yield Path(name).expanduser().absolute()
-    yield shipped()
 
 
 def _mistakes(error: ValidationError) -> list[str]:

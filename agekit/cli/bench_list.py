@@ -65,22 +65,14 @@ def list_(
 
 
 def _list_all(as_json: bool) -> None:
-    from agekit.bench.cells import count_cells
-    from agekit.bench.suite import find_suites, load_suite
-    from agekit.errors import ConfigError
+    from agekit.bench.listing import list_suites
 
-    rows = []
-    for name, path in find_suites().items():
-        try:
-            suite = load_suite(path)
-        except ConfigError as error:
-            click.echo(f"left out: {error.message}", err=True)
-            continue
-        about = {"name": name, "cells": count_cells(suite), "description": suite.description}
-        rows.append(about | {"path": str(path)})
+    remarks: list[str] = []
+    found = list_suites(remarks)
+    for remark in remarks:
+        click.echo(f"left out: {remark}", err=True)
     if as_json:
-        emit_json(rows)
+        emit_json([suite._asdict() for suite in found])
         return
-    print_table(
-        ["suite", "cells", "about"], [[r["name"], r["cells"], r["description"]] for r in rows]
-    )
+    rows = [[suite.name, suite.cells, suite.description] for suite in found]
+    print_table(["suite", "cells", "about"], rows)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.cells import cells, count_cells
+from agekit.bench.cells import cells
+from agekit.bench.listing import count_cells
 from agekit.bench.results import row_slug
 from agekit.bench.suite import load_suite
 from agekit.errors import ConfigError
@@ -29,7 +30,7 @@ def test_open_recipes_are_crossed_with_the_backbones(write_suite: Callable[..., 
         )
     )
     found = cells(suite)
-    assert len(found) == count_cells(suite) == (2 + 1) * 2 * 2
+    assert len(found) == count_cells(suite.model_dump()) == (2 + 1) * 2 * 2
     assert [cell.seed for cell in found] == [0] * 6 + [1] * 6
     first, fixed = found[0], next(cell for cell in found if cell.row == "fixed")
     assert (first.recipe_name, first.method, first.backbone) == (

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.cells import cells, count_cells
-from agekit.bench.suite import find_suites, load_suite, shipped
+from agekit.bench.cells import cells
+from agekit.bench.listing import count_cells, find_suites, list_suites, shipped
+from agekit.bench.suite import load_suite
 from agekit.errors import ConfigError
 
 ROW = "  - {label: a, recipe: reg}\n"
@@ -25,6 +26,19 @@ def test_own_suites_come_before_those_that_are_shipped(
     assert found["own"] == tmp_path / "two" / "own.yml"
     assert found["table1"] == shipped() / "table1.yaml"
     assert list(found) == sorted(found)
+
+
+def test_suites_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("a", "name: ["), ("b", "- 1"), ("c", "rows: 3")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    monkeypatch.setenv("AGEKIT_SUITES", str(tmp_path))
+    remarks: list[str] = []
+    listed = {suite.name: suite for suite in list_suites(remarks)}
+    assert listed["table1-utkface"].cells == 9 and "a" not in listed
+    assert remarks[0].startswith(f"{tmp_path / 'a.yaml'} cannot be read: while parsing")
+    assert remarks[1:] == [f"{tmp_path / name}.yaml is not a suite" for name in "bc"]
 
 
 def test_unknown_suites_are_answered_with_the_nearest() -> None:
@@ -67,5 +81,5 @@ def test_shipped_suites_are_whole(path: Path) -> None:
     suite = load_suite(path)
     assert suite.name == path.stem
     found = cells(suite)
-    assert len({cell.name for cell in found}) == len(found) == count_cells(suite)
+    assert len({cell.name for cell in found}) == len(found) == count_cells(suite.model_dump())
     assert {cell.row for cell in found} == {row.label for row in suite.rows}

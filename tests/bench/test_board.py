@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agekit.bench.attempt import _plain
+from agekit.bench.board import Board, Counts, progress_of
+from agekit.bench.cells import cells
+from agekit.bench.host import devices, terminating
+from agekit.bench.spec import CellSpec, read_spec, write_spec
+from agekit.bench.suite import load_suite
+from agekit.errors import ModelError
+
+
+def test_progress_is_the_last_whole_line(tmp_path: Path) -> None:
+    assert progress_of(tmp_path) == "starting"
+    lines = [
+        {"generation": 1, "epoch": epoch, "val_mae": error}
+        for epoch, error in ((1, None), (2, 5.314))
+    ]
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(lines[0]) + "\n")
+    assert progress_of(tmp_path) == "generation 1, epoch 1"
+    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"generation": 1, "ep'
+    (tmp_path / "metrics.jsonl").write_text(text)
+    assert progress_of(tmp_path) == "generation 1, epoch 2, MAE 5.31"
+
+
+def test_a_terminal_gets_a_table_and_others_lines(write_suite: Callable[..., Path]) -> None:
+    (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
+    counts = Counts(total=4, done=1, failed=1, left=65.0)
+    for terminal in (True, False):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=terminal, width=80, color_system=None)
+        with Board(console) as board:
+            board.begun(cell, counts)
+            board.show([(cell, 12.4, "generation 1, epoch 2, MAE 5.31")], counts)
+        shown = file.getvalue()
+        assert ("epoch 2, MAE 5.31" in shown) == terminal
+        assert ("1 done, 1 failed, 1 running, 1 to go; about 0:01:05 left" in shown) == terminal
+        started = "reg, resnet10-tiny, synthfaces:tiny, seed 0: started\n"
+        assert (shown == started) == (not terminal)
+
+
+def test_several_jobs_share_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert devices("cuda", 3) == devices("auto", 2) == ["cuda:0", "cuda:1"]
+    assert devices("cuda", 1) == ["cuda"]
+    assert devices("cuda:1", 4) == ["cuda:1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert devices("auto", 2) == ["auto"]
+
+
+def test_sigterm_stops_as_ctrl_c_does() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), terminating():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_cell_that_goes_on_keeps_its_threads(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
+
+    def spec(threads: int) -> CellSpec:
+        return CellSpec.of(
+            cell,
+            tmp_path,
+            root=None,
+            weights=None,
+            device="cpu",
+            threads=threads,
+            cross=[],
+            judges=[],
+        )
+
+    folder = cell.folder(tmp_path)
+    with pytest.raises(ModelError, match="no specification of a cell"):
+        read_spec(folder)
+    assert write_spec(folder, spec(2)) == spec(2) == read_spec(folder)
+    assert write_spec(folder, spec(4)) == spec(2) == read_spec(folder)
+
+
+def test_what_failed_cells_say_names_no_folder_of_the_machine() -> None:
+    text = 'File "/opt/site/agekit/bench/cell.py", line 3; /data/faces/a.jpg, https://a.b/c/d/e'
+    assert _plain(text, {"/data/faces": "ROOT", "None": "ROOT"}) == (
+        'File ".../bench/cell.py", line 3; ROOT/a.jpg, https://a.b/c/d/e'
+    )
