@@ -31,7 +31,7 @@ def _is_subcommand(node):
 
 
 def test_the_package_offers_its_functions():
-    assert agekit.__all__ == ["build", "evaluate", "load", "train"]
+    assert agekit.__all__ == ["build", "evaluate", "load", "load_aging", "train"]
     assert set(agekit.__all__) <= set(dir(agekit))
     for name in agekit.__all__:
         assert callable(getattr(agekit, name))

@@ -148,7 +148,7 @@ def test_plugin(name: str) -> None:
     check_plugin(name)
 
 
-def tests_of(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
     """A test module of agekit-datasets, for the layouts that it writes."""
     path = PLUGINS / "agekit-datasets" / "tests" / f"test_{name}.py"
     spec = spec_from_file_location(f"conformance_{name}", path)
@@ -158,27 +158,27 @@ def tests_of(name: str) -> ModuleType:
     return module
 
 
-afad = tests_of("afad").root
-agedb = tests_of("agedb").root
-appa_real = tests_of("appa_real").root
-cacd = tests_of("cacd").root
-clap2016 = tests_of("clap2016").root
-fg_net = tests_of("fg_net").root
-imdb_wiki = tests_of("imdb_wiki").root
-megaage_asian = tests_of("megaage_asian").root
-two_folder = tests_of("two_folder").root
-utkface = tests_of("utkface").root
+afad = module_of("afad").root
+agedb = module_of("agedb").root
+appa_real = module_of("appa_real").root
+cacd = module_of("cacd").root
+clap2016 = module_of("clap2016").root
+fg_net = module_of("fg_net").root
+imdb_wiki = module_of("imdb_wiki").root
+megaage_asian = module_of("megaage_asian").root
+two_folder = module_of("two_folder").root
+utkface = module_of("utkface").root
 
 
 @pytest.fixture
 def chalearn15(tmp_path: Path) -> Path:
-    root: Path = tests_of("chalearn15").release(tmp_path / "root", "Train", "Validation", "Test")
+    root: Path = module_of("chalearn15").release(tmp_path / "root", "Train", "Validation", "Test")
     return root
 
 
 @pytest.fixture
 def morph(tmp_path: Path) -> Path:
-    root: Path = tests_of("morph").release(tmp_path / "root")
+    root: Path = module_of("morph").release(tmp_path / "root")
     return root
 
 

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
+DATA = {"_zoo": "zoo", "_suites": "benchmarks/suites", "_reported": "benchmarks/reported"}
+"""Of the wheel of agekit: folders in it, and where they come from."""
 PROJECTS = {"agekit": ROOT, **PLUGINS}
 PARTS = {group: kind for kind, group in GROUPS.items()}
 
@@ -107,8 +109,9 @@ def test_a_wheel_holds_its_package_and_nothing_else(
         if path.is_file() and "__pycache__" not in path.parts
     }
     if name == "agekit":
-        models = (p.relative_to(ROOT / "zoo") for p in (ROOT / "zoo").rglob("*") if p.is_file())
-        expected |= {f"agekit/_zoo/{path.as_posix()}" for path in models}
+        for inside, folder in DATA.items():
+            data = (p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_file())
+            expected |= {f"agekit/{inside}/{path.as_posix()}" for path in data}
     assert f"{top.name}/py.typed" in expected
     assert {file for file in files if ".dist-info/" not in file} == expected
     for value in project(name)["entry-points"].get("agekit.recipes", {}).values():
@@ -142,7 +145,7 @@ def test_a_source_archive_holds_no_tests_and_no_other_distribution(name: str, di
     (path,) = dist.glob(f"{name.replace('-', '_')}-{project(name)['version']}.tar.gz")
     with tarfile.open(path) as archive:
         names = [Path(member.name).relative_to(path.name[: -len(".tar.gz")]) for member in archive]
-    code = {"agekit", "zoo"} if name == "agekit" else {"src"}
+    code = {"agekit", "benchmarks", "zoo"} if name == "agekit" else {"src"}
     files = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert {file.parts[0] for file in names} <= {*code, *files}
     assert {"LICENSE", "README.md", "pyproject.toml"} <= {str(file) for file in names}

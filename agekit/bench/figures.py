@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agekit.bench.standings import Row, Table
 
-__all__ = ["Plot", "Point", "Tick", "plots_of"]
+__all__ = ["Plot", "Point", "Tick", "plots_of", "short"]
 
 _LEFT, _TOP, _BOTTOM, _WIDTH = 56.0, 16.0, 46.0, 360.0
 _MARGIN, _LETTER = 30.0, 6.8

@@ -40,7 +40,10 @@ def test_two_processes_reach_the_loss_of_one(
         timeout=300,
     )
     assert both.returncode == 0, both.stderr
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    # absolute errors have kinks: rounding may put a face on the other side of one, and its gradient
+    # jumps. Statistics of half a batch, in place of the whole, would be off by a tenth.
+    assert losses(two)[0] == pytest.approx(losses(one)[0], rel=1e-4)
+    assert losses(two) == pytest.approx(losses(one), rel=5e-3)
     final = [
         json.loads((run / "model/metrics.json").read_text())["test"]["mae"] for run in (one, two)
     ]

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.prefix) / "hub-1"
 TESTS = ["tests/cli/test_zoo_hub.py", "tests/zoo/test_hub_push.py"]
+CHOSEN = "by_way_of or clients_own or pulls_what or pull_request or tags or two_processes"
 
 
 @pytest.mark.slow
@@ -24,7 +25,19 @@ def test_pushing_pulling_and_reading_with_client_1():
     )
     assert asked.stdout.startswith("1.")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *TESTS],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:cacheprovider",
+            *TESTS,
+            "-k",
+            CHOSEN,
+        ],
         cwd=ROOT,
         env=environment,
         capture_output=True,

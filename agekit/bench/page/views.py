@@ -12,7 +12,7 @@ from agekit.bench.standings import Row, Standing, Table
 from agekit.bench.statistics import Share
 from agekit.bench.subgroups import NEAR, CheckScore, PartScore
 
-__all__ = ["Cell", "Grid", "StandingView", "TableView"]
+__all__ = ["Cell", "Grid", "Heading", "StandingView", "TableView"]
 
 _HEATS = 5
 _LEAST = 0.01

@@ -63,9 +63,9 @@ def test_a_run_leaves_both_directions_and_its_figures(agekit, whole: Path) -> No
     assert set(answer["metrics"]["test"]) == {"cycle_young", "cycle_old"}
     records = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == [1, 2, 3]
-    assert records[0]["lr"] == pytest.approx(0.0002)
-    assert records[1]["lr"] == pytest.approx(0.0002 * 2 / 3)
-    assert records[2]["lr"] == pytest.approx(0.0002 / 3)
+    assert records[0]["lr"] == pytest.approx(0.0003)
+    assert records[1]["lr"] == pytest.approx(0.0003 * 2 / 3)
+    assert records[2]["lr"] == pytest.approx(0.0003 / 3)
     wanted = {"cycle_a", "cycle_b", "gan_a2b", "gan_b2a", "identity_a", "identity_b", "disc_a"}
     assert wanted < set(records[0]["losses"])
     for name in ("losses", "faces-old", "faces-young"):
