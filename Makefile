@@ -1,6 +1,7 @@
 # make setup    an environment in .venv with agekit, every plugin and the development tools
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
 # make test     what CI runs: formatting, lint, types, tests
+# make test-all every test, also those that take minutes each
 # make build    wheels and source archives of every distribution, in dist/
 # make bench    the speed of start-up, data and training, against their budgets
 #
@@ -26,7 +27,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo test bench build constraints clean
+.PHONY: setup demo test test-all bench build constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -60,6 +61,9 @@ test: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m 'not heavy'
+
+test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10
 
 bench: setup

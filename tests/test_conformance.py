@@ -72,7 +72,7 @@ def ours(registry: Registry) -> list[str]:
 
 def marked(names: list[str]) -> list[Any]:
     """The large ones marked slow."""
-    return [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in names]
+    return [pytest.param(n, marks=pytest.mark.heavy) if n in LARGE else n for n in names]
 
 
 def terms(part: Any) -> Iterator[dict[str, Any]]:
@@ -137,7 +137,7 @@ def test_recipe(name: str) -> None:
     check_recipe(name)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ours(EVOLVERS))
 def test_evolver(name: str) -> None:
     check_evolver(name, **EVOLUTIONS[name])

@@ -218,7 +218,7 @@ def clean(tmp_path: Path) -> Clean:
     return Clean(tmp_path / "venv", tmp_path / "cache")
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_all_kinds_install_are_listed_and_pass_their_own_tests(clean, tmp_path):
     work = tmp_path / "work"
     work.mkdir()

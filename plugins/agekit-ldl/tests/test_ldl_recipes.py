@@ -106,7 +106,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", [*(f"{n}-resnet10-tiny" for n in OPEN), "dldl-v2-tinyagenet"])
 def test_a_short_training_beats_the_constant_guess(
     name, constant_guess, cache, tmp_path, monkeypatch

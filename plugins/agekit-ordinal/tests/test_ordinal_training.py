@@ -13,7 +13,7 @@ import pytest
 
 from agekit.data.split import load_faces
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")
