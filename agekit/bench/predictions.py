@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from agekit.atomic import written
 from agekit.bench.result import Predictions
-from agekit.bench.results import file_sha256
 from agekit.data.table import FaceTable
+from agekit.zoo.entry import hash_file
 
 __all__ = ["SCHEMA", "Estimates", "write_predictions"]
 
@@ -101,4 +101,4 @@ def write_predictions(path: Path, parts: Sequence[Estimates]) -> Predictions:
     whole = pa.concat_tables([part.to_arrow() for part in parts]).unify_dictionaries()
     with written(path) as aside:
         pq.write_table(whole.combine_chunks(), aside, compression="zstd", compression_level=9)
-    return Predictions(file=path.name, sha256=file_sha256(path), rows=whole.num_rows)
+    return Predictions(file=path.name, sha256=hash_file(path), rows=whole.num_rows)

@@ -19,7 +19,6 @@ from agekit.errors import DataError
 __all__ = [
     "RUNS",
     "canonical_hash",
-    "file_sha256",
     "predictions_path",
     "read_files",
     "read_result",
@@ -71,12 +70,6 @@ def canonical_hash(value: Any) -> str:
     """SHA-256 of plain data as JSON with sorted keys and no spaces, 64 hex digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from agekit.bench.result import Result
-from agekit.bench.results import file_sha256
 from agekit.errors import DataError
+from agekit.zoo.entry import hash_file
 
 __all__ = ["COLUMNS", "Scored", "common_faces", "read_predictions", "read_scored"]
 
@@ -94,7 +94,7 @@ def read_predictions(path: Path, result: Result) -> pa.Table:
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise DataError(f"{file} is too large to be a file of predictions")
-        if file_sha256(file) != result.predictions.sha256:
+        if hash_file(file) != result.predictions.sha256:
             raise DataError(
                 f"{file} is not the file that {path.name} was written with: its hash differs"
             )

@@ -13,20 +13,67 @@ import click
 from agekit.cli._output import print_table
 
 if TYPE_CHECKING:
-    from agekit.bench.plan import Planned
+    from agekit.bench.plan import Place, Planned
+    from agekit.bench.suite import Suite
 
 __all__ = [
+    "Chosen",
     "Costs",
     "cell_options",
     "cells_json",
     "costs_of",
     "pairs",
+    "plan_suite",
     "print_cells",
     "roots_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Context = click.Context
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What `cell_options` and `roots_option` were given."""
+
+    only: Sequence[str]
+    seeds: Sequence[int] | None
+    preset: str | None
+    epochs: int | None
+    protocols: Sequence[str]
+    roots: Mapping[str, str]
+
+
+def plan_suite(
+    suite: str, chosen: Chosen, out: Path | None, weights: Mapping[str, str] | None = None
+) -> tuple[Suite, Path, dict[str, Place], list[Planned]]:
+    """Loads a suite and finds where its cells stand.
+
+    Args:
+        suite: its name, or a YAML file.
+        chosen: which cells, and where the datasets lie.
+        out: the folder of results; None is ``bench/SUITE``.
+        weights: models that rows start from, by name.
+
+    Returns:
+        The suite, the folder of results, where each dataset lies, and the cells.
+    """
+    from agekit.bench.cells import cells
+    from agekit.bench.plan import find_places, plan
+    from agekit.bench.suite import load_suite
+
+    loaded = load_suite(suite)
+    found = cells(
+        loaded,
+        only=chosen.only,
+        seeds=chosen.seeds,
+        preset=chosen.preset,
+        epochs=chosen.epochs,
+        protocols=chosen.protocols or None,
+    )
+    folder = out or Path("bench") / loaded.name
+    places = find_places(found, loaded, {name: Path(at) for name, at in chosen.roots.items()})
+    return loaded, folder, places, plan(found, folder, places, weights or {})
 
 
 def pairs(what: str) -> Callable[[Context, click.Parameter, Sequence[str]], dict[str, str]]:

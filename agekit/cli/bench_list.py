@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._bench import cell_options, cells_json, costs_of, print_cells, roots_option
+from agekit.cli._bench import (
+    Chosen,
+    cell_options,
+    cells_json,
+    costs_of,
+    plan_suite,
+    print_cells,
+    roots_option,
+)
 from agekit.cli._output import device_option, emit_json, json_option, out_option, print_table
 
 __all__ = ["list_"]
@@ -39,22 +47,8 @@ def list_(
     if suite is None:
         _list_all(as_json)
         return
-    from agekit.bench.cells import cells
-    from agekit.bench.plan import find_places, plan
-    from agekit.bench.suite import load_suite
-
-    loaded = load_suite(suite)
-    found = cells(
-        loaded,
-        only=only,
-        seeds=seeds,
-        preset=preset,
-        epochs=epochs,
-        protocols=protocols or None,
-    )
-    folder = out or Path("bench") / loaded.name
-    places = find_places(found, loaded, {name: Path(place) for name, place in roots.items()})
-    planned = plan(found, folder, places, {})
+    chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
+    loaded, folder, _, planned = plan_suite(suite, chosen, out)
     costs = costs_of(planned, folder, device)
     if as_json:
         document = {"suite": loaded.name, "cells": cells_json(planned, folder, costs)}

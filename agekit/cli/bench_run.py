@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agekit.cli._bench import (
+    Chosen,
     cell_options,
     cells_json,
     costs_of,
     pairs,
+    plan_suite,
     print_cells,
     roots_option,
 )
@@ -106,22 +108,8 @@ def run(
     A cell that fails is written down and the others go on; stopped at any moment, the same
     command with --resume goes on to the same results.
     """
-    from agekit.bench.cells import cells
-    from agekit.bench.plan import find_places, plan
-    from agekit.bench.suite import load_suite
-
-    loaded = load_suite(suite)
-    found = cells(
-        loaded,
-        only=only,
-        seeds=seeds,
-        preset=preset,
-        epochs=epochs,
-        protocols=protocols or None,
-    )
-    folder = out or Path("bench") / loaded.name
-    places = find_places(found, loaded, {name: Path(place) for name, place in roots.items()})
-    planned = plan(found, folder, places, weights)
+    chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
+    loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
     if dry_run:
         _show(planned, places, folder, device, as_json)
         return
@@ -143,7 +131,7 @@ def run(
         try:
             ended = run_suite(
                 loaded,
-                found,
+                [each.cell for each in planned],
                 folder,
                 places=places,
                 weights=weights,

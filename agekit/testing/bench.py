@@ -23,13 +23,13 @@ from agekit.bench.result import (
 )
 from agekit.bench.results import (
     canonical_hash,
-    file_sha256,
     predictions_path,
     result_path,
     row_slug,
     write_result,
 )
 from agekit.estimator.metrics import summary
+from agekit.zoo.entry import hash_file
 
 __all__ = ["DrawnFaces", "draw_faces", "write_failure", "write_made_result"]
 
@@ -138,7 +138,7 @@ def write_made_result(
         "seed": seed,
         "status": "done",
         "evaluations": evaluations,
-        "predictions": Predictions(file=file.name, sha256=file_sha256(file), rows=table.num_rows),
+        "predictions": Predictions(file=file.name, sha256=hash_file(file), rows=table.num_rows),
         "recipe": recipe,
         "recipe_hash": canonical_hash(recipe),
         "facts": {"initialisation": None, "size": 64, "rule": "median"},

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agekit.bench.result import Result
-from agekit.bench.results import file_sha256, read_files
+from agekit.bench.results import read_files
+from agekit.zoo.entry import hash_file
 
 HOW = ("raise", "memory", "killed")
 EVOLVER = """
@@ -179,7 +180,7 @@ def test_a_suite_killed_again_and_again_ends_as_one_left_alone(
         assert same(left) == same(stopped)
         assert left.predictions is not None
         for file in (one, other):
-            assert file_sha256(file.with_suffix(".parquet")) == left.predictions.sha256
+            assert hash_file(file.with_suffix(".parquet")) == left.predictions.sha256
     names = {p.name for p in (tmp_path / "parts").rglob("*") if "runs" not in p.parts}
     assert names == {p.name for p in (tmp_path / "whole").rglob("*") if "runs" not in p.parts}
 

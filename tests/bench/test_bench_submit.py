@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from agekit.bench.result import Result
-from agekit.bench.results import file_sha256
 from agekit.bench.submit import add, check, known_results
 from agekit.testing.bench import draw_faces, write_made_result
+from agekit.zoo.entry import hash_file
 
 FACES = draw_faces(120, people=40)
 GUESS = FACES.age + np.linspace(-6, 8, 120)
@@ -45,7 +45,7 @@ def with_faces(path, change):
     file = path.with_suffix(".parquet")
     table = change(pq.read_table(file))
     pq.write_table(table, file)
-    return edited(path, predictions__sha256=file_sha256(file), predictions__rows=table.num_rows)
+    return edited(path, predictions__sha256=hash_file(file), predictions__rows=table.num_rows)
 
 
 def replaced(table, name, values):
@@ -63,7 +63,7 @@ def test_a_good_one_is_accepted_and_copied_with_its_faces(made, folder):
     target = add(verdict)
     assert target == folder / "made/synthfaces_default/cen-resnet10-tiny/seed-0.json"
     assert target.read_bytes() == made.read_bytes()
-    assert file_sha256(target.with_suffix(".parquet")) == file_sha256(made.with_suffix(".parquet"))
+    assert hash_file(target.with_suffix(".parquet")) == hash_file(made.with_suffix(".parquet"))
     assert "there is a result of this cell already" in reasons(made, folder)
 
 

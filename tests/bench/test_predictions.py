@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from agekit.bench.predictions import SCHEMA, Estimates, write_predictions
-from agekit.bench.results import file_sha256
 from agekit.bench.scoring import parts_of
 from agekit.data.table import FaceTable
+from agekit.zoo.entry import hash_file
 
 
 class Pictures:
@@ -60,7 +60,7 @@ def test_estimates_are_kept_by_content_key_alone(tmp_path: Path) -> None:
     parts = [estimates("a:b", 1), estimates("a:b", 2), estimates("c:d", 2)]
     told = write_predictions(tmp_path / "seed-0.parquet", parts)
     assert (told.file, told.rows) == ("seed-0.parquet", 12)
-    assert told.sha256 == file_sha256(tmp_path / "seed-0.parquet")
+    assert told.sha256 == hash_file(tmp_path / "seed-0.parquet")
 
     found = pq.read_table(tmp_path / "seed-0.parquet")
     assert found.schema.equals(SCHEMA)

@@ -23,9 +23,6 @@ from agekit.data.readers.csv import Csv
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import frame
-from agekit.faces.base import Detection
-from agekit.faces.chips import main_face
-from agekit.faces.names import chip_names
 from agekit.faces.prepare import prepare
 from agekit.testing import write_face
 
@@ -368,30 +365,6 @@ def test_chips_are_only_scaled_without_a_detector(tmp_path):
 def test_drawn_pictures_are_in_no_files(marked, tmp_path):
     with pytest.raises(ConfigError, match="not in files"):
         prepare("synthfaces", None, tmp_path / "out", detector="marked")
-
-
-def test_what_the_largest_face_is():
-    def face(side, score, x=0.0):
-        box = np.array([x, 0, x + side, side], np.float32)
-        return Detection(box, score, np.zeros((5, 2), np.float32))
-
-    large, near, small = face(100, 0.8), face(97, 0.95), face(60, 0.99)
-    assert main_face([large, near, small]) is near
-    assert main_face([large, face(90, 0.95)]) is large
-    left, right = face(50, 0.9, 3), face(50, 0.9, 80)
-    assert main_face([right, left]) is left
-
-
-def test_names_of_chips():
-    names = ["a/x.jpg", "a/y.png", "a/y.jpg", "b/Y.JPG.chip.jpg", "z", "b/q.JPG", "b/Q.jpg"]
-    chips = chip_names(names, ".jpg")
-    assert chips[0] == "a/x.jpg"
-    assert chips[1:4] == ["a/png/y.jpg", "a/jpg/y.jpg", "b/Y.JPG.chip.jpg"]
-    assert chips[4] == "z.jpg"
-    assert [Path(c).stem for c in chips] == [Path(n).stem for n in names]
-    assert len({c.casefold() for c in chips}) == len(names)
-    taken = chip_names(["a/y.png", "a/y.gif", "a/png/y.jpg"], ".jpg")
-    assert taken == ["a/png_/y.jpg", "a/gif/y.jpg", "a/png/y.jpg"]
 
 
 def test_odd_names_stay_apart(marked, write_photo, tmp_path):

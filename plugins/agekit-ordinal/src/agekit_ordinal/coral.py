@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head, Loss
+from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate
-from agekit.estimator.target import Target
 from agekit_ordinal.decode import decode
-from agekit_ordinal.ordinal import check_task_weights
-from agekit_ordinal.tasks import AgeCounts, older
+from agekit_ordinal.ordinal import OrdinalLoss
 
 __all__ = ["CoralHead", "CoralLoss"]
 
@@ -45,7 +42,7 @@ class CoralHead(Head):
         return decode(torch.sigmoid(raw), self.ages, rule, level)
 
 
-class CoralLoss(Loss):
+class CoralLoss(OrdinalLoss):
     """Weighted cross-entropy of the binary tasks, as CORAL has it: sum over tasks, mean over faces.
 
     ``-1/N sum_i sum_j lambda_j [e_ij ln p_ij + (1 - e_ij) ln(1 - p_ij)]``, in nats. With equal
@@ -57,19 +54,10 @@ class CoralLoss(Loss):
             training shows them.
     """
 
-    def __init__(self, *, task_weights: Literal["equal", "sqrt"] = "equal") -> None:
-        super().__init__()
-        check_task_weights("coral", task_weights)
-        self.counts = AgeCounts() if task_weights == "sqrt" else None
+    name: ClassVar[str] = "coral"
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
-        """Logits (N, K-1) to a scalar."""
-        per_task = F.binary_cross_entropy_with_logits(
-            raw.float(), older(target), reduction="none"
-        ).mean(0)
-        if self.counts is None:
-            return per_task.sum()
-        faces: Tensor = self.counts(target)
+    def weights(self, faces: Tensor) -> Tensor:
+        """lambda_j (K-1,) from the number of faces of each label age (K,)."""
         younger = faces.cumsum(0)[:-1]
         root = torch.maximum(younger, faces.sum() - younger).sqrt()
-        return (root / root.max() * per_task).sum()
+        return root / root.max()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -66,9 +66,11 @@ class OrdinalLoss(Loss):
             N_j the faces of age r_j, counted as the training shows them.
     """
 
+    name: ClassVar[str] = "ordinal"
+
     def __init__(self, *, task_weights: Literal["equal", "sqrt"] = "equal") -> None:
         super().__init__()
-        check_task_weights("ordinal", task_weights)
+        check_task_weights(self.name, task_weights)
         self.counts = AgeCounts() if task_weights == "sqrt" else None
 
     def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
@@ -78,6 +80,9 @@ class OrdinalLoss(Loss):
         ).mean(0)
         if self.counts is None:
             return per_task.sum()
-        faces: Tensor = self.counts(target)
+        return (self.weights(self.counts(target)) * per_task).sum()
+
+    def weights(self, faces: Tensor) -> Tensor:
+        """lambda_j (K-1,) from the number of faces of each label age (K,)."""
         root = faces[:-1].sqrt()
-        return (root / root.sum() * per_task).sum()
+        return root / root.sum()
