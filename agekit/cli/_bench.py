@@ -13,8 +13,8 @@ import click
 from agekit.cli._output import print_table
 
 if TYPE_CHECKING:
-    from agekit.bench.plan import Place, Planned
-    from agekit.bench.suite import Suite
+    from agekit.bench.running.plan import Place, Planned
+    from agekit.bench.suites.suite import Suite
 
 __all__ = [
     "Chosen",
@@ -58,9 +58,9 @@ def plan_suite(
     Returns:
         The suite, the folder of results, where each dataset lies, and the cells.
     """
-    from agekit.bench.cells import cells
-    from agekit.bench.plan import find_places, plan
-    from agekit.bench.suite import load_suite
+    from agekit.bench.running.plan import find_places, plan
+    from agekit.bench.suites.cells import cells
+    from agekit.bench.suites.suite import load_suite
 
     loaded = load_suite(suite)
     found = cells(
@@ -175,8 +175,8 @@ def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
         out: a folder with results to learn rates from.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
-    from agekit.bench.cost import Rates, parameters
-    from agekit.bench.results import read_results
+    from agekit.bench.results.files import read_results
+    from agekit.bench.running.cost import Rates, parameters
 
     results = read_results(out, [])
     rates = Rates(results)

@@ -59,7 +59,7 @@ def list_(
 
 
 def _list_all(as_json: bool) -> None:
-    from agekit.bench.listing import list_suites
+    from agekit.bench.suites.listing import list_suites
 
     remarks: list[str] = []
     found = list_suites(remarks)

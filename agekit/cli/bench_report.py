@@ -33,10 +33,10 @@ def report(
     `agekit bench speed --out` writes it, gives the speeds.
     """
     from agekit.atomic import write_text
-    from agekit.bench.leaderboard import gather, make_leaderboard
-    from agekit.bench.markdown import render_markdown
-    from agekit.bench.page import render_page
-    from agekit.bench.speeds import read_speeds
+    from agekit.bench.leaderboard.build import gather, make_leaderboard
+    from agekit.bench.leaderboard.markdown import render_markdown
+    from agekit.bench.leaderboard.page import render_page
+    from agekit.bench.leaderboard.speeds import read_speeds
     from agekit.errors import DataError
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())

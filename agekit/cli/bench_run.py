@@ -28,7 +28,7 @@ from agekit.cli._output import (
 )
 
 if TYPE_CHECKING:
-    from agekit.bench.plan import Place, Planned
+    from agekit.bench.running.plan import Place, Planned
 
 __all__ = ["run"]
 
@@ -115,7 +115,7 @@ def run(
         return
     _require_new(planned, folder, resume or retry_failed)
 
-    from agekit.bench.runner import Options, run_suite
+    from agekit.bench.running.runner import Options, run_suite
     from agekit.recipe.merge import parse_value
 
     options = Options(

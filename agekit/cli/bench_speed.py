@@ -20,8 +20,8 @@ from agekit.cli._output import (
 )
 
 if TYPE_CHECKING:
-    from agekit.bench.speed import Measurement
-    from agekit.bench.workload import Phase, Workload
+    from agekit.bench.speed.timing import Measurement
+    from agekit.bench.speed.workload import Phase, Workload
 
 __all__ = ["speed"]
 
@@ -98,8 +98,8 @@ def speed(
     import torch
 
     from agekit.atomic import write_text
-    from agekit.bench.provenance import code_state, machine
-    from agekit.bench.workload import workloads
+    from agekit.bench.results.provenance import code_state, machine
+    from agekit.bench.speed.workload import workloads
     from agekit.device import pick_device
     from agekit.zoo.index.default import default_model
 
@@ -143,7 +143,7 @@ def speed(
 def _measure(
     planned: list[Workload], batch_sizes: tuple[int, ...], device: Any, seconds: float
 ) -> list[Measurement]:
-    from agekit.bench.speed import measure
+    from agekit.bench.speed.timing import measure
     from agekit.errors import ConfigError
 
     shown = console()

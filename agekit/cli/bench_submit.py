@@ -31,7 +31,7 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
     from these, the split and the faces compared with those of the results that are there. Nothing
     is added unless every file is accepted.
     """
-    from agekit.bench.submit import add, check, known_results
+    from agekit.bench.submission.submit import add, check, known_results
     from agekit.errors import DataError
 
     known = known_results(into)

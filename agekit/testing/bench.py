@@ -12,21 +12,21 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
-from agekit.bench.predictions import SCHEMA
-from agekit.bench.result import (
+from agekit.bench.results.files import (
+    canonical_hash,
+    predictions_path,
+    result_path,
+    row_slug,
+    write_result,
+)
+from agekit.bench.results.predictions import SCHEMA
+from agekit.bench.results.result import (
     CellError,
     CodeState,
     Evaluation,
     Machine,
     Predictions,
     Result,
-)
-from agekit.bench.results import (
-    canonical_hash,
-    predictions_path,
-    result_path,
-    row_slug,
-    write_result,
 )
 from agekit.estimator.metrics import summary
 from agekit.zoo.entry import hash_file

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from agekit.bench.result import Result
-from agekit.bench.results import read_files
+from agekit.bench.results.files import read_files
+from agekit.bench.results.result import Result
 from agekit.zoo.entry import hash_file
 
 HOW = ("raise", "memory", "killed")
@@ -138,7 +138,7 @@ def children_of(out: Path) -> list[int]:
                 line = (place / "cmdline").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if "agekit.bench.cell" in line and str(out) in line:
+            if "agekit.bench.running.cell" in line and str(out) in line:
                 found.append(int(place.name))
     return found
 

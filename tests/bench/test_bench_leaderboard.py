@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from agekit.bench.leaderboard import gather, make_leaderboard
-from agekit.bench.markdown import render_markdown
-from agekit.bench.result import CellError, CodeState
-from agekit.bench.speeds import read_speeds
-from agekit.bench.statistics import Interval
+from agekit.bench.leaderboard.build import gather, make_leaderboard
+from agekit.bench.leaderboard.markdown import render_markdown
+from agekit.bench.leaderboard.speeds import read_speeds
+from agekit.bench.results.result import CellError, CodeState
+from agekit.bench.statistics.intervals import Interval
 from agekit.errors import ConfigError, DataError
 from agekit.testing.bench import draw_faces, write_failure, write_made_result
 

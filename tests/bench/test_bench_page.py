@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from agekit.bench.leaderboard import gather, make_leaderboard
-from agekit.bench.page import render_page
-from agekit.bench.result import CellError
+from agekit.bench.leaderboard.build import gather, make_leaderboard
+from agekit.bench.leaderboard.page import render_page
+from agekit.bench.results.result import CellError
 from agekit.testing.bench import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(200, people=60)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agekit.bench.reported import find_reported, load_reported
-from agekit.bench.suite import find_suites, load_suite
+from agekit.bench.leaderboard.reported import find_reported, load_reported
+from agekit.bench.suites.suite import find_suites, load_suite
 from agekit.errors import ConfigError
 
 

@@ -5,8 +5,15 @@ import time
 import numpy as np
 import pytest
 
-from agekit.bench.ranking import ranks
-from agekit.bench.statistics import Spread, interval_of, resampled_means, share_of, spread, wilson
+from agekit.bench.statistics.intervals import (
+    Spread,
+    interval_of,
+    resampled_means,
+    share_of,
+    spread,
+    wilson,
+)
+from agekit.bench.statistics.ranking import ranks
 
 
 def test_spread_of_three_seeds_by_hand():

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agekit.bench.comparison import compare
-from agekit.bench.scored import Scored, common_faces
-from agekit.bench.subgroups import Check, check_scores, part_scores, parts_of
+from agekit.bench.results.scored import Scored, common_faces
+from agekit.bench.statistics.comparison import compare
+from agekit.bench.statistics.subgroups import Check, check_scores, part_scores, parts_of
 
 
 def scored(keys, ages, estimates, people="", genders="", width=2.0):

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from agekit.bench.result import Result
-from agekit.bench.submit import add, check, known_results
+from agekit.bench.results.result import Result
+from agekit.bench.submission.submit import add, check, known_results
 from agekit.testing.bench import draw_faces, write_made_result
 from agekit.zoo.entry import hash_file
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agekit.bench.attempt import _plain
-from agekit.bench.board import Board, Counts, progress_of
-from agekit.bench.cells import cells
-from agekit.bench.host import devices, terminating
-from agekit.bench.spec import CellSpec, read_spec, write_spec
-from agekit.bench.suite import load_suite
+from agekit.bench.running.attempt import _plain
+from agekit.bench.running.board import Board, Counts, progress_of
+from agekit.bench.running.host import devices, terminating
+from agekit.bench.running.spec import CellSpec, read_spec, write_spec
+from agekit.bench.suites.cells import cells
+from agekit.bench.suites.suite import load_suite
 from agekit.errors import ModelError
 
 
@@ -89,7 +89,7 @@ def test_a_cell_that_goes_on_keeps_its_threads(
 
 
 def test_what_failed_cells_say_names_no_folder_of_the_machine() -> None:
-    text = 'File "/opt/site/agekit/bench/cell.py", line 3; /data/faces/a.jpg, https://a.b/c/d/e'
+    text = 'File "/opt/site/agekit/bench/running/cell.py", line 3; /data/faces/a.jpg, https://a.b/c/d/e'
     assert _plain(text, {"/data/faces": "ROOT", "None": "ROOT"}) == (
-        'File ".../bench/cell.py", line 3; ROOT/a.jpg, https://a.b/c/d/e'
+        'File ".../running/cell.py", line 3; ROOT/a.jpg, https://a.b/c/d/e'
     )

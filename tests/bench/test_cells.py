@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.cells import cells
-from agekit.bench.listing import count_cells
-from agekit.bench.results import row_slug
-from agekit.bench.suite import load_suite
+from agekit.bench.results.files import row_slug
+from agekit.bench.suites.cells import cells
+from agekit.bench.suites.listing import count_cells
+from agekit.bench.suites.suite import load_suite
 from agekit.errors import ConfigError
 
 HEAD = """

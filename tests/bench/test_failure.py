@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agekit.bench.failure import classify, ended, oom_kills
+from agekit.bench.running.failure import classify, ended, oom_kills
 from agekit.errors import ConfigError, TrainingError
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.cells import Cell, cells
-from agekit.bench.cost import MEASURED, Rates, images, parameters, work
-from agekit.bench.plan import cross_specs, find_places, plan
-from agekit.bench.result import CellError, Evaluation, Machine, Result
-from agekit.bench.results import write_result
-from agekit.bench.spec import threads_for
-from agekit.bench.suite import load_suite
+from agekit.bench.results.files import write_result
+from agekit.bench.results.result import CellError, Evaluation, Machine, Result
+from agekit.bench.running.cost import MEASURED, Rates, images, parameters, work
+from agekit.bench.running.plan import cross_specs, find_places, plan
+from agekit.bench.running.spec import threads_for
+from agekit.bench.suites.cells import Cell, cells
+from agekit.bench.suites.suite import load_suite
 from agekit.errors import ConfigError, DataError
 
 ROWS = (

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from agekit.bench.predictions import SCHEMA, Estimates, write_predictions
-from agekit.bench.scoring import parts_of
+from agekit.bench.results.predictions import SCHEMA, Estimates, write_predictions
+from agekit.bench.running.scoring import parts_of
 from agekit.data.table import FaceTable
 from agekit.zoo.entry import hash_file
 

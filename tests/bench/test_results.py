@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.result import CellError, Evaluation, Result
-from agekit.bench.results import (
+from agekit.bench.results.files import (
     canonical_hash,
     read_files,
     read_results,
@@ -17,6 +16,7 @@ from agekit.bench.results import (
     schema,
     write_result,
 )
+from agekit.bench.results.result import CellError, Evaluation, Result
 from agekit.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]

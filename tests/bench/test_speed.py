@@ -14,9 +14,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from agekit.bench.result import Machine
-from agekit.bench.speed import BLOCKS, FEWEST, measure
-from agekit.bench.workload import Inference, Training, Workload, workloads
+from agekit.bench.results.result import Machine
+from agekit.bench.speed.timing import BLOCKS, FEWEST, measure
+from agekit.bench.speed.workload import Inference, Training, Workload, workloads
 from agekit.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -74,8 +74,8 @@ def test_where_one_image_is_too_much_there_is_an_error() -> None:
 LIMITED = """
 import resource
 import torch
-from agekit.bench.speed import measure
-from agekit.bench.workload import workloads
+from agekit.bench.speed.timing import measure
+from agekit.bench.speed.workload import workloads
 torch.set_num_threads(1)
 (workload,) = workloads("reg-resnet10-tiny", ("infer",), size=64)
 measure(workload, 1, torch.device("cpu"), seconds=0.05)

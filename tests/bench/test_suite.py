@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.cells import cells
-from agekit.bench.listing import count_cells, find_suites, list_suites, shipped
-from agekit.bench.suite import load_suite
+from agekit.bench.suites.cells import cells
+from agekit.bench.suites.listing import count_cells, find_suites, list_suites, shipped
+from agekit.bench.suites.suite import load_suite
 from agekit.errors import ConfigError
 
 ROW = "  - {label: a, recipe: reg}\n"

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from agekit.bench.result import CellError
+from agekit.bench.results.result import CellError
 from agekit.testing.bench import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(150)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agekit.discovery import CORE, DISABLE_VARIABLE, module_paths, normalise
 from agekit.errors import ModelError
+from agekit.shipped import shipped_folder
 from agekit.zoo.files import CONFIG, model_folder, small_text
 from agekit.zoo.index.listing import LOCAL, Listing, read_listing
 
@@ -68,12 +69,7 @@ class Index(NamedTuple):
 
 def shipped() -> Path:
     """The folder of the package's own entries: in an installed package, or in a checkout."""
-    package = Path(__file__).parents[2]
-    checkout = package.parent
-    inside = package / "_zoo"
-    if not inside.is_dir() and (checkout / "pyproject.toml").is_file():
-        return checkout / "zoo"
-    return inside
+    return shipped_folder("_zoo", "zoo")
 
 
 def places() -> list[Place]:

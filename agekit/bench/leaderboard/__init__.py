@@ -1,0 +1,1 @@
+"""From result files to a leaderboard, as Markdown and as one page."""

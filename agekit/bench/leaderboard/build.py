@@ -1,0 +1,153 @@
+"""From result files to a leaderboard."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from agekit.bench.leaderboard.printed import printed_tables
+from agekit.bench.leaderboard.rows import describe_machine
+from agekit.bench.leaderboard.speeds import Speeds
+from agekit.bench.leaderboard.standings import Failure, Leaderboard, Maker, Standing
+from agekit.bench.leaderboard.tables import suite_tables
+from agekit.bench.results.files import read_files
+from agekit.bench.results.result import Result
+from agekit.bench.suites.suite import Suite, find_suites, load_suite
+from agekit.errors import ConfigError, DataError, nearest
+
+__all__ = ["gather", "make_leaderboard"]
+
+
+def gather(
+    folders: Sequence[Path], suite: str | None = None, remarks: list[str] | None = None
+) -> dict[Path, Result]:
+    """Reads the results below folders; of what is there twice, the first counts.
+
+    Args:
+        folders: each with results of one suite or of several.
+        suite: keeps only its results.
+        remarks: gets a line for each file that is left out.
+
+    Raises:
+        DataError: a folder is not there.
+    """
+    remarks = [] if remarks is None else remarks
+    found: dict[Path, Result] = {}
+    seen: dict[tuple[object, ...], Path] = {}
+    for folder in folders:
+        if not folder.exists():
+            raise DataError(f"{folder} is not there", "name a folder of results")
+        for path, result in read_files(folder, remarks).items():
+            if suite is not None and result.suite != suite:
+                continue
+            first = seen.setdefault(_identity(result), path)
+            if first == path:
+                found[path] = result
+            elif first.resolve() != path.resolve():
+                remarks.append(f"{path} is the same cell as {first}, which counts")
+    return found
+
+
+def make_leaderboard(
+    results: Mapping[Path, Result],
+    out: Path,
+    *,
+    suite: str | None = None,
+    baseline: str | None = None,
+    speeds: Speeds | None = None,
+    remarks: Iterable[str] = (),
+) -> Leaderboard:
+    """Makes the tables of every suite, and those of the papers.
+
+    Args:
+        results: by their paths.
+        out: the folder of the page, from which links start.
+        suite: only its printed table; None takes every one.
+        baseline: the label of a row, in place of the suites' own.
+        speeds: of inference, where they were measured.
+        remarks: of `gather`.
+
+    Raises:
+        ConfigError: no row has the label `baseline`.
+    """
+    notes = list(remarks)
+    labels = {result.row for result in results.values()}
+    if baseline is not None and baseline not in labels:
+        raise ConfigError(
+            f"no row is called {baseline!r}{nearest(baseline, labels)}",
+            f"the rows are {', '.join(sorted(labels))}",
+        )
+    hrefs = {path: _href(path, out) for path in results}
+    suites = {name: _suite(name, notes) for name in sorted({r.suite for r in results.values()})}
+    standings = []
+    for name, known in suites.items():
+        own = {path: result for path, result in results.items() if result.suite == name}
+        standings.append(
+            Standing(
+                name=name,
+                description=known.description if known else "",
+                source=known.source if known else "",
+                tables=suite_tables(own, hrefs, known, baseline, speeds or Speeds(), notes),
+                failures=[
+                    _failure(r, hrefs[path]) for path, r in own.items() if r.status == "failed"
+                ],
+            )
+        )
+    return Leaderboard(
+        standings=standings,
+        printed=printed_tables(results, hrefs, suites, suite),
+        makers=_makers(results.values()),
+        remarks=[_without(note, out) for note in notes],
+    )
+
+
+def _identity(result: Result) -> tuple[object, ...]:
+    where = (result.suite, result.protocol, result.split_hash)
+    return (*where, result.row, result.recipe_name, *sorted(result.overrides), result.seed)
+
+
+def _suite(name: str, remarks: list[str]) -> Suite | None:
+    """The suite of a name; None where this agekit does not know it."""
+    if name not in find_suites():
+        return None
+    try:
+        return load_suite(name)
+    except ConfigError as error:
+        remarks.append(f"the suite {name} is not used: {error.message}")
+        return None
+
+
+def _href(path: Path, out: Path) -> str:
+    relative = os.path.relpath(path.resolve(), out.resolve())
+    return quote(Path(relative).as_posix())
+
+
+def _without(note: str, out: Path) -> str:
+    """A remark with paths as they are seen from the page, the same on any machine."""
+    base = str(out.resolve().parent) + os.sep
+    return note.replace(base, "")
+
+
+def _failure(result: Result, href: str) -> Failure:
+    assert result.error is not None
+    return Failure(
+        result.row,
+        result.recipe_name,
+        result.protocol,
+        result.seed,
+        result.error.kind,
+        result.error.message,
+        href,
+    )
+
+
+def _makers(results: Iterable[Result]) -> list[Maker]:
+    counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for result in results:
+        if result.machine is not None:
+            versions = tuple(f"{n} {v}" for n, v in sorted(result.machine.versions.items()))
+            counts[describe_machine(result.machine), versions] += 1
+    return [Maker(name, list(versions), n) for (name, versions), n in sorted(counts.items())]

@@ -1,0 +1,129 @@
+"""The papers' tables: what they report, next to what was reproduced here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agekit.bench.leaderboard.reported import (
+    Column,
+    Reported,
+    ReportedRow,
+    find_reported,
+    load_reported,
+)
+from agekit.bench.leaderboard.standings import Printed, PrintedRow
+from agekit.bench.results.result import Evaluation, Result
+from agekit.bench.statistics.intervals import Spread, spread
+from agekit.bench.suites.suite import Suite, find_suites, load_suite
+from agekit.errors import ConfigError
+
+__all__ = ["printed_tables"]
+
+
+def printed_tables(
+    results: Mapping[Path, Result],
+    hrefs: Mapping[Path, str],
+    suites: Mapping[str, Suite | None],
+    only: str | None = None,
+) -> list[Printed]:
+    """Fills the papers' tables with what there is.
+
+    Args:
+        results: by their paths.
+        hrefs: how the page links to them.
+        suites: those that the results are of.
+        only: keeps the table that this suite reproduces, if any.
+    """
+    out = []
+    for name in find_reported():
+        table = load_reported(name)
+        fills = {table.suite} | {
+            n for n, s in suites.items() if s is not None and s.reported == name
+        }
+        if only is None or only in fills:
+            own = {p: r for p, r in results.items() if r.suite in fills and r.status == "done"}
+            out.append(_printed(table, own, hrefs))
+    return out
+
+
+def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Path, str]) -> Printed:
+    rows = [_row(table, row, results, hrefs) for row in table.rows]
+    needs = _needs(table)
+    waits = any(value is None for row in rows for value in row.reproduced)
+    return Printed(
+        name=table.name,
+        title=table.title,
+        source=table.source,
+        note=table.note,
+        columns=[
+            (c.name, _decimals([row.values[i] for row in table.rows]))
+            for i, c in enumerate(table.columns)
+        ],
+        rows=rows,
+        waits_for=needs if waits else [],
+        command=f"agekit bench run {table.suite}"
+        + "".join(f" --root {name}=DIR" for name in needs)
+        + f"\nagekit bench report bench/{table.suite}",
+    )
+
+
+def _needs(table: Reported) -> list[str]:
+    """The datasets that reproduce a table: those of its suite, where that is known."""
+    if table.suite not in find_suites():
+        return table.needs
+    try:
+        suite = load_suite(table.suite)
+    except ConfigError:
+        return table.needs
+    rules = [*suite.protocols, *(rule for row in suite.rows for rule in row.protocols or ())]
+    return list(dict.fromkeys(rule.dataset for rule in rules))
+
+
+def _row(
+    table: Reported,
+    row: ReportedRow,
+    results: Mapping[Path, Result],
+    hrefs: Mapping[Path, str],
+) -> PrintedRow:
+    named = {p: r for p, r in results.items() if r.row in (row.label, row.row)}
+    alike = named or {p: r for p, r in results.items() if r.recipe_name == row.recipe}
+    spreads: list[Spread | None] = []
+    used: set[Path] = set()
+    for column in table.columns:
+        figures = {path: _figure(result, row, column) for path, result in alike.items()}
+        known = {path: value for path, value in figures.items() if value is not None}
+        used |= known.keys()
+        spreads.append(spread(list(known.values())) if known else None)
+    counts = {r.parameters for p, r in alike.items() if p in used and r.parameters is not None}
+    words = [row.cited, row.detail, f"pre-trained on {row.pretrained}" if row.pretrained else ""]
+    return PrintedRow(
+        label=row.label,
+        note="; ".join(word for word in words if word),
+        parameters=row.parameters,
+        reported=row.values,
+        reproduced=spreads,
+        counted=counts.pop() if len(counts) == 1 else None,
+        hrefs=[hrefs[path] for path in sorted(used)],
+    )
+
+
+def _figure(result: Result, row: ReportedRow, column: Column) -> float | None:
+    """A result's figure of a column, on the scale of the paper; None where it has none."""
+    name = column.metric if row.head is None else f"{column.metric}@{row.head}"
+    candidates: Sequence[Evaluation] = [
+        e
+        for e in result.evaluations
+        if e.protocol == (column.protocol or result.protocol)
+        and e.protocol == result.protocol
+        and row.generation in (None, e.generation)
+    ]
+    if not candidates:
+        return None
+    value = max(candidates, key=lambda e: e.generation).metrics.get(name)
+    return None if value is None else value * (100 if column.percent else 1)
+
+
+def _decimals(values: Sequence[str | None]) -> int:
+    """The most decimals of any figure of a column."""
+    return max((len(value.partition(".")[2]) for value in values if value is not None), default=2)

@@ -1,0 +1,219 @@
+"""The tables of one suite: rows that were trained on one split and scored on the same faces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from agekit.bench.leaderboard.flags import row_flags, table_flags
+from agekit.bench.leaderboard.rows import Entry, Group, make_row, rate_of
+from agekit.bench.leaderboard.speeds import Speeds
+from agekit.bench.leaderboard.standings import Facts, Row, Table
+from agekit.bench.results.result import Evaluation, Result
+from agekit.bench.results.scored import Scored, read_predictions, read_scored
+from agekit.bench.statistics.comparison import compare
+from agekit.bench.suites.suite import Suite
+from agekit.errors import DataError
+
+__all__ = ["suite_tables"]
+
+
+def suite_tables(
+    results: Mapping[Path, Result],
+    hrefs: Mapping[Path, str],
+    suite: Suite | None,
+    baseline: str | None,
+    speeds: Speeds,
+    remarks: list[str],
+) -> list[Table]:
+    """Makes the tables of a suite.
+
+    Args:
+        results: of the suite, by their paths.
+        hrefs: how the page links to them.
+        suite: what its file says; None where it is not known.
+        baseline: the label of a row, in place of the suite's own.
+        speeds: of inference, where they were measured.
+        remarks: gets a line for each file of predictions that cannot be used.
+    """
+    hidden = {row.label for row in suite.rows if not row.shown} if suite else set()
+    by_generation = suite.by_generation if suite else False
+    wanted = baseline or (suite.baseline if suite else None)
+    order = [row.label for row in suite.rows] if suite else []
+    found: dict[tuple[str, ...], dict[tuple[object, ...], Group]] = {}
+    for path, result in results.items():
+        if result.status == "failed" or result.row in hidden:
+            continue
+        predictions = _predictions(path, result, remarks)
+        for evaluation in _shown(result, by_generation):
+            where = (
+                result.protocol,
+                result.split_hash or "",
+                evaluation.protocol,
+                evaluation.split,
+                evaluation.split_hash,
+            )
+            row = (result.row, result.recipe_name, result.backbone, *sorted(result.overrides))
+            own = evaluation.protocol == result.protocol
+            key = (*row, evaluation.generation if by_generation and own else 0)
+            group = found.setdefault(where, {}).setdefault(key, Group(result.row))
+            scored = _scored(predictions, evaluation, path, remarks)
+            group.entries.append(Entry(path, result, evaluation, scored))
+    failed = [result for result in results.values() if result.status == "failed"]
+    splits = {(where[0], where[1]) for where in found}
+    name = "-".join(re.findall(r"[a-z0-9]+", next(iter(results.values())).suite.lower()))
+    return [
+        _table(
+            f"{name}-{number}",
+            where,
+            sorted(groups.values(), key=lambda g: (_place(order, g.label), g.label)),
+            hrefs,
+            wanted,
+            by_generation,
+            failed,
+            speeds,
+            sum(protocol == where[0] for protocol, _ in splits) > 1,
+        )
+        for number, (where, groups) in enumerate(
+            sorted(found.items(), key=lambda item: _table_order(item[0])), 1
+        )
+    ]
+
+
+def _table_order(where: tuple[str, ...]) -> tuple[object, ...]:
+    trained, trained_hash, scored, split, scored_hash = where
+    return trained, trained_hash, scored != trained, scored, split, scored_hash
+
+
+def _place(order: Sequence[str], label: str) -> int:
+    return order.index(label) if label in order else len(order)
+
+
+def _shown(result: Result, by_generation: bool) -> list[Evaluation]:
+    """The last generation on each protocol; every one on the cell's own if they are rows."""
+    last = {
+        e.protocol: e.generation for e in sorted(result.evaluations, key=lambda e: e.generation)
+    }
+    return [
+        e
+        for e in result.evaluations
+        if e.generation == last[e.protocol] or (by_generation and e.protocol == result.protocol)
+    ]
+
+
+def _predictions(path: Path, result: Result, remarks: list[str]) -> pa.Table | None:
+    if result.predictions is None:
+        return None
+    try:
+        return read_predictions(path, result)
+    except DataError as error:
+        remarks.append(error.message)
+        return None
+
+
+def _scored(
+    table: pa.Table | None, evaluation: Evaluation, path: Path, remarks: list[str]
+) -> Scored | None:
+    if table is None:
+        return None
+    try:
+        return read_scored(table, evaluation.protocol, evaluation.generation)
+    except DataError as error:
+        remarks.append(f"{path}: {error.message}")
+        return None
+
+
+def _table(
+    anchor: str,
+    where: tuple[str, ...],
+    groups: list[Group],
+    hrefs: Mapping[Path, str],
+    wanted: str | None,
+    by_generation: bool,
+    failed: Sequence[Result],
+    speeds: Speeds,
+    several_splits: bool,
+) -> Table:
+    trained_on, _, scored_on, split, split_hash = where
+    with_faces = [group for group in groups if group.scored is not None]
+    comparison = compare([group.scored or [] for group in with_faces])
+    rates = {id(group): speeds.of(group.first.result) for group in groups}
+    measured = sum(rate is not None for rate in rates.values()) > 1
+    backbones = {group.first.result.backbone for group in groups}
+    ranked = with_faces if comparison is not None else []
+    base = next((group for group in groups if group.label == wanted), None)
+    rows = [
+        make_row(
+            f"{anchor}-{number}",
+            group,
+            hrefs,
+            comparison=comparison,
+            place=_index(ranked, group),
+            base=_index(ranked, base),
+            is_baseline=group is base,
+            detail=_detail(group.first, len(backbones) > 1, by_generation),
+            rates=[rates[id(group)]] if measured else [rate_of(e.result) for e in group.entries],
+            flags=row_flags(
+                [entry.result for entry in group.entries],
+                None if base is None else base.first.result,
+                max(len(other.entries) for other in groups),
+                [r for r in failed if (r.row, r.protocol) == (group.label, trained_on)],
+                _index(ranked, group) is not None,
+            ),
+        )
+        for number, group in enumerate(groups, 1)
+    ]
+    rows.sort(key=lambda row: (row.rank is None, row.rank or 0, _mae(row)))
+    evaluations = [group.first.evaluation for group in groups]
+    common = len(comparison.faces) if comparison is not None else 0
+    return Table(
+        anchor=anchor,
+        trained_on=trained_on,
+        scored_on=scored_on,
+        split=split,
+        split_hash=split_hash,
+        n=max(e.n for e in evaluations),
+        common=common,
+        people=comparison.people if comparison is not None else 0,
+        baseline=next((_called(row, rows) for row in rows if row.is_baseline), None),
+        facts=_shared([group.first.result for group in groups]),
+        rate_of=f"inference alone, the best batch, on {speeds.machine}"
+        if measured
+        else "evaluation, decoding and all",
+        flags=table_flags(
+            [group.first.result for group in groups],
+            evaluations,
+            comparison.left_out if comparison is not None else 0,
+            several_splits,
+        ),
+        rows=rows,
+    )
+
+
+def _called(row: Row, rows: Sequence[Row]) -> str:
+    """A row's label, and what tells it from others of that label."""
+    alone = sum(other.label == row.label for other in rows) == 1
+    return row.label if alone else f"{row.label} ({row.detail})"
+
+
+def _mae(row: Row) -> float:
+    return row.metrics["mae"].mean if "mae" in row.metrics else float("inf")
+
+
+def _shared(results: Sequence[Result]) -> Facts:
+    facts: list[Facts] = [{"backbone": r.backbone, **r.facts} for r in results]
+    return {k: v for k, v in facts[0].items() if all(k in f and f[k] == v for f in facts)}
+
+
+def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
+    return next((i for i, group in enumerate(groups) if group is wanted), None)
+
+
+def _detail(entry: Entry, with_backbone: bool, by_generation: bool) -> str:
+    told = [entry.result.backbone] if with_backbone else []
+    if by_generation:
+        told.append(f"t = {entry.evaluation.generation}")
+    return ", ".join([*told, *entry.result.overrides])

@@ -1,0 +1,1 @@
+"""Results: one immutable file per cell, and the estimate of every face beside it."""

@@ -1,0 +1,155 @@
+"""Result files: where they lie, and how they are written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agekit.atomic import write_text
+from agekit.bench.results.result import Result
+from agekit.errors import DataError
+
+__all__ = [
+    "RUNS",
+    "canonical_hash",
+    "predictions_path",
+    "read_files",
+    "read_result",
+    "read_results",
+    "result_path",
+    "row_slug",
+    "schema",
+    "write_result",
+]
+
+RUNS = "runs"
+"""The folder beside the results that holds what the cells trained."""
+_MOST_BYTES = 4_000_000
+_log = logging.getLogger(__name__)
+
+
+def row_slug(recipe_name: str, overrides: Iterable[str]) -> str:
+    """What the folder of a row is called: ``cen-resnet18``, or ``cen-resnet18+1a2b3c4d``.
+
+    Args:
+        recipe_name: such as ``cen-resnet18`` or ``reg-timm/convnext_tiny``.
+        overrides: ``key=value``; the eight digits are of the SHA-256 of their sorted lines.
+    """
+    name = recipe_name.replace("/", "-").replace(":", "_")
+    lines = sorted(overrides)
+    if not lines:
+        return name
+    return f"{name}+{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:8]}"
+
+
+def result_path(out: Path, protocol: str, slug: str, seed: int) -> Path:
+    """Where the result of a cell lies: ``OUT/<protocol>/<slug>/seed-<n>.json``.
+
+    Args:
+        out: the folder of the results.
+        protocol: such as ``utkface:hash-80-10-10``; its colon becomes ``_``.
+        slug: see `row_slug`.
+        seed: of the cell.
+    """
+    return out / protocol.replace(":", "_").replace("/", "-") / slug / f"seed-{seed}.json"
+
+
+def predictions_path(path: Path) -> Path:
+    """Where the per-face estimates of the result at `path` lie: beside it."""
+    return path.with_suffix(".parquet")
+
+
+def canonical_hash(value: Any) -> str:
+    """SHA-256 of plain data as JSON with sorted keys and no spaces, 64 hex digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Writes a result, whole; one that failed may be replaced, one that is done may not.
+
+    Raises:
+        DataError: there is a result of a finished cell at `path`.
+    """
+    if path.exists() and _status(path) != "failed":
+        raise DataError(
+            f"{path} holds the result of a finished cell, and results are never replaced",
+            "write to another folder with --out",
+        )
+    write_text(path, result.model_dump_json(indent=1) + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """Reads and checks one result.
+
+    Raises:
+        DataError: it cannot be read or is not valid; says where.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path} is too large to be a result")
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        lines = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3]
+        )
+        raise DataError(f"{path} is not a valid result: {lines}") from error
+
+
+def read_files(folder: Path, remarks: list[str] | None = None) -> dict[Path, Result]:
+    """Reads every result below a folder, by its path, sorted.
+
+    Args:
+        folder: of one suite or of several.
+        remarks: gets a line for each file that cannot be used; None logs them as warnings.
+    """
+    found: dict[Path, Result] = {}
+    for path in sorted(_files(folder)):
+        try:
+            found[path] = read_result(path)
+        except DataError as error:
+            if remarks is None:
+                _log.warning("left out: %s", error.message)
+            else:
+                remarks.append(error.message)
+    return found
+
+
+def read_results(folder: Path, remarks: list[str] | None = None) -> list[Result]:
+    """Reads every result below a folder; the arguments are those of `read_files`."""
+    return list(read_files(folder, remarks).values())
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a result file, as ``benchmarks/results/schema.json`` holds it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Result.model_json_schema(mode="serialization"),
+    }
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files that are named as results are; what the cells trained is passed over."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != RUNS and not name.startswith(".")]
+        for name in names:
+            if name.startswith("seed-") and name.endswith(".json"):
+                yield Path(place, name)
+
+
+def _status(path: Path) -> str:
+    """What a result says of its cell; nothing where it is damaged."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return "failed"
+    return str(data.get("status", "failed")) if isinstance(data, Mapping) else "failed"

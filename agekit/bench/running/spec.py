@@ -1,0 +1,147 @@
+"""What the process of one cell is told."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agekit.atomic import write_text
+from agekit.bench.suites.cells import Cell
+from agekit.bench.suites.suite import Cross
+from agekit.errors import ModelError
+
+__all__ = ["SPEC", "CellSpec", "CrossSpec", "read_spec", "threads_for", "write_spec"]
+
+SPEC = "cell.json"
+_IDENTITY = {
+    "suite",
+    "row",
+    "recipe_name",
+    "method",
+    "backbone",
+    "preset",
+    "overrides",
+    "protocol",
+    "seed",
+}
+
+
+class CrossSpec(Cross):
+    """What a finished model is scored on besides, and where that lies."""
+
+    root: Path | None = None
+
+
+class CellSpec(BaseModel):
+    """One cell on this machine; see `agekit.bench.suites.cells.Cell` for what is not said here.
+
+    Attributes:
+        result: where its result goes.
+        root: where its dataset lies.
+        weights: the model or file whose weights it starts from.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: of torch; a cell that goes on keeps the number it began with, as sums depend on it.
+        cross: what is scored besides.
+        judges: of an ager.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    suite: str
+    row: str
+    recipe: str
+    recipe_name: str
+    method: str
+    backbone: str
+    preset: str | None
+    settings: list[str]
+    overrides: list[str]
+    dataset: str
+    protocol: str
+    seed: int
+    result: Path
+    root: Path | None
+    weights: str | None
+    device: str
+    threads: int
+    cross: list[CrossSpec]
+    judges: list[str]
+
+    def identity(self) -> dict[str, Any]:
+        """What a result says of its cell, by the names that `Result` gives it."""
+        return self.model_dump(include=_IDENTITY)
+
+    @classmethod
+    def of(
+        cls,
+        cell: Cell,
+        out: Path,
+        *,
+        root: Path | None,
+        weights: str | None,
+        device: str,
+        threads: int,
+        cross: list[CrossSpec],
+        judges: list[str],
+    ) -> CellSpec:
+        """The specification of a cell whose results go to `out`."""
+        return cls(
+            suite=cell.suite,
+            row=cell.row,
+            recipe=cell.recipe,
+            recipe_name=cell.recipe_name,
+            method=cell.method,
+            backbone=cell.backbone,
+            preset=cell.preset,
+            settings=list(cell.settings),
+            overrides=list(cell.overrides),
+            dataset=cell.dataset,
+            protocol=cell.protocol,
+            seed=cell.seed,
+            result=cell.path(out).absolute(),
+            root=root,
+            weights=weights,
+            device=device,
+            threads=threads,
+            cross=cross,
+            judges=judges,
+        )
+
+
+def read_spec(folder: Path) -> CellSpec:
+    """Reads the specification in a cell's folder.
+
+    Raises:
+        ModelError: there is none, or it is damaged.
+    """
+    path = folder / SPEC
+    try:
+        return CellSpec.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelError(f"{path} is no specification of a cell") from error
+
+
+def write_spec(folder: Path, spec: CellSpec) -> CellSpec:
+    """Writes a specification; the number of threads stays that of the first one there."""
+    path = folder / SPEC
+    try:
+        threads = int(json.loads(path.read_bytes())["threads"])
+    except (OSError, ValueError, KeyError, TypeError):
+        threads = spec.threads
+    spec = spec.model_copy(update={"threads": threads})
+    write_text(path, spec.model_dump_json(indent=1) + "\n")
+    return spec
+
+
+def threads_for(jobs: int) -> int:
+    """The threads of each of `jobs` cells at a time: ``$OMP_NUM_THREADS``, or an even share."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    usable = getattr(os, "sched_getaffinity", None)
+    cores = len(usable(0)) if usable is not None else os.cpu_count() or 1
+    return max(1, cores // jobs)

@@ -1,0 +1,1 @@
+"""Somebody's result: checked, then added."""

