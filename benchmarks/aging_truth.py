@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import agekit
-from agekit.ager.bootstrap import mean_interval
+from agekit.bootstrap import mean_interval
 from agekit.data.synthfaces.face import draw, person
 from agekit.inference.aging import FaceAging
 

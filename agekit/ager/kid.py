@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.ager.bootstrap import LEVEL
+from agekit.bootstrap import LEVEL
 
 __all__ = ["FEWEST", "Kid", "kid", "mmd2"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agekit.ager.bootstrap import mean_interval
 from agekit.ager.model import Direction
+from agekit.bootstrap import mean_interval
 
 __all__ = ["THRESHOLDS", "flips", "progression"]
 

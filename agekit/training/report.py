@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agekit.ager.bootstrap import mean_interval
+from agekit.bootstrap import mean_interval
 from agekit.data.table import FaceTable
 from agekit.estimator.metrics import mae, per_age_bin, summary
 from agekit.estimator.model import AgeEstimator

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agekit.ager.bootstrap import mean_interval
 from agekit.ager.progression import flips, progression
+from agekit.bootstrap import mean_interval
 
 NAN = float("nan")
 

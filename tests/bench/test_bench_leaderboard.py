@@ -170,6 +170,21 @@ def test_generations_are_rows_where_the_suite_says_so(generations):
     assert found == [("t = 2", 2, 1), ("t = 3", 3, 1), ("t = 1", 1, 3)]
 
 
+def test_generations_are_compared_with_the_first_of_their_row(generations, tmp_path):
+    file = tmp_path / "suites" / "evolve.yaml"
+    text = file.read_text().replace("baseline: A\n", "").replace("rows: [", "rows: [{B}, ")
+    file.write_text(text.replace("{B}", "{label: B, recipe: reg}"))
+    write_made_result(generations, "B", "reg-net", FACES, [off(7), off(-9)], suite="evolve")
+    table = table_of(generations)
+    assert table.baseline == "the first generation of each"
+    found = {f"{row.label}{row.generation}": row.difference for row in table.rows}
+    assert found.pop("A1") is None and found.pop("B1") is None
+    assert {name: by for name, (by, _) in found.items()} == pytest.approx(
+        {"A2": -1, "A3": -1, "B2": 2}
+    )
+    assert {row.generation for row in table.rows if row.is_baseline} == {1}
+
+
 def test_printed_tables_are_filled_from_the_generation_meant(tmp_path):
     folder = tmp_path / "table5"
     for seed in (0, 1):

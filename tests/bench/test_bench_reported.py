@@ -55,7 +55,7 @@ def test_tables_that_print_the_same_figure_agree():
 def test_mistakes_are_told(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
-        "name: mine\ntitle: t\nsource: s\nsuite: x\nneeds: []\n"
+        "name: mine\ntitle: t\nsource: s\nsuite: x\n"
         "columns: [{name: MAE, metric: mae, better: lower}]\n"
         'rows: [{label: a, values: "1.5 2.5"}]\n'
     )

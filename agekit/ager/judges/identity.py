@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.ager.bootstrap import mean_interval
 from agekit.ager.judges.dlib_faces import DlibFaces
 from agekit.ager.judges.packages import package_file
+from agekit.bootstrap import mean_interval
 
 __all__ = ["DlibIdentity", "likeness"]
 

@@ -69,13 +69,13 @@ def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Pat
 
 
 def _needs(table: Reported) -> list[str]:
-    """The datasets that reproduce a table: those of its suite, where that is known."""
+    """The datasets of the suite that reproduces a table; none where that is not here."""
     if table.suite not in find_suites():
-        return table.needs
+        return []
     try:
         suite = load_suite(table.suite)
     except ConfigError:
-        return table.needs
+        return []
     rules = [*suite.protocols, *(rule for row in suite.rows for rule in row.protocols or ())]
     return list(dict.fromkeys(rule.dataset for rule in rules))
 

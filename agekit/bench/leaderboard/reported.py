@@ -85,7 +85,6 @@ class Reported(_Strict):
         title: one line.
         source: the paper and its table.
         suite: the suite that reproduces it.
-        needs: the datasets for that.
         note: what a reader has to know.
         columns: of figures.
         rows: of methods.
@@ -95,7 +94,6 @@ class Reported(_Strict):
     title: str
     source: str
     suite: str
-    needs: list[str]
     note: str = ""
     columns: Annotated[list[Column], Field(min_length=1)]
     rows: Annotated[list[ReportedRow], Field(min_length=1)]

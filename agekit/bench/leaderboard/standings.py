@@ -70,7 +70,7 @@ class Row:
         metrics: figures over the seeds.
         interval: of the MAE over faces, 95 %.
         difference: by how many years its MAE is above the baseline's, and the paired interval.
-        is_baseline: whether it is the baseline.
+        is_baseline: whether it is the baseline, or one of them.
         parameters: of the model.
         train_seconds: wall clock.
         rate: faces in a second; see the table's `rate_of`.
@@ -118,7 +118,8 @@ class Table:
         n: faces scored, of the row with the most.
         common: faces that every ranked row scored.
         people: how many are named among those; 0 of data that names nobody.
-        baseline: what the row is called that the others are compared with.
+        baseline: what the rows are compared with: the name of a row, or, of a suite whose
+            generations are rows and which names none, the first generation of each.
         facts: what all rows have in common of what a fair comparison pins.
         rate_of: what the rows' rates are of.
         flags: what a reader has to know, one line each.

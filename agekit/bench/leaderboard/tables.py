@@ -144,7 +144,9 @@ def _table(
     measured = sum(rate is not None for rate in rates.values()) > 1
     backbones = {group.first.result.backbone for group in groups}
     ranked = with_faces if comparison is not None else []
+    own_first = by_generation and wanted is None
     base = next((group for group in groups if group.label == wanted), None)
+    bases = [_first_generation(groups, group) if own_first else base for group in groups]
     rows = [
         make_row(
             f"{anchor}-{number}",
@@ -164,7 +166,7 @@ def _table(
                 _index(ranked, group) is not None,
             ),
         )
-        for number, group in enumerate(groups, 1)
+        for number, (group, base) in enumerate(zip(groups, bases, strict=True), 1)
     ]
     rows.sort(key=lambda row: (row.rank is None, row.rank or 0, _mae(row)))
     evaluations = [group.first.evaluation for group in groups]
@@ -178,7 +180,7 @@ def _table(
         n=max(e.n for e in evaluations),
         common=common,
         people=comparison.people if comparison is not None else 0,
-        baseline=next((_called(row, rows) for row in rows if row.is_baseline), None),
+        baseline=_baseline(rows, own_first),
         facts=_shared([group.first.result for group in groups]),
         rate_of=f"inference alone, the best batch, on {speeds.machine}"
         if measured
@@ -191,6 +193,26 @@ def _table(
         ),
         rows=rows,
     )
+
+
+def _first_generation(groups: Sequence[Group], of: Group) -> Group | None:
+    """What a row's evolution began with."""
+
+    def trained(group: Group) -> tuple[object, ...]:
+        result = group.first.result
+        return group.label, result.recipe_name, sorted(result.overrides)
+
+    return next(
+        (g for g in groups if trained(g) == trained(of) and g.first.evaluation.generation == 1),
+        None,
+    )
+
+
+def _baseline(rows: Sequence[Row], own_first: bool) -> str | None:
+    found = [row for row in rows if row.is_baseline]
+    if not found:
+        return None
+    return "the first generation of each" if own_first else _called(found[0], rows)
 
 
 def _called(row: Row, rows: Sequence[Row]) -> str:

@@ -79,7 +79,8 @@ class Suite(_Strict):
         backbones: crossed with the rows whose recipe leaves its backbone open.
         protocols: what is trained and scored on.
         rows: in the table's order.
-        baseline: the label of the row that the others are compared with.
+        baseline: the label of the row that the others are compared with; without one, generations
+            that are rows are compared with the first of theirs.
         cross: what the last generation is scored on besides, where that data is at hand.
         by_generation: whether each generation is a row of the table.
         reported: the name of a file of reported figures.
