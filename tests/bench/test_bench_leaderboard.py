@@ -102,6 +102,9 @@ def test_leaks_are_flagged_first(tmp_path):
         assert table_of(folder).flags[0].startswith(text)
     folder = tmp_path / "safe" / "made"
     write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True)
+    (alone,) = table_of(folder).flags
+    assert alone.startswith("one training a row")
+    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True, seed=1)
     assert table_of(folder).flags == []
     folder = tmp_path / "train" / "made"
     write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True, split="train")
@@ -183,6 +186,34 @@ def test_generations_are_compared_with_the_first_of_their_row(generations, tmp_p
         {"A2": -1, "A3": -1, "B2": 2}
     )
     assert {row.generation for row in table.rows if row.is_baseline} == {1}
+
+
+CLAIMS = """claims:
+  - {text: B errs less than the others, row: B, beats: [A, C]}
+  - {text: The second errs less than the first, generation: 2, beats_generation: 1}
+"""
+
+
+def test_claims_are_answered_by_paired_differences(generations, tmp_path):
+    file = tmp_path / "suites" / "evolve.yaml"
+    rows = "rows: [{label: B, recipe: reg}, {label: C, recipe: reg}, "
+    file.write_text(file.read_text().replace("rows: [", CLAIMS + rows))
+    near = off(4)
+    near[::4] += 1
+    near[1::4] += 1
+    write_made_result(generations, "B", "reg-net", FACES, [off(6), off(4)], suite="evolve")
+    write_made_result(generations, "C", "c-net", FACES, [near], suite="evolve")
+    others, second = table_of(generations).findings
+    assert others.claim == "B errs less than the others"
+    assert {a.of: (round(a.by, 6), a.holds) for a in others.answers} == {
+        "against A": (0, None),
+        "against C": (0, None),
+    }
+    told = {a.of: (round(a.by, 6), a.holds, a.seeds) for a in second.answers}
+    assert told == {"A": (-1, True, 1), "B": (-2, True, 1)}
+    text = render_markdown(board_of(generations))
+    assert "- B: **yes**, −2.00 years (−2.00 to −2.00; 1 seed)" in text
+    assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 1 seed)" in text
 
 
 def test_printed_tables_are_filled_from_the_generation_meant(tmp_path):

@@ -61,6 +61,12 @@ def test_every_mistake_in_a_suite_is_told(write_suite: Callable[..., Path]) -> N
     ("rows", "what"),
     [
         (ROW + ROW, "two rows are called 'a'"),
+        (
+            ROW + "claims: [{text: t, row: a, beats: [b]}]\n",
+            "the claim 't': 'b' is no row",
+        ),
+        (ROW + "claims: [{text: t, row: a}]\n", "a claim has a row and those it beats"),
+        (ROW + "claims: [{text: t, generation: 2}]\n", "has a generation and the one it beats"),
         (ROW + "baseline: b\n", "the baseline 'b' is no row"),
         (
             "  - {label: a, recipe: reg, init: b}\n  - {label: b, recipe: reg, init: a}\n",

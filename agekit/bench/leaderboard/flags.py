@@ -51,6 +51,7 @@ def table_flags(
     evaluations: Sequence[Evaluation],
     left_out: int,
     several_splits: bool,
+    most_seeds: int,
 ) -> list[str]:
     """What a reader of a table has to know: leaks first.
 
@@ -59,6 +60,7 @@ def table_flags(
         evaluations: theirs on the table's protocol.
         left_out: faces that not every row scored.
         several_splits: whether there are results on another split of the same name.
+        most_seeds: of any row.
     """
     trained, scored = results[0].protocol, evaluations[0]
     out = []
@@ -80,6 +82,8 @@ def table_flags(
         out.append("there are results on another split of this name; tables do not compare")
     if left_out:
         out.append(f"{left_out} faces were not scored by every row and are left out of the ranks")
+    if most_seeds == 1:
+        out.append("one training a row: how much trainings differ is in no interval here")
     presets = sorted({result.preset for result in results if result.preset})
     if presets:
         out.append(f"preset {', '.join(presets)}: not the schedule of the papers")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from agekit.bench.leaderboard.claims import verdict
 from agekit.bench.leaderboard.columns import count, ends, figure, metrics_of, seconds, signed
 from agekit.bench.leaderboard.figures import short
 from agekit.bench.leaderboard.standings import (
+    Answer,
     Leaderboard,
     Printed,
     PrintedRow,
@@ -117,6 +119,19 @@ def _scored(table: Table) -> Iterator[str]:
         cells += [count(row.parameters), training, links, _text("; ".join(row.flags))]
         rows.append(cells)
     yield from _table(heads, rows)
+    for finding in table.findings:
+        yield f"Claimed: {_text(finding.claim)}."
+        yield ""
+        for answer in finding.answers:
+            yield f"- {_answer(answer)}"
+        yield ""
+
+
+def _answer(answer: Answer) -> str:
+    start = f"{_text(answer.of)}: " if answer.of else ""
+    by = f"{signed(answer.by)} years ({ends(answer.interval)}"
+    seeds = f"{answer.seeds} seed{'s' if answer.seeds > 1 else ''}"
+    return f"{start}**{verdict(answer)}**, {by}; {seeds})"
 
 
 def _name(row: Row) -> str:

@@ -8,8 +8,10 @@ from agekit.bench.statistics.intervals import Interval, Spread
 from agekit.bench.statistics.subgroups import CheckScore, PartScore
 
 __all__ = [
+    "Answer",
     "Facts",
     "Failure",
+    "Finding",
     "Leaderboard",
     "Maker",
     "Printed",
@@ -106,6 +108,41 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Whether one row errs less than another.
+
+    Attributes:
+        of: what is compared, as far as the claim leaves it open.
+        by: by how many years its MAE is above the other's.
+        interval: of that, paired, 95 %.
+        seeds: trainings of the one with the fewer.
+    """
+
+    of: str
+    by: float
+    interval: Interval
+    seeds: int
+
+    @property
+    def holds(self) -> bool | None:
+        """True if it errs less, False if more, None where that cannot be told."""
+        return None if self.interval.holds(0) else self.by < 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the figures say of a claim.
+
+    Attributes:
+        claim: one sentence without its full stop.
+        answers: one for each pair of rows that it is about.
+    """
+
+    claim: str
+    answers: list[Answer]
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows that were trained on one split, and scored on the same faces.
 
@@ -124,6 +161,7 @@ class Table:
         rate_of: what the rows' rates are of.
         flags: what a reader has to know, one line each.
         rows: the best first.
+        findings: what the rows say of the suite's claims.
     """
 
     anchor: str
@@ -139,6 +177,7 @@ class Table:
     rate_of: str
     flags: list[str]
     rows: list[Row]
+    findings: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from agekit.bench.leaderboard.claims import find
 from agekit.bench.leaderboard.flags import row_flags, table_flags
 from agekit.bench.leaderboard.rows import Entry, Group, make_row, rate_of
 from agekit.bench.leaderboard.speeds import Speeds
@@ -15,6 +16,7 @@ from agekit.bench.leaderboard.standings import Facts, Row, Table
 from agekit.bench.results.result import Evaluation, Result
 from agekit.bench.results.scored import Scored, read_predictions, read_scored
 from agekit.bench.statistics.comparison import compare
+from agekit.bench.suites.claim import Claim
 from agekit.bench.suites.suite import Suite
 from agekit.errors import DataError
 
@@ -73,6 +75,7 @@ def suite_tables(
             hrefs,
             wanted,
             by_generation,
+            suite.claims if suite else [],
             failed,
             speeds,
             sum(protocol == where[0] for protocol, _ in splits) > 1,
@@ -133,6 +136,7 @@ def _table(
     hrefs: Mapping[Path, str],
     wanted: str | None,
     by_generation: bool,
+    claims: Sequence[Claim],
     failed: Sequence[Result],
     speeds: Speeds,
     several_splits: bool,
@@ -190,8 +194,10 @@ def _table(
             evaluations,
             comparison.left_out if comparison is not None else 0,
             several_splits,
+            max(len(group.entries) for group in groups),
         ),
         rows=rows,
+        findings=[] if comparison is None else find(claims, with_faces, comparison),
     )
 
 

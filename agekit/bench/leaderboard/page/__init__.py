@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from agekit.bench.leaderboard.claims import verdict
 from agekit.bench.leaderboard.columns import count, ends, figure, seconds, signed
 from agekit.bench.leaderboard.figures import short
 from agekit.bench.leaderboard.page.views import StandingView
@@ -51,6 +52,7 @@ def render_page(board: Leaderboard, title: str = TITLE) -> str:
             "short": short,
             "signed": signed,
             "spread_text": _spread_text,
+            "verdict": verdict,
         },
     )
     text = template.render(

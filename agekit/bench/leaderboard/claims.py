@@ -1,0 +1,66 @@
+"""What rows on the same faces say of a suite's claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agekit.bench.leaderboard.rows import Group
+from agekit.bench.leaderboard.standings import Answer, Finding
+from agekit.bench.statistics.comparison import Comparison
+from agekit.bench.suites.claim import Claim
+
+__all__ = ["find", "verdict"]
+
+
+def find(claims: Sequence[Claim], groups: Sequence[Group], comparison: Comparison) -> list[Finding]:
+    """Answers the claims that the rows of a table are about.
+
+    Args:
+        claims: of the suite.
+        groups: the rows, in the order of the comparison.
+        comparison: of them, face by face.
+    """
+    found = [Finding(claim.text, list(_answers(claim, groups, comparison))) for claim in claims]
+    return [finding for finding in found if finding.answers]
+
+
+def verdict(answer: Answer) -> str:
+    """In words."""
+    return {True: "yes", False: "the other way round", None: "cannot be told"}[answer.holds]
+
+
+def _answers(claim: Claim, groups: Sequence[Group], comparison: Comparison) -> Iterator[Answer]:
+    for place, better in enumerate(groups):
+        if claim.row in (None, better.label) and _is(better, claim.generation, groups):
+            for other_place, other in enumerate(groups):
+                if (
+                    other.label in (claim.beats or [better.label])
+                    and _is(other, claim.beats_generation, groups)
+                    and _alike(better, other)
+                ):
+                    by, interval = comparison.difference(place, other_place)
+                    seeds = min(len(better.entries), len(other.entries))
+                    yield Answer(_of(claim, better, other, groups), by, interval, seeds)
+
+
+def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:
+    """Whether a row is of a generation, or, of None, of the last there is."""
+    last = max(g.first.evaluation.generation for g in groups if g.label == group.label)
+    return group.first.evaluation.generation == (last if generation is None else generation)
+
+
+def _alike(group: Group, other: Group) -> bool:
+    """Whether two rows differ in nothing that a claim is not about."""
+    mine, its = group.first.result, other.first.result
+    same_run = group.label != other.label or sorted(mine.overrides) == sorted(its.overrides)
+    return group is not other and mine.backbone == its.backbone and same_run
+
+
+def _of(claim: Claim, better: Group, other: Group, groups: Sequence[Group]) -> str:
+    """What the claim's own words do not say of a pair."""
+    told = [better.label] if claim.row is None else []
+    if len(claim.beats) > 1:
+        told.append(f"against {other.label}")
+    if claim.row is not None and len({group.first.result.backbone for group in groups}) > 1:
+        told.append(f"on {better.first.result.backbone}")
+    return " ".join(told)
