@@ -1,6 +1,7 @@
 # make setup    an environment in .venv with agekit, every plugin and the development tools
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
 # make test     what CI runs: formatting, lint, types, tests
+# make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
 # make test-all every test, also those that take minutes each
 # make build    wheels and source archives of every distribution, in dist/
 # make bench    the speed of start-up, data and training, against their budgets
@@ -27,7 +28,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo test test-all bench build constraints clean
+.PHONY: setup demo test test-all browser bench build constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -65,6 +66,12 @@ test: setup
 
 test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10
+
+browser:
+	@{ command -v chromium || command -v google-chrome; } >/dev/null 2>&1 || \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+		--no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "no Chromium: the tests of the leaderboard's page in a browser are skipped"
 
 bench: setup
 	$(BIN)/python benchmarks/startup.py
