@@ -53,3 +53,7 @@ def test_recipes_are_the_authors(name):
     train = resolve(name).recipe.train
     assert (train.epochs, train.batch_size, train.optimizer.type) == (90, 128, "Adam")
     assert (train.optimizer.lr, train.schedule.every, train.schedule.factor) == (0.001, 30, 0.1)
+
+
+def test_what_is_expected_names_its_dataset():
+    assert resolve("ssrnet").recipe.expected == {"morph": {"mae": 3.16}}

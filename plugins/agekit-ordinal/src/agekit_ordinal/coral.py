@@ -18,8 +18,9 @@ __all__ = ["CoralHead", "CoralLoss"]
 class CoralHead(Head):
     """Features (N, F) to logits (N, K-1), ``w.f + b_j``: the tasks share w.
 
-    The biases start at (K-1)/(K-1), ..., 1/(K-1), as in the authors' code; with biases in
-    descending order no task contradicts another (theorem 1).
+    The biases start at (K-1)/(K-1), ..., 1/(K-1), as in the authors' library (in the scripts of
+    the paper's experiments at 0); with biases in descending order no task contradicts another
+    (theorem 1).
 
     Args:
         in_features: F.
