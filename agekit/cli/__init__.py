@@ -80,6 +80,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             args=None if arguments is None else [*arguments],
             prog_name="agekit",
             standalone_mode=False,
+            color=False if os.environ.get("NO_COLOR") else None,
         )
         return result if isinstance(result, int) else 0
     except click.ClickException as error:

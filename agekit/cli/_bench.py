@@ -133,7 +133,12 @@ def cell_options(command: Command) -> Command:
         ),
         click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation."),
         click.option("--preset", metavar="NAME", help="In place of the rows' presets."),
-        click.option("--seeds", metavar="0,1,2", callback=_seeds, help="In place of the suite's."),
+        click.option(
+            "--seeds",
+            metavar="0,1,2",
+            callback=_seeds,
+            help="In place of the suite's; rows that name their own keep these.",
+        ),
         click.option(
             "--only",
             multiple=True,

@@ -9,8 +9,8 @@ import click
 __all__ = ["MODEL_HELP", "chosen"]
 
 MODEL_HELP = (
-    "A name of the zoo, hf-hub:ORG/REPO[@REVISION], a model folder or a run folder; else the "
-    "zoo's default {}."
+    "A zoo name, hf-hub:ORG/REPO[@REVISION], a model folder or a run folder; else the zoo's "
+    "default {}."
 )
 
 

@@ -31,7 +31,7 @@ NO_FACE = "no face found"
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--model", help=MODEL_HELP.format("ager"))
+@click.option("--model", metavar="MODEL", help=MODEL_HELP.format("ager"))
 @click.option(
     "--to",
     type=click.Choice(["old", "young"]),
@@ -95,7 +95,7 @@ def age(
     are aged and put back into the photo; with any other, each image is taken as a face chip, and
     the answer is a chip of the model's size.
 
-    Of photo.jpg comes OUT/photo-old.jpg and, side by side, OUT/photo-old-side-by-side.png. Exits
+    Of photo.jpg come OUT/photo-old.jpg and OUT/photo-old-side-by-side.png, before and after. Exits
     with 1 if an image cannot be read or written - the others are aged all the same - or if there
     is no face in any of them.
     """

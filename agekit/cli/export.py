@@ -50,7 +50,7 @@ def export(
 
     MODEL is a model or run folder, or whatever else names a model. Written are NAME.onnx, which
     takes pixels - uint8 (N, S, S, 3), RGB - and does all the rest itself, and NAME.json, which
-    says how to use it. Of an ager, NAME-old.onnx and NAME-young.onnx.
+    says how to use it. Of an ager they are NAME-old.onnx and NAME-young.onnx.
 
     The file is run beside torch on drawn faces first; should an age differ by more than 0.001
     years, nothing is written. Use it with `agekit predict --model NAME.onnx`, or anywhere ONNX

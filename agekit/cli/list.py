@@ -25,7 +25,7 @@ def _parse_kind(
             return kind
     plurals = list(_PLURALS.values())
     raise click.BadParameter(
-        f"no kind {value!r}{nearest(value, plurals)} Kinds: {', '.join(plurals)}."
+        f"no kind {value!r}{nearest(value, plurals) or '.'} Kinds: {', '.join(plurals)}."
     )
 
 
@@ -33,9 +33,10 @@ def _parse_kind(
 @click.argument("kind", required=False, callback=_parse_kind)
 @json_option
 def list_(kind: str | None, as_json: bool) -> None:
-    """List the installed parts: backbones, heads, losses, datasets, evolvers, recipes.
+    """List the installed parts and recipes.
 
-    KIND shows one of them. No plugin is imported.
+    KIND shows one kind of them: backbones, heads, losses, datasets, detectors, evolvers,
+    generators or recipes. No plugin is imported.
     """
     found = entries(kind)
     given = Counter((entry.kind, entry.name) for entry in found)

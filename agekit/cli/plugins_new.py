@@ -13,7 +13,7 @@ from agekit.scaffold.write import LICENCE, PARTS, write_plugin
 __all__ = ["new"]
 
 
-@click.command()
+@click.command(short_help="Write a plugin that works, to begin with.")
 @click.argument("name")
 @click.option(
     "--part",

@@ -28,7 +28,9 @@ __all__ = ["predict"]
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--model", help=MODEL_HELP.format("estimator") + " Or an .onnx file.")
+@click.option(
+    "--model", metavar="MODEL", help=MODEL_HELP.format("estimator") + " Or an .onnx file."
+)
 @click.option(
     "--detect/--no-detect",
     default=None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -61,10 +63,24 @@ def copy(name: str, path: Path) -> None:
         raise click.UsageError(f"PATH must end in .yaml: {path}")
     if path.exists():
         raise ConfigError(f"{path} exists already", "choose another name")
-    method, backbone = resolve_recipe_name(name)
+    method, chosen = resolve_recipe_name(name)
     text = RECIPES.path(method).read_text(encoding="utf-8")
-    if backbone is not None:
-        text += f"backbone: {{type: {backbone}}}\n"
+    whole = _extended(method)
+    part = "generator" if whole.get("kind") == "ager" else "backbone"
+    if chosen is not None:
+        text = re.sub(rf"^{part}:.*\n(?:[ \t]+.*\n)*", "", text, flags=re.MULTILINE)
+        text = f"{text.rstrip()}\n{part}: {{type: {chosen}}}\n"
     write_text(path, text)
-    hint = "" if backbone else "; add a backbone: {type: ...} to it"
+    hint = "" if chosen or part in whole else f"; add a {part}: {{type: ...}} to it"
     click.echo(f"wrote {path}{hint}. Train it with: agekit train {path} DATASET")
+
+
+def _extended(method: str) -> dict[str, Any]:
+    """What a recipe says, with what those it extends say."""
+    from agekit.registry import RECIPES
+
+    data, seen = dict(RECIPES.get(method)), {method}
+    while (base := data.pop("extends", None)) is not None and base not in seen:
+        seen.add(base)
+        data = {**RECIPES.get(base), **data}
+    return data

@@ -13,7 +13,6 @@ from agekit.cli._output import (
     emit_json,
     json_option,
     only_json_on_stdout,
-    out_option,
     print_table,
     protocol_option,
     root_option,
@@ -41,7 +40,12 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
 @set_option
 @device_option
 @seed_option
-@out_option
+@click.option(
+    "--out",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="The run's folder; else a new one in runs/.",
+)
 @click.option(
     "--resume",
     "resumed",
@@ -62,14 +66,15 @@ def train(
 ) -> None:
     """Train RECIPE on DATASET.
 
-    RECIPE names a method and a backbone, such as cen-resnet18 or reg-timm/convnext_tiny, or a
-    method that ages faces, such as cyclegan, or is a YAML file. DATASET is one of `agekit list
-    datasets`.
+    RECIPE is a method and a backbone (cen-resnet18, cen-timm/convnext_tiny), a method that ages
+    faces (cyclegan), or a YAML file. DATASET is one of `agekit list datasets`.
     """
     if resumed is None and (recipe is None or dataset is None):
         raise click.UsageError("name a RECIPE and a DATASET, or go on with --resume RUN")
     if resumed is not None and (recipe is not None or dataset is not None):
         raise click.UsageError("--resume RUN takes no RECIPE and no DATASET: the run names them")
+    if options["out"] is not None and options["out"].is_file():
+        raise click.UsageError(f"--out {options['out']} is not a folder.")
     settings = (*settings, *domain_settings(domains, where))
     if resumed is None:
         from agekit.recipe import resolve

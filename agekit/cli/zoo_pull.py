@@ -65,7 +65,7 @@ def pull(
                 if len(names) == 1 and not as_json:
                     raise
                 row = _row(name, None) | {"error": error.message}
-                click.echo(f"error: {error.message}\n  hint: {error.hint}", err=True)
+                click.echo(f"error: {error}", err=True)
             rows.append(row)
             if not as_json and not dry_run and row["error"] is None:
                 click.echo(row["folder"])
@@ -162,6 +162,7 @@ def _print_plan(rows: list[dict[str, Any]]) -> None:
         for row in rows
         for file in row["files"]
     ]
-    print_table(["model", "file", "bytes", ""], lines)
+    if lines:
+        print_table(["model", "file", "bytes", ""], lines)
     left = sum(file["size"] for row in rows for file in row["files"] if not file["cached"])
     click.echo(f"{left:,} bytes to fetch", err=True)

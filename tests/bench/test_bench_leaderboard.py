@@ -8,10 +8,9 @@ import pytest
 from agekit.bench.leaderboard.build import gather, make_leaderboard
 from agekit.bench.leaderboard.markdown import render_markdown
 from agekit.bench.leaderboard.speeds import read_speeds
-from agekit.bench.results.result import CellError, CodeState
 from agekit.bench.statistics.intervals import Interval
 from agekit.errors import ConfigError, DataError
-from agekit.testing.bench import draw_faces, write_failure, write_made_result
+from agekit.testing.bench import draw_faces, write_made_result
 
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)
@@ -83,32 +82,17 @@ def test_what_is_the_same_for_all_and_what_is_not(tmp_path):
     assert table.rows[1].flags == ["rule is expectation, the baseline's median"]
 
 
-def test_seeds_that_lack_failed_or_have_changed_code_are_flagged(folder):
-    write_failure(folder, "B", "b-net", 1, CellError(kind="memory", message="22 GB asked for"))
-    dirty = CodeState(commit="1" * 40, clean=False)
-    write_made_result(folder, "D", "d-net", FACES, [off(9)], code=dirty)
-    (standing,) = board_of(folder).standings
-    rows = {row.label: row for row in standing.tables[0].rows}
-    assert rows["B"].flags == ["1 of 2 seeds", "seed 1 failed: memory"]
-    assert "the code was changed since its commit" in rows["D"].flags
-    assert rows["D"].runs[0].commit == "1111111111+"
-    assert [(f.row, f.seed, f.message) for f in standing.failures] == [("B", 1, "22 GB asked for")]
-
-
-def test_leaks_are_flagged_first(tmp_path):
-    for exclusive, text in ((False, "subject overlap"), (None, "the data names nobody")):
-        folder = tmp_path / str(exclusive) / "made"
-        write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=exclusive)
-        assert table_of(folder).flags[0].startswith(text)
-    folder = tmp_path / "safe" / "made"
-    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True)
-    (alone,) = table_of(folder).flags
-    assert alone.startswith("one training a row")
-    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True, seed=1)
-    assert table_of(folder).flags == []
-    folder = tmp_path / "train" / "made"
-    write_made_result(folder, "A", "a-net", FACES, [off(3)], subject_exclusive=True, split="train")
-    assert "contamination: scored on faces that it was trained on" in table_of(folder).flags
+def test_each_backbone_has_its_own_baseline(tmp_path):
+    folder = tmp_path / "made"
+    for net, years in (("net", 4), ("big", 2)):
+        write_made_result(folder, "A", f"a-{net}", FACES, [off(years)])
+        write_made_result(folder, "B", f"b-{net}", FACES, [off(years + 1)])
+    table = table_of(folder, baseline="A")
+    assert table.baseline == "A, on the backbone of each"
+    assert sorted(row.label for row in table.rows if row.is_baseline) == ["A", "A"]
+    differences = [row.difference[0] for row in table.rows if row.label == "B"]
+    assert differences == pytest.approx([1, 1])
+    assert all(row.flags == [] for row in table.rows)
 
 
 def test_results_on_another_split_are_another_table(folder):
@@ -216,43 +200,6 @@ def test_claims_are_answered_by_paired_differences(generations, tmp_path):
     assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 1 seed)" in text
 
 
-def test_printed_tables_are_filled_from_the_generation_meant(tmp_path):
-    folder = tmp_path / "table5"
-    for seed in (0, 1):
-        write_made_result(
-            folder,
-            "CEN(ResNet18)",
-            "cen-resnet18",
-            FACES,
-            [off(5 + seed), off(4)],
-            suite="table5",
-            protocol="morph:random-80-20",
-            seed=seed,
-        )
-    (printed,) = board_of(folder, suite="table5").printed
-    rows = {row.label: row for row in printed.rows}
-    first, second = rows["CEN(ResNet18) t=1"], rows["CEN(ResNet18) t=2"]
-    assert first.reported[0] == "2.220"
-    assert first.reproduced[0].mean == pytest.approx(5.5)
-    assert first.reproduced[0].n == 2
-    assert first.reproduced[1:] == [None] * 3
-    assert second.reproduced[0].mean == pytest.approx(4)
-    assert rows["CEN(ResNet18) t=3"].reproduced[0] is None
-    assert (first.parameters, first.counted) == (11.2e6, 1_240_000)
-    assert "morph" in printed.waits_for
-    assert printed.command.startswith("agekit bench run table5 --root morph=DIR")
-
-
-def test_printed_tables_wait_where_there_is_nothing(tmp_path):
-    board = make_leaderboard({}, tmp_path, suite="table2")
-    (printed,) = board.printed
-    assert board.standings == []
-    assert [row.reproduced for row in printed.rows] == [[None]] * 13
-    text = render_markdown(board)
-    assert "| OR-CNN (Niu et al. 2016) | 3.34 | waiting |" in text
-    assert "agekit bench run table2 --root morph=DIR" in text
-
-
 def test_markdown_is_the_same_every_time_and_escapes(folder):
     label = "evil | <b>`x`</b>\n# [a](b)"
     write_made_result(folder, label, "e-net", FACES, [off(8)])
@@ -295,6 +242,9 @@ def test_speeds_are_those_measured_where_there_are_any(folder):
     ]
     rows = {row.label: row for row in table_of(folder, speeds=speeds).rows}
     assert (rows["A"].rate.mean, rows["B"].rate.mean, rows["C"].rate) == (140, 50, None)
+    measured[0]["images_per_second"] = {"median": float("inf")}
+    (folder / "speed.json").write_text(json.dumps(document))
+    assert read_speeds([folder], []).rates == {}
     (folder / "speed.json").unlink()
     assert read_speeds([folder], remarks).rates == {}
     assert remarks[1] == f"{folder / 'speed2.json'} holds no speeds: KeyError"

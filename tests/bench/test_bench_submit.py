@@ -79,6 +79,8 @@ def test_what_a_person_should_look_at(made, folder):
     [
         ({"evaluations__0__metrics__mae": 1.25}, "metrics.mae is 1.2500, by the predictions"),
         ({"evaluations__0__metrics__ca5": 0.99}, "metrics.ca5 is 0.9900"),
+        ({"evaluations__0__metrics__epsilon": 0.01}, "metrics.epsilon: it cannot be computed"),
+        ({"evaluations__0__metrics__luck@reg": 1.0}, "metrics.luck@reg: it cannot be computed"),
         ({"evaluations__0__by": {"gender": {"male": {"mae": 1.0}}}}, "by.gender.male.mae is 1.0"),
         ({"evaluations__0__by": {"group": {"D": {"mae": 1.0}}}}, "there is no such face"),
         ({"evaluations__0__n": 7}, "7 faces are told, the predictions have 120"),
@@ -93,10 +95,17 @@ def test_what_a_person_should_look_at(made, folder):
         ({"recipe__picture": "A" * 5000}, "a text of 5000 letters"),
         ({"suite": "../elsewhere"}, "is no name"),
         ({"suite": "a/b"}, "is no name"),
-        ({"protocol": "a:../../b"}, "is no name"),
+        (dict.fromkeys(("protocol", "evaluations__0__protocol"), "a:../../b"), "is no name"),
+        ({"suite": "runs"}, "is no name"),
+        ({"suite": "a" * 300}, "is no name"),
+        ({"row": "CEN \u202e"}, "letters that cannot be seen"),
         ({"seed": 3}, "it has to be called seed-3.parquet"),
-        ({"wall_seconds__train": -1.0}, "-1.0 is no duration"),
+        ({"seed": 10**40}, "is not a valid result: seed"),
+        ({"wall_seconds__train": -1.0}, "is not a valid result: wall_seconds.train"),
         ({"parameters": 0}, "0 is no number of parameters"),
+        ({"parameters": 10**400}, "is not a valid result: parameters"),
+        ({"kind": "ager"}, "an ager has no predictions"),
+        ({"kind": "ager", "predictions": None}, "metrics.mae is no figure of an ager"),
         ({"colour": "green"}, "is not a valid result: colour"),
         ({"schema_version": 2}, "is not a valid result: schema_version"),
     ],
@@ -110,6 +119,9 @@ def test_what_does_not_agree_is_refused_with_the_reason(made, folder, changes, r
     [
         (lambda t: t.append_column("path", pa.array(["a.jpg"] * 120)), "the column 'path' too"),
         (lambda t: t.drop_columns(["low"]), "has no column low"),
+        (lambda t: t.append_column("age", t["age"]), "the column 'age' too"),
+        (lambda t: t.set_column(3, "age", t["age"].cast(pa.float64())), "is double, not float"),
+        (lambda t: replaced(t, "group", ["A" * 10**6] * 120), "texts of more than 200 bytes"),
         (lambda t: replaced(t, "key", [f"face-{i}.jpg" for i in range(120)]), "no content key"),
         (lambda t: replaced(t, "identity", ["a/b.jpg"] * 120), "is no identity"),
         (lambda t: replaced(t, "estimate", t["age"].to_pylist()), "the true ages themselves"),
@@ -134,6 +146,49 @@ def test_another_split_or_other_faces_under_a_known_split_are_refused(made, tmp_
     strange = draw_faces(120, seed=9)
     third = write_made_result(tmp_path / "c", "LDL", "ldl-resnet10-tiny", strange, [GUESS])
     assert "its faces or their true ages are not those of" in reasons(third, folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda t: replaced(t, "sigma", [9.0] * 120), "sigma"),
+        (lambda t: replaced(t, "identity", [str(i) for i in range(120)]), "identity"),
+        (lambda t: replaced(t, "identity", [None] * 120), "identity"),
+        (lambda t: replaced(t, "gender", ["male"] * 120), "gender"),
+        (lambda t: replaced(t, "group", ["A"] * 120), "group"),
+    ],
+)
+def test_known_faces_are_not_told_otherwise(made, tmp_path, folder, change, name):
+    add(check(made, folder, {}))
+    other = write_made_result(tmp_path / "b", "LDL", "ldl-resnet10-tiny", FACES, [GUESS])
+    assert f"the column {name} is not that of" in reasons(with_faces(other, change), folder)
+
+
+def test_people_may_be_called_otherwise(made, tmp_path, folder):
+    add(check(made, folder, {}))
+    other = write_made_result(tmp_path / "b", "LDL", "ldl-resnet10-tiny", FACES, [GUESS])
+    renamed = with_faces(
+        other, lambda t: replaced(t, "identity", [f"p{i}" for i in t["identity"].to_pylist()])
+    )
+    assert reasons(renamed, folder) == ""
+
+
+def test_a_row_of_a_known_suite_is_of_its_recipe(tmp_path, folder):
+    for label, recipe, is_told in (
+        ("CEN", "cen-resnet10-tiny", False),
+        ("CEN", "cen-resnet18", True),
+        ("LDL (one-hot)", "ldl-reg-resnet10-tiny", True),
+    ):
+        path = write_made_result(tmp_path / recipe, label, recipe, FACES, [GUESS], suite="methods")
+        remarks = check(path, folder, {}).remarks
+        assert any("is of the recipe" in remark for remark in remarks) == is_told
+
+
+def test_what_is_said_of_a_file_writes_nothing_else_on_a_terminal(made, folder):
+    path = edited(made, evaluations__0__by={"gender": {"\x1b[2Jmale": {"mae": 1.0}}})
+    assert "\x1b" not in reasons(path, folder)
+    path = edited(made, **{"\x1b[2J": 1})
+    assert "\x1b" not in reasons(path, folder)
 
 
 def test_a_failed_cell_is_nothing_to_add(made, folder):

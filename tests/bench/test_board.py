@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agekit.bench.running.attempt import _plain
 from agekit.bench.running.board import Board, Counts, progress_of
+from agekit.bench.running.cell import RUN, main
 from agekit.bench.running.host import devices, terminating
 from agekit.bench.running.spec import CellSpec, read_spec, write_spec
 from agekit.bench.suites.cells import cells
@@ -86,6 +87,22 @@ def test_a_cell_that_goes_on_keeps_its_threads(
         read_spec(folder)
     assert write_spec(folder, spec(2)) == spec(2) == read_spec(folder)
     assert write_spec(folder, spec(4)) == spec(2) == read_spec(folder)
+
+
+def test_a_cell_that_another_process_has_finished_is_let_be(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
+    spec = CellSpec.of(
+        cell, tmp_path, root=None, weights=None, device="cpu", threads=1, cross=[], judges=[]
+    )
+    folder = cell.folder(tmp_path)
+    write_spec(folder, spec)
+    spec.result.parent.mkdir(parents=True)
+    spec.result.write_text('{"status": "done"}')
+    assert main([str(folder), "--alone"]) == 0
+    assert not (folder / RUN).exists()
+    assert spec.result.read_text() == '{"status": "done"}'
 
 
 def test_what_failed_cells_say_names_no_folder_of_the_machine() -> None:

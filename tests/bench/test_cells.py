@@ -85,6 +85,15 @@ def test_every_mistake_of_every_row_is_told(write_suite: Callable[..., Path]) ->
     assert "afad has no protocol 'random'; did you mean 'random-80-20'?" in text
 
 
+def test_what_is_scored_besides_is_told_once(write_suite: Callable[..., Path]) -> None:
+    rows = (
+        "  - {label: a, recipe: reg}\n"
+        "cross: [{dataset: synthfaces}, {dataset: synthfaces, protocol: default, split: all}]\n"
+    )
+    with pytest.raises(ConfigError, match="cross: synthfaces:default is there twice"):
+        cells(load_suite(write_suite(rows)))
+
+
 def test_rows_that_are_the_same_are_refused(write_suite: Callable[..., Path]) -> None:
     rows = "  - {label: one, recipe: reg}\n  - {label: two, recipe: reg}\n"
     with pytest.raises(ConfigError, match="'one' and 'two' are the same"):
@@ -108,6 +117,7 @@ def test_cells_come_after_those_they_start_from(write_suite: Callable[..., Path]
     assert {c.init for c in found if c.row == "given"} == {"horse"}
     only = cells(load_suite(write_suite(rows, HEAD)), only=["fine"], seeds=[0])
     assert {cell.row for cell in only} == {"fine", "base"}
+    assert {(c.row, c.seed) for c in only} == {("fine", 0), ("base", 5)}
 
     rows = "  - {label: fine, recipe: reg, init: base}\n  - {label: base, recipe: reg-resnet10}\n"
     with pytest.raises(ConfigError, match="has no cell on 'resnet10-tiny'"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from agekit.bench.results.files import write_result
 from agekit.bench.results.result import CellError, Evaluation, Machine, Result
 from agekit.bench.running.cost import MEASURED, Rates, images, parameters, work
 from agekit.bench.running.plan import cross_specs, find_places, plan
+from agekit.bench.running.runner import Options, _Runner
 from agekit.bench.running.spec import threads_for
 from agekit.bench.suites.cells import Cell, cells
 from agekit.bench.suites.suite import load_suite
@@ -31,6 +33,7 @@ def made(cell: Cell, **changes: object) -> Result:
         "recipe_name": cell.recipe_name,
         "method": cell.method,
         "backbone": cell.backbone,
+        "preset": cell.preset,
         "protocol": cell.protocol,
         "seed": cell.seed,
         "status": "done",
@@ -77,6 +80,46 @@ def test_cells_stand_where_their_files_say(
     assert stand["fine"].why == f"it starts from {base.name}, which failed"
     write_result(base.path(out), made(base))
     assert next(iter(plan(found, out, places, {}))).state == "done"
+
+
+def test_a_result_that_is_another_suites_or_cannot_be_read_is_let_be(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    suite, out = load_suite(write_suite("  - {label: a, recipe: reg}\n")), tmp_path / "out"
+    found = cells(suite)
+    places = find_places(found, suite, {})
+    path = found[0].path(out)
+    for changes, what in (
+        ({"suite": "large"}, "suite large, preset quick; not suite small, preset quick"),
+        ({"preset": None}, "suite small, preset none; not suite small, preset quick"),
+    ):
+        write_result(path, made(found[0], **changes))
+        with pytest.raises(ConfigError, match=what) as caught:
+            plan(found, out, places, {})
+        assert "--out" in str(caught.value.hint)
+        path.unlink()
+    newer = made(found[0]).model_dump(mode="json") | {"schema_version": 2}
+    path.write_text(json.dumps(newer))
+    with pytest.raises(DataError, match="schema_version"):
+        plan(found, out, places, {})
+    path.write_text("{")
+    assert plan(found, out, places, {})[0].state == "new"
+
+
+def test_a_cell_is_not_scored_besides_on_its_own_protocol(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = (
+        "  - {label: a, recipe: reg}\n"
+        "  - {label: b, recipe: reg, protocols: [{dataset: synthfaces}]}\n"
+        "cross: [{dataset: synthfaces, split: all}]\n"
+    )
+    suite = load_suite(write_suite(rows))
+    found = cells(suite)
+    runner = _Runner(suite, found, tmp_path, find_places(found, suite, {}), {}, Options(), None)
+    besides = {cell.row: runner._spec(cell, 0).cross for cell in found}
+    assert [(rule.dataset, rule.split) for rule in besides["a"]] == [("synthfaces", "all")]
+    assert besides["b"] == []
 
 
 def test_what_is_given_must_be_asked_for(

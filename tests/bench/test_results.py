@@ -9,6 +9,7 @@ import pytest
 
 from agekit.bench.results.files import (
     canonical_hash,
+    is_kept,
     read_files,
     read_results,
     result_path,
@@ -72,6 +73,18 @@ def test_finished_results_are_never_replaced(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["seed-0.json"]
 
 
+def test_results_of_another_version_are_not_replaced_either(tmp_path: Path) -> None:
+    path = result_path(tmp_path, "synthfaces:tiny", "reg", 0)
+    write_result(path, result())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+    assert is_kept(path)
+    with pytest.raises(DataError, match="never replaced"):
+        write_result(path, result())
+    write_result(path.with_name("seed-1.json"), failed())
+    assert not is_kept(path.with_name("seed-1.json"))
+    assert not is_kept(tmp_path / "nothing")
+
+
 def test_damaged_results_are_named_and_the_others_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -100,6 +113,10 @@ def test_a_result_says_only_what_is_consistent() -> None:
         result(status="failed")
     with pytest.raises(ValueError, match="has evaluations"):
         result(evaluations=[])
+    with pytest.raises(ValueError, match="on its own protocol"):
+        result(protocol="synthfaces:default")
+    with pytest.raises(ValueError, match="scored twice"):
+        result(evaluations=result().evaluations * 2)
     with pytest.raises(ValueError, match="finite"):
         Evaluation(protocol="a:b", split_hash="", generation=1, n=1, metrics={"mae": float("nan")})
 

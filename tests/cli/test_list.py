@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,25 @@ def test_wrong_usage_exits_2_and_names_the_nearest(run_agekit, arguments, meant)
     assert (done.returncode, done.stdout) == (2, "")
     assert meant in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_kind_is_told_the_kinds(run_agekit):
+    done = run_agekit("list", "judges")
+    assert "no kind 'judges'. Kinds: backbones, " in done.stderr
+
+
+@pytest.mark.parametrize(("no_color", "plain"), [("1", True), ("", False)])
+def test_no_color_is_heeded_on_a_terminal(no_color, plain):
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "agekit", "list", "heads"],
+        env={**os.environ, "NO_COLOR": no_color},
+        stdout=theirs,
+        check=True,
+    )
+    os.close(theirs)
+    with open(ours, "rb", 0) as terminal:
+        assert (b"\x1b" not in terminal.read(4096)) == plain
 
 
 def test_help_lists_the_commands(run_agekit):

@@ -81,6 +81,24 @@ def test_a_copy_of_a_method_leaves_its_backbone_open(agekit, tmp_path):
     assert path.read_text() == RECIPES.path("cen").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("cyclegan-resnet-6blocks", "generator"), ("dex-vgg16-resnet18", "backbone")]
+)
+def test_a_copy_says_its_part_once_and_by_its_name(agekit, tmp_path, name, part):
+    path = tmp_path / "mine.yaml"
+    assert agekit("recipe", "copy", name, str(path))[0] == 0
+    assert resolve(str(path)).recipe == resolve(name).recipe
+    assert path.read_text(encoding="utf-8").count(f"\n{part}:") == 1
+
+
+@pytest.mark.parametrize("name", ["ssrnet", "cyclegan", "cyclegan-wiki"])
+def test_a_copy_of_a_recipe_with_a_network_of_its_own_asks_for_none(agekit, tmp_path, name):
+    path = tmp_path / "mine.yaml"
+    code, out, _ = agekit("recipe", "copy", name, str(path))
+    assert (code, "add a" in out) == (0, False)
+    assert resolve(str(path)).recipe == resolve(name).recipe
+
+
 def test_a_copy_replaces_nothing(agekit, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("mine")

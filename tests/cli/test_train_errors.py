@@ -103,7 +103,10 @@ def test_parts_and_devices_that_do_not_fit(said) -> None:
     assert code == 1 and "cannot take the output of the head 'reg'" in err
 
 
-def test_wrong_usage_exits_with_2(said) -> None:
+def test_wrong_usage_exits_with_2(said, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, err = said(*RECIPE, "synthfaces", "--out", tmp_path / "file")
+    assert code == 2 and "is not a folder" in err
     assert said("train", "cen-resnet18")[0] == 2
     assert said("train", "cen-resnet18", "synthfaces", "--resume", "somewhere")[0] == 2
     assert said("train", "cen-resnet18", "synthfaces", "--epochs", "0")[0] == 2

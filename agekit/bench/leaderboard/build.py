@@ -24,7 +24,7 @@ __all__ = ["gather", "make_leaderboard"]
 def gather(
     folders: Sequence[Path], suite: str | None = None, remarks: list[str] | None = None
 ) -> dict[Path, Result]:
-    """Reads the results below folders; of what is there twice, the first counts.
+    """Reads the results below folders; of what is there twice, the first that is done counts.
 
     Args:
         folders: each with results of one suite or of several.
@@ -48,7 +48,8 @@ def gather(
                 found[path] = result
             elif first.resolve() != path.resolve():
                 remarks.append(f"{path} is the same cell as {first}, which counts")
-    return found
+    done = {_cell(result) for result in found.values() if result.status == "done"}
+    return {p: r for p, r in found.items() if r.status == "done" or _cell(r) not in done}
 
 
 def make_leaderboard(
@@ -105,8 +106,12 @@ def make_leaderboard(
 
 
 def _identity(result: Result) -> tuple[object, ...]:
-    where = (result.suite, result.protocol, result.split_hash)
-    return (*where, result.row, result.recipe_name, *sorted(result.overrides), result.seed)
+    return (*_cell(result), result.split_hash, result.status)
+
+
+def _cell(result: Result) -> tuple[object, ...]:
+    where = (result.suite, result.protocol, result.row, result.recipe_name)
+    return (*where, *sorted(result.overrides), result.seed)
 
 
 def _suite(name: str, remarks: list[str]) -> Suite | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from agekit.bench.leaderboard.findings import Answer, Finding
 from agekit.bench.leaderboard.rows import Group
-from agekit.bench.leaderboard.standings import Answer, Finding
 from agekit.bench.statistics.comparison import Comparison
 from agekit.bench.suites.claim import Claim
 
@@ -45,15 +45,22 @@ def _answers(claim: Claim, groups: Sequence[Group], comparison: Comparison) -> I
 
 def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:
     """Whether a row is of a generation, or, of None, of the last there is."""
-    last = max(g.first.evaluation.generation for g in groups if g.label == group.label)
+    last = max(g.first.evaluation.generation for g in groups if _row(g) == _row(group))
     return group.first.evaluation.generation == (last if generation is None else generation)
 
 
 def _alike(group: Group, other: Group) -> bool:
     """Whether two rows differ in nothing that a claim is not about."""
+    if group.label == other.label:
+        return group is not other and _row(group) == _row(other)
     mine, its = group.first.result, other.first.result
-    same_run = group.label != other.label or sorted(mine.overrides) == sorted(its.overrides)
-    return group is not other and mine.backbone == its.backbone and same_run
+    return (mine.backbone, mine.preset) == (its.backbone, its.preset)
+
+
+def _row(group: Group) -> tuple[str, str, list[str]]:
+    """What the generations of one row share."""
+    result = group.first.result
+    return group.label, result.backbone, sorted(result.overrides)
 
 
 def _of(claim: Claim, better: Group, other: Group, groups: Sequence[Group]) -> str:

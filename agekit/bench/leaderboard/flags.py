@@ -2,70 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from agekit.bench.leaderboard.rows import Group
+from agekit.bench.results.files import canonical_hash
 from agekit.bench.results.result import Evaluation, Result
+from agekit.bench.statistics.comparison import Comparison
 
 __all__ = ["row_flags", "table_flags"]
 
+_FEW = 30
+"""Fewer people or pictures than this have bootstrap intervals that are clearly too narrow."""
+_SECTIONS = ("data", "train")
+"""Of a recipe: what is no part of the method."""
+_WORDS = ("description", "expected", "source")
+"""Of a recipe: what no training depends on."""
+
 
 def row_flags(
-    results: Sequence[Result],
+    group: Group,
     baseline: Result | None,
-    most_seeds: int,
     failed: Sequence[Result],
-    has_faces: bool,
+    *,
+    most_seeds: int,
+    most_faces: int,
+    is_ranked: bool,
 ) -> list[str]:
     """What a reader of a row has to know.
 
     Args:
-        results: its seeds.
+        group: its seeds.
         baseline: a result of the row that it is compared with.
-        most_seeds: of any row of its table.
         failed: its seeds that have no figures.
-        has_faces: whether its per-face estimates could be used.
+        most_seeds: of any row of its table.
+        most_faces: that any row scored.
+        is_ranked: whether its per-face estimates could be used.
     """
-    first, out = results[0], []
+    results, out = [entry.result for entry in group.entries], []
     if len(results) < most_seeds:
         out.append(f"{len(results)} of {most_seeds} seeds")
     for result in failed:
         out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
-    if not has_faces:
+    if not is_ranked:
         out.append("no per-face estimates that could be used: not ranked")
+    if (fewest := min(entry.evaluation.n for entry in group.entries)) < most_faces:
+        out.append(f"scored on {fewest} faces of {most_faces}")
     if baseline is not None:
-        for name, value in baseline.facts.items():
-            if first.facts.get(name) != value:
-                mine = _told(first.facts.get(name))
-                out.append(f"{name} is {mine}, the baseline's {_told(value)}")
-        if first.preset != baseline.preset:
-            out.append(f"preset {_told(first.preset)}, the baseline's {_told(baseline.preset)}")
-    if len({result.recipe_hash for result in results}) > 1:
+        out += _unlike(results[0], baseline)
+    if differing := sorted({k for r in results for k in _differing(r.facts, results[0].facts)}):
+        out.append(f"its seeds differ in {', '.join(differing)}")
+    if len({_training(result) for result in results}) > 1:
         out.append("its seeds were trained with recipes that differ")
     if any(result.code is not None and not result.code.clean for result in results):
         out.append("the code was changed since its commit")
     return out
 
 
+def _unlike(result: Result, baseline: Result) -> list[str]:
+    """What differs from the baseline besides the method."""
+    mine, its = ({"backbone": r.backbone, **r.facts} for r in (result, baseline))
+    out = [
+        f"{name} is {_told(mine.get(name))}, the baseline's {_told(its.get(name))}"
+        for name in _differing(mine, its)
+    ]
+    if result.preset != baseline.preset:
+        out.append(f"preset {_told(result.preset)}, the baseline's {_told(baseline.preset)}")
+    others = [
+        f"{section}.{name}"
+        for section in _SECTIONS
+        for name in _differing(_section(result, section), _section(baseline, section))
+        if name not in mine
+    ]
+    return out + ([f"trained otherwise than the baseline: {', '.join(others)}"] if others else [])
+
+
+def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """The keys under which two mappings have not the same."""
+    return [name for name in dict.fromkeys([*other, *one]) if one.get(name) != other.get(name)]
+
+
+def _training(result: Result) -> str:
+    """What its recipe says, without what is said to people only."""
+    recipe = result.recipe or {}
+    return canonical_hash({key: value for key, value in recipe.items() if key not in _WORDS})
+
+
+def _section(result: Result, name: str) -> Mapping[str, object]:
+    found = (result.recipe or {}).get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def table_flags(
     results: Sequence[Result],
     evaluations: Sequence[Evaluation],
-    left_out: int,
+    comparison: Comparison | None,
+    *,
     several_splits: bool,
     most_seeds: int,
+    has_baseline: bool,
 ) -> list[str]:
     """What a reader of a table has to know: leaks first.
 
     Args:
         results: one of each row.
         evaluations: theirs on the table's protocol.
-        left_out: faces that not every row scored.
+        comparison: of the rows face by face.
         several_splits: whether there are results on another split of the same name.
         most_seeds: of any row.
+        has_baseline: whether all are compared with one row, and so flagged where they differ.
     """
     trained, scored = results[0].protocol, evaluations[0]
     out = []
     exclusive = {evaluation.subject_exclusive for evaluation in evaluations}
-    if False in exclusive:
+    if False in exclusive and _dataset(scored.protocol) == _dataset(trained):
         out.append("subject overlap: there are people in more than one split, which flatters all")
     elif None in exclusive:
         out.append(
@@ -80,13 +129,24 @@ def table_flags(
         out.append("contamination: another protocol of the dataset that it was trained on")
     if several_splits:
         out.append("there are results on another split of this name; tables do not compare")
-    if left_out:
-        out.append(f"{left_out} faces were not scored by every row and are left out of the ranks")
+    if comparison is not None and comparison.left_out:
+        out.append(
+            f"{comparison.left_out} faces were not scored by every row and are left out of the "
+            "ranks"
+        )
+    if comparison is not None and comparison.cluster_count < _FEW:
+        what = "people or pictures" if comparison.people else "pictures"
+        out.append(
+            f"intervals and ranks are of {comparison.cluster_count} {what}: too few to rely on"
+        )
     if most_seeds == 1:
         out.append("one training a row: how much trainings differ is in no interval here")
     presets = sorted({result.preset for result in results if result.preset})
     if presets:
-        out.append(f"preset {', '.join(presets)}: not the schedule of the papers")
+        out.append(f"preset {', '.join(presets)}, in place of the recipes' own schedule")
+    facts = [name for r in results for name in _differing(r.facts, results[0].facts)]
+    if facts and not has_baseline:
+        out.append(f"rows differ in {', '.join(dict.fromkeys(facts))}")
     return out
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from agekit.bench.leaderboard.claims import verdict
 from agekit.bench.leaderboard.columns import count, ends, figure, metrics_of, seconds, signed
 from agekit.bench.leaderboard.figures import short
+from agekit.bench.leaderboard.findings import Answer
 from agekit.bench.leaderboard.standings import (
-    Answer,
     Leaderboard,
     Printed,
     PrintedRow,

@@ -86,8 +86,7 @@ def _row(
     results: Mapping[Path, Result],
     hrefs: Mapping[Path, str],
 ) -> PrintedRow:
-    named = {p: r for p, r in results.items() if r.row in (row.label, row.row)}
-    alike = named or {p: r for p, r in results.items() if r.recipe_name == row.recipe}
+    alike = _one_training(row, results)
     spreads: list[Spread | None] = []
     used: set[Path] = set()
     for column in table.columns:
@@ -97,6 +96,7 @@ def _row(
         spreads.append(spread(list(known.values())) if known else None)
     counts = {r.parameters for p, r in alike.items() if p in used and r.parameters is not None}
     words = [row.cited, row.detail, f"pre-trained on {row.pretrained}" if row.pretrained else ""]
+    words += dict.fromkeys(_made_with(results[path]) for path in sorted(used))
     return PrintedRow(
         label=row.label,
         note="; ".join(word for word in words if word),
@@ -106,6 +106,33 @@ def _row(
         counted=counts.pop() if len(counts) == 1 else None,
         hrefs=[hrefs[path] for path in sorted(used)],
     )
+
+
+def _one_training(row: ReportedRow, results: Mapping[Path, Result]) -> dict[Path, Result]:
+    """The results of a row, on each protocol those that differ in nothing but the seed.
+
+    Of several trainings that of the row's recipe is taken, then that of the most seeds.
+    """
+    named = {p: r for p, r in results.items() if r.row in (row.label, row.row)}
+    alike = named or {p: r for p, r in results.items() if r.recipe_name == row.recipe}
+    trainings: dict[str, dict[tuple[object, ...], dict[Path, Result]]] = {}
+    for path, result in alike.items():
+        how = (result.suite, result.recipe_name, result.preset, *sorted(result.overrides))
+        here = trainings.setdefault(result.protocol, {})
+        here.setdefault((*how, result.split_hash), {})[path] = result
+
+    def order(seeds: Mapping[Path, Result]) -> tuple[bool, int]:
+        return next(iter(seeds.values())).recipe_name == row.recipe, len(seeds)
+
+    chosen = [max(several.values(), key=order) for several in trainings.values()]
+    return {path: result for seeds in chosen for path, result in seeds.items()}
+
+
+def _made_with(result: Result) -> str:
+    """How a reproduced model was trained, as far as its recipe's name does not say."""
+    preset = [f"preset {result.preset}"] if result.preset else []
+    told = ", ".join([*preset, *(o for o in result.overrides if not o.startswith("preset="))])
+    return f"here: {told}" if told else ""
 
 
 def _figure(result: Result, row: ReportedRow, column: Column) -> float | None:

@@ -168,4 +168,4 @@ def rate_of(result: Result) -> float | None:
 def _level(result: Result) -> float | None:
     estimate = (result.recipe or {}).get("estimate")
     level = estimate.get("level") if isinstance(estimate, dict) else None
-    return float(level) if isinstance(level, int | float) else None
+    return float(level) if isinstance(level, int | float) and 0 < level < 1 else None

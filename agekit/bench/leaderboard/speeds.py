@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +53,11 @@ def read_speeds(folders: Iterable[Path], remarks: list[str]) -> Speeds:
         for one in document["measurements"]:
             if one["phase"] == "infer" and one["images_per_second"] is not None:
                 key = (str(one["name"]), int(one["size"]))
-                rates[key] = max(rates.get(key, 0.0), float(one["images_per_second"]["median"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+                rate = float(one["images_per_second"]["median"])
+                if not 0 < rate < math.inf:
+                    raise ValueError("no speed")
+                rates[key] = max(rates.get(key, 0.0), rate)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         remarks.append(f"{paths[0]} holds no speeds: {type(error).__name__}")
         return Speeds()
     return Speeds(machine, rates)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agekit.bench.leaderboard.findings import Finding
 from agekit.bench.statistics.intervals import Interval, Spread
 from agekit.bench.statistics.subgroups import CheckScore, PartScore
 
 __all__ = [
-    "Answer",
     "Facts",
     "Failure",
-    "Finding",
     "Leaderboard",
     "Maker",
     "Printed",
@@ -108,41 +107,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Whether one row errs less than another.
-
-    Attributes:
-        of: what is compared, as far as the claim leaves it open.
-        by: by how many years its MAE is above the other's.
-        interval: of that, paired, 95 %.
-        seeds: trainings of the one with the fewer.
-    """
-
-    of: str
-    by: float
-    interval: Interval
-    seeds: int
-
-    @property
-    def holds(self) -> bool | None:
-        """True if it errs less, False if more, None where that cannot be told."""
-        return None if self.interval.holds(0) else self.by < 0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the figures say of a claim.
-
-    Attributes:
-        claim: one sentence without its full stop.
-        answers: one for each pair of rows that it is about.
-    """
-
-    claim: str
-    answers: list[Answer]
-
-
-@dataclass(frozen=True)
 class Table:
     """Rows that were trained on one split, and scored on the same faces.
 
@@ -155,8 +119,7 @@ class Table:
         n: faces scored, of the row with the most.
         common: faces that every ranked row scored.
         people: how many are named among those; 0 of data that names nobody.
-        baseline: what the rows are compared with: the name of a row, or, of a suite whose
-            generations are rows and which names none, the first generation of each.
+        baseline: what the rows are compared with: a row, or the first generation of each.
         facts: what all rows have in common of what a fair comparison pins.
         rate_of: what the rows' rates are of.
         flags: what a reader has to know, one line each.
@@ -228,7 +191,7 @@ class PrintedRow:
 
     Attributes:
         label: as printed.
-        note: whose it is, what it was pre-trained on.
+        note: whose it is, what it was pre-trained on; how what was reproduced was trained.
         parameters: as printed.
         reported: of each column as printed; None where the paper has none.
         reproduced: likewise; None where nothing was.

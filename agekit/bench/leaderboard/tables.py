@@ -123,10 +123,17 @@ def _scored(
     if table is None:
         return None
     try:
-        return read_scored(table, evaluation.protocol, evaluation.generation)
+        scored = read_scored(table, evaluation.protocol, evaluation.generation)
     except DataError as error:
         remarks.append(f"{path}: {error.message}")
         return None
+    if (count := 0 if scored is None else len(scored)) != evaluation.n:
+        remarks.append(
+            f"{path}: its predictions have {count} faces of {evaluation.protocol}, generation "
+            f"{evaluation.generation}, not {evaluation.n}"
+        )
+        return None
+    return scored
 
 
 def _table(
@@ -149,8 +156,12 @@ def _table(
     backbones = {group.first.result.backbone for group in groups}
     ranked = with_faces if comparison is not None else []
     own_first = by_generation and wanted is None
-    base = next((group for group in groups if group.label == wanted), None)
-    bases = [_first_generation(groups, group) if own_first else base for group in groups]
+    bases = [
+        _first_generation(groups, group) if own_first else _named(groups, wanted, group)
+        for group in groups
+    ]
+    most_seeds = max(len(group.entries) for group in groups)
+    most_faces = max(group.first.evaluation.n for group in groups)
     rows = [
         make_row(
             f"{anchor}-{number}",
@@ -163,11 +174,12 @@ def _table(
             detail=_detail(group.first, len(backbones) > 1, by_generation),
             rates=[rates[id(group)]] if measured else [rate_of(e.result) for e in group.entries],
             flags=row_flags(
-                [entry.result for entry in group.entries],
+                group,
                 None if base is None else base.first.result,
-                max(len(other.entries) for other in groups),
-                [r for r in failed if (r.row, r.protocol) == (group.label, trained_on)],
-                _index(ranked, group) is not None,
+                [r for r in failed if _trained(r) == _trained(group.first.result)],
+                most_seeds=most_seeds,
+                most_faces=most_faces,
+                is_ranked=_index(ranked, group) is not None,
             ),
         )
         for number, (group, base) in enumerate(zip(groups, bases, strict=True), 1)
@@ -181,7 +193,7 @@ def _table(
         scored_on=scored_on,
         split=split,
         split_hash=split_hash,
-        n=max(e.n for e in evaluations),
+        n=most_faces,
         common=common,
         people=comparison.people if comparison is not None else 0,
         baseline=_baseline(rows, own_first),
@@ -192,33 +204,51 @@ def _table(
         flags=table_flags(
             [group.first.result for group in groups],
             evaluations,
-            comparison.left_out if comparison is not None else 0,
-            several_splits,
-            max(len(group.entries) for group in groups),
+            comparison,
+            several_splits=several_splits,
+            most_seeds=most_seeds,
+            has_baseline=len({id(base) for base in bases}) == 1 and bases[0] is not None,
         ),
         rows=rows,
         findings=[] if comparison is None else find(claims, with_faces, comparison),
     )
 
 
+def _trained(result: Result) -> tuple[object, ...]:
+    """What the seeds of a row have in common."""
+    return result.protocol, result.row, result.recipe_name, *sorted(result.overrides)
+
+
 def _first_generation(groups: Sequence[Group], of: Group) -> Group | None:
     """What a row's evolution began with."""
-
-    def trained(group: Group) -> tuple[object, ...]:
-        result = group.first.result
-        return group.label, result.recipe_name, sorted(result.overrides)
-
+    mine = _trained(of.first.result)
     return next(
-        (g for g in groups if trained(g) == trained(of) and g.first.evaluation.generation == 1),
+        (
+            group
+            for group in groups
+            if _trained(group.first.result) == mine and group.first.evaluation.generation == 1
+        ),
         None,
     )
+
+
+def _named(groups: Sequence[Group], label: str | None, of: Group) -> Group | None:
+    """The row of a label, on the backbone of `of` where it is there on several."""
+    found = [group for group in groups if group.label == label]
+    backbone = of.first.result.backbone
+    alike = [group for group in found if group.first.result.backbone == backbone]
+    return next(iter([*alike, *found]), None)
 
 
 def _baseline(rows: Sequence[Row], own_first: bool) -> str | None:
     found = [row for row in rows if row.is_baseline]
     if not found:
         return None
-    return "the first generation of each" if own_first else _called(found[0], rows)
+    if own_first:
+        return "the first generation of each"
+    if len(found) > 1:
+        return f"{found[0].label}, on the backbone of each"
+    return _called(found[0], rows)
 
 
 def _called(row: Row, rows: Sequence[Row]) -> str:

@@ -19,6 +19,7 @@ from agekit.errors import DataError
 __all__ = [
     "RUNS",
     "canonical_hash",
+    "is_kept",
     "predictions_path",
     "read_files",
     "read_result",
@@ -78,12 +79,21 @@ def write_result(path: Path, result: Result) -> None:
     Raises:
         DataError: there is a result of a finished cell at `path`.
     """
-    if path.exists() and _status(path) != "failed":
+    if is_kept(path):
         raise DataError(
             f"{path} holds the result of a finished cell, and results are never replaced",
             "write to another folder with --out",
         )
     write_text(path, result.model_dump_json(indent=1) + "\n")
+
+
+def is_kept(path: Path) -> bool:
+    """Whether the result of a finished cell is at `path`, if of another version, which stays."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, Mapping) and data.get("status", "failed") != "failed"
 
 
 def read_result(path: Path) -> Result:
@@ -144,12 +154,3 @@ def _files(folder: Path) -> Iterator[Path]:
         for name in names:
             if name.startswith("seed-") and name.endswith(".json"):
                 yield Path(place, name)
-
-
-def _status(path: Path) -> str:
-    """What a result says of its cell; nothing where it is damaged."""
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return "failed"
-    return str(data.get("status", "failed")) if isinstance(data, Mapping) else "failed"

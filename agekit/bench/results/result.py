@@ -18,6 +18,8 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 
+Count = Annotated[int, Field(ge=1, lt=10**9)]
+Seconds = Annotated[float, Field(ge=0, lt=1e9)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -36,7 +38,7 @@ class Predictions(_Strict):
 
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]+\.parquet$")]
     sha256: Sha256
-    rows: Annotated[int, Field(ge=1)]
+    rows: Count
 
 
 class Evaluation(_Strict):
@@ -60,8 +62,8 @@ class Evaluation(_Strict):
     subject_exclusive: bool | None = None
     split: Literal["train", "val", "test", "all"] = "test"
     generation: Annotated[int, Field(ge=1)]
-    n: Annotated[int, Field(ge=1)]
-    skipped: Annotated[int, Field(ge=0)] = 0
+    n: Count
+    skipped: Annotated[int, Field(ge=0, lt=10**9)] = 0
     metrics: dict[str, float]
     by: dict[str, dict[str, dict[str, float]]] = {}
 
@@ -153,7 +155,7 @@ class Result(_Strict):
     kind: Literal["estimator", "ager"] = "estimator"
     protocol: str
     split_hash: str | None = None
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     status: Literal["done", "failed"]
     error: CellError | None = None
     evaluations: list[Evaluation] = []
@@ -161,10 +163,10 @@ class Result(_Strict):
     recipe: dict[str, Any] | None = None
     recipe_hash: Sha256 | None = None
     facts: dict[str, str | int | float | bool | None] = {}
-    parameters: int | None = None
-    wall_seconds: dict[str, float] = {}
-    peak_memory: dict[str, int] = {}
-    energy: float | None = None
+    parameters: Annotated[int, Field(ge=0, lt=10**12)] | None = None
+    wall_seconds: dict[str, Seconds] = {}
+    peak_memory: dict[str, Annotated[int, Field(ge=0, lt=2**53)]] = {}
+    energy: Annotated[float, Field(ge=0, lt=1e15)] | None = None
     started: str
     machine: Machine | None = None
     code: CodeState | None = None
@@ -174,8 +176,11 @@ class Result(_Strict):
     def _whole(self) -> Result:
         if (self.status == "failed") != (self.error is not None):
             raise ValueError("a failed cell has an error, and only it has one")
-        if self.status == "done" and not self.evaluations:
-            raise ValueError("a cell that is done has evaluations")
+        if self.status == "done" and all(e.protocol != self.protocol for e in self.evaluations):
+            raise ValueError("a cell that is done has evaluations on its own protocol")
+        scored = [(e.protocol, e.split, e.generation) for e in self.evaluations]
+        if len(scored) != len(set(scored)):
+            raise ValueError("a generation is scored twice on one split")
         return self
 
     @property

@@ -13,28 +13,19 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from agekit.bench.results.predictions import SCHEMA
 from agekit.bench.results.result import Result
 from agekit.errors import DataError
 from agekit.zoo.entry import hash_file
 
 __all__ = ["COLUMNS", "Scored", "common_faces", "read_predictions", "read_scored"]
 
-COLUMNS = (
-    "protocol",
-    "generation",
-    "key",
-    "age",
-    "sigma",
-    "identity",
-    "gender",
-    "group",
-    "estimate",
-    "low",
-    "high",
-)
-"""Of a predictions file, in this order."""
+COLUMNS = tuple(SCHEMA.names)
 _TEXTS = ("protocol", "key", "identity", "gender", "group")
 _MOST_BYTES = 256_000_000
+_MOST_ROWS = 20_000_000
+_LONGEST = 200
+"""Bytes of a text: a few bytes of a file may stand for gigabytes of them."""
 
 Words = NDArray[np.str_]
 Numbers = NDArray[np.float64]
@@ -81,12 +72,15 @@ class Scored:
 def read_predictions(path: Path, result: Result) -> pa.Table:
     """Reads the file of predictions beside a result, and checks that it is the one meant.
 
+    What it holds is looked at before it is unfolded: a small file may claim to be a huge one.
+
     Args:
         path: of the result.
         result: what it holds.
 
     Raises:
-        DataError: the result has none; or the file is not there, is another, or cannot be read.
+        DataError: the result has none; or the file is not there, is another, cannot be read, or
+            has other columns.
     """
     if result.predictions is None:
         raise DataError(f"{path} has no predictions")
@@ -98,17 +92,46 @@ def read_predictions(path: Path, result: Result) -> pa.Table:
             raise DataError(
                 f"{file} is not the file that {path.name} was written with: its hash differs"
             )
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file, read_dictionary=_TEXTS) as opened:
+            rows = opened.metadata.num_rows
+            if rows != result.predictions.rows:
+                raise DataError(f"{file} has {rows} rows, not {result.predictions.rows}")
+            if rows > _MOST_ROWS:
+                raise DataError(f"{file} has {rows} rows: too many")
+            _require_columns(file, opened.schema_arrow)
             table = opened.read()
+        for name in _TEXTS:
+            if _longest(table[name]) > _LONGEST:
+                raise DataError(f"{file} has texts of more than {_LONGEST} bytes in {name}")
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
     except pa.ArrowException as error:
         raise DataError(f"{file} is no parquet file: {error}") from error
-    if missing := [name for name in COLUMNS if name not in table.column_names]:
-        raise DataError(f"{file} has no column {', '.join(missing)}")
-    if table.num_rows != result.predictions.rows:
-        raise DataError(f"{file} has {table.num_rows} rows, not {result.predictions.rows}")
     return table
+
+
+def _require_columns(file: Path, schema: pa.Schema) -> None:
+    if missing := [name for name in COLUMNS if name not in schema.names]:
+        raise DataError(f"{file} has no column {', '.join(missing)}")
+    if len(schema.names) > len(COLUMNS):
+        extra = [*schema.names]
+        for name in COLUMNS:
+            extra.remove(name)
+        raise DataError(f"{file} has the column {', '.join(map(repr, extra[:3]))} too")
+    for name in COLUMNS:
+        found, wanted = (_plain(s.field(name).type) for s in (schema, SCHEMA))
+        if found != wanted:
+            raise DataError(f"the column {name} of {file} is {found}, not {wanted}")
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _longest(column: pa.ChunkedArray) -> int:
+    """The bytes of its longest text."""
+    lengths = [pc.max(pc.binary_length(chunk.dictionary)).as_py() for chunk in column.chunks]
+    return max((length for length in lengths if length is not None), default=0)
 
 
 def read_scored(table: pa.Table, protocol: str, generation: int) -> Scored | None:

@@ -60,6 +60,8 @@ def main(arguments: Sequence[str]) -> int:
 def run_cell(folder: Path, spec: CellSpec) -> None:
     """Trains a cell, from where it stopped, and writes its result.
 
+    Nothing is done where a process that had the cell before has finished it meanwhile.
+
     Args:
         folder: of the cell.
         spec: what it is.
@@ -71,13 +73,17 @@ def run_cell(folder: Path, spec: CellSpec) -> None:
     import torch
     from filelock import FileLock
 
+    from agekit.bench.results.files import is_kept
+    from agekit.bench.results.provenance import code_state
     from agekit.bench.running.energy import Energy
     from agekit.bench.running.making import make_result
     from agekit.device import pick_device
 
     torch.set_num_threads(spec.threads)
-    device = pick_device(spec.device)
+    device, code = pick_device(spec.device), code_state()
     with FileLock(folder / LOCK, timeout=_PATIENCE):
+        if is_kept(spec.result):
+            return
         energy = Energy(device)
         before, began = _seconds_before(folder / RUN), time.perf_counter()
         done, resumed = _train(folder, spec)
@@ -85,6 +91,7 @@ def run_cell(folder: Path, spec: CellSpec) -> None:
             spec,
             done,
             device=device,
+            code=code,
             started=started,
             train_seconds=time.perf_counter() - began + (before if resumed else 0.0),
             energy=None if resumed else energy.joules,

@@ -1,4 +1,4 @@
-"""The machine under a runner: its GPUs, and the signal that stops it."""
+"""The machine under a runner: its GPUs, its threads, and the signal that stops it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
-__all__ = ["devices", "terminating"]
+__all__ = ["Submit", "devices", "terminating", "threads"]
+
+Submit = Callable[..., Any]
+"""Starts a call elsewhere; what it gives has ``done()``, ``result()`` and ``cancel()``."""
 
 
 @contextmanager
@@ -42,3 +47,14 @@ def devices(device: str, jobs: int) -> list[str]:
             listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=30)
             count = listed.stdout.count(b"GPU ")
     return [f"cuda:{index}" for index in range(count)] if count > 1 else [device]
+
+
+@contextmanager
+def threads(many: int, stop: threading.Event) -> Iterator[Submit]:
+    """Threads that wait for processes; each call is given `stop`, by that name."""
+    with ThreadPoolExecutor(many) as pool:
+
+        def submit(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+            return pool.submit(call, *arguments, stop=stop, **named)
+
+        yield submit

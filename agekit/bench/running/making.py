@@ -14,8 +14,8 @@ import torch
 
 from agekit.bench.results.files import canonical_hash, predictions_path, write_result
 from agekit.bench.results.predictions import Estimates, write_predictions
-from agekit.bench.results.provenance import code_state, machine
-from agekit.bench.results.result import Evaluation, Predictions, Result
+from agekit.bench.results.provenance import machine
+from agekit.bench.results.result import CodeState, Evaluation, Predictions, Result
 from agekit.bench.running.scoring import score_cross, score_generations, scored_split
 from agekit.bench.running.spec import CellSpec
 from agekit.data.split import load_faces
@@ -39,6 +39,7 @@ def make_result(
     done: TrainResult,
     *,
     device: torch.device,
+    code: CodeState | None,
     started: datetime,
     train_seconds: float,
     energy: Callable[[], float | None] | None,
@@ -49,6 +50,7 @@ def make_result(
         spec: the cell.
         done: its run.
         device: where it was trained and is scored.
+        code: of agekit when its process began.
         started: when its process began, UTC.
         train_seconds: how long it trained, earlier processes included.
         energy: tells the joules so far; None where a part of the training is not counted.
@@ -85,7 +87,7 @@ def make_result(
             energy=None if energy is None else energy(),
             started=started.isoformat(timespec="seconds"),
             machine=machine(device),
-            code=code_state(),
+            code=code,
             licence=DATASETS.get(spec.dataset).licence or None,
         ),
     )

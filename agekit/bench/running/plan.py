@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agekit.bench.results.files import read_result
+from agekit.bench.results.files import is_kept, read_result
 from agekit.bench.results.result import Result
 from agekit.bench.running.spec import SPEC, CrossSpec
 from agekit.bench.suites.cells import Cell
@@ -109,7 +109,9 @@ def plan(
         weights: models to start from, by the name that rows know them by.
 
     Raises:
-        ConfigError: `weights` has a name that no row starts from.
+        ConfigError: `weights` has a name that no row starts from, or a result in `out` is another
+            suite's.
+        DataError: the result of a finished cell cannot be read.
     """
     asked = sorted({cell.init for cell in found if cell.init is not None})
     if odd := sorted(set(weights) - set(asked)):
@@ -135,7 +137,12 @@ def _stand(
         try:
             result = read_result(path)
         except DataError as error:
+            if is_kept(path):
+                raise DataError(
+                    error.message, "read it with the agekit that wrote it, or move it away"
+                ) from error
             return Planned(cell, "new", error.message)
+        _require_same(path, result, cell)
         return Planned(cell, result.status, result.error.message if result.error else "", result)
     why = places[cell.dataset].lacking
     if not why and cell.init is not None and cell.init not in weights:
@@ -148,3 +155,14 @@ def _stand(
     if source is not None and source.state == "failed":
         return Planned(cell, "blocked", f"it starts from {source.cell.name}, which failed")
     return Planned(cell, "begun" if (cell.folder(out) / SPEC).exists() else "new")
+
+
+def _require_same(path: Path, result: Result, cell: Cell) -> None:
+    """A result's path says neither its suite nor the preset of that."""
+    mine, its = (cell.suite, cell.preset), (result.suite, result.preset)
+    if mine != its:
+        told, wanted = (f"suite {name}, preset {preset or 'none'}" for name, preset in (its, mine))
+        raise ConfigError(
+            f"{path} is the result of another cell: {told}; not {wanted}",
+            "choose another folder with --out",
+        )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,15 +14,17 @@ from typing import Any
 from rich.console import Console
 
 from agekit._loading import one_line
+from agekit.bench.results.files import is_kept, read_result
 from agekit.bench.results.result import Result
 from agekit.bench.running.attempt import attempt, write_failure
 from agekit.bench.running.board import Board, Counts, progress_of
 from agekit.bench.running.cell import RUN
 from agekit.bench.running.cluster import Jobs
-from agekit.bench.running.host import devices, terminating
+from agekit.bench.running.host import Submit, devices, terminating, threads
+from agekit.bench.running.pace import Pace
 from agekit.bench.running.plan import Place, Planned, cross_specs, plan
-from agekit.bench.running.spec import CellSpec, threads_for
-from agekit.bench.suites.cells import Cell
+from agekit.bench.running.spec import CellSpec, CrossSpec, threads_for
+from agekit.bench.suites.cells import Cell, whole_name
 from agekit.bench.suites.suite import Suite
 from agekit.errors import ConfigError
 
@@ -122,7 +123,7 @@ class _Runner:
         self.not_before: dict[str, float] = {}
         self.todo: list[Cell] = []
         self.settled: dict[str, str] = {}
-        self.spent: list[tuple[float, float]] = []
+        self.pace = Pace()
         self.devices = devices(options.device, options.jobs if options.cluster is None else 1)
 
     def run(self) -> list[Planned]:
@@ -181,7 +182,7 @@ class _Runner:
             if planned.state == "new" and planned.why:
                 self.board.line(f"  done anew: {planned.why}")
 
-    def _start(self, submit: Callable[..., Any], counts: Counts) -> None:
+    def _start(self, submit: Submit, counts: Counts) -> None:
         """Starts what can be started now."""
         free = [s for s in range(self._width()) if all(r.slot != s for r in self.running)]
         while free and (cell := self._next()) is not None:
@@ -233,9 +234,15 @@ class _Runner:
             weights=weights,
             device=self.devices[slot % len(self.devices)],
             threads=threads_for(self.options.jobs if self.options.cluster is None else 1),
-            cross=self.cross if cell.resolved.recipe.kind == "estimator" else [],
+            cross=self._cross(cell),
             judges=list(self.options.judges or self.suite.judges),
         )
+
+    def _cross(self, cell: Cell) -> list[CrossSpec]:
+        """What the cell is scored on besides; its own protocol is none of it."""
+        if cell.resolved.recipe.kind != "estimator":
+            return []
+        return [rule for rule in self.cross if whole_name(rule)[1] != cell.protocol]
 
     def _collect(self, counts: Counts) -> None:
         """Takes what has ended."""
@@ -249,7 +256,7 @@ class _Runner:
                 self.todo.append(item.cell)
                 continue
             self.settled[item.cell.name] = result.status
-            self.spent.append((_weight(item.cell), time.monotonic() - item.began))
+            self.pace.add(item.cell, time.monotonic() - item.began)
             if item.cell.name in self.retries:
                 counts.failed -= 1
             if result.status == "done":
@@ -265,6 +272,8 @@ class _Runner:
         except Exception as error:
             if self.options.cluster is None:
                 raise
+            if is_kept(item.spec.result):
+                return read_result(item.spec.result)
             seconds = time.monotonic() - item.began
             started = datetime.now(UTC) - timedelta(seconds=seconds)
             folder, text = item.cell.folder(self.out).absolute(), one_line(error)[-300:]
@@ -272,42 +281,19 @@ class _Runner:
         return result
 
     def _show(self, counts: Counts) -> None:
-        if self.spent and self.board.console is not None:
-            rate = sum(s for _, s in self.spent) / sum(w for w, _ in self.spent)
-            now = time.monotonic()
-            left = sum(_weight(cell) * rate for cell in self.todo)
-            left += sum(max(0.0, _weight(r.cell) * rate - (now - r.began)) for r in self.running)
-            counts.left = left / max(1, min(self._width(), len(self.todo) + len(self.running)))
         now = time.monotonic()
-        self.board.show(
-            [
-                (r.cell, now - r.began, progress_of(r.cell.folder(self.out) / RUN))
-                for r in self.running
-            ],
-            counts,
-        )
+        begun = [(r.cell, now - r.began) for r in self.running]
+        counts.left = self.pace.left(self.todo, begun, self._width())
+        shown = [(cell, t, progress_of(cell.folder(self.out) / RUN)) for cell, t in begun]
+        self.board.show(shown, counts)
 
-    @contextmanager
-    def _workers(self) -> Iterator[Callable[..., Any]]:
-        """What starts attempts: threads that watch processes here, or jobs of a cluster."""
-        if self.options.cluster is not None:
-            yield Jobs(self.options.cluster, self.out / "jobs", self.options.settings).submit
-            return
-        with ThreadPoolExecutor(self.options.jobs) as threads:
-
-            def submit(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-                return threads.submit(call, *arguments, stop=self.stop, **named)
-
-            yield submit
+    def _workers(self) -> AbstractContextManager[Submit]:
+        options = self.options
+        if options.cluster is not None:
+            return nullcontext(Jobs(options.cluster, self.out / "jobs", options.settings).submit)
+        return threads(options.jobs, self.stop)
 
     def _cancel(self) -> None:
         for item in self.running:
             with suppress(Exception):
                 item.future.cancel()
-
-
-def _weight(cell: Cell) -> float:
-    """How much work a cell is beside others on the same data."""
-    recipe = cell.resolved.recipe
-    generations = recipe.evolver.arguments.get("generations", 1)
-    return float(recipe.train.epochs * generations * recipe.data.size**2)

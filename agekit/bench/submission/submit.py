@@ -11,6 +11,7 @@ from typing import Any
 from agekit.atomic import write_bytes
 from agekit.bench.leaderboard.build import gather
 from agekit.bench.results.files import (
+    RUNS,
     canonical_hash,
     predictions_path,
     read_result,
@@ -18,7 +19,7 @@ from agekit.bench.results.files import (
     row_slug,
 )
 from agekit.bench.results.result import Result
-from agekit.bench.submission.vetting import face_reasons
+from agekit.bench.submission.vetting import ager_reasons, face_reasons
 from agekit.bench.suites.suite import find_suites, load_suite
 from agekit.errors import AgekitError, DataError
 
@@ -67,7 +68,7 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
     try:
         result = read_result(path)
     except DataError as error:
-        return Verdict(path, None, None, [error.message], [])
+        return Verdict(path, None, None, [_seen(error.message)], [])
     slug = row_slug(result.recipe_name, result.overrides)
     reasons, remarks = list(_names(result)), list(_doubts(result))
     target = None
@@ -80,6 +81,9 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
         reasons.append("the cell failed: there is nothing to add")
     elif result.kind == "estimator":
         reasons += face_reasons(path, result, known, remarks)
+    else:
+        reasons += ager_reasons(result, remarks)
+    reasons, remarks = list(map(_seen, reasons)), list(map(_seen, remarks))
     return Verdict(path, result, target if not reasons else None, reasons, remarks)
 
 
@@ -101,7 +105,8 @@ def _names(result: Result) -> Iterator[str]:
         ("recipe_name", result.recipe_name),
         ("protocol", result.protocol),
     ):
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:+-]*", text) or ".." in text:
+        is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,199}", text)
+        if not is_name or ".." in text or text == RUNS:
             yield f"{name}: {text[:_LONGEST]!r} is no name"
     if "/" in result.suite:
         yield f"suite: {result.suite[:_LONGEST]!r} is no name"
@@ -122,13 +127,20 @@ def _doubts(result: Result) -> Iterator[str]:
         yield f"the suite {result.suite} is not known here"
         return
     try:
-        row = load_suite(result.suite).row(result.row)
+        suite = load_suite(result.suite)
     except AgekitError:
         return
+    row = suite.row(result.row)
     if row is None:
         yield f"the suite {result.suite} has no row {result.row!r}: it would be a new one"
-    elif result.recipe_name.partition("-")[0] != row.recipe.partition("-")[0]:
-        yield f"the row {result.row!r} is of the recipe {row.recipe}, this of {result.recipe_name}"
+        return
+    backbones = row.backbones or suite.backbones
+    if result.recipe_name not in (row.recipe, *(f"{row.recipe}-{name}" for name in backbones)):
+        on = f" on {' or '.join(backbones)}" if backbones else ""
+        yield (
+            f"the row {result.row!r} is of the recipe {row.recipe}{on}, "
+            f"this of {result.recipe_name}"
+        )
 
 
 def _private(result: Result) -> Iterator[str]:
@@ -140,13 +152,19 @@ def _private(result: Result) -> Iterator[str]:
             yield f"{where}: a text of {len(text)} letters"
         elif found := _PATH.search(text):
             yield f"{where}: {found.group(0).strip()!r} looks like a path of a machine or a picture"
-    for name, seconds in result.wall_seconds.items():
-        if not 0 <= seconds < 1e8:
-            yield f"wall_seconds.{name}: {seconds} is no duration"
-    if result.parameters is not None and not 0 < result.parameters < 1e12:
-        yield f"parameters: {result.parameters} is no number of parameters"
+        elif _seen(text) != text:
+            yield f"{where}: it has letters that cannot be seen"
+    if result.parameters == 0:
+        yield "parameters: 0 is no number of parameters"
     if result.recipe is not None and result.recipe_hash != canonical_hash(result.recipe):
         yield "recipe_hash: it is not that of the recipe"
+
+
+def _seen(text: str) -> str:
+    """Somebody's text without what a terminal obeys or turns around."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Whether the per-face estimates of somebody's result are whole, sane, and those of its metrics."""
+"""Whether the figures of somebody's result are sane, and those of its per-face estimates."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from agekit.bench.results.predictions import SCHEMA
 from agekit.bench.results.result import Evaluation, Result
 from agekit.bench.results.scored import Scored, read_predictions, read_scored
 from agekit.data.table import MAX_AGE
 from agekit.errors import DataError
 from agekit.estimator.metrics import summary
 
-__all__ = ["face_reasons"]
+__all__ = ["ager_reasons", "face_reasons"]
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _YEARS = 2e-3
 _TOO_GOOD = 0.5
+_OF_ESTIMATORS = frozenset(summary([0.0], [0.0], sigma=[1.0], low=[0.0], high=[0.0]))
 
 
 def face_reasons(
@@ -36,7 +36,7 @@ def face_reasons(
     """
     try:
         table = read_predictions(path, result)
-        yield from _columns(table)
+        yield from _metadata(table)
         for evaluation in result.evaluations:
             scored = read_scored(table, evaluation.protocol, evaluation.generation)
             where = f"{evaluation.protocol}, generation {evaluation.generation}"
@@ -48,6 +48,9 @@ def face_reasons(
             yield from (f"{where}: {line}" for line in _same_faces(scored, evaluation, known))
             if evaluation.metrics.get("mae", np.inf) < _TOO_GOOD:
                 remarks.append(f"{where}: an error this small asks for an explanation")
+        names = {name for evaluation in result.evaluations for name in evaluation.metrics}
+        if heads := sorted({name.partition("@")[2] for name in names if "@" in name}):
+            remarks.append(f"the errors of the heads {', '.join(heads)} alone are not checked")
         told = sum(evaluation.n for evaluation in result.evaluations)
         if table.num_rows != told:
             yield f"the predictions have {table.num_rows} rows, the evaluations {told} faces"
@@ -55,19 +58,25 @@ def face_reasons(
         yield error.message
 
 
-def _columns(table: pa.Table) -> Iterator[str]:
-    if extra := [name for name in table.column_names if name not in SCHEMA.names]:
-        yield f"the predictions have the column {', '.join(map(repr, extra))} too"
-    for name in SCHEMA.names:
-        found, wanted = table.schema.field(name).type, SCHEMA.field(name).type
-        plain = found.value_type if pa.types.is_dictionary(found) else found
-        meant = wanted.value_type if pa.types.is_dictionary(wanted) else wanted
-        if plain != meant:
-            yield f"the column {name} of the predictions is {found}, not {wanted}"
-    if table.schema.metadata:
-        extra_keys = [key for key in table.schema.metadata if key != b"ARROW:schema"]
-        if extra_keys:
-            yield "the predictions carry metadata besides their columns"
+def ager_reasons(result: Result, remarks: list[str]) -> Iterator[str]:
+    """Why the result of an ager cannot be believed, as far as it can be checked.
+
+    Args:
+        result: what it holds.
+        remarks: gets a line for each thing that a person should look at.
+    """
+    if result.predictions is not None:
+        yield "an ager has no predictions"
+    for evaluation in result.evaluations:
+        for name in evaluation.metrics:
+            if name.partition("@")[0] in _OF_ESTIMATORS:
+                yield f"metrics.{name} is no figure of an ager"
+    remarks.append("the figures of an ager cannot be computed again from its result")
+
+
+def _metadata(table: pa.Table) -> Iterator[str]:
+    if any(key != b"ARROW:schema" for key in table.schema.metadata or ()):
+        yield "the predictions carry metadata besides their columns"
 
 
 def _sane(scored: Scored) -> Iterator[str]:
@@ -77,6 +86,8 @@ def _sane(scored: Scored) -> Iterator[str]:
             return
     if scored.age.min() < 0 or scored.age.max() > MAX_AGE:
         yield f"there are true ages outside 0 to {MAX_AGE:.0f}"
+    if (scored.sigma < 0).any() or (scored.sigma > MAX_AGE).any():
+        yield f"there are deviations of ages outside 0 to {MAX_AGE:.0f}"
     if abs(scored.estimate).max() > 10 * MAX_AGE:
         yield "there are estimates of more than a thousand years"
     if (scored.low > scored.high).any():
@@ -110,6 +121,9 @@ def _agreeing(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
             yield f"metrics.{name} is missing"
         elif told is not None and abs(told - value) > tolerance:
             yield f"metrics.{name} is {told:.4f}, by the predictions {value:.4f}"
+    for name in evaluation.metrics:
+        if name.partition("@")[0] not in recomputed:
+            yield f"metrics.{name}: it cannot be computed from the predictions"
     for kind in ("gender", "group"):
         column = getattr(scored, kind)
         for name, part in evaluation.by.get(kind, {}).items():
@@ -144,4 +158,20 @@ def _same_faces(
         if theirs is not None:
             if not scored.same_faces(theirs):
                 yield f"its faces or their true ages are not those of {path}, under the same split"
+            else:
+                for name in _relabelled(scored, theirs):
+                    yield f"the column {name} is not that of {path}, of the same faces"
             return
+
+
+def _relabelled(scored: Scored, theirs: Scored) -> Iterator[str]:
+    """The columns that say something else of the same faces; people may be called otherwise."""
+    if not np.array_equal(scored.sigma, theirs.sigma, equal_nan=True):
+        yield "sigma"
+    pairs = len(set(zip(scored.identity.tolist(), theirs.identity.tolist(), strict=True)))
+    named = np.array_equal(scored.identity == "", theirs.identity == "")
+    if not named or not pairs == len(set(scored.identity)) == len(set(theirs.identity)):
+        yield "identity"
+    for name in ("gender", "group"):
+        if not np.array_equal(getattr(scored, name), getattr(theirs, name)):
+            yield name

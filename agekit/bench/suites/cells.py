@@ -20,7 +20,7 @@ from agekit.recipe import EstimatorRecipe, Resolved, resolve
 from agekit.recipe.merge import parse_value
 from agekit.registry import DATASETS, resolve_recipe_name
 
-__all__ = ["Cell", "cells"]
+__all__ = ["Cell", "cells", "whole_name"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def cells(
         suite: the suite.
         only: globs; kept is what any of them matches by its row's label, its recipe, its method,
             its backbone, its protocol, its slug or its whole name, and what that starts from.
-        seeds: in place of the suite's.
+        seeds: in place of the suite's; rows that name their own keep these.
         preset: in place of every row's.
         epochs: in place of every row's.
         protocols: ``dataset`` or ``dataset:protocol``, in place of the suite's.
@@ -124,10 +124,11 @@ def cells(
             if template is None:
                 continue
             for dataset, protocol in full:
-                for seed in row.seeds if row.seeds and seeds is None else seeds or suite.seeds:
+                for seed in row.seeds or seeds or suite.seeds:
                     found.append(replace(template, dataset=dataset, protocol=protocol, seed=seed))
-    for rule in suite.cross:
-        resolver.protocol(rule)
+    besides = [name for name in map(resolver.protocol, suite.cross) if name is not None]
+    if twice := [name for name in besides if besides.count(name) > 1]:
+        resolver.mistakes.append(f"cross: {twice[0][1]} is there twice")
     if resolver.mistakes:
         mistakes = list(dict.fromkeys(resolver.mistakes))
         raise ConfigError(mistakes, f"correct the suite {suite.name!r}, or what was asked for")
@@ -188,7 +189,7 @@ class _Resolver:
         if key not in self._protocols:
             self._protocols[key] = None
             try:
-                self._protocols[key] = _whole_name(rule)
+                self._protocols[key] = whole_name(rule)
             except ConfigError as error:
                 self.mistakes += error.mistakes
             except AgekitError as error:
@@ -196,7 +197,12 @@ class _Resolver:
         return self._protocols[key]
 
 
-def _whole_name(rule: OnProtocol) -> tuple[str, str]:
+def whole_name(rule: OnProtocol) -> tuple[str, str]:
+    """The dataset, and the protocol's whole name, such as ``utkface:hash-80-10-10``.
+
+    Raises:
+        AgekitError: there is no such dataset or protocol.
+    """
     reader = DATASETS.get(rule.dataset)
     name = (rule.protocol or reader.default_protocol).removeprefix(f"{reader.name}:")
     if name not in reader.protocols:
