@@ -130,6 +130,7 @@ def train(
         "processes": rank_and_world()[1],
         **describe_device(place),
     }
+    from_main(lambda: _must_be_new(run))
     data = TASKS[resolved.recipe.kind].prepare(resolved, faces, place, console, seed)
     with _held(run):
         from_main(lambda: _begin(run, resolved, info, init))
@@ -184,13 +185,17 @@ def _held(run: Run) -> AbstractContextManager[Any]:
     return run.held() if rank_and_world()[0] == 0 else nullcontext()
 
 
-def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path | None) -> None:
-    """Writes what a run is; its info last, so that a run folder is whole or not there."""
+def _must_be_new(run: Run) -> None:
     if run.info.exists():
         raise ConfigError(
             f"there is a run in {run.folder} already",
             f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
         )
+
+
+def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path | None) -> None:
+    """Writes what a run is; its info last, so that a run folder is whole or not there."""
+    _must_be_new(run)
     if init is not None:
         info |= TASKS[resolved.recipe.kind].keep_initial(run, init, resolved)
     write_text(run.recipe, resolved.to_yaml())
