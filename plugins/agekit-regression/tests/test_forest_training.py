@@ -67,6 +67,7 @@ def test_a_short_training_beats_the_constant_guess(name, agekit, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_a_killed_forest_ends_bit_identical(agekit, environment, tmp_path):
     arguments = ["train", "drf-resnet10-tiny", *BRIEF]
     agekit(*arguments, "--out", tmp_path / "whole")
@@ -102,6 +103,7 @@ def test_a_killed_forest_ends_bit_identical(agekit, environment, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_two_processes_fit_the_leaves_of_one(agekit, tmp_path):
     plain = ["--set", "train.optimizer.type=SGD", "--set", "train.optimizer.lr=0.001"]
     arguments = ["train", "drf-resnet10-tiny", *BRIEF, *plain, "--set", "evolver.iterations=3"]
