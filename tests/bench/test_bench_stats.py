@@ -118,6 +118,13 @@ def test_a_tie_is_with_the_best_of_the_group_not_with_a_neighbour():
     assert ranks([0.0, 0.5, 1.1], samples) == [1, 1, 3]
 
 
+def test_a_row_shares_no_rank_across_one_that_is_told_apart():
+    # row 2 cannot be told from 0 (its errors vary more), row 1 can: it does not come behind row 2
+    swing = np.linspace(-1, 1, 101)
+    samples = samples_of(np.zeros(101), 0.5 + swing / 4, 0.6 + swing)
+    assert ranks([0.0, 0.5, 0.6], samples) == [1, 2, 2]
+
+
 def test_ranks_follow_the_errors_whatever_the_order_of_the_rows():
     samples = samples_of(np.full(50, 3.0), np.full(50, 1.0), np.full(50, 2.0))
     assert ranks([3.0, 1.0, 2.0], samples) == [3, 1, 2]
