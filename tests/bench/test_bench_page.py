@@ -254,7 +254,9 @@ def test_plots_lead_to_their_rows(opened):
     page = opened()
     plots = page.locator("figure svg")
     assert plots.count() == 2
-    assert plots.first.locator("circle").count() == 4
+    assert plots.first.locator("circle").count() == 3
+    assert EVIL in page.locator("p.key", has_text="Too far off to be drawn").inner_text()
+    assert page.locator("tbody tr[id] svg.bar").count() == 3
     plots.first.locator("a text", has_text="beta").click()
     assert page.evaluate("location.hash") in {
         f"#{row.get_attribute('id')}" for row in page.locator("tbody tr[id]").all()

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from agekit.bench.leaderboard.standings import Row, Table
 
-__all__ = ["Plot", "Point", "Tick", "plots_of", "short"]
+__all__ = ["Plot", "Point", "Tick", "far_off", "plots_of", "short"]
 
 _LEFT, _TOP, _BOTTOM, _WIDTH = 56.0, 16.0, 46.0, 360.0
 _MARGIN, _LETTER = 30.0, 6.8
 _LINE = 16.0
 _LEAST_HEIGHT = 240.0
 _STEPS = (1, 2, 5)
+_FAR = 3.0
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,24 @@ class Plot:
     points: list[Point]
 
 
+def far_off(rows: Sequence[Row]) -> list[Row]:
+    """Rows that err over three times as much as the best; drawn, they leave others no room."""
+    errors = [row.metrics["mae"].mean for row in rows if "mae" in row.metrics]
+    most = _FAR * min(errors, default=0.0)
+    return [row for row in rows if "mae" in row.metrics and row.metrics["mae"].mean > most]
+
+
 def plots_of(table: Table) -> list[Plot]:
     """The plots of a table; one is left out where fewer than two rows have its figures."""
-    sizes = [None if row.parameters is None else float(row.parameters) for row in table.rows]
-    rates = [None if row.rate is None else row.rate.mean for row in table.rows]
+    far = far_off(table.rows)
+    rows = [row for row in table.rows if row not in far]
+    sizes = [None if row.parameters is None else float(row.parameters) for row in rows]
+    rates = [None if row.rate is None else row.rate.mean for row in rows]
     wanted = (
         ("Error and size", "parameters", sizes),
         ("Error and speed", f"faces a second: {table.rate_of}", rates),
     )
-    plots = [_plot(table.rows, xs, title, label) for title, label, xs in wanted]
+    plots = [_plot(rows, xs, title, label) for title, label, xs in wanted]
     return [plot for plot in plots if plot is not None]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agekit.bench.leaderboard.columns import Metric, metrics_of, share, signed
-from agekit.bench.leaderboard.figures import Plot, plots_of
+from agekit.bench.leaderboard.figures import Plot, far_off, plots_of
 from agekit.bench.leaderboard.standings import Row, Standing, Table
 from agekit.bench.statistics.intervals import Share
 from agekit.bench.statistics.subgroups import NEAR, CheckScore, PartScore
@@ -99,6 +99,11 @@ class TableView:
         return plots_of(self.table)
 
     @cached_property
+    def far_off(self) -> list[Row]:
+        """The rows that are not drawn."""
+        return far_off(self.table.rows)
+
+    @cached_property
     def facts(self) -> str:
         """What a fair comparison pins, and is the same for all rows."""
         return ", ".join(f"{k.replace('_', ' ')} {_told(v)}" for k, v in self.table.facts.items())
@@ -106,7 +111,8 @@ class TableView:
     @cached_property
     def scale(self) -> Callable[[float], float]:
         """From years to the pixels of the small bars."""
-        known = [row.interval for row in self.table.rows if row.interval is not None]
+        rows = [row for row in self.table.rows if row not in self.far_off]
+        known = [row.interval for row in rows if row.interval is not None]
         low = min((i.low for i in known), default=0.0)
         high = max((i.high for i in known), default=1.0)
         left, right = _BAR
