@@ -62,10 +62,10 @@ test: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m 'not heavy'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=30 -m 'not heavy'
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=30
 
 browser:
 	@{ command -v chromium || command -v google-chrome; } >/dev/null 2>&1 || \
