@@ -97,8 +97,7 @@ def _run(
             late = timeout is not None and time.monotonic() - began > timeout
             if late or (stop is not None and stop.is_set()):
                 break
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_POLL)
+            time.sleep(_POLL)
     finally:
         stopped = process.poll() is None
         _end(process)

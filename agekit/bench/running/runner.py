@@ -30,7 +30,7 @@ from agekit.errors import ConfigError
 
 __all__ = ["Options", "run_suite"]
 
-_TICK = 0.25
+_TICK = 0.5
 _ELSEWHERE = 2.0
 """Seconds until a cell that another runner has is asked for again."""
 
