@@ -44,9 +44,7 @@ __all__ = ["convert"]
 @click.option(
     "--evolver",
     metavar="NAME",
-    default="cyclegan",
-    show_default=True,
-    help="Whose checkpoints they are: the plugin that reads them.",
+    help="Whose checkpoints they are: the plugin that reads them; else the only one that does.",
 )
 @json_option
 def convert(

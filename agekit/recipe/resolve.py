@@ -98,7 +98,9 @@ def resolve(
         mistakes += check_parts(data)
         if recipe is not None and not mistakes:
             return Resolved(name, recipe)
-    raise ConfigError(mistakes, "see `agekit list` and `agekit recipe show NAME`")
+    raise ConfigError(
+        mistakes, "see `agekit list recipes`, `agekit list datasets` and `agekit recipe show NAME`"
+    )
 
 
 def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
@@ -193,8 +195,12 @@ def _with_preset(
 def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        mistakes.append(f"there is no file {path}")
+        return None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mistakes.append(f"cannot read the recipe {path}: {one_line(error)}")
+        why = error.strerror if isinstance(error, OSError) else one_line(error)
+        mistakes.append(f"cannot read the recipe {path}: {why}")
         return None
     if not isinstance(data, dict):
         mistakes.append(f"the recipe {path} is not a mapping")

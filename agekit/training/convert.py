@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,10 +17,10 @@ from agekit.ager.convert import match_generator, one_direction
 from agekit.ager.model import DIRECTIONS, FaceAger
 from agekit.atomic import written
 from agekit.data.derived import FaceCut
-from agekit.errors import ConfigError, ModelError
+from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
-from agekit.training.evolver import build_evolver
+from agekit.training.evolver import Evolver, build_evolver
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import load_ager, save_model
 from agekit.zoo.index.locate import is_model, locate
@@ -38,7 +39,7 @@ def import_ager(
     name: str | None = None,
     size: int = 256,
     margin: float | None = None,
-    evolver: str = "cyclegan",
+    evolver: str | None = None,
     both_from_one: bool = False,
 ) -> AgerConfig:
     """Makes a model folder of the generators in foreign checkpoints.
@@ -51,7 +52,7 @@ def import_ager(
         size: side of the chips it takes, pixels; checkpoints do not say.
         margin: around the standard frame of the faces it was trained on; None if they were not
             cut in a standard way.
-        evolver: which plugin reads the checkpoints.
+        evolver: which plugin reads the checkpoints; else the only one that does.
         both_from_one: use the only generator there is for both directions.
 
     Returns:
@@ -61,10 +62,11 @@ def import_ager(
         ModelError: a checkpoint cannot be read, has one generator only, fits no generator, or gives
             no pictures.
         AgekitError: the generator does not take chips of this size.
-        ConfigError: the folder is there already, or `evolver` is none that makes agers.
+        ConfigError: the folder is there already, `evolver` is none that makes agers, or is not
+            named where several are installed.
     """
     _must_be_free(out)
-    weights = _read(sources, evolver, both_from_one)
+    weights = _read(sources, evolver or _only_reader(), both_from_one)
     part = match_generator(weights)
     ager = build_ager(part, 0)
     ager.load_state_dict(weights)
@@ -113,6 +115,24 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
         for aside, to in zip(asides, DIRECTIONS, strict=True):
             torch.save(OrderedDict(generators[to].state_dict().items()), aside)
     return paths
+
+
+def _only_reader() -> str:
+    """The one installed evolver that reads the checkpoints of agers."""
+    readers = []
+    for name in EVOLVERS.names():
+        with suppress(AgekitError):
+            found: type[Evolver[Any]] = EVOLVERS.get(name)
+            reads = {found.weights, found.initial} != {Evolver.weights, Evolver.initial}
+            if found.kind == "ager" and reads:
+                readers.append(name)
+    if len(readers) != 1:
+        raise ConfigError(
+            f"{len(readers) or 'no'} installed plugins read the checkpoints of agers"
+            + (f": {', '.join(readers)}" if readers else ""),
+            "name one with --evolver" if readers else "pip install agekit-cyclegan",
+        )
+    return readers[0]
 
 
 def _read(sources: Sequence[Path], evolver: str, both_from_one: bool) -> dict[str, Tensor]:

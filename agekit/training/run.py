@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,12 @@ class Run:
     def held(self) -> Iterator[None]:
         """Keeps a second process from training into the same folder while it lasts.
 
+        A folder that it made, and in which nothing was begun, is removed at its end.
+
         Raises:
             ModelError: another process is at it.
         """
+        is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / ".lock")
         try:
@@ -61,7 +64,15 @@ class Run:
             self._sweep()
             yield
         finally:
+            if is_new and not self.info.exists():
+                self._clear()
             lock.release()
+
+    def _clear(self) -> None:
+        """Removes the lock, and the folder where nothing else is in it."""
+        (self.folder / ".lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def _sweep(self) -> None:
         """Removes what a killed process was writing aside."""

@@ -7,6 +7,7 @@ import pytest
 
 from agekit.bench.statistics.intervals import (
     Spread,
+    effective_size,
     interval_of,
     resampled_means,
     share_of,
@@ -44,8 +45,35 @@ def test_wilson_at_the_ends():
     assert all_.high == 1
 
 
+def test_pictures_of_one_person_are_worth_less_than_those_of_many():
+    which = np.array([1, 1, 0, 0, 1, 1, 0, 0.0])
+    people = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    # 4/3 of the four people's squared totals (4), by 8 * 0.5 * 0.5
+    assert effective_size(which, people) == pytest.approx(8 / (8 / 3))
+    assert effective_size(which, np.arange(8)) == 8
+    assert effective_size(which, np.array([0, 1, 0, 1, 2, 3, 2, 3])) == 8
+    assert effective_size(np.ones(8), people) == 4
+    together, apart = share_of(which, people), share_of(which, np.arange(8))
+    assert (together.value, together.n) == (apart.value, apart.n) == (0.5, 8)
+    assert together.low < apart.low and together.high > apart.high
+
+
+def test_intervals_of_clustered_shares_hold_the_truth_as_often_as_they_say():
+    random = np.random.default_rng(0)
+    people = np.repeat(np.arange(60), 6)
+    held = {"clustered": 0, "single": 0}
+    for _ in range(400):
+        # every person has a chance of their own, 0.3 on average
+        which = random.random(360) < random.beta(0.9, 2.1, 60)[people]
+        for name, clusters in (("clustered", people), ("single", np.arange(360))):
+            share = share_of(which, clusters)
+            held[name] += share.low <= 0.3 <= share.high
+    assert 0.92 <= held["clustered"] / 400 <= 0.98
+    assert held["single"] / 400 < 0.85
+
+
 def test_a_share_of_nobody():
-    found = share_of(np.array([], bool))
+    found = share_of(np.array([], bool), np.array([], int))
     assert (found.value, found.n, found.low) == (None, 0, None)
 
 

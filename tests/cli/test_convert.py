@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from agekit.cli import main
+from agekit.discovery import refresh
 from agekit.zoo.folder import load_ager, read_config
 
 PLUGIN = """
@@ -249,3 +250,18 @@ def test_mistakes_are_told_in_plain_words(agekit, here, arguments, code, says):
     assert (found, out) == (code, "")
     assert says in err
     assert not (here / "new").exists()
+
+
+def test_the_reader_is_named_where_several_are_installed(agekit, here):
+    write_checkpoints(here / "horses")
+    options = ("--out", "new", "--size", "32")
+    code, _, err = agekit("convert", "horses", *options)
+    assert (code, "2 installed plugins" in err, "cyclegan, toy" in err) == (1, True, True)
+    assert "--evolver" in err
+
+
+def test_the_only_reader_needs_no_name(agekit, here, monkeypatch):
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-cyclegan")
+    refresh()
+    write_checkpoints(here / "horses")
+    assert agekit("convert", "horses", "--out", "new", "--size", "32")[0] == 0

@@ -118,3 +118,18 @@ def test_models_that_are_not_there(said, tmp_path: Path) -> None:
     assert code == 1 and "there is no model" in err
     code, err = said("evaluate", tmp_path, "synthfaces", "--split", "tset")
     assert code == 2 and "'test'" in err
+
+
+def test_a_start_that_fails_leaves_no_folder(said, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    code, err = said(*RECIPE, "synthfaces", *SMALL, "--init", tmp_path / "none", "--out", out)
+    assert code == 1 and "there is no model" in err
+    assert not out.exists()
+
+
+def test_a_recipe_file_that_is_not_there_is_told_in_plain_words(said, tmp_path: Path) -> None:
+    code, err = said("train", tmp_path / "none.yaml", "synthfaces")
+    assert code == 1 and f"there is no file {tmp_path / 'none.yaml'}" in err
+    (tmp_path / "folder.yaml").mkdir()
+    code, err = said("train", tmp_path / "folder.yaml", "synthfaces")
+    assert code == 1 and "Is a directory" in err and "Errno" not in err

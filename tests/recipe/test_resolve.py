@@ -281,5 +281,5 @@ def test_files_that_are_no_recipe(tmp_path, text, says):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(ConfigError, match="cannot read the recipe"):
+    with pytest.raises(ConfigError, match="there is no file"):
         resolve(str(tmp_path / "none.yaml"))

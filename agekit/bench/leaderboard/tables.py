@@ -66,10 +66,10 @@ def suite_tables(
             group.entries.append(Entry(path, result, evaluation, scored))
     failed = [result for result in results.values() if result.status == "failed"]
     splits = {(where[0], where[1]) for where in found}
-    name = "-".join(re.findall(r"[a-z0-9]+", next(iter(results.values())).suite.lower()))
+    name = re.sub(r"[^\w.-]", "-", next(iter(results.values())).suite)
     return [
         _table(
-            f"{name}-{number}",
+            f"{name}/{number}",
             where,
             sorted(groups.values(), key=lambda g: (_place(order, g.label), g.label)),
             hrefs,
@@ -164,7 +164,7 @@ def _table(
     most_faces = max(group.first.evaluation.n for group in groups)
     rows = [
         make_row(
-            f"{anchor}-{number}",
+            f"{anchor}/{number}",
             group,
             hrefs,
             comparison=comparison,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ __all__ = [
     "Interval",
     "Share",
     "Spread",
+    "effective_size",
     "interval_of",
     "resampled_means",
     "share_of",
@@ -85,12 +87,12 @@ def spread(values: Sequence[float]) -> Spread:
     )
 
 
-def wilson(share: float, n: int) -> Interval:
+def wilson(share: float, n: float) -> Interval:
     """The 95 % score interval of a share (Wilson, 1927).
 
     Args:
         share: 0 to 1; a mean over seeds need not be a whole number of `n`-ths.
-        n: faces it is a share of, at least 1.
+        n: faces it is a share of, or what they are worth (`effective_size`); above 0.
     """
     z2 = _Z * _Z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -99,16 +101,36 @@ def wilson(share: float, n: int) -> Interval:
     return Interval(0.0 if share == 0 else low, 1.0 if share == 1 else high)
 
 
-def share_of(which: NDArray[np.bool_] | NDArray[np.float64]) -> Share:
-    """The share of faces of which something holds.
+def effective_size(which: NDArray[Any], clusters: NDArray[Any]) -> float:
+    """How many independent faces the faces of a share are worth: N over the design effect.
+
+    The effect is the linearised variance over clusters by that of a simple sample (Kish, 1965),
+    no less than 1. A share of none or all says nothing of it: each cluster then counts once.
+
+    Args:
+        which: (N,) True, False or, over seeds, how often; N at least 1.
+        clusters: (N,) equal where faces belong together.
+    """
+    _, codes = np.unique(clusters, return_inverse=True)
+    n, many, share = which.size, int(codes.max()) + 1, float(which.mean())
+    if many in (1, n) or share in (0.0, 1.0):
+        return float(many)
+    totals = np.bincount(codes, weights=which - share)
+    effect = many / (many - 1) * float(totals @ totals) / (n * share * (1 - share))
+    return n / max(1.0, effect)
+
+
+def share_of(which: NDArray[Any], clusters: NDArray[Any]) -> Share:
+    """The share of faces of which something holds, with a Wilson interval of the effective size.
 
     Args:
         which: (N,) True, False or, over seeds, how often.
+        clusters: (N,) equal where faces belong together.
     """
     if not which.size:
         return Share(None, 0, None, None)
     value = float(which.mean())
-    interval = wilson(value, which.size)
+    interval = wilson(value, effective_size(which, clusters))
     return Share(value, which.size, interval.low, interval.high)
 
 

@@ -133,7 +133,7 @@ def part_scores(comparison: Comparison, row: int, parts: list[Part]) -> list[Par
             int(part.mask.sum()),
             float(comparison.errors[row][part.mask].mean()),
             float(comparison.biases[row][part.mask].mean()),
-            share_of(comparison.covered[row][part.mask]),
+            share_of(comparison.covered[row][part.mask], comparison.clusters[part.mask]),
             float(comparison.widths[row][part.mask].mean()),
         )
         for part in parts
@@ -154,8 +154,12 @@ def check_scores(
     Returns:
         Nothing for a check below whose limit there is no face.
     """
-    age = comparison.faces.age
+    age, clusters = comparison.faces.age, comparison.clusters
     out = []
+
+    def share(which: Numbers, mask: NDArray[np.bool_]) -> Share:
+        return share_of(which[mask], clusters[mask])
+
     for check in checks:
         below = age < check.limit
         if not below.any():
@@ -169,9 +173,9 @@ def check_scores(
                         check,
                         part.kind,
                         part.name,
-                        share_of(passes[part.mask & below]),
-                        share_of(passes[part.mask & near]),
-                        share_of(1 - passes[part.mask & ~below]),
+                        share(passes, part.mask & below),
+                        share(passes, part.mask & near),
+                        share(1 - passes, part.mask & ~below),
                     )
                 )
     return out
