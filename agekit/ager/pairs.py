@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,24 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.ager.base import PairBatch
+from agekit.data.passes import Passes
 from agekit.data.shuffle import generator
-from agekit.errors import ConfigError
 
 __all__ = ["PairLoader", "to_network", "to_pixels"]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What mmengine asks a loader's dataset for."""
-
-    count: int
-    metainfo: Mapping[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return self.count
-
-
-class PairLoader:
+class PairLoader(Passes):
     """Pairs of faces, one of each domain, drawn as CycleGAN draws them.
 
     An epoch has as many pairs as the larger domain has faces: its faces in random order, each
@@ -68,28 +55,11 @@ class PairLoader:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if batch_size < world:
-            raise ConfigError(f"batch size {batch_size} is too small for {world} processes")
+        super().__init__(max(len(young), len(old)), batch_size, device, seed, rank, world)
         self.slots = (young, old)
         self.size = size
         self.flip = flip
-        self.batch_size = batch_size
-        self.device = device
-        self.seed = seed
-        self.rank = rank
-        self.world = world
-        self.epoch = 0
-        self.dataset = _Rows(max(len(young), len(old)))
         self._images = np.asarray(images)
-
-    @property
-    def sampler(self) -> PairLoader:
-        """What has `set_epoch`, where mmengine looks for it."""
-        return self
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order, the crops and the flips of the next pass."""
-        self.epoch = epoch
 
     def __len__(self) -> int:
         """The number of batches this process gets; the last one may be smaller."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.augment import Augment, crop, normalise, warp
+from agekit.data.passes import Passes
 from agekit.data.shuffle import shuffled
-from agekit.errors import ConfigError, DataError
+from agekit.errors import DataError
 
 __all__ = ["Batch", "FaceLoader"]
 
@@ -43,18 +43,7 @@ class Batch:
         return len(self.row)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What mmengine asks a loader's dataset for."""
-
-    count: int
-    metainfo: Mapping[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return self.count
-
-
-class FaceLoader:
+class FaceLoader(Passes):
     """Batches of the rows of a face table, out of the decode-once cache.
 
     On a GPU the pixels are copied to the device once where they fit; else, and on the CPU, the
@@ -113,21 +102,13 @@ class FaceLoader:
                 f"{int((slots < 0).sum())} of {len(slots)} rows have no image in the cache",
                 "leave those rows out (their slot is -1)",
             )
-        if batch_size < world:
-            raise ConfigError(f"batch size {batch_size} is too small for {world} processes")
+        super().__init__(len(slots), batch_size, _indexed(torch.device(device)), seed, rank, world)
         if shuffle and len(slots) < world:
             raise DataError(f"{len(slots)} rows are too few for {world} processes")
-        self.device = _indexed(torch.device(device))
-        self.batch_size = batch_size
         self.augment = augment
         self.crop_pct = crop_pct
         self.shuffle = shuffle
-        self.seed = seed
-        self.rank = rank
-        self.world = world
         self.channels_last = channels_last
-        self.epoch = 0
-        self.dataset = _Rows(len(slots))
         self._images = np.asarray(images)
         self._slots = slots
         self._age = torch.tensor(age, dtype=torch.float32, device=self.device)
@@ -137,18 +118,9 @@ class FaceLoader:
         self._resident = self._copy() if self._fits(resident_limit) else None
 
     @property
-    def sampler(self) -> FaceLoader:
-        """What has `set_epoch`, where mmengine looks for it."""
-        return self
-
-    @property
     def resident(self) -> bool:
         """Whether the pixels are kept on the device."""
         return self._resident is not None
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order and the crops of the next pass."""
-        self.epoch = epoch
 
     def __len__(self) -> int:
         """The number of batches this process gets."""

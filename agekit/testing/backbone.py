@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from agekit.testing.modules import (
-    check_copies,
-    check_gradients,
-    check_on_meta,
-    check_rows_apart,
-    check_seeded,
-    check_tensor,
-    drawn,
-)
+from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 
 __all__ = ["check_backbone"]
@@ -53,35 +45,21 @@ def check_backbone(
         made: nn.Module = network
         return made
 
-    def run(module: nn.Module, images: Tensor) -> Tensor:
-        features: Tensor = module(images)
-        return features
-
     with drawn():
         network = make().to(device).eval()
         images = torch.randn(3, 3, size, size).to(device)
     with subject.doing(f"a forward pass on images of {size} x {size} pixels"), torch.no_grad():
-        features = run(network, images)
+        features = forward(network, images)
     check_tensor(subject, "the features", features, (3, None), like=images)
-    check_rows_apart(subject, network, run, images)
-    check_seeded(subject, make, network, run, images)
+    half = check_module(subject, make, network, images, meta=meta)
+    subject.require(bool(half.isfinite().all()), "under bfloat16 autocast features are not finite")
     with (
         subject.doing("a forward pass on images in the channels-last memory format"),
         torch.no_grad(),
     ):
-        laid_out = run(network, images.to(memory_format=torch.channels_last))
+        features = forward(network.eval(), images)
+        laid_out = forward(network, images.to(memory_format=torch.channels_last))
     subject.require(
         torch.allclose(features, laid_out, atol=1e-3, rtol=1e-2),
         "images in the channels-last memory format give other features",
     )
-    check_copies(subject, make, network, run, images)
-    check_gradients(subject, network, run, images)
-    with (
-        subject.doing("a forward pass under bfloat16 autocast"),
-        torch.no_grad(),
-        torch.autocast(images.device.type, dtype=torch.bfloat16),
-    ):
-        half = run(network.eval(), images)
-    subject.require(bool(half.isfinite().all()), "under bfloat16 autocast features are not finite")
-    if meta:
-        check_on_meta(subject, network, run, images)

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from agekit.ager.base import Generator
-from agekit.testing.modules import (
-    check_copies,
-    check_gradients,
-    check_on_meta,
-    check_rows_apart,
-    check_seeded,
-    check_tensor,
-    drawn,
-)
+from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 
 __all__ = ["check_generator"]
@@ -52,30 +44,15 @@ def check_generator(
         made: nn.Module = network
         return made
 
-    def run(module: nn.Module, images: Tensor) -> Tensor:
-        out: Tensor = module(images)
-        return out
-
     with drawn():
         network = make().to(device).eval()
         images = torch.rand(2, 3, size, size).to(device) * 2 - 1
     with subject.doing(f"a forward pass on images of {size} x {size} pixels"), torch.no_grad():
-        faces = run(network, images)
+        faces = forward(network, images)
     check_tensor(subject, "the faces", faces, (2, 3, size, size), like=images)
     subject.require(float(faces.abs().max()) <= 1, "its faces are not from -1 to 1")
     with subject.doing("a forward pass on larger images"), torch.no_grad():
-        larger = run(network, torch.zeros(1, 3, size + 16, size + 16, device=device))
+        larger = forward(network, torch.zeros(1, 3, size + 16, size + 16, device=device))
     check_tensor(subject, "larger faces", larger, (1, 3, size + 16, size + 16), like=images)
-    check_rows_apart(subject, network, run, images)
-    check_seeded(subject, make, network, run, images)
-    check_copies(subject, make, network, run, images)
-    check_gradients(subject, network, run, images, every=False)
-    with (
-        subject.doing("a forward pass under bfloat16 autocast"),
-        torch.no_grad(),
-        torch.autocast(images.device.type, dtype=torch.bfloat16),
-    ):
-        half = run(network.eval(), images)
+    half = check_module(subject, make, network, images, every=False, meta=meta)
     subject.require(bool(half.isfinite().all()), "under bfloat16 autocast faces are not finite")
-    if meta:
-        check_on_meta(subject, network, run, images)

@@ -9,15 +9,7 @@ from torch import Tensor, nn
 
 from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate
-from agekit.testing.modules import (
-    check_copies,
-    check_gradients,
-    check_on_meta,
-    check_rows_apart,
-    check_seeded,
-    check_tensor,
-    drawn,
-)
+from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 
 __all__ = ["LABEL_AGES", "check_head"]
@@ -65,10 +57,6 @@ def _check(
         head: nn.Module = subject.build(in_features, ages)
         return head
 
-    def run(module: nn.Module, features: Tensor) -> Tensor:
-        raw: Tensor = module(features)
-        return raw
-
     with drawn():
         head = make().to(device).eval()
         features = torch.randn(_N, in_features).to(device)
@@ -78,23 +66,12 @@ def _check(
         kept == (in_features, ages), "it does not pass in_features and ages to Head.__init__"
     )
     with subject.doing("a forward pass"), torch.no_grad():
-        raw = run(head, features)
+        raw = forward(head, features)
     rest = (None,) * (raw.ndim - 1)
     check_tensor(subject, "the raw outputs", raw, (_N, *rest), like=features)
-    check_rows_apart(subject, head, run, features)
-    check_seeded(subject, make, head, run, features)
-    check_copies(subject, make, head, run, features)
-    check_gradients(subject, head, run, features)
+    half = check_module(subject, make, head, features, meta=meta)
     _check_estimates(subject, head.eval(), raw, ages)
-    with (
-        subject.doing("a forward pass under bfloat16 autocast"),
-        torch.no_grad(),
-        torch.autocast(features.device.type, dtype=torch.bfloat16),
-    ):
-        half = run(head, features)
     _check_estimates(subject, head, half.float(), ages)
-    if meta:
-        check_on_meta(subject, head, run, features)
 
 
 def _check_estimates(subject: Subject, head: Head, raw: Tensor, ages: tuple[int, int]) -> None:

@@ -156,7 +156,7 @@ def _check_mean(
 
 
 def _check_on_meta(subject: Subject, raw: Tensor, target: Target, ancestor: Tensor | None) -> None:
-    """See `agekit.testing.modules.check_on_meta`."""
+    """See `agekit.testing.modules.check_module`."""
     leaf = raw.to("meta").requires_grad_()
     inherited = None if ancestor is None else ancestor.to("meta")
     there = Target(target.age.to("meta"), target.sigma.to("meta"), target.ages)

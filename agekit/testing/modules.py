@@ -12,19 +12,16 @@ from torch import Tensor, nn
 
 from agekit.testing.subject import Subject
 
-__all__ = [
-    "check_copies",
-    "check_gradients",
-    "check_on_meta",
-    "check_rows_apart",
-    "check_seeded",
-    "check_tensor",
-    "drawn",
-    "no_host_sync",
-]
+__all__ = ["Make", "check_module", "check_tensor", "drawn", "forward", "no_host_sync"]
 
 _SEED = 20180925
-Run = Callable[[nn.Module, Tensor], Tensor]
+Make = Callable[[], nn.Module]
+
+
+def forward(module: nn.Module, given: Tensor) -> Tensor:
+    """What a module gives for a tensor."""
+    out: Tensor = module(given)
+    return out
 
 
 @contextmanager
@@ -76,18 +73,45 @@ def check_tensor(
         subject.require(bool(value.isfinite().all()), f"{what} are not all finite")
 
 
-def check_seeded(
-    subject: Subject, make: Callable[[], nn.Module], module: nn.Module, run: Run, given: Tensor
-) -> None:
-    """One seed gives one set of weights, and an evaluated network one answer.
+def check_module(
+    subject: Subject,
+    make: Make,
+    module: nn.Module,
+    given: Tensor,
+    *,
+    every: bool = True,
+    meta: bool = True,
+) -> Tensor:
+    """All that is asked of any module.
 
     Args:
         subject: under test.
         make: makes another one.
-        module: one that was made first thing after `drawn`.
-        run: asks it.
+        module: one that was made first thing after `drawn`; its gradients and statistics change.
         given: what it is asked about.
+        every: whether no weight may go without a gradient.
+        meta: whether to run it on torch's meta device.
+
+    Returns:
+        What it gives in evaluation under bfloat16 autocast.
     """
+    _check_rows_apart(subject, module, given)
+    _check_seeded(subject, make, module, given)
+    _check_copies(subject, make, module, given)
+    _check_gradients(subject, module, given, every=every)
+    with (
+        subject.doing("a forward pass under bfloat16 autocast"),
+        torch.no_grad(),
+        torch.autocast(given.device.type, dtype=torch.bfloat16),
+    ):
+        half = forward(module.eval(), given)
+    if meta:
+        _check_on_meta(subject, module, given)
+    return half
+
+
+def _check_seeded(subject: Subject, make: Make, module: nn.Module, given: Tensor) -> None:
+    """One seed gives one set of weights, and an evaluated network one answer."""
     with drawn():
         other = make().to(given.device).state_dict()
     first = module.state_dict()
@@ -97,38 +121,30 @@ def check_seeded(
     )
     module.eval()
     with torch.no_grad():
-        one, two = run(module, given), run(module, given)
+        one, two = forward(module, given), forward(module, given)
     subject.require(torch.equal(one, two), "in evaluation it answers differently the second time")
 
 
-def check_rows_apart(subject: Subject, module: nn.Module, run: Run, given: Tensor) -> None:
+def _check_rows_apart(subject: Subject, module: nn.Module, given: Tensor) -> None:
     """In evaluation, what a row gives does not depend on the other rows."""
     module.eval()
     with torch.no_grad():
-        whole, part = run(module, given), run(module, given[:1])
+        whole, part = forward(module, given), forward(module, given[:1])
     subject.require(
         torch.allclose(whole[:1], part, atol=1e-4, rtol=1e-3),
         "in evaluation the answer for a face depends on the other faces of its batch",
     )
 
 
-def check_gradients(
-    subject: Subject, module: nn.Module, run: Run, given: Tensor, *, every: bool = True
+def _check_gradients(
+    subject: Subject, module: nn.Module, given: Tensor, *, every: bool = True
 ) -> None:
-    """Every trainable weight gets a finite gradient, and so does the input.
-
-    Args:
-        subject: under test.
-        module: a network; its gradients and statistics change.
-        run: asks it.
-        given: what it is asked about.
-        every: whether no weight may go without.
-    """
+    """Every trainable weight gets a finite gradient, and so does the input."""
     module.train()
     module.zero_grad(set_to_none=True)
     leaf = given.detach().clone().requires_grad_()
     with subject.doing("a training pass"), no_host_sync(given.device):
-        out = run(module, leaf)
+        out = forward(module, leaf)
         uneven = torch.linspace(0.5, 1.5, out.numel(), device=out.device).view_as(out)
         torch.autograd.backward((out * uneven).sum())
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
@@ -143,16 +159,11 @@ def check_gradients(
     subject.require(flows, "no gradient flows back to its input")
 
 
-def check_copies(
-    subject: Subject, make: Callable[[], nn.Module], module: nn.Module, run: Run, given: Tensor
-) -> None:
-    """Weights survive safetensors, and a deep copy (training averages one) answers alike.
-
-    The arguments are those of `check_seeded`.
-    """
+def _check_copies(subject: Subject, make: Make, module: nn.Module, given: Tensor) -> None:
+    """Weights survive safetensors, and a deep copy (training averages one) answers alike."""
     module.eval()
     with torch.no_grad():
-        before = run(module, given)
+        before = forward(module, given)
     with subject.doing("saving its weights as safetensors"):
         data = save({key: value.contiguous() for key, value in module.state_dict().items()})
     with drawn(_SEED + 1):
@@ -162,7 +173,7 @@ def check_copies(
     with subject.doing("copying it"):
         copied = deepcopy(module)
     with torch.no_grad():
-        loaded, again = run(other, given), run(copied, given)
+        loaded, again = forward(other, given), forward(copied, given)
     subject.require(
         torch.allclose(before, loaded, atol=1e-5, rtol=1e-4),
         "a new one with its weights answers differently; keep what it needs in parameters and "
@@ -171,7 +182,7 @@ def check_copies(
     subject.require(torch.equal(before, again), "a copy of it answers differently")
 
 
-def check_on_meta(subject: Subject, module: nn.Module, run: Run, given: Tensor) -> None:
+def _check_on_meta(subject: Subject, module: nn.Module, given: Tensor) -> None:
     """It runs on torch's meta device, which has shapes and no values.
 
     So it makes its tensors on the device of its input, and reads none back: no ``.item()``, no
@@ -182,4 +193,4 @@ def check_on_meta(subject: Subject, module: nn.Module, run: Run, given: Tensor) 
         "running where tensors have no values (torch's meta device; so it reads a value back from "
         "the device, or keeps a tensor on another device than its input)"
     ):
-        run(there, given.to("meta"))
+        forward(there, given.to("meta"))
