@@ -8,8 +8,13 @@ from agekit.errors import ConfigError
 
 
 def test_every_table_of_the_papers_is_there():
-    names = ["table1", "table2", "table3", "table4", "table5", "table6", "aging-table1"]
-    assert list(find_reported()) == names
+    cen = [f"table{number}" for number in range(1, 7)]
+    assert list(find_reported()) == [*cen, "aging-table1", "paplham-utkface"]
+
+
+def test_every_row_that_the_methods_reproduce_is_one_of_theirs():
+    labels = {row.label for row in load_suite("methods").rows}
+    assert {row.row or row.label for row in load_reported("paplham-utkface").rows} <= labels
 
 
 @pytest.mark.parametrize("name", list(find_reported()))
