@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agekit.bench.leaderboard.standings import Row
+from agekit.bench.leaderboard.standings import Facts, Row
 from agekit.bench.statistics.intervals import Interval, Spread
 
-__all__ = ["Metric", "count", "ends", "figure", "metrics_of", "seconds", "share", "signed"]
+__all__ = [
+    "Metric",
+    "count",
+    "ends",
+    "figure",
+    "listed",
+    "metrics_of",
+    "seconds",
+    "share",
+    "signed",
+]
 
 
 class Metric(NamedTuple):
@@ -107,6 +117,13 @@ def seconds(value: float | None) -> str:
 def count(value: float | None) -> str:
     """A number of things, by thousands; empty for None."""
     return "" if value is None else f"{value:,.0f}"
+
+
+def listed(facts: Facts) -> str:
+    """Facts in one line, such as ``size 64, mirror yes``."""
+    words = {None: "none", True: "yes", False: "no"}
+    told = {k: words[v] if v is None or isinstance(v, bool) else v for k, v in facts.items()}
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
 
 
 def _minus(text: str) -> str:

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from agekit.bench.leaderboard.claims import verdict
-from agekit.bench.leaderboard.columns import count, ends, figure, metrics_of, seconds, signed
+from agekit.bench.leaderboard.columns import (
+    count,
+    ends,
+    figure,
+    listed,
+    metrics_of,
+    seconds,
+    signed,
+)
 from agekit.bench.leaderboard.figures import short
 from agekit.bench.leaderboard.findings import Answer
 from agekit.bench.leaderboard.standings import (
@@ -89,7 +97,8 @@ def _scored(table: Table) -> Iterator[str]:
     people = f" of {count(table.people)} people" if table.people else ""
     base = f"; baseline: {_text(table.baseline)}" if table.baseline else ""
     split = f"{table.split.capitalize()} split `{_code(table.split_hash)}`"
-    yield f"{split}, {count(table.n)} faces{people}{base}."
+    alike = f" The same for all: {_text(listed(table.facts))}." if table.facts else ""
+    yield f"{split}, {count(table.n)} faces{people}{base}.{alike}"
     yield ""
     for flag in table.flags:
         yield f"- {_text(flag)}"

@@ -160,6 +160,7 @@ def _table(
         _first_generation(groups, group) if own_first else _named(groups, wanted, group)
         for group in groups
     ]
+    common_overrides = set.intersection(*(set(g.first.result.overrides) for g in groups))
     most_seeds = max(len(group.entries) for group in groups)
     most_faces = max(group.first.evaluation.n for group in groups)
     rows = [
@@ -171,7 +172,7 @@ def _table(
             place=_index(ranked, group),
             base=_index(ranked, base),
             is_baseline=group is base,
-            detail=_detail(group.first, len(backbones) > 1, by_generation),
+            detail=_detail(group.first, len(backbones) > 1, by_generation, common_overrides),
             rates=[rates[id(group)]] if measured else [rate_of(e.result) for e in group.entries],
             flags=row_flags(
                 group,
@@ -197,7 +198,7 @@ def _table(
         common=common,
         people=comparison.people if comparison is not None else 0,
         baseline=_baseline(rows, own_first),
-        facts=_shared([group.first.result for group in groups]),
+        facts=_shared([group.first.result for group in groups], common_overrides),
         rate_of=f"inference alone, the best batch, on {speeds.machine}"
         if measured
         else "evaluation, decoding and all",
@@ -261,17 +262,20 @@ def _mae(row: Row) -> float:
     return row.metrics["mae"].mean if "mae" in row.metrics else float("inf")
 
 
-def _shared(results: Sequence[Result]) -> Facts:
+def _shared(results: Sequence[Result], common_overrides: set[str]) -> Facts:
     facts: list[Facts] = [{"backbone": r.backbone, **r.facts} for r in results]
-    return {k: v for k, v in facts[0].items() if all(k in f and f[k] == v for f in facts)}
+    shared = {k: v for k, v in facts[0].items() if all(k in f and f[k] == v for f in facts)}
+    return shared | dict(override.split("=", 1) for override in sorted(common_overrides))
 
 
 def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
     return next((i for i, group in enumerate(groups) if group is wanted), None)
 
 
-def _detail(entry: Entry, with_backbone: bool, by_generation: bool) -> str:
+def _detail(
+    entry: Entry, with_backbone: bool, by_generation: bool, common_overrides: set[str]
+) -> str:
     told = [entry.result.backbone] if with_backbone else []
     if by_generation:
         told.append(f"t = {entry.evaluation.generation}")
-    return ", ".join([*told, *entry.result.overrides])
+    return ", ".join([*told, *(o for o in entry.result.overrides if o not in common_overrides)])

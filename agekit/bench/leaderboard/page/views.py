@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from agekit.bench.leaderboard.columns import Metric, metrics_of, share, signed
+from agekit.bench.leaderboard.columns import Metric, listed, metrics_of, share, signed
 from agekit.bench.leaderboard.figures import Plot, far_off, plots_of
 from agekit.bench.leaderboard.standings import Row, Standing, Table
 from agekit.bench.statistics.intervals import Share
@@ -106,7 +106,7 @@ class TableView:
     @cached_property
     def facts(self) -> str:
         """What a fair comparison pins, and is the same for all rows."""
-        return ", ".join(f"{k.replace('_', ' ')} {_told(v)}" for k, v in self.table.facts.items())
+        return listed(self.table.facts)
 
     @cached_property
     def scale(self) -> Callable[[float], float]:
@@ -230,11 +230,6 @@ def _check_grid(rows: Sequence[Row], scores: Sequence[Sequence[CheckScore]]) -> 
             for row, own in zip(rows, scores, strict=True)
         ],
     )
-
-
-def _told(value: object) -> str:
-    words = {None: "none", True: "yes", False: "no"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _heat(values: Sequence[float]) -> Callable[[float], int]:
