@@ -7,13 +7,12 @@ from typing import Any, cast
 
 import torch
 from rich.console import Console
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import nn
 
 from agekit.ager.build import build_ager
 from agekit.ager.domains import DOMAINS
 from agekit.ager.model import FaceAger
-from agekit.atomic import write_bytes
 from agekit.data.split import Faces
 from agekit.device import rank_and_world
 from agekit.errors import ConfigError
@@ -25,7 +24,7 @@ from agekit.training.evolver import build_evolver
 from agekit.training.progress import caching
 from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
-from agekit.training.task import Task
+from agekit.training.task import Start, Task
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import WEIGHTS, read_config
 from agekit.zoo.index.locate import is_model, locate
@@ -66,7 +65,7 @@ class Aging(Task[DomainFaces, AgerLab]):
             + " faces"
         )
 
-    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
+    def start(self, init: str | Path, resolved: Resolved) -> Start:
         """Both generators, of an ager or of a checkpoint the evolver can read."""
         recipe = _recipe(resolved)
         if is_model(init):
@@ -90,8 +89,7 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{init} does not fit the generator {recipe.generator.type!r}: {odd[0]}",
                     "choose the generator it was trained with",
                 )
-        write_bytes(run.initial, save(weights))
-        return {"init_name": name}
+        return Start(weights, {"init_name": name})
 
     def lab(
         self,

@@ -19,11 +19,11 @@ from agekit.training.display import Display
 from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.evolver import build_evolver
 from agekit.training.faces import TrainingFaces
-from agekit.training.initial import initial_weights, keep_initial
+from agekit.training.initial import fitting_weights, initial_weights
 from agekit.training.progress import caching
 from agekit.training.publish import publish
 from agekit.training.run import Run
-from agekit.training.task import Task
+from agekit.training.task import Start, Task
 
 __all__ = ["Estimating"]
 
@@ -59,10 +59,10 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
         counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
         return f"{counts} faces, ages {data.ages[0]}-{data.ages[1]}"
 
-    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
+    def start(self, init: str | Path, resolved: Resolved) -> Start:
         """The backbone, and the heads that fit."""
-        start = keep_initial(run.initial, init, _recipe(resolved))
-        return {"init_name": start.name, "init_ages": start.ages}
+        weights, config = fitting_weights(init, _recipe(resolved))
+        return Start(weights, {"init_name": config.name, "init_ages": config.ages})
 
     def lab(
         self,

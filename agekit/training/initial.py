@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
-from agekit.atomic import write_bytes
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import WEIGHTS, estimator_config
 from agekit.zoo.index.locate import locate
 
-__all__ = ["initial_weights", "keep_initial"]
+__all__ = ["fitting_weights", "initial_weights"]
 
 
-def keep_initial(path: Path, model: str | Path, recipe: EstimatorRecipe) -> ModelConfig:
-    """Copies the weights of a model that a recipe can start from.
+def fitting_weights(
+    model: str | Path, recipe: EstimatorRecipe
+) -> tuple[dict[str, Tensor], ModelConfig]:
+    """The weights of a model that a recipe can start from.
 
     Args:
-        path: the safetensors file to write: the backbone, and the heads that the recipe has alike.
         model: a model folder, a run folder or a name of the zoo.
         recipe: what is going to be trained.
 
     Returns:
-        The model's configuration.
+        Those of the backbone and of the heads that the recipe has alike; the model's configuration.
 
     Raises:
         ConfigError: the model has another backbone.
@@ -45,8 +45,7 @@ def keep_initial(path: Path, model: str | Path, recipe: EstimatorRecipe) -> Mode
         for name, value in load_file(folder / WEIGHTS).items()
         if not name.startswith("heads.") or name.split(".")[1] in alike
     }
-    write_bytes(path, save(weights))
-    return config
+    return weights, config
 
 
 def initial_weights(
@@ -55,7 +54,7 @@ def initial_weights(
     """The kept weights; heads are left out, to be made anew, where the label ages differ.
 
     Args:
-        path: what `keep_initial` wrote.
+        path: where those of `fitting_weights` were kept.
         theirs: the label ages they were trained for.
         ours: the label ages now.
     """

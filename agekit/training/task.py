@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 from agekit.data.split import Faces
 from agekit.recipe import Resolved
@@ -16,10 +17,23 @@ from agekit.training.display import Display
 from agekit.training.lab import Lab
 from agekit.training.run import Run
 
-__all__ = ["Task"]
+__all__ = ["Start", "Task"]
 
 D = TypeVar("D")
 L = TypeVar("L", bound=Lab)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from.
+
+    Attributes:
+        weights: kept with the run.
+        info: what ``run.json`` keeps of it.
+    """
+
+    weights: dict[str, Tensor]
+    info: dict[str, Any]
 
 
 class Task(ABC, Generic[D, L]):
@@ -41,8 +55,8 @@ class Task(ABC, Generic[D, L]):
         """How many faces of what."""
 
     @abstractmethod
-    def keep_initial(self, run: Run, init: str | Path, resolved: Resolved) -> dict[str, Any]:
-        """Copies the weights to start from into the run; gives what ``run.json`` keeps of them."""
+    def start(self, init: str | Path, resolved: Resolved) -> Start:
+        """Reads what a run is to start from, and checks that it fits."""
 
     @abstractmethod
     def lab(

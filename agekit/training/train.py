@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from safetensors.torch import save
 
-from agekit.atomic import write_text
+from agekit.atomic import write_bytes, write_text
 from agekit.data.split import load_faces
 from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
@@ -31,7 +32,7 @@ from agekit.training.estimating import Estimating
 from agekit.training.evolver import build_evolver
 from agekit.training.lab import Generation
 from agekit.training.run import Run
-from agekit.training.task import Task
+from agekit.training.task import Start, Task
 
 __all__ = ["TASKS", "TrainResult", "resume", "train"]
 
@@ -131,9 +132,11 @@ def train(
         **describe_device(place),
     }
     from_main(lambda: _must_be_new(run))
-    data = TASKS[resolved.recipe.kind].prepare(resolved, faces, place, console, seed)
+    task = TASKS[resolved.recipe.kind]
+    start = task.start(init, resolved) if init is not None and rank_and_world()[0] == 0 else None
+    data = task.prepare(resolved, faces, place, console, seed)
     with _held(run):
-        from_main(lambda: _begin(run, resolved, info, init))
+        info = from_main(lambda: _begin(run, resolved, info, start))
         return _run(run, resolved, data, info, console)
 
 
@@ -193,13 +196,17 @@ def _must_be_new(run: Run) -> None:
         )
 
 
-def _begin(run: Run, resolved: Resolved, info: dict[str, Any], init: str | Path | None) -> None:
+def _begin(
+    run: Run, resolved: Resolved, info: dict[str, Any], start: Start | None
+) -> dict[str, Any]:
     """Writes what a run is; its info last, so that a run folder is whole or not there."""
     _must_be_new(run)
-    if init is not None:
-        info |= TASKS[resolved.recipe.kind].keep_initial(run, init, resolved)
+    if start is not None:
+        info = info | start.info
+        write_bytes(run.initial, save(start.weights))
     write_text(run.recipe, resolved.to_yaml())
     write_text(run.info, json.dumps(info, indent=1) + "\n")
+    return info
 
 
 def _run(

@@ -122,7 +122,17 @@ def test_models_that_are_not_there(said, tmp_path: Path) -> None:
 
 def test_a_start_that_fails_leaves_no_folder(said, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    code, err = said(*RECIPE, "synthfaces", *SMALL, "--init", tmp_path / "none", "--out", out)
+    code, err = said(
+        *RECIPE,
+        "synthfaces",
+        "--protocol",
+        "tiny",
+        *SMALL,
+        "--init",
+        tmp_path / "none",
+        "--out",
+        out,
+    )
     assert code == 1 and "there is no model" in err
     assert not out.exists()
 
