@@ -194,7 +194,7 @@ def test_claims_are_answered_by_paired_differences(generations, tmp_path):
         "against C": (0, None),
     }
     told = {a.of: (round(a.by, 6), a.holds, a.seeds) for a in second.answers}
-    assert told == {"A": (-1, True, 1), "B": (-2, True, 1)}
+    assert told == {"A": (-1, True, 1), "B": (-2, True, 1), "both together": (-1.5, True, 1)}
     text = render_markdown(board_of(generations))
     assert "- B: **yes**, −2.00 years (−2.00 to −2.00; 1 seed)" in text
     assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 1 seed)" in text

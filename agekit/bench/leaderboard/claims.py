@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from agekit.bench.leaderboard.findings import Answer, Finding
 from agekit.bench.leaderboard.rows import Group
@@ -29,7 +30,30 @@ def verdict(answer: Answer) -> str:
     return {True: "yes", False: "the other way round", None: "cannot be told"}[answer.holds]
 
 
+class _Pair(NamedTuple):
+    """Places in the order of the comparison: of the row that is said to be better, of the other."""
+
+    better: int
+    other: int
+
+
 def _answers(claim: Claim, groups: Sequence[Group], comparison: Comparison) -> Iterator[Answer]:
+    """One for each pair, and where there are several against the same, one for all together."""
+    against: dict[str, list[_Pair]] = {}
+    for pair in _pairs(claim, groups):
+        against.setdefault(groups[pair.other].label if claim.row else "", []).append(pair)
+    for label, pairs in against.items():
+        for pair in pairs:
+            of = _of(claim, groups[pair.better], groups[pair.other], groups)
+            yield _answer(of, [pair], groups, comparison)
+        if len(pairs) > 1:
+            of = "both together" if len(pairs) == 2 else f"all {len(pairs)} together"
+            if len(against) > 1:
+                of += f", against {label}"
+            yield _answer(of, pairs, groups, comparison)
+
+
+def _pairs(claim: Claim, groups: Sequence[Group]) -> Iterator[_Pair]:
     for place, better in enumerate(groups):
         if claim.row in (None, better.label) and _is(better, claim.generation, groups):
             for other_place, other in enumerate(groups):
@@ -38,9 +62,15 @@ def _answers(claim: Claim, groups: Sequence[Group], comparison: Comparison) -> I
                     and _is(other, claim.beats_generation, groups)
                     and _alike(better, other)
                 ):
-                    by, interval = comparison.difference(place, other_place)
-                    seeds = min(len(better.entries), len(other.entries))
-                    yield Answer(_of(claim, better, other, groups), by, interval, seeds)
+                    yield _Pair(place, other_place)
+
+
+def _answer(
+    of: str, pairs: Sequence[_Pair], groups: Sequence[Group], comparison: Comparison
+) -> Answer:
+    by, interval = comparison.mean_difference(pairs)
+    seeds = min(len(groups[place].entries) for pair in pairs for place in pair)
+    return Answer(of, by, interval, seeds)
 
 
 def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:

@@ -11,11 +11,11 @@ __all__ = ["Answer", "Finding"]
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether one row errs less than another.
+    """Whether one row errs less than another, or several do on average, each than its own other.
 
     Attributes:
         of: what is compared, as far as the claim leaves it open.
-        by: by how many years its MAE is above the other's.
+        by: by how many years its MAE is above the other's, or that on average.
         interval: of that, paired, 95 %.
         seeds: trainings of the one with the fewer.
     """
@@ -37,7 +37,7 @@ class Finding:
 
     Attributes:
         claim: one sentence without its full stop.
-        answers: one for each pair of rows that it is about.
+        answers: one for each pair of rows that it is about, and one for several together.
     """
 
     claim: str

@@ -69,8 +69,13 @@ class Comparison:
 
     def difference(self, row: int, other: int) -> tuple[float, Interval]:
         """By how many years a row's MAE is above another's, and the paired 95 % interval."""
-        mean = float((self.errors[row] - self.errors[other]).mean())
-        return mean, interval_of(self.samples[:, row] - self.samples[:, other])
+        return self.mean_difference([(row, other)])
+
+    def mean_difference(self, pairs: Sequence[tuple[int, int]]) -> tuple[float, Interval]:
+        """As `difference`, the mean over pairs of a row and another, on the same samples."""
+        rows, others = np.array(pairs).T
+        mean = float((self.errors[rows] - self.errors[others]).mean())
+        return mean, interval_of((self.samples[:, rows] - self.samples[:, others]).mean(axis=1))
 
 
 def compare(rows: Sequence[Sequence[Scored]]) -> Comparison | None:
