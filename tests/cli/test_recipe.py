@@ -114,7 +114,7 @@ def test_a_copy_replaces_nothing(agekit, tmp_path):
         (("show", "cen-resnet81"), 1, "did you mean 'resnet18'"),
         (("copy", "cen-resnet81", "a.yaml"), 1, "did you mean 'resnet18'"),
         (("copy", "cen", "a.txt"), 2, "PATH must end in .yaml"),
-        (("show", "none.yaml"), 1, "cannot read the recipe none.yaml"),
+        (("show", "none.yaml"), 1, "there is no file none.yaml"),
         (("show",), 2, "Missing argument 'NAME'"),
         (("shwo",), 2, "shwo"),
     ],

@@ -78,15 +78,6 @@ def test_killed_runs_end_bit_identical(
     assert hidden == {".lock", ".eval_results"}, "nothing half-written is left"
 
 
-def test_checkpoints_load_without_unpickling(environment: dict[str, str], tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "50", "--out", str(run)]
-    checkpoint = run / "generation-1/checkpoint.pth"
-    kill_when(arguments, environment, checkpoint.exists)
-    saved = torch.load(checkpoint, weights_only=True)
-    assert saved["epoch"] >= 1
-
-
 def test_changed_data_and_damaged_checkpoints_are_told(
     agekit: Train, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -94,6 +85,8 @@ def test_changed_data_and_damaged_checkpoints_are_told(
     arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "50", "--out", str(run)]
     checkpoint = run / "generation-1/checkpoint.pth"
     kill_when(arguments, environment, checkpoint.exists)
+    saved = torch.load(checkpoint, weights_only=True)  # loads without unpickling
+    assert saved["epoch"] >= 1
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     done = agekit("train", "--resume", run)
     assert done.returncode == 1

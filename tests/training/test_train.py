@@ -90,8 +90,8 @@ def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) 
     assert "resnet10-tiny" in other.stderr
 
 
-@pytest.mark.parametrize("recipe", ["reg", "ldl", "ldl-reg"])
-def test_every_method_trains(agekit: Train, recipe: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["reg", "ldl-reg"])
+def test_one_head_and_two_train_and_predict(agekit: Train, recipe: str, tmp_path: Path) -> None:
     done = agekit("train", f"{recipe}-resnet10-tiny", *TINY, "--epochs", 1, "--out", tmp_path / "r")
     assert done.returncode == 0, done.stderr
     face = write_face(tmp_path / "face.png", 40, size=160)

@@ -58,6 +58,7 @@ def weights(run):
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["arn-resnet10-tiny", "drf-resnet10-tiny"])
 def test_a_short_training_beats_the_constant_guess(name, agekit, tmp_path):
     """Always 40 years is 20.8 years off on these faces."""
