@@ -275,7 +275,8 @@ def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
 def _detail(
     entry: Entry, with_backbone: bool, by_generation: bool, common_overrides: set[str]
 ) -> str:
-    told = [entry.result.backbone] if with_backbone else []
+    backbone = entry.result.backbone
+    told = [backbone] if with_backbone and backbone not in entry.result.row.lower() else []
     if by_generation:
         told.append(f"t = {entry.evaluation.generation}")
     return ", ".join([*told, *(o for o in entry.result.overrides if o not in common_overrides)])
