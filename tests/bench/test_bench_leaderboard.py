@@ -155,6 +155,7 @@ def test_generations_are_rows_where_the_suite_says_so(generations):
     table = table_of(generations)
     found = [(row.detail, row.generation, row.rank) for row in table.rows]
     assert found == [("t = 2", 2, 1), ("t = 3", 3, 1), ("t = 1", 1, 3)]
+    assert [row.train_seconds is None for row in table.rows] == [True, False, True]
 
 
 def test_generations_are_compared_with_the_first_of_their_row(generations, tmp_path):

@@ -132,6 +132,7 @@ def describe_machine(machine: Machine | None) -> str:
 def _run(entry: Entry, hrefs: Mapping[Path, str]) -> RunEntry:
     result, href = entry.result, hrefs[entry.path]
     code, memory = result.code, result.peak_memory
+    is_last = entry.evaluation.generation == result.final.generation
     return RunEntry(
         seed=result.seed,
         href=href,
@@ -139,7 +140,7 @@ def _run(entry: Entry, hrefs: Mapping[Path, str]) -> RunEntry:
         if result.predictions is None
         else f"{href.rpartition('/')[0] or '.'}/{result.predictions.file}",
         metrics=entry.evaluation.metrics,
-        train_seconds=result.wall_seconds.get("train"),
+        train_seconds=result.wall_seconds.get("train") if is_last else None,
         evaluate_seconds=result.wall_seconds.get("evaluate"),
         memory=memory.get("cuda", memory.get("rss")),
         energy=result.energy,

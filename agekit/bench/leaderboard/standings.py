@@ -33,7 +33,7 @@ class RunEntry:
         href: of its result file, relative to the page.
         predictions: of its per-face estimates, likewise; None where there are none.
         metrics: of the generation and protocol of the row.
-        train_seconds: wall clock.
+        train_seconds: wall clock of all generations; None of one that others followed.
         evaluate_seconds: likewise.
         memory: peak bytes, of the GPU where one was used.
         energy: joules.
@@ -73,7 +73,7 @@ class Row:
         difference: by how many years its MAE is above the baseline's, and the paired interval.
         is_baseline: whether it is the baseline, or one of them.
         parameters: of the model.
-        train_seconds: wall clock.
+        train_seconds: wall clock of all generations; None of one that others followed.
         rate: faces in a second; see the table's `rate_of`.
         level: the share of faces that its intervals are meant to hold.
         facts: what a fair comparison pins.
