@@ -2,7 +2,7 @@
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
 # make test     what CI runs: formatting, lint, types, tests
 # make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
-# make test-all every test, also those that take minutes each
+# make test-all every test, the long trainings too
 # make build    wheels and source archives of every distribution, in dist/
 # make bench    the speed of start-up, data and training, against their budgets
 #

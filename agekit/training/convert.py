@@ -123,7 +123,7 @@ def _only_reader() -> str:
     for name in EVOLVERS.names():
         with suppress(AgekitError):
             found: type[Evolver[Any]] = EVOLVERS.get(name)
-            reads = {found.weights, found.initial} != {Evolver.weights, Evolver.initial}
+            reads = found.weights is not Evolver.weights or found.initial is not Evolver.initial
             if found.kind == "ager" and reads:
                 readers.append(name)
     if len(readers) != 1:

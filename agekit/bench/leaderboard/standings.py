@@ -34,7 +34,7 @@ class RunEntry:
         predictions: of its per-face estimates, likewise; None where there are none.
         metrics: of the generation and protocol of the row.
         train_seconds: wall clock of all generations; None of one that others followed.
-        evaluate_seconds: likewise.
+        evaluate_seconds: wall clock.
         memory: peak bytes, of the GPU where one was used.
         energy: joules.
         machine: what it ran on, one line.

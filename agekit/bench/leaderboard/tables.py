@@ -153,7 +153,6 @@ def _table(
     comparison = compare([group.scored or [] for group in with_faces])
     rates = {id(group): speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
-    backbones = {group.first.result.backbone for group in groups}
     ranked = with_faces if comparison is not None else []
     own_first = by_generation and wanted is None
     bases = [
@@ -172,7 +171,12 @@ def _table(
             place=_index(ranked, group),
             base=_index(ranked, base),
             is_baseline=group is base,
-            detail=_detail(group.first, len(backbones) > 1, by_generation, common_overrides),
+            detail=_detail(
+                group.first,
+                _needs_backbone(group, groups),
+                by_generation,
+                common_overrides,
+            ),
             rates=[rates[id(group)]] if measured else [rate_of(e.result) for e in group.entries],
             flags=row_flags(
                 group,
@@ -255,7 +259,7 @@ def _baseline(rows: Sequence[Row], own_first: bool) -> str | None:
 def _called(row: Row, rows: Sequence[Row]) -> str:
     """A row's label, and what tells it from others of that label."""
     alone = sum(other.label == row.label for other in rows) == 1
-    return row.label if alone else f"{row.label} ({row.detail})"
+    return row.label if alone or not row.detail else f"{row.label} ({row.detail})"
 
 
 def _mae(row: Row) -> float:
@@ -272,11 +276,18 @@ def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
     return next((i for i, group in enumerate(groups) if group is wanted), None)
 
 
+def _needs_backbone(group: Group, groups: Sequence[Group]) -> bool:
+    """Whether rows are on several backbones, and its label does not say on which it is."""
+    backbones = {(other.label, other.first.result.backbone) for other in groups}
+    own = {backbone for label, backbone in backbones if label == group.label}
+    named = len(own) == 1 and own.pop() in group.label.lower()
+    return len({backbone for _, backbone in backbones}) > 1 and not named
+
+
 def _detail(
     entry: Entry, with_backbone: bool, by_generation: bool, common_overrides: set[str]
 ) -> str:
-    backbone = entry.result.backbone
-    told = [backbone] if with_backbone and backbone not in entry.result.row.lower() else []
+    told = [entry.result.backbone] if with_backbone else []
     if by_generation:
         told.append(f"t = {entry.evaluation.generation}")
     return ", ".join([*told, *(o for o in entry.result.overrides if o not in common_overrides)])
