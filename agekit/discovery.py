@@ -8,11 +8,13 @@ the plugin interface the distribution was written for.
 
 from __future__ import annotations
 
+import email
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from functools import lru_cache
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
@@ -183,7 +185,7 @@ def _scan() -> tuple[tuple[Distribution, tuple[Entry, ...]], ...]:
     for candidate in metadata.distributions():
         if not _names_a_group(candidate):
             continue
-        name = _header(candidate, "Name")
+        name = _header(_headers(candidate)[0], "Name")
         if name and normalise(name) not in found:
             found[normalise(name)] = _read(name, candidate)
     return tuple(found[key] for key in sorted(found) if found[key][1] or found[key][0].problem)
@@ -193,9 +195,9 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
     """One distribution and its parts; `candidate` gives way to an earlier one on the path."""
     with suppress(metadata.PackageNotFoundError):
         candidate = metadata.distribution(name)
-    version = _header(candidate, "Version") or "unknown"
+    headers, problem = _headers(candidate)
+    version = _header(headers, "Version") or "unknown"
     kinds = {group: kind for kind, group in GROUPS.items()}
-    problem = ""
     try:
         points = list(candidate.entry_points)
     except (TypeError, ValueError) as error:
@@ -212,13 +214,15 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
     parts = {
         kind: tuple(sorted(entry.name for entry in found if entry.kind == kind)) for kind in GROUPS
     }
-    summary = _header(candidate, "Summary")
+    summary = _header(headers, "Summary")
     return Distribution(name, version, api, summary, parts, problem=problem), found
 
 
 def _names_a_group(candidate: metadata.Distribution) -> bool:
     try:
         return f"[{CORE}." in (candidate.read_text("entry_points.txt") or "")
+    except UnicodeDecodeError as error:
+        return f"[{CORE}.".encode() in error.object
     except (OSError, ValueError):
         return False
 
@@ -229,7 +233,15 @@ def _declared_api(names: list[str]) -> int | None:
     return API_VERSION if API_VERSION in versions else max(versions, default=None)
 
 
-def _header(candidate: metadata.Distribution, key: str) -> str:
+def _headers(candidate: metadata.Distribution) -> tuple[metadata.PackageMetadata | Message, str]:
+    """The metadata, and what is wrong with them; what is not UTF-8 is read with gaps."""
+    try:
+        return candidate.metadata, ""
+    except UnicodeDecodeError as error:
+        text = error.object.decode("utf-8", "replace")
+        return email.message_from_string(text), f"its METADATA cannot be read: {error}"
+
+
+def _header(message: metadata.PackageMetadata | Message, key: str) -> str:
     """One metadata header, or "" where the metadata lack it."""
-    message = candidate.metadata
-    return message[key] if key in message else ""  # noqa: SIM401
+    return str(message[key]) if key in message else ""

@@ -213,13 +213,13 @@ class RecipeRegistry(Registry):
         Raises:
             PluginError: the file is missing or is not a YAML mapping; and everything `find` raises.
         """
-        import yaml
+        from agekit._yaml import parse_yaml
 
         entry = self.find(name)
         path = self._file(entry)
         try:
-            recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            recipe = parse_yaml(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise unusable(entry, f"{path} cannot be read: {one_line(error)}") from error
         if not isinstance(recipe, dict):
             raise unusable(entry, f"{path} does not hold a YAML mapping")

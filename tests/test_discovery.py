@@ -73,6 +73,18 @@ def test_unreadable_entry_points_break_only_their_distribution(write_plugin):
     assert "resnet18" in [e.name for e in discovery.entries("backbone")]
 
 
+@pytest.mark.parametrize("file", ["METADATA", "entry_points.txt"])
+def test_metadata_that_are_not_utf8_are_a_problem_of_their_own(write_plugin, file):
+    site = write_plugin("agekit-thrown", {"loss": {"a": "thrown:A"}}, summary="One line.")
+    path = site / "agekit_thrown-1.0.dist-info" / file
+    path.write_bytes(path.read_bytes() + b"Author: Andr\xe9\n")
+    discovery.refresh()
+    (found,) = [d for d in discovery.distributions() if d.name == "agekit-thrown"]
+    assert f"its {file} cannot be read: 'utf-8' codec" in found.problem
+    assert (found.version, found.summary) == ("1.0", "One line.")
+    assert "resnet18" in names("backbone", "agekit")
+
+
 def test_first_of_two_copies_on_the_path_counts(write_plugin, tmp_path, monkeypatch):
     site = write_plugin("agekit-thrown", {"loss": {"a": "thrown:A"}})
     nearer = tmp_path / "nearer"

@@ -30,6 +30,8 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Context = click.Context
+_MOST_EPOCHS = 1_000_000
+_YEAR = 365.25 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def cell_options(command: Command) -> Command:
             metavar="DATASET[:NAME]",
             help="In place of the suite's protocols; may be repeated.",
         ),
-        click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation."),
+        click.option(
+            "--epochs", type=click.IntRange(1, _MOST_EPOCHS), help="Epochs of each generation."
+        ),
         click.option("--preset", metavar="NAME", help="In place of the rows' presets."),
         click.option(
             "--seeds",
@@ -173,15 +177,20 @@ class Costs:
 
 
 def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
-    """Estimates the cells; imports torch to count parameters.
+    """Estimates the cells; imports torch to build their models without memory.
 
     Args:
         planned: the cells.
         out: a folder with results to learn rates from.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ConfigError: the parts of a row do not fit together; every such row is told.
     """
     from agekit.bench.results.files import read_results
-    from agekit.bench.running.cost import Rates, parameters
+    from agekit.bench.running.cost import Rates
+    from agekit.bench.running.size import size_of
+    from agekit.errors import ConfigError
 
     results = read_results(out, [])
     rates = Rates(results)
@@ -190,8 +199,18 @@ def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     device = device.partition(":")[0]
+    mistakes: dict[str, None] = {}
+    counts: dict[str, int | None] = {}
+    for p in planned:
+        try:
+            size = size_of(p.cell.resolved.recipe)
+            counts[p.cell.name] = None if size is None else size.parameters
+        except ConfigError as error:
+            mistakes |= dict.fromkeys(f"{p.cell.row}: {line}" for line in error.mistakes)
+    if mistakes:
+        raise ConfigError(list(mistakes), "correct the suite, or leave these rows out with --only")
     return Costs(
-        {p.cell.name: parameters(p.cell.resolved.recipe) for p in planned},
+        counts,
         {p.cell.name: rates.seconds(p.cell, device) for p in planned},
         device,
         any(r.machine is not None and r.machine.device == device for r in results),
@@ -215,6 +234,9 @@ def print_cells(planned: Sequence[Planned], costs: Costs) -> None:
     print_table(["row", "recipe", "protocol", "seeds", "state", "parameters", "each"], rows)
     total, unknown = costs.total(planned)
     source = "results there are" if costs.from_results else "a rate measured elsewhere"
+    if unknown and not total:
+        click.echo(f"No estimate: nothing is known of speeds on {costs.device}.")
+        return
     text = f"An estimate for one job on {costs.device}, by {source}: {_time(total) or '0:00:00'}"
     click.echo(text + (f", and {unknown} cells of which nothing is known." if unknown else "."))
 
@@ -259,4 +281,9 @@ def _states(several: Sequence[Planned]) -> str:
 
 
 def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else str(timedelta(seconds=round(seconds)))
+    if seconds is None:
+        return None
+    years = seconds / _YEAR
+    if years >= 1e6:
+        return "over a million years"
+    return f"{years:,.0f} years" if years >= 10 else str(timedelta(seconds=round(seconds)))

@@ -18,11 +18,13 @@ from agekit.cli._output import print_table
 from agekit.discovery import Distribution, Entry, distributions, entries, normalise
 from agekit.errors import AgekitError, UnknownNameError, nearest
 from agekit.registry import REGISTRIES
+from agekit.scaffold.shadow import shadowed
 
 __all__ = ["Finding", "Report", "examine", "load_parts"]
 
 _LIMIT = 300
 """Seconds that one distribution may take."""
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,11 @@ def load_parts(distribution: str, *labels: str) -> None:
     os.dup2(2, 1)
     for label in labels:
         kind, _, name = label.partition("/")
-        answer = {"error": "", "hint": ""}
+        answer = {"part": label, "error": "", "hint": ""}
         try:
             REGISTRIES[kind].get(f"{distribution}:{name}")
         except AgekitError as error:
-            answer = {"error": error.message, "hint": error.hint}
+            answer |= {"error": error.message, "hint": error.hint}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
@@ -169,6 +171,12 @@ def _finding(entry: Entry, error: str, hint: str) -> Finding:
             f"by {' and by '.join(rivals)}"
         )
         hint = f"choose one with '{entry.distribution}:{entry.name}'"
+    if not error and entry.kind == "recipe" and (pair := shadowed(entry.name)):
+        error = (
+            f"recipe {entry.name!r} of {entry.distribution} {entry.version} takes the place of "
+            f"the recipe {pair[0]!r} on {pair[1]!r}, which that name means without it"
+        )
+        hint = "give the recipe another name"
     status = "error" if error else "ok"
     return Finding(entry.distribution, entry.version, entry.kind, entry.name, status, error, hint)
 
@@ -191,4 +199,20 @@ def _run(distribution: str, parts: Sequence[Entry]) -> tuple[list[dict[str, str]
         end = f"ends the Python process ({how}){': ' + last if last else ''}"
     except subprocess.TimeoutExpired as error:
         output, end = error.stdout or b"", f"takes longer than {_LIMIT} s to import"
-    return [json.loads(line) for line in output.splitlines() if line.endswith(b"}")], end
+    answers: list[dict[str, str]] = []
+    for label, line in zip(labels, output.splitlines(), strict=False):
+        if (answer := _answer(label, line)) is None:
+            return answers, f"writes to file descriptors that it did not open: {line[:_SHOWN]!r}"
+        answers.append(answer)
+    return answers, end
+
+
+def _answer(label: str, line: bytes) -> dict[str, str] | None:
+    """What `load_parts` wrote about a part; None where it is something else."""
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict) or answer.get("part") != label:
+        return None
+    return answer if {"error", "hint"} <= answer.keys() else None

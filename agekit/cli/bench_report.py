@@ -37,27 +37,33 @@ def report(
     from agekit.bench.leaderboard.markdown import render_markdown
     from agekit.bench.leaderboard.page import render_page
     from agekit.bench.leaderboard.speeds import read_speeds
-    from agekit.errors import DataError
+    from agekit.errors import ConfigError, DataError
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
     target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)
     remarks: list[str] = []
     found = gather(folders, suite, remarks)
-    if results and not found:
+    if folders and not found and (results or suite):
         of = f" of the suite {suite!r}" if suite else ""
         raise DataError(
-            f"there are no results{of} below {', '.join(map(str, results))}",
+            f"there are no results{of} below {', '.join(map(str, folders))}",
             "; ".join(remarks[:3]) or "run a suite with `agekit bench run`",
         )
     speeds = read_speeds(folders, remarks)
     board = make_leaderboard(
         found, target, suite=suite, baseline=baseline, speeds=speeds, remarks=remarks
     )
+    if suite and not board.standings and not board.printed:
+        raise ConfigError(
+            f"no results are of a suite {suite!r}, and no paper's table is behind it",
+            "see `agekit bench list`",
+        )
     page, text = target / "index.html", target / "leaderboard.md"
-    write_text(text, render_markdown(board))
-    write_text(page, render_page(board))
+    pages = {text: render_markdown(board), page: render_page(board)}
+    for path, content in pages.items():
+        write_text(path, content)
     for remark in board.remarks:
-        click.echo(f"left out: {remark}", err=True)
+        click.echo("left out: " + "".join(c if c.isprintable() else "?" for c in remark), err=True)
     if as_json:
         emit_json({"page": page, "markdown": text, "results": len(found), "leaderboard": board})
     else:

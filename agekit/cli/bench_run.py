@@ -108,12 +108,28 @@ def run(
     A cell that fails is written down and the others go on; stopped at any moment, the same
     command with --resume goes on to the same results.
     """
+    if settings and cluster is None:
+        raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
+
+    from agekit.bench.running.checking import NO_JUDGE, check_start, lacks_judge
+
+    if not dry_run:
+        _require_new(planned, folder, resume or retry_failed)
+    check_start(
+        loaded,
+        planned,
+        device=device,
+        weights=weights,
+        judges=judges,
+        on_cluster=cluster is not None,
+    )
+    if lacks_judge(loaded, planned, judges):
+        click.echo(NO_JUDGE, err=True)
     if dry_run:
         _show(planned, places, folder, device, as_json)
         return
-    _require_new(planned, folder, resume or retry_failed)
 
     from agekit.bench.running.runner import Options, run_suite
     from agekit.recipe.merge import parse_value

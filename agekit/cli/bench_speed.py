@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +26,27 @@ if TYPE_CHECKING:
 
 __all__ = ["speed"]
 
+_LARGEST = 2**20
+"""Batch size; beyond it the size of an array of images may not be a number for torch."""
+_LONGEST = 3600
+
 
 def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     try:
         sizes = tuple(dict.fromkeys(int(part) for part in value.split(",")))
     except ValueError:
         sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise click.BadParameter(f"{value!r} is not a list of whole numbers above 0, as 1,8,64.")
+    if not sizes or min(sizes) < 1 or max(sizes) > _LARGEST:
+        raise click.BadParameter(
+            f"{value!r} is not a list of whole numbers from 1 to {_LARGEST}, as 1,8,64."
+        )
     return sizes
+
+
+def _finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds.")
+    return value
 
 
 @click.command()
@@ -59,9 +72,10 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05),
+    type=click.FloatRange(0.05, _LONGEST),
     default=3.0,
     show_default=True,
+    callback=_finite,
     help="To spend on each figure, after the warm-up.",
 )
 @device_option
@@ -86,11 +100,14 @@ def speed(
     as cen-resnet18, of which training is measured too; a name of both is the recipe, unless --infer
     stands alone. Without any, the zoo's default estimator.
     The images are noise on the device already: reading and augmenting faces is left out. --out
-    writes what --json prints.
+    writes what --json prints. What fails is told, the rest is measured, and the exit status is 1.
     """
+    from agekit.bench.speed.document import check_place
     from agekit.recipe import resolve
     from agekit.zoo.index.locate import is_model
 
+    if out is not None:
+        check_place(out)
     for name in names:
         if not is_model(name):
             resolve(name, preset=preset)
@@ -99,7 +116,6 @@ def speed(
 
     from agekit.atomic import write_text
     from agekit.bench.results.provenance import code_state, machine
-    from agekit.bench.speed.workload import workloads
     from agekit.device import pick_device
     from agekit.zoo.index.default import default_model
 
@@ -114,9 +130,9 @@ def speed(
         planned = [
             workload
             for name in names or (default_model("estimator"),)
-            for workload in workloads(
+            for workload in _planned(
                 name,
-                tuple(wanted) if names else ("infer",),
+                tuple(wanted) if names or wanted else ("infer",),
                 size=size,
                 preset=preset,
                 dtype=torch.bfloat16 if dtype == "bf16" else None,
@@ -130,20 +146,30 @@ def speed(
             "measurements": found,
         }
     )
-    if out is not None:
-        write_text(out, json.dumps(document, indent=2, allow_nan=False) + "\n")
     if as_json:
         emit_json(document)
     else:
         _print(document["machine"], found)
+    if out is not None:
+        write_text(out, json.dumps(document, indent=2, allow_nan=False) + "\n")
     if any(one.error for one in found):
         raise click.exceptions.Exit(1)
+
+
+def _planned(name: str, phases: tuple[Phase, ...], **options: Any) -> list[Workload]:
+    from agekit.bench.speed.workload import untrained, workloads
+
+    found = workloads(name, phases, **options)
+    is_wanted = "train" in phases if phases else found[0].kind == "recipe"
+    if is_wanted and (why := untrained(found)):
+        console().print(f"{name}: training is left out: {why}", highlight=False)
+    return found
 
 
 def _measure(
     planned: list[Workload], batch_sizes: tuple[int, ...], device: Any, seconds: float
 ) -> list[Measurement]:
-    from agekit.bench.speed.timing import measure
+    from agekit.bench.speed.timing import attempt
     from agekit.errors import ConfigError
 
     shown = console()
@@ -157,7 +183,7 @@ def _measure(
             )
         for batch in fitting:
             shown.print(f"{workload.name}: {workload.phase}, batches of {batch}", highlight=False)
-            found.append(measure(workload, batch, device, seconds=seconds))
+            found.append(attempt(workload, batch, device, seconds=seconds))
     if not found:
         raise ConfigError("nothing is left to measure", "give larger --batch-sizes")
     return found

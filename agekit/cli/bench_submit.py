@@ -29,9 +29,10 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
 
     FILEs are seed-N.json; the per-face estimates lie beside them. The figures are computed again
     from these, the split and the faces compared with those of the results that are there. Nothing
-    is added unless every file is accepted.
+    is added unless every file is accepted, and can be written.
     """
-    from agekit.bench.submission.submit import add, check, known_results
+    from agekit.bench.submission.adding import add
+    from agekit.bench.submission.submit import check, known_results
     from agekit.errors import DataError
 
     known = known_results(into)
@@ -41,8 +42,7 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
         raise DataError(f"two of the files are the same cell, {twice[0]}", "leave one out")
     refused = [verdict for verdict in verdicts if verdict.reasons]
     if not refused and not dry_run:
-        for verdict in verdicts:
-            add(verdict)
+        add(verdicts)
     if as_json:
         emit_json(
             [

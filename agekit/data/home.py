@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agekit._paths import expand_user
 from agekit.errors import DataError
 
 __all__ = ["SHARD", "cache_home", "data_root"]
@@ -16,7 +17,7 @@ SHARD = ".parquet"
 def cache_home() -> Path:
     """``$AGEKIT_CACHE``, else ``$XDG_CACHE_HOME/agekit``, else ``~/.cache/agekit``."""
     if own := os.environ.get("AGEKIT_CACHE"):
-        return Path(own).expanduser()
+        return expand_user(own)
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "agekit"
 
@@ -34,9 +35,9 @@ def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) ->
     """
     hint = f"pass --root DIR, or set AGEKIT_DATA so that $AGEKIT_DATA/{dataset} is the dataset"
     if root is not None:
-        place, origin = Path(root).expanduser(), ""
+        place, origin = expand_user(root), ""
     elif base := os.environ.get("AGEKIT_DATA"):
-        place, origin = Path(base).expanduser() / dataset, " (from $AGEKIT_DATA)"
+        place, origin = expand_user(base) / dataset, " (from $AGEKIT_DATA)"
     else:
         raise DataError(f"where is the dataset {dataset!r}?", hint)
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agekit._paths import expand_user
 from agekit.errors import ConfigError, ModelError
 from agekit.inference.prediction import Face
 from agekit.inference.reading import Chip
@@ -114,7 +115,7 @@ def find_exported(model: str | Path) -> Path:
     Raises:
         ModelError: there is none, or several.
     """
-    path = Path(model).expanduser()
+    path = expand_user(model)
     if path.is_file():
         return path
     if path.suffix == SUFFIX:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import yaml
-
+from agekit._yaml import parse_yaml
 from agekit.errors import nearest
 
 __all__ = ["merge", "override", "parse_value", "plain"]
@@ -51,9 +50,10 @@ def parse_value(text: str) -> Any:
         ValueError: the text is not YAML, or not plain data.
     """
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not a YAML value: {text!r}") from error
+        value = parse_yaml(text)
+    except ValueError as error:
+        shown = text if len(text) <= 60 else f"{text[:60]}..."
+        raise ValueError(f"not a YAML value: {shown!r}") from error
     if isinstance(value, str) and any(c.isdigit() for c in value):
         with suppress(ValueError):
             value = float(value)

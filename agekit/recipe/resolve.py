@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from agekit._loading import one_line
+from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
@@ -194,13 +194,10 @@ def _with_preset(
 
 def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        mistakes.append(f"there is no file {path}")
-        return None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        why = error.strerror if isinstance(error, OSError) else one_line(error)
-        mistakes.append(f"cannot read the recipe {path}: {why}")
+        data = read_yaml(path, f"cannot read the recipe {path}")
+    except ConfigError as error:
+        lacking = isinstance(error.__cause__, FileNotFoundError)
+        mistakes.append(f"there is no file {path}" if lacking else error.message)
         return None
     if not isinstance(data, dict):
         mistakes.append(f"the recipe {path} is not a mapping")

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from agekit.discovery import CORE, GROUPS, distributions, normalise
 from agekit.errors import ConfigError
+from agekit.scaffold.shadow import shadowed
 
 __all__ = ["Names", "name_plugin"]
 
@@ -48,7 +49,8 @@ def name_plugin(name: str, kind: str) -> Names:
         kind: a key of `agekit.discovery.GROUPS`.
 
     Raises:
-        ConfigError: it is no name, or is taken by an installed distribution, package or part.
+        ConfigError: it is no name, is taken by an installed distribution, package or part, or
+            means a recipe on a backbone already.
     """
     if not _VALID.fullmatch(name):
         raise ConfigError(
@@ -96,6 +98,12 @@ def _check_free(names: Names) -> None:
                 raise ConfigError(
                     f"{found.name} {found.version} gives a {kind} {names.part!r} already", other
                 )
+    if pair := shadowed(names.part):
+        raise ConfigError(
+            f"{names.part!r} means the recipe {pair[0]!r} on {pair[1]!r} already, "
+            "and a recipe of that name would take its place",
+            other,
+        )
     try:
         metadata.distribution(names.distribution)
     except metadata.PackageNotFoundError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agekit.discovery import CORE, GROUPS
 from agekit.errors import ConfigError
+from agekit.folders import make_folders, remove_folders
 from agekit.scaffold.names import Names
 
 __all__ = ["LICENCE", "PARTS", "write_plugin"]
@@ -51,20 +52,32 @@ def write_plugin(names: Names, folder: Path) -> list[Path]:
         the files, relative to the folder, sorted.
 
     Raises:
-        ConfigError: there is something already.
+        ConfigError: there is something already, or it cannot be made; then nothing is left.
     """
     if os.path.lexists(folder):
         raise ConfigError(f"{folder} is there already", "choose another name or another --out")
     texts = _texts(names)
-    aside = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
+    try:
+        made = make_folders(folder.absolute().parent)
+    except OSError as error:
+        raise _failed(folder, f"{error.filename}: {error.strerror}") from error
+    aside = folder.absolute().with_name(f".agekit-new.{os.getpid()}")
     try:
         for path, text in texts.items():
             (aside / path).parent.mkdir(parents=True, exist_ok=True)
             (aside / path).write_text(text, encoding="utf-8")
         os.rename(aside, folder)
-    finally:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        remove_folders(made)
+        if isinstance(error, OSError):
+            raise _failed(folder, error.strerror or str(error)) from error
+        raise
     return sorted(texts)
+
+
+def _failed(folder: Path, reason: str) -> ConfigError:
+    return ConfigError(f"{folder} cannot be made: {reason}", "name another folder with --out")
 
 
 def _texts(names: Names) -> dict[Path, str]:

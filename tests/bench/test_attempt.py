@@ -14,6 +14,7 @@ import pytest
 
 from agekit.bench.results.files import read_files
 from agekit.bench.results.result import Result
+from agekit.testing import write_face
 from agekit.zoo.entry import hash_file
 
 HOW = ("raise", "memory", "killed")
@@ -91,6 +92,7 @@ def test_failures_are_written_down_and_the_suite_goes_on(
     assert raised is not None
     assert raised.message == "RuntimeError: something is wrong in CELL/run"
     assert "Traceback" in raised.log and str(tmp_path) not in raised.log
+    assert all(r.machine is not None and r.machine.device == "cpu" for r in results.values())
     assert results["fine"].status == "done" and "after" not in results
 
     code, answer, err = run_bench("run", path, "--resume", PYTHONPATH=str(site))
@@ -214,9 +216,14 @@ def test_two_runners_train_no_cell_twice(
     path = write_suite(
         "  - {label: one, recipe: reg, epochs: 1, set: SET}\n"
         "  - {label: two, recipe: ldl, epochs: 1, set: SET}\n"
+        "cross: [{dataset: folder, split: all}]\n"
     )
+    for age in range(20, 40):
+        write_face(tmp_path / "faces" / str(age) / "a.png", age, seed=age)
     for _ in range(2):
-        runners.append(start_bench("run", path, "--resume"))
+        runners.append(
+            start_bench("run", path, "--resume", "--root", f"folder={tmp_path / 'faces'}")
+        )
     for process in runners:
         out, err = process.communicate(timeout=1200)
         assert process.returncode == 0, err
@@ -224,6 +231,11 @@ def test_two_runners_train_no_cell_twice(
     logs = list((tmp_path / "bench" / "small" / "runs").rglob("output.log"))
     assert len(logs) == 2
     assert [log.read_text().count("generation 1\n") for log in logs] == [1, 1]
+    for result in read_files(tmp_path / "bench" / "small").values():
+        own, other = result.evaluations
+        assert (own.protocol, own.alignment, own.margin) == ("synthfaces:tiny", None, None)
+        assert (other.protocol, other.n) == ("folder:auto", 20)
+        assert other.alignment in ("chips", "five-points") and other.margin is not None
 
 
 @pytest.mark.slow

@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from agekit.bench.leaderboard.build import gather, make_leaderboard
 from agekit.bench.leaderboard.markdown import render_markdown
+from agekit.bench.leaderboard.page import render_page
 from agekit.bench.leaderboard.speeds import read_speeds
 from agekit.bench.statistics.intervals import Interval
 from agekit.errors import ConfigError, DataError
 from agekit.testing.bench import draw_faces, write_made_result
+from agekit.zoo.entry import hash_file
 
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)
@@ -112,7 +116,7 @@ def test_predictions_that_are_damaged_cost_the_rank_not_the_row(folder):
     assert rows["B"].flags[-1] == "no per-face estimates that could be used: not ranked"
     assert rows["B"].metrics["mae"].mean == pytest.approx(4)
     assert rows["A"].rank == 1
-    assert "its hash differs" in board.remarks[0]
+    assert "its hash differs" in board.remarks[-1]
 
 
 def test_broken_files_are_named_and_cells_counted_once(folder, tmp_path):
@@ -207,7 +211,9 @@ def test_markdown_is_the_same_every_time_and_escapes(folder):
     text = render_markdown(board_of(folder, baseline="B"))
     assert text == render_markdown(board_of(folder, baseline="B"))
     assert r"evil \| \<b\>\`x\`\</b\> \# \[a\](b)" in text
-    assert "| 1 | A | [4.00 ± 1.41](<synthfaces_default/a-net/seed-0.json>)" in text
+    assert "| 1 | A | 4.00 ± 1.41 |" in text
+    assert "[0](<synthfaces_default/a-net/seed-0.json>) [1](<" in text
+    assert "| [4.00](<synthfaces_default/b-net/seed-0.json>) |" in text
     assert "+2.00 ▲ (2.00 to 2.00)" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in lines[:6]}) == 1
@@ -219,9 +225,7 @@ def test_the_baseline_of_the_suite_is_taken(generations):
 
 def test_speeds_are_those_measured_where_there_are_any(folder):
     table = table_of(folder)
-    assert table.rate_of == "evaluation, decoding and all"
-    # 300 faces in 4 seconds
-    assert table.rows[0].rate.mean == 75
+    assert (table.rate_of, table.rate_href, table.rows[0].rate) == ("", None, None)
     measured = [
         {"name": name, "phase": phase, "size": size, "images_per_second": {"median": rate}}
         for name, phase, size, rate in [
@@ -241,11 +245,35 @@ def test_speeds_are_those_measured_where_there_are_any(folder):
     assert remarks == [
         f"{folder / 'speed2.json'} is passed over: speeds compare on one machine only"
     ]
-    rows = {row.label: row for row in table_of(folder, speeds=speeds).rows}
-    assert (rows["A"].rate.mean, rows["B"].rate.mean, rows["C"].rate) == (140, 50, None)
+    table = table_of(folder, speeds=speeds)
+    rows = {row.label: row for row in table.rows}
+    assert (rows["A"].rate, rows["B"].rate, rows["C"].rate) == (140, 50, None)
+    assert table.rate_href == "speed.json"
     measured[0]["images_per_second"] = {"median": float("inf")}
     (folder / "speed.json").write_text(json.dumps(document))
     assert read_speeds([folder], []).rates == {}
     (folder / "speed.json").unlink()
     assert read_speeds([folder], remarks).rates == {}
     assert remarks[1] == f"{folder / 'speed2.json'} holds no speeds: KeyError"
+
+
+def test_results_that_are_odd_cost_no_page(folder):
+    made = write_made_result(folder, "no error", "d-net", FACES, [off(3)])
+    data = json.loads(made.read_text())
+    del data["evaluations"][0]["metrics"]["mae"]
+    made.write_text(json.dumps(data))
+    made = write_made_result(folder, "no number", "e-net", FACES, [off(3)])
+    file, data = made.with_suffix(".parquet"), json.loads(made.read_text())
+    table = pq.read_table(file)
+    column = table.schema.get_field_index("estimate")
+    nothing = pa.array(np.full(300, np.nan, np.float32))
+    pq.write_table(table.set_column(column, table.schema.field(column), nothing), file)
+    data["predictions"]["sha256"] = hash_file(file)
+    made.write_text(json.dumps(data))
+    junk = write_made_result(folder, "junk", "f-net", FACES, [off(3)])
+    junk.write_text(json.dumps(json.loads(junk.read_text()) | {"overrides": ["junk"]}))
+    board = board_of(folder, baseline="B")
+    assert "no error" in render_page(board) and "no error" in render_markdown(board)
+    told = " ".join(board.remarks)
+    assert "the predictions have an 'estimate' that is no number" in told
+    assert "overrides" in told

@@ -10,6 +10,7 @@ import pytest
 
 from agekit.bench.leaderboard.build import gather, make_leaderboard
 from agekit.bench.leaderboard.page import render_page
+from agekit.bench.leaderboard.speeds import Speeds
 from agekit.bench.results.result import CellError
 from agekit.testing.bench import draw_faces, write_failure, write_made_result
 
@@ -17,6 +18,8 @@ FACES = draw_faces(200, people=60)
 EVIL = '<script>document.title = "taken"</script><img src=x onerror="document.title = 1">'
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ROWS = {"alpha": (6.0, 1_200_000), "beta": (4.0, 11_000_000), "gamma": (9.0, 40_915)}
+RATES = {(f"{row}-resnet10-tiny", 64): years for row, (years, _) in ROWS.items()}
+SPEEDS = Speeds("A processor", None, RATES)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def site(tmp_path_factory):
     write_made_result(folder / "made", EVIL, "evil-resnet10-tiny", FACES, [FACES.age + 30 * noise])
     error = CellError(kind="raised", message=f"out of luck {EVIL}")
     write_failure(folder / "made", "delta", "delta-resnet10-tiny", 0, error)
-    board = make_leaderboard(gather([folder]), folder, baseline="alpha")
+    board = make_leaderboard(gather([folder]), folder, baseline="alpha", speeds=SPEEDS)
     page = folder / "index.html"
     page.write_text(render_page(board), encoding="utf-8")
     return page
@@ -96,7 +99,7 @@ def test_it_is_self_contained_and_runs_only_its_own_script(site, read):
 
 
 def test_the_same_results_give_the_same_page(site):
-    board = make_leaderboard(gather([site.parent]), site.parent, baseline="alpha")
+    board = make_leaderboard(gather([site.parent]), site.parent, baseline="alpha", speeds=SPEEDS)
     assert render_page(board) == site.read_text(encoding="utf-8")
 
 

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from agekit.bench.results.result import Result
-from agekit.bench.submission.submit import add, check, known_results
+from agekit.bench.submission.adding import add
+from agekit.bench.submission.submit import check, known_results
 from agekit.testing.bench import draw_faces, write_made_result
 from agekit.zoo.entry import hash_file
 
@@ -24,7 +25,12 @@ def folder(tmp_path):
 @pytest.fixture
 def made(tmp_path):
     """A result as somebody would send it."""
-    return write_made_result(tmp_path / "sent", "CEN", "cen-resnet10-tiny", FACES, [GUESS])
+    return send(tmp_path / "sent", "CEN", "cen-resnet10-tiny")
+
+
+def send(folder, row, recipe_name, faces=FACES, **changes):
+    changes = {"subject_exclusive": True} | changes
+    return write_made_result(folder, row, recipe_name, faces, [GUESS], **changes)
 
 
 def edited(path, **changes):
@@ -60,7 +66,7 @@ def reasons(path, folder):
 def test_a_good_one_is_accepted_and_copied_with_its_faces(made, folder):
     verdict = check(made, folder, {})
     assert verdict.reasons == []
-    target = add(verdict)
+    (target,) = add([verdict])
     assert target == folder / "made/synthfaces_default/cen-resnet10-tiny/seed-0.json"
     assert target.read_bytes() == made.read_bytes()
     assert hash_file(target.with_suffix(".parquet")) == hash_file(made.with_suffix(".parquet"))
@@ -126,7 +132,7 @@ def test_what_does_not_agree_is_refused_with_the_reason(made, folder, changes, r
         (lambda t: replaced(t, "identity", ["a/b.jpg"] * 120), "is no identity"),
         (lambda t: replaced(t, "estimate", t["age"].to_pylist()), "the true ages themselves"),
         (lambda t: replaced(t, "estimate", [30.0] * 120), "every face has the same estimate"),
-        (lambda t: replaced(t, "estimate", [float("nan")] * 120), "estimate is not finite"),
+        (lambda t: replaced(t, "estimate", [float("nan")] * 120), "'estimate' that is no number"),
         (lambda t: replaced(t, "age", [200.0] * 120), "true ages outside 0 to 120"),
         (lambda t: replaced(t, "high", [-50.0] * 120), "lower end is above the upper one"),
         (lambda t: t.slice(0, 100), "120 faces are told, the predictions have 100"),
@@ -138,13 +144,11 @@ def test_predictions_that_cannot_be_believed_are_refused(made, folder, change, r
 
 
 def test_another_split_or_other_faces_under_a_known_split_are_refused(made, tmp_path, folder):
-    add(check(made, folder, {}))
-    other = write_made_result(
-        tmp_path / "b", "LDL", "ldl-resnet10-tiny", FACES, [GUESS], split_hash="f" * 16
-    )
+    add([check(made, folder, {})])
+    other = send(tmp_path / "b", "LDL", "ldl-resnet10-tiny", split_hash="f" * 16)
     assert "is 0123456789abcdef here, not ffffffffffffffff" in reasons(other, folder)
     strange = draw_faces(120, seed=9)
-    third = write_made_result(tmp_path / "c", "LDL", "ldl-resnet10-tiny", strange, [GUESS])
+    third = send(tmp_path / "c", "LDL", "ldl-resnet10-tiny", strange)
     assert "its faces or their true ages are not those of" in reasons(third, folder)
 
 
@@ -159,14 +163,14 @@ def test_another_split_or_other_faces_under_a_known_split_are_refused(made, tmp_
     ],
 )
 def test_known_faces_are_not_told_otherwise(made, tmp_path, folder, change, name):
-    add(check(made, folder, {}))
-    other = write_made_result(tmp_path / "b", "LDL", "ldl-resnet10-tiny", FACES, [GUESS])
+    add([check(made, folder, {})])
+    other = send(tmp_path / "b", "LDL", "ldl-resnet10-tiny")
     assert f"the column {name} is not that of" in reasons(with_faces(other, change), folder)
 
 
 def test_people_may_be_called_otherwise(made, tmp_path, folder):
-    add(check(made, folder, {}))
-    other = write_made_result(tmp_path / "b", "LDL", "ldl-resnet10-tiny", FACES, [GUESS])
+    add([check(made, folder, {})])
+    other = send(tmp_path / "b", "LDL", "ldl-resnet10-tiny")
     renamed = with_faces(
         other, lambda t: replaced(t, "identity", [f"p{i}" for i in t["identity"].to_pylist()])
     )
@@ -179,7 +183,7 @@ def test_a_row_of_a_known_suite_is_of_its_recipe(tmp_path, folder):
         ("CEN", "cen-resnet18", True),
         ("LDL (one-hot)", "ldl-reg-resnet10-tiny", True),
     ):
-        path = write_made_result(tmp_path / recipe, label, recipe, FACES, [GUESS], suite="methods")
+        path = send(tmp_path / recipe, label, recipe, suite="methods")
         remarks = check(path, folder, {}).remarks
         assert any("is of the recipe" in remark for remark in remarks) == is_told
 

@@ -5,19 +5,21 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from agekit.bench.running.attempt import _plain
+from agekit.bench.results.files import read_result
+from agekit.bench.running.attempt import _plain, write_failure
 from agekit.bench.running.board import Board, Counts, progress_of
-from agekit.bench.running.cell import RUN, main
+from agekit.bench.running.cell import RUN, _train, main
 from agekit.bench.running.host import devices, terminating
 from agekit.bench.running.spec import CellSpec, read_spec, write_spec
-from agekit.bench.suites.cells import cells
+from agekit.bench.suites.cells import Cell, cells
 from agekit.bench.suites.suite import load_suite
-from agekit.errors import ModelError
+from agekit.errors import ConfigError, ModelError
 
 
 def test_progress_is_the_last_whole_line(tmp_path: Path) -> None:
@@ -65,22 +67,26 @@ def test_sigterm_stops_as_ctrl_c_does() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def spec_of(cell: Cell, out: Path, weights: str | None = None, threads: int = 1) -> CellSpec:
+    return CellSpec.of(
+        cell,
+        out,
+        root=None,
+        weights=weights,
+        device="cpu",
+        threads=threads,
+        cross=[],
+        judges=[],
+    )
+
+
 def test_a_cell_that_goes_on_keeps_its_threads(
     write_suite: Callable[..., Path], tmp_path: Path
 ) -> None:
     (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
 
     def spec(threads: int) -> CellSpec:
-        return CellSpec.of(
-            cell,
-            tmp_path,
-            root=None,
-            weights=None,
-            device="cpu",
-            threads=threads,
-            cross=[],
-            judges=[],
-        )
+        return spec_of(cell, tmp_path, threads=threads)
 
     folder = cell.folder(tmp_path)
     with pytest.raises(ModelError, match="no specification of a cell"):
@@ -93,9 +99,7 @@ def test_a_cell_that_another_process_has_finished_is_let_be(
     write_suite: Callable[..., Path], tmp_path: Path
 ) -> None:
     (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
-    spec = CellSpec.of(
-        cell, tmp_path, root=None, weights=None, device="cpu", threads=1, cross=[], judges=[]
-    )
+    spec = spec_of(cell, tmp_path)
     folder = cell.folder(tmp_path)
     write_spec(folder, spec)
     spec.result.parent.mkdir(parents=True)
@@ -103,6 +107,41 @@ def test_a_cell_that_another_process_has_finished_is_let_be(
     assert main([str(folder), "--alone"]) == 0
     assert not (folder / RUN).exists()
     assert spec.result.read_text() == '{"status": "done"}'
+
+
+def test_a_run_from_other_weights_is_not_gone_on_with(
+    write_suite: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
+    folder, calls = cell.folder(tmp_path), []
+    monkeypatch.setattr("agekit.training.train.train", lambda *_, **o: calls.append(o["init"]))
+    monkeypatch.setattr("agekit.training.train.resume", lambda *_, **o: calls.append("resumed"))
+    monkeypatch.setattr("agekit.bench.running.cell._is_begun", lambda *_: bool(calls))
+    monkeypatch.setattr("agekit.bench.running.cell._place", lambda *_: None)
+    old, new, moved = (tmp_path / f"{name}.pth" for name in ("old", "new", "moved"))
+    for path, content in ((old, b"a"), (new, b"b"), (moved, b"b")):
+        path.write_bytes(content)
+    for weights in (old, old, new, moved, None):
+        spec = spec_of(cell, tmp_path, None if weights is None else str(weights))
+        _train(folder, spec)
+    assert calls == [str(old), "resumed", str(new), "resumed", None]
+    with pytest.raises(ConfigError, match="there is no model or file"):
+        _train(folder, spec_of(cell, tmp_path, str(tmp_path / "gone.pth")))
+    (folder / "start.sha256").unlink()
+    _train(folder, spec_of(cell, tmp_path, str(new)))
+    assert calls[-1] == "resumed"
+
+
+def test_a_failure_is_written_down_though_its_recipe_is_broken(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
+    spec = spec_of(cell, tmp_path).model_copy(update={"recipe": str(tmp_path / "gone.yaml")})
+    folder = cell.folder(tmp_path)
+    folder.mkdir(parents=True)
+    result = write_failure(folder, spec, "raised", "it broke", datetime.now(UTC), 1.0)
+    assert (result.recipe, result.recipe_hash, result.machine) == (None, None, None)
+    assert read_result(spec.result) == result
 
 
 def test_what_failed_cells_say_names_no_folder_of_the_machine() -> None:

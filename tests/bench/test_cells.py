@@ -94,6 +94,30 @@ def test_what_is_scored_besides_is_told_once(write_suite: Callable[..., Path]) -
         cells(load_suite(write_suite(rows)))
 
 
+def test_what_is_trained_on_is_told_once(write_suite: Callable[..., Path]) -> None:
+    rows = "  - {label: a, recipe: reg, protocols: [{dataset: synthfaces}, DEFAULT]}\n"
+    rows = rows.replace("DEFAULT", "{dataset: synthfaces, protocol: default}")
+    with pytest.raises(ConfigError, match="protocols: synthfaces:default is there twice"):
+        cells(load_suite(write_suite(rows)))
+    suite = load_suite(write_suite("  - {label: a, recipe: reg}\n"))
+    asked = ["synthfaces", "synthfaces:tiny", "synthfaces:default", "synthfaces"]
+    found = cells(suite, protocols=asked, seeds=[3, 3])
+    assert [cell.protocol for cell in found] == ["synthfaces:default", "synthfaces:tiny"]
+
+
+@pytest.mark.parametrize("text", ["[abc", "2024-99-99", "9" * 5000])
+def test_what_is_set_and_is_no_yaml_stays_text(text: str, write_suite: Callable[..., Path]) -> None:
+    rows = f"  - {{label: a, recipe: reg, set: {{train.epochs: '{text}'}}}}\n"
+    with pytest.raises(ConfigError, match=r"a: (--set )?train\.epochs: (Input should|Out of)"):
+        cells(load_suite(write_suite(rows)))
+
+
+def test_a_recipe_whose_path_is_none_is_a_mistake(write_suite: Callable[..., Path]) -> None:
+    path = write_suite('  - {label: a, recipe: "a\\0b.yaml"}\n')
+    with pytest.raises(ConfigError, match=r"cannot read the recipe .*: embedded null byte"):
+        cells(load_suite(path))
+
+
 def test_rows_that_are_the_same_are_refused(write_suite: Callable[..., Path]) -> None:
     rows = "  - {label: one, recipe: reg}\n  - {label: two, recipe: reg}\n"
     with pytest.raises(ConfigError, match="'one' and 'two' are the same"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from agekit.bench.leaderboard.build import gather, make_leaderboard
 from agekit.bench.results.result import CellError, CodeState
@@ -112,7 +113,7 @@ def test_predictions_of_other_faces_than_were_scored_are_not_used(tmp_path):
     rows = {row.label: row for row in board.standings[0].tables[0].rows}
     assert (rows["A"].rank, rows["B"].rank) == (None, 1)
     assert "scored on 200 faces of 300" in rows["A"].flags
-    assert "have 300 faces of synthfaces:default, generation 1, not 200" in board.remarks[0]
+    assert "have 300 faces of synthfaces:default, generation 1, not 200" in board.remarks[-1]
 
 
 def test_few_people_are_flagged_and_a_leak_only_of_what_was_trained_on(tmp_path):
@@ -130,4 +131,40 @@ def test_few_people_are_flagged_and_a_leak_only_of_what_was_trained_on(tmp_path)
     (standing,) = board_of(folder).standings
     flags = {table.scored_on: " ".join(table.flags) for table in standing.tables}
     assert set(flags) == {"agedb:default", "synthfaces:default"}
+    assert "cut in another way" not in flags["agedb:default"]
     assert "subject overlap" not in flags["agedb:default"]
+
+
+@pytest.mark.parametrize(
+    ("alignment", "margin", "told"),
+    [
+        ("five-points", 0.02, ""),
+        ("five-points", 0.4, "cut in another way (five-points, margin 0.4) than those trained on"),
+        ("chips", 0.0, "cut in another way (chips, margin 0)"),
+    ],
+)
+def test_faces_of_other_data_that_are_cut_in_another_way_are_flagged(
+    alignment, margin, told, tmp_path
+):
+    folder = tmp_path / "made"
+    facts = {"alignment": "five-points", "margin": 0.0}
+    path = write_made_result(folder, "A", "a-net", FACES, [off(3)], facts=facts)
+    data = json.loads(path.read_text())
+    cross = {"protocol": "agedb:default", "alignment": alignment, "margin": margin}
+    data["evaluations"].append(data["evaluations"][0] | cross)
+    path.write_text(json.dumps(data))
+    (standing,) = board_of(folder).standings
+    flags = {table.scored_on: " ".join(table.flags) for table in standing.tables}
+    assert told in flags["agedb:default"]
+    assert ("cut in another way" in flags["agedb:default"]) == bool(told)
+    assert "cut in another way" not in flags["synthfaces:default"]
+
+
+def test_a_row_of_other_faces_does_not_cost_the_others_their_ranks(tmp_path):
+    folder, others = tmp_path / "made", draw_faces(120, seed=9)
+    write_made_result(folder, "A", "a-net", FACES, [off(3)])
+    write_made_result(folder, "B", "b-net", FACES, [off(4)])
+    write_made_result(folder, "C", "c-net", others, [others.age + 1])
+    rows = {row.label: row for row in table_of(folder).rows}
+    assert [rows[label].rank for label in "ABC"] == [1, 2, None]
+    assert "scored on faces that the other rows have none of: not ranked" in rows["C"].flags

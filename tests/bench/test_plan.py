@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from agekit.bench.results.files import write_result
+from agekit.bench.results.files import canonical_hash, write_result
 from agekit.bench.results.result import CellError, Evaluation, Machine, Result
-from agekit.bench.running.cost import MEASURED, Rates, images, parameters, work
+from agekit.bench.running.cost import MEASURED, Rates, images, work
 from agekit.bench.running.plan import cross_specs, find_places, plan
 from agekit.bench.running.runner import Options, _Runner
+from agekit.bench.running.size import size_of
 from agekit.bench.running.spec import threads_for
 from agekit.bench.suites.cells import Cell, cells
 from agekit.bench.suites.suite import load_suite
 from agekit.errors import ConfigError, DataError
+from agekit.recipe import resolve
 
 ROWS = (
     "  - {label: base, recipe: reg, seeds: [0], protocols: [{dataset: synthfaces}]}\n"
@@ -106,6 +108,23 @@ def test_a_result_that_is_another_suites_or_cannot_be_read_is_let_be(
     assert plan(found, out, places, {})[0].state == "new"
 
 
+def test_a_result_of_what_a_recipe_file_held_before_is_not_the_cells(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "own.yaml").write_text("extends: reg\nbackbone: {type: resnet10-tiny}\n")
+    path, out = write_suite("  - {label: a, recipe: own.yaml}\n"), tmp_path / "out"
+    (cell,) = cells(load_suite(path))
+    places = find_places([cell], load_suite(path), {})
+    plain = json.loads(cell.resolved.recipe.model_dump_json())
+    write_result(cell.path(out), made(cell, recipe=plain, recipe_hash=canonical_hash(plain)))
+    assert plan([cell], out, places, {})[0].state == "done"
+    with open(tmp_path / "own.yaml", "a") as file:
+        file.write("estimate: {level: 0.5}\n")
+    (edited,) = cells(load_suite(path))
+    with pytest.raises(ConfigError, match=r"result of another recipe than .*own\.yaml is now"):
+        plan([edited], out, places, {})
+
+
 def test_a_cell_is_not_scored_besides_on_its_own_protocol(
     write_suite: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -143,21 +162,26 @@ def test_what_is_given_must_be_asked_for(
 def test_costs_follow_work_and_measured_rates(write_suite: Callable[..., Path]) -> None:
     rows = "  - {label: a, recipe: reg, epochs: 2}\n  - {label: b, recipe: cen, generations: 2}\n"
     a, b = cells(load_suite(write_suite(rows)))
-    weights = parameters(a.resolved.recipe)
-    assert weights == 1_230_497
-    recipe = a.resolved.recipe.model_dump(mode="json")
-    assert work(recipe, 10, 100) == 10 * 100 * 2
-    assert work({**recipe, "data": {"size": 128}}, 10, 100) == 10 * 100 * 2 * 4
-    assert work(b.resolved.recipe.model_dump(mode="json"), 1, 1) == 20 * 2
+    sizes = [size_of(cell.resolved.recipe) for cell in (a, b)]
+    assert sizes[0] == (1_230_497, 41_091_584)
+    once, twice = (size.operations for size in sizes)
+    assert work(a.resolved.recipe, 100) == once * 100 * 2
+    assert work(b.resolved.recipe, 1) == twice * 20 * 2
+    large = resolve("reg-resnet10-tiny", overrides=["data.size=128"]).recipe
+    assert size_of(large).operations == pytest.approx(4 * once, rel=0.01)
+    odd = resolve("or-cnn", overrides=["data.size=20"]).recipe
+    with pytest.raises(ConfigError):
+        size_of(odd)
+    assert work(odd, 1) is None
 
     assert images("utkface") == round(0.8 * 23708)
     assert images("folder") is None
     fresh = Rates([])
-    assert fresh.seconds(a, "cpu") == weights * 4800 * 2 / MEASURED["cpu"]
+    assert fresh.seconds(a, "cpu") == once * 4800 * 2 / MEASURED["cpu"]
     assert fresh.seconds(a, "cuda") is None
 
     machine = Machine(device="cuda", name="G", threads=1, versions={})
-    common = {"recipe": recipe, "parameters": weights, "machine": machine}
+    common = {"recipe": a.resolved.recipe.model_dump(mode="json"), "machine": machine}
     known = [
         made(a, **common, facts={"train_faces": 400}, wall_seconds={"train": seconds})
         for seconds in (10.0, 20.0, 40.0)
@@ -165,7 +189,9 @@ def test_costs_follow_work_and_measured_rates(write_suite: Callable[..., Path]) 
     learnt = Rates(known)
     assert learnt.seconds(a, "cuda") == pytest.approx(20.0)
     assert learnt.images(a) == 400
-    assert learnt.seconds(b, "cuda") == pytest.approx(20.0 * 20 * 1_256_454 / weights)
+    assert learnt.seconds(b, "cuda") == pytest.approx(20.0 * 20 * twice / once)
+    strange = made(a, recipe={"x": 1}, machine=machine, wall_seconds={"train": 1.0})
+    assert Rates([strange]).seconds(a, "cuda") is None
 
 
 def test_cells_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,37 @@ def test_printed_tables_are_filled_from_the_generation_meant(tmp_path):
     assert printed.command.startswith("agekit bench run table5 --root morph=DIR")
 
 
+def test_a_figure_of_a_printed_table_links_to_the_result_of_its_column(tmp_path):
+    folder = tmp_path / "table1"
+    for protocol, error in (("morph:random-80-20", 3), ("megaage-asian:official", 5)):
+        write_made_result(
+            folder, "Reg", "reg-resnet18", FACES, [off(error)], suite="table1", protocol=protocol
+        )
+    board = board_of(folder, suite="table1")
+    row = {row.label: row for row in board.printed[0].rows}["Reg"]
+    links = [link and link.partition("/")[0] for link in row.links]
+    assert links[0] == "morph_random-80-20"
+    assert set(links[1:]) == {"megaage-asian_official"}
+    assert f"[3.000](<{row.links[0]}>)" in render_markdown(board)
+
+
+@pytest.mark.parametrize(
+    ("suite", "ends"),
+    [
+        ("table2", " --root imdb-wiki=DIR"),
+        ("table4", " --root imdb-wiki=DIR --init ms-celeb-1m=MODEL"),
+        (
+            "aging-table1",
+            " --root two-folder=DIR --root cacd=DIR --init horse2zebra=MODEL"
+            " --init summer2winter=MODEL --init monet2photo=MODEL --judge MODEL",
+        ),
+    ],
+)
+def test_the_command_that_fills_a_table_names_all_that_it_needs(suite, ends, tmp_path):
+    (printed,) = make_leaderboard({}, tmp_path, suite=suite).printed
+    assert printed.command.partition("\n")[0].endswith(ends)
+
+
 def test_printed_tables_mix_no_trainings(tmp_path):
     folder = tmp_path / "table6"
     common = {"suite": "table6", "protocol": "morph:random-80-20", "preset": "finetune"}

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from agekit.bench.results.files import (
     canonical_hash,
     is_kept,
     read_files,
+    read_result,
     read_results,
     result_path,
     row_slug,
@@ -83,6 +87,57 @@ def test_results_of_another_version_are_not_replaced_either(tmp_path: Path) -> N
     write_result(path.with_name("seed-1.json"), failed())
     assert not is_kept(path.with_name("seed-1.json"))
     assert not is_kept(tmp_path / "nothing")
+    path.write_text("[" * 200_000)
+    assert not is_kept(path)
+    with pytest.raises(DataError, match="not a valid result"):
+        read_result(path)
+
+
+def test_what_cannot_be_opened_may_be_a_result(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.json"
+    path.symlink_to(path)
+    assert is_kept(path)
+    with pytest.raises(DataError, match="never replaced"):
+        write_result(path, result())
+
+
+def test_links_are_followed_and_each_folder_is_read_once(tmp_path: Path) -> None:
+    good = result_path(tmp_path / "real", "synthfaces:tiny", "reg", 0)
+    write_result(good, result())
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "again").symlink_to(here)
+    (here / "linked").symlink_to(tmp_path / "real")
+    (here / "other").symlink_to(tmp_path / "real")
+    at = here / "linked" / good.relative_to(tmp_path / "real")
+    assert read_files(here) == {at: result()}
+    (tmp_path / "before").symlink_to(here)
+    assert list(read_files(tmp_path)) == [good]
+
+
+def test_one_file_may_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    write_result(path, result())
+    assert read_files(path, remarks := []) == {path: result()} and not remarks
+    path.write_text("{")
+    assert read_files(path, remarks) == {} and "mine.json is not a valid" in remarks[0]
+
+
+def test_folders_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shut").mkdir()
+    scan = os.scandir
+
+    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    remarks: list[str] = []
+    assert read_files(tmp_path, remarks) == {}
+    assert remarks == [f"{tmp_path / 'shut'} cannot be read: Permission denied"]
 
 
 def test_damaged_results_are_named_and_the_others_read(

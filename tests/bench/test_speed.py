@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from agekit.bench.results.result import Machine
-from agekit.bench.speed.timing import BLOCKS, FEWEST, measure
+from agekit.bench.speed.timing import BLOCKS, FEWEST, attempt, measure
 from agekit.bench.speed.workload import Inference, Training, Workload, workloads
 from agekit.errors import ConfigError
 
@@ -108,6 +108,8 @@ def test_other_errors_are_not_taken_for_lacking_memory() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         measure(Broken("broken", "recipe", 32, None), 4, CPU)
+    tried = attempt(Broken("broken", "recipe", 32, None), 4, CPU)
+    assert (tried.error, tried.asked) == ("ValueError: broken", 4)
     assert isinstance(workload, Inference)
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agekit.testing import write_face
-
 SUITE = """
 name: small
 description: for a test
@@ -96,6 +94,11 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], bench: Callable) ->
     assert done.returncode == 2 and "Error: Invalid value" in done.stderr
 
 
+def test_parameters_of_jobs_need_a_cluster(bench: Callable) -> None:
+    done = bench("run", "small.yaml", "--slurm", "timeout_min=3")
+    assert done.returncode == 2 and "--cluster" in done.stderr
+
+
 def test_a_folder_with_results_is_gone_on_with_only_by_wish(
     bench: Callable, tmp_path: Path
 ) -> None:
@@ -109,56 +112,33 @@ def test_a_folder_with_results_is_gone_on_with_only_by_wish(
     assert "go on there with --resume" in done.stderr
 
 
-def morph(root: Path) -> None:
-    names = [f"{person:06d}_0{'MF'[person % 2]}{16 + person}.JPG" for person in range(1, 9)]
-    lines = ["id_num,gender,race,age,photo"]
-    for person, name in enumerate(names, 1):
-        write_face(root / "Album2" / name, 16 + person, seed=person)
-        lines.append(f"{person},{'MF'[person % 2]},B,{16 + person},Album2/{name}")
-    (root / "morph_2008_nonCommercial.csv").write_text("\n".join(lines) + "\n")
-
-
-def megaage(root: Path) -> None:
-    (root / "list").mkdir(parents=True)
-    for split, count in (("train", 6), ("test", 3)):
-        for i in range(count):
-            write_face(root / split / f"{i}.jpg", i, seed=count * 10 + i)
-        names, ages = ([f"{i}.jpg" for i in range(count)], [str(7 * i) for i in range(count)])
-        (root / "list" / f"{split}_name.txt").write_text("\n".join(names) + "\n")
-        (root / "list" / f"{split}_age.txt").write_text("\n".join(ages) + "\n")
-
-
-def chalearn(root: Path) -> None:
-    for split, first in (("Train", 1), ("Validation", 5)):
-        lines = []
-        for i in range(first, first + 4):
-            write_face(root / split / f"image_{i}.jpg", 20 + i, seed=i)
-            lines.append(f"image_{i}.jpg;{20 + i};{i / 4}")
-        (root / f"{split}.csv").write_text("\n".join(lines) + "\n")
-
-
 @pytest.mark.parametrize(
-    ("suite", "faces"),
+    ("arguments", "message"),
     [
-        ("table2", {"morph:random-80-20": 8}),
-        ("table3", {"chalearn15:train-val": 8}),
-        ("table4", {"megaage-asian:official": 9}),
-        ("table5", {"morph:random-80-20": 8, "megaage-asian:official": 9}),
+        (("--device", "cuda:99"), "'cuda:99' was asked for"),
+        (("--init", "horse=nowhere"), "--init horse: there is no model or file nowhere"),
     ],
 )
-def test_the_papers_suites_run_dry_on_data_laid_out_as_the_real_is(
-    suite: str, faces: dict[str, int], bench: Callable, tmp_path: Path
+def test_what_all_cells_need_is_looked_at_before_any_is_trained(
+    arguments: tuple[str, ...], message: str, bench: Callable, tmp_path: Path
 ) -> None:
-    data = tmp_path / "data"
-    for name, make in (("morph", morph), ("megaage-asian", megaage), ("chalearn15", chalearn)):
-        make(data / name)
-    done = bench("run", suite, "--dry-run", "--json", "--device", "cpu", AGEKIT_DATA=str(data))
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    counted = {one["protocol"]: sum(one["faces"].values()) for one in answer["data"]}
-    assert counted == faces
-    assert answer["lacking"][0] == "imdb-wiki (--root imdb-wiki=DIR)"
-    assert all(cell["parameters"] for cell in answer["cells"])
+    for more in ((), ("--dry-run",)):
+        done = bench("run", "small.yaml", *arguments, *more)
+        assert done.returncode == 1
+        assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "bench").exists()
+
+
+def test_a_dry_run_tells_every_row_that_cannot_be_built(bench: Callable, tmp_path: Path) -> None:
+    rows = "".join(
+        f"  - {{label: {label}, recipe: or-cnn, preset: null, set: {{data.size: {size}}}}}\n"
+        for label, size in (("small", 20), ("smaller", 16), ("right", 60))
+    )
+    (tmp_path / "sizes.yaml").write_text(SUITE.partition("rows:")[0] + "rows:\n" + rows)
+    done = bench("run", "sizes.yaml", "--dry-run", "--device", "cpu")
+    assert done.returncode == 1
+    assert "small: " in done.stderr and "smaller: " in done.stderr
+    assert "right: " not in done.stderr and "Traceback" not in done.stderr
 
 
 def test_nothing_heavy_is_imported_to_list(tmp_path: Path) -> None:

@@ -80,6 +80,56 @@ def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
     assert "pip install -U agekit" in found["agekit-newer", "newer"]["hint"]
 
 
+def test_doctor_tells_who_writes_rubbish_to_descriptors_that_are_not_its_own(
+    run_agekit, write_plugin
+):
+    noisy = """
+        import os
+        for number in range(3, 30):
+            try:
+                os.write(number, {0!r})
+            except OSError:
+                pass
+        def part(): ...
+    """
+    write_plugin(
+        "agekit-thrown",
+        {"backbone": {name: f"thrown_{name}:part" for name in "abcd"}},
+        {
+            "thrown_a.py": "def part(): ...",
+            "thrown_b.py": noisy.format(b"rubbish"),
+            "thrown_c.py": noisy.format(b"\xff\n[1]\n{}\n"),
+            "thrown_d.py": "def part(): ...",
+        },
+    )
+    ok, findings = doctor(run_agekit, "agekit-thrown")
+    assert not ok
+    assert [(f["name"], f["status"]) for f in findings] == [
+        ("a", "ok"),
+        ("b", "error"),
+        ("c", "error"),
+        ("d", "ok"),
+    ]
+    for finding in findings[1:3]:
+        assert "writes to file descriptors that it did not open: b'" in finding["error"]
+        assert f"backbone '{finding['name']}' of agekit-thrown 1.0" in finding["error"]
+
+
+def test_doctor_tells_a_recipe_that_takes_the_place_of_another(run_agekit, write_plugin):
+    write_plugin(
+        "agekit-thrown",
+        {"recipe": {"cen-resnet18": "thrown.recipes:r", "cen-thrown": "thrown.recipes:r"}},
+        {"thrown/recipes/r.yaml": "kind: estimator\n"},
+    )
+    ok, findings = doctor(run_agekit, "agekit-thrown")
+    assert not ok
+    assert [(f["name"], f["status"]) for f in findings] == [
+        ("cen-resnet18", "error"),
+        ("cen-thrown", "ok"),
+    ]
+    assert "takes the place of the recipe 'cen' on 'resnet18'" in findings[0]["error"]
+
+
 def test_doctor_is_content_with_good_plugins(run_agekit, write_plugin):
     write_plugin(
         "agekit-thrown",

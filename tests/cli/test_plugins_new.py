@@ -105,6 +105,7 @@ def test_names_follow_from_the_distribution(name, distribution, cls):
         ("cen", "the plugin agekit-cen"),
         ("l1", "gives a loss 'l1' already"),
         ("ldl-reg", "gives a recipe 'ldl-reg' already"),
+        ("cen-resnet18", "means the recipe 'cen' on 'resnet18' already"),
     ],
 )
 def test_names_that_cannot_be_are_refused(run_agekit, tmp_path, name, said):

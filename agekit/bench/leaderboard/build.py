@@ -15,7 +15,8 @@ from agekit.bench.leaderboard.standings import Failure, Leaderboard, Maker, Stan
 from agekit.bench.leaderboard.tables import suite_tables
 from agekit.bench.results.files import read_files
 from agekit.bench.results.result import Result
-from agekit.bench.suites.suite import Suite, find_suites, load_suite
+from agekit.bench.suites.kept import suite_of
+from agekit.bench.suites.suite import Suite
 from agekit.errors import ConfigError, DataError, nearest
 
 __all__ = ["gather", "make_leaderboard"]
@@ -67,7 +68,7 @@ def make_leaderboard(
         results: by their paths.
         out: the folder of the page, from which links start.
         suite: only its printed table; None takes every one.
-        baseline: the label of a row, in place of the suites' own.
+        baseline: the label of a row, in place of the own one of each suite that has it.
         speeds: of inference, where they were measured.
         remarks: of `gather`.
 
@@ -81,17 +82,23 @@ def make_leaderboard(
             f"no row is called {baseline!r}{nearest(baseline, labels)}",
             f"the rows are {', '.join(sorted(labels))}",
         )
+    speeds = speeds or Speeds()
     hrefs = {path: _href(path, out) for path in results}
-    suites = {name: _suite(name, notes) for name in sorted({r.suite for r in results.values()})}
+    if speeds.path is not None:
+        hrefs[speeds.path] = _href(speeds.path, out)
+    of_suite: dict[str, dict[Path, Result]] = {}
+    for path, result in results.items():
+        of_suite.setdefault(result.suite, {})[path] = result
+    suites = {name: _suite(name, of_suite[name], notes) for name in sorted(of_suite)}
     standings = []
     for name, known in suites.items():
-        own = {path: result for path, result in results.items() if result.suite == name}
+        own = of_suite[name]
         standings.append(
             Standing(
                 name=name,
                 description=known.description if known else "",
                 source=known.source if known else "",
-                tables=suite_tables(own, hrefs, known, baseline, speeds or Speeds(), notes),
+                tables=suite_tables(own, hrefs, known, baseline, speeds, notes),
                 failures=[
                     _failure(r, hrefs[path]) for path, r in own.items() if r.status == "failed"
                 ],
@@ -114,20 +121,21 @@ def _cell(result: Result) -> tuple[object, ...]:
     return (*where, *sorted(result.overrides), result.seed)
 
 
-def _suite(name: str, remarks: list[str]) -> Suite | None:
-    """The suite of a name; None where this agekit does not know it."""
-    if name not in find_suites():
-        return None
+def _suite(name: str, results: Iterable[Path], remarks: list[str]) -> Suite | None:
+    """The suite of results; None, and a remark, where it is not to be had."""
     try:
-        return load_suite(name)
+        found = suite_of(name, results)
     except ConfigError as error:
         remarks.append(f"the suite {name} is not used: {error.message}")
         return None
+    if found is None:
+        remarks.append(f"baseline and claims of the suite {name}, which is not known here")
+    return found
 
 
 def _href(path: Path, out: Path) -> str:
     relative = os.path.relpath(path.resolve(), out.resolve())
-    return quote(Path(relative).as_posix())
+    return quote(os.fsencode(Path(relative).as_posix()))
 
 
 def _without(note: str, out: Path) -> str:

@@ -98,7 +98,7 @@ def plots_of(table: Table) -> list[Plot]:
     far = far_off(table.rows)
     rows = [row for row in table.rows if row not in far]
     sizes = [None if row.parameters is None else float(row.parameters) for row in rows]
-    rates = [None if row.rate is None else row.rate.mean for row in rows]
+    rates = [row.rate for row in rows]
     wanted = (
         ("Error and size", "parameters", sizes),
         ("Error and speed", f"faces a second: {table.rate_of}", rates),

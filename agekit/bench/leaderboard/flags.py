@@ -13,6 +13,8 @@ __all__ = ["row_flags", "table_flags"]
 
 _FEW = 30
 """Fewer people or pictures than this have bootstrap intervals that are clearly too narrow."""
+_SAME_MARGIN = 0.05
+"""Margins that are measured on some dozens of faces may differ by so much and be the same."""
 _SECTIONS = ("data", "train")
 """Of a recipe: what is no part of the method."""
 _WORDS = ("description", "expected", "source")
@@ -27,6 +29,7 @@ def row_flags(
     most_seeds: int,
     most_faces: int,
     is_ranked: bool,
+    has_faces: bool,
 ) -> list[str]:
     """What a reader of a row has to know.
 
@@ -36,15 +39,18 @@ def row_flags(
         failed: its seeds that have no figures.
         most_seeds: of any row of its table.
         most_faces: that any row scored.
-        is_ranked: whether its per-face estimates could be used.
+        is_ranked: whether it was compared with the others face by face.
+        has_faces: whether its per-face estimates could be used.
     """
     results, out = [entry.result for entry in group.entries], []
     if len(results) < most_seeds:
         out.append(f"{len(results)} of {most_seeds} seeds")
     for result in failed:
         out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
-    if not is_ranked:
+    if not has_faces:
         out.append("no per-face estimates that could be used: not ranked")
+    elif not is_ranked:
+        out.append("scored on faces that the other rows have none of: not ranked")
     if (fewest := min(entry.evaluation.n for entry in group.entries)) < most_faces:
         out.append(f"scored on {fewest} faces of {most_faces}")
     if baseline is not None:
@@ -127,6 +133,7 @@ def table_flags(
         out.append("scored on the validation split, by which intervals are calibrated")
     elif scored.protocol != trained and _dataset(scored.protocol) == _dataset(trained):
         out.append("contamination: another protocol of the dataset that it was trained on")
+    out += _other_cut(results[0], scored)
     if several_splits:
         out.append("there are results on another split of this name; tables do not compare")
     if comparison is not None and comparison.left_out:
@@ -148,6 +155,21 @@ def table_flags(
     if facts and not has_baseline:
         out.append(f"rows differ in {', '.join(dict.fromkeys(facts))}")
     return out
+
+
+def _other_cut(result: Result, scored: Evaluation) -> list[str]:
+    """Whether faces of other data are cut in another way than those that were trained on."""
+    mine, its = result.facts.get("margin"), scored.margin
+    if scored.alignment is None or not isinstance(mine, int | float) or its is None:
+        return []
+    alike = scored.alignment == result.facts.get("alignment")
+    if alike and abs(mine - its) <= _SAME_MARGIN:
+        return []
+    told = f"{scored.alignment}, margin {its:g}"
+    return [
+        f"the faces scored are cut in another way ({told}) than those trained on "
+        f"({result.facts.get('alignment')}, margin {mine:g}), which costs years"
+    ]
 
 
 def _dataset(protocol: str) -> str:

@@ -117,8 +117,9 @@ def _scored(table: Table) -> Iterator[str]:
     rows = []
     for row in table.rows:
         cells = ["" if row.rank is None else str(row.rank), _name(row)]
+        alone = row.runs[0].href if len(row.runs) == 1 else None
         for metric in metrics:
-            cells.append(_link(figure(row.metrics.get(metric.name), metric), row.runs[0].href))
+            cells.append(_link(figure(row.metrics.get(metric.name), metric), alone))
             if metric.name == "mae" and ranked:
                 cells.append("" if row.interval is None else ends(row.interval))
                 if table.baseline:
@@ -181,18 +182,19 @@ def _printed(table: Printed) -> Iterator[str]:
 
 def _printed_row(table: Printed, row: PrintedRow) -> list[str]:
     cells = [_text(f"{row.label} ({row.note})" if row.note else row.label)]
-    for (_, decimals), told, got in zip(table.columns, row.reported, row.reproduced, strict=True):
-        cells += [told or "–", "waiting" if got is None else _reproduced(got, decimals, row)]
+    figures = zip(table.columns, row.reported, row.reproduced, row.links, strict=True)
+    for (_, decimals), told, got, link in figures:
+        cells += [told or "–", "waiting" if got is None else _reproduced(got, decimals, link)]
     cells.append("–" if row.parameters is None else short(row.parameters))
     cells.append(count(row.counted))
     return cells
 
 
-def _reproduced(value: Spread, decimals: int, row: PrintedRow) -> str:
+def _reproduced(value: Spread, decimals: int, link: str | None) -> str:
     text = f"{value.mean:.{decimals}f}"
     if value.std is not None:
         text += f" ± {value.std:.{decimals}f}"
-    return _link(text, row.hrefs[0])
+    return _link(text, link)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -201,8 +203,8 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
     yield ""
 
 
-def _link(text: str, href: str) -> str:
-    return f"[{text}](<{href}>)" if text else ""
+def _link(text: str, href: str | None) -> str:
+    return f"[{text}](<{href}>)" if text and href else text
 
 
 def _text(text: str) -> str:

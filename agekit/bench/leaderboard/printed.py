@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agekit.bench.leaderboard.reported import (
@@ -16,7 +16,8 @@ from agekit.bench.leaderboard.standings import Printed, PrintedRow
 from agekit.bench.results.result import Evaluation, Result
 from agekit.bench.statistics.intervals import Spread, spread
 from agekit.bench.suites.suite import Suite, find_suites, load_suite
-from agekit.errors import ConfigError
+from agekit.errors import AgekitError, ConfigError
+from agekit.recipe import resolve
 
 __all__ = ["printed_tables"]
 
@@ -49,7 +50,8 @@ def printed_tables(
 
 def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Path, str]) -> Printed:
     rows = [_row(table, row, results, hrefs) for row in table.rows]
-    needs = _needs(table)
+    suite = _suite(table)
+    needs = [] if suite is None else _datasets(suite)
     waits = any(value is None for row in rows for value in row.reproduced)
     return Printed(
         name=table.name,
@@ -62,20 +64,40 @@ def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Pat
         ],
         rows=rows,
         waits_for=needs if waits else [],
-        command=f"agekit bench run {table.suite}"
-        + "".join(f" --root {name}=DIR" for name in needs)
+        command=" ".join(
+            [f"agekit bench run {table.suite}", *([] if suite is None else _options(suite))]
+        )
         + f"\nagekit bench report bench/{table.suite}",
     )
 
 
-def _needs(table: Reported) -> list[str]:
-    """The datasets of the suite that reproduces a table; none where that is not here."""
+def _suite(table: Reported) -> Suite | None:
+    """The suite that reproduces a table; None where that is not here."""
     if table.suite not in find_suites():
-        return []
+        return None
     try:
-        suite = load_suite(table.suite)
+        return load_suite(table.suite)
     except ConfigError:
-        return []
+        return None
+
+
+def _options(suite: Suite) -> Iterator[str]:
+    """What a suite is to be given: datasets, models to start from, and who judges agers."""
+    yield from (f"--root {name}=DIR" for name in _datasets(suite))
+    starts = (row.init for row in suite.rows if row.init is not None)
+    yield from (f"--init {name}=MODEL" for name in dict.fromkeys(starts) if not suite.row(name))
+    if not suite.judges and any(_is_ager(row.recipe) for row in suite.rows):
+        yield "--judge MODEL"
+
+
+def _is_ager(recipe: str) -> bool:
+    try:
+        return resolve(recipe).recipe.kind == "ager"
+    except AgekitError:
+        return False
+
+
+def _datasets(suite: Suite) -> list[str]:
     rules = [*suite.protocols, *(rule for row in suite.rows for rule in row.protocols or ())]
     return list(dict.fromkeys(rule.dataset for rule in rules))
 
@@ -88,12 +110,14 @@ def _row(
 ) -> PrintedRow:
     alike = _one_training(row, results)
     spreads: list[Spread | None] = []
+    links: list[str | None] = []
     used: set[Path] = set()
     for column in table.columns:
         figures = {path: _figure(result, row, column) for path, result in alike.items()}
         known = {path: value for path, value in figures.items() if value is not None}
         used |= known.keys()
         spreads.append(spread(list(known.values())) if known else None)
+        links.append(hrefs[min(known)] if known else None)
     counts = {r.parameters for p, r in alike.items() if p in used and r.parameters is not None}
     words = [row.cited, row.detail, f"pre-trained on {row.pretrained}" if row.pretrained else ""]
     words += dict.fromkeys(_made_with(results[path]) for path in sorted(used))
@@ -103,6 +127,7 @@ def _row(
         parameters=row.parameters,
         reported=row.values,
         reproduced=spreads,
+        links=links,
         counted=counts.pop() if len(counts) == 1 else None,
         hrefs=[hrefs[path] for path in sorted(used)],
     )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agekit._loading import one_line
+from agekit._paths import expand_user
+from agekit._yaml import read_yaml
 from agekit.errors import ConfigError, nearest
 from agekit.shipped import shipped_folder
 
@@ -126,7 +126,7 @@ def load_reported(name: str) -> Reported:
         ConfigError: there is none, or it has mistakes.
     """
     if name.endswith(_ENDING):
-        path = Path(name).expanduser()
+        path = expand_user(name)
     else:
         known = find_reported()
         if name not in known:
@@ -135,13 +135,11 @@ def load_reported(name: str) -> Reported:
                 f"known are {', '.join(known)}; or give the path of a YAML file",
             )
         path = known[name]
+    data = read_yaml(path, f"cannot read the reported figures {path}")
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"the reported figures {path} are not a mapping")
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(data, Mapping):
-            raise ConfigError(f"the reported figures {path} are not a mapping")
         return Reported.model_validate(data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the reported figures {path}: {one_line(error)}") from error
     except ValidationError as error:
         lines = [
             f"{path.name}: {'.'.join(map(str, item['loc']))}: {item['msg']}"

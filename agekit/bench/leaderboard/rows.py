@@ -13,7 +13,7 @@ from agekit.bench.statistics.comparison import Comparison
 from agekit.bench.statistics.intervals import Spread, spread
 from agekit.bench.statistics.subgroups import check_scores, part_scores, parts_of
 
-__all__ = ["Entry", "Group", "describe_machine", "make_row", "rate_of"]
+__all__ = ["Entry", "Group", "describe_machine", "make_row"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def make_row(
     base: int | None,
     is_baseline: bool,
     detail: str,
-    rates: Sequence[float | None],
+    rate: float | None,
     flags: list[str],
 ) -> Row:
     """Makes a row.
@@ -81,7 +81,7 @@ def make_row(
         base: the baseline's.
         is_baseline: whether it is the baseline.
         detail: what tells it from others of its label.
-        rates: faces a second.
+        rate: faces a second; None where it was not measured.
         flags: what a reader has to know.
     """
     result = group.first.result
@@ -101,7 +101,7 @@ def make_row(
         is_baseline=is_baseline,
         parameters=result.parameters,
         train_seconds=_spread([run.train_seconds for run in runs]),
-        rate=_spread(rates),
+        rate=rate,
         level=_level(result),
         facts=result.facts,
         flags=flags,
@@ -158,12 +158,6 @@ def _metrics(runs: Sequence[RunEntry]) -> dict[str, Spread]:
 def _spread(values: Sequence[float | None]) -> Spread | None:
     known = [value for value in values if value is not None]
     return spread(known) if known else None
-
-
-def rate_of(result: Result) -> float | None:
-    """Faces evaluated in a second, decoding and all; None where that was not timed."""
-    seconds = result.wall_seconds.get("evaluate")
-    return sum(e.n for e in result.evaluations) / seconds if seconds else None
 
 
 def _level(result: Result) -> float | None:

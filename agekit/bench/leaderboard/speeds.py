@@ -21,10 +21,12 @@ class Speeds:
 
     Attributes:
         machine: what was measured on, one line; empty without a file.
+        path: of the file; None without one.
         rates: images a second of the best batch, by name and by side of the images in pixels.
     """
 
     machine: str = ""
+    path: Path | None = None
     rates: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     def of(self, result: Result) -> float | None:
@@ -57,7 +59,7 @@ def read_speeds(folders: Iterable[Path], remarks: list[str]) -> Speeds:
                 if not 0 < rate < math.inf:
                     raise ValueError("no speed")
                 rates[key] = max(rates.get(key, 0.0), rate)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         remarks.append(f"{paths[0]} holds no speeds: {type(error).__name__}")
         return Speeds()
-    return Speeds(machine, rates)
+    return Speeds(machine, paths[0], rates)

@@ -74,7 +74,7 @@ class Row:
         is_baseline: whether it is the baseline, or one of them.
         parameters: of the model.
         train_seconds: wall clock of all generations; None of one that others followed.
-        rate: faces in a second; see the table's `rate_of`.
+        rate: faces in a second; see the table's `rate_of`. None where it was not measured.
         level: the share of faces that its intervals are meant to hold.
         facts: what a fair comparison pins.
         flags: what a reader has to know, one line each.
@@ -97,7 +97,7 @@ class Row:
     is_baseline: bool
     parameters: int | None
     train_seconds: Spread | None
-    rate: Spread | None
+    rate: float | None
     level: float | None
     facts: Facts
     flags: list[str]
@@ -121,7 +121,8 @@ class Table:
         people: how many are named among those; 0 of data that names nobody.
         baseline: what the rows are compared with: a row, or the first generation of each.
         facts: what all rows have in common of what a fair comparison pins.
-        rate_of: what the rows' rates are of.
+        rate_of: what the rows' rates are of; empty where none were measured.
+        rate_href: of the file that has them, relative to the page.
         flags: what a reader has to know, one line each.
         rows: the best first.
         findings: what the rows say of the suite's claims.
@@ -138,6 +139,7 @@ class Table:
     baseline: str | None
     facts: Facts
     rate_of: str
+    rate_href: str | None
     flags: list[str]
     rows: list[Row]
     findings: list[Finding] = field(default_factory=list)
@@ -195,6 +197,7 @@ class PrintedRow:
         parameters: as printed.
         reported: of each column as printed; None where the paper has none.
         reproduced: likewise; None where nothing was.
+        links: likewise, to a result file that the figure is of.
         counted: the parameters of the reproduced model.
         hrefs: of the result files.
     """
@@ -204,6 +207,7 @@ class PrintedRow:
     parameters: float | None
     reported: list[str | None]
     reproduced: list[Spread | None]
+    links: list[str | None]
     counted: int | None
     hrefs: list[str]
 

@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from agekit.bench.leaderboard.claims import find
 from agekit.bench.leaderboard.flags import row_flags, table_flags
-from agekit.bench.leaderboard.rows import Entry, Group, make_row, rate_of
+from agekit.bench.leaderboard.rows import Entry, Group, make_row
 from agekit.bench.leaderboard.speeds import Speeds
 from agekit.bench.leaderboard.standings import Facts, Row, Table
 from agekit.bench.results.result import Evaluation, Result
@@ -37,13 +37,15 @@ def suite_tables(
         results: of the suite, by their paths.
         hrefs: how the page links to them.
         suite: what its file says; None where it is not known.
-        baseline: the label of a row, in place of the suite's own.
+        baseline: the label of a row, in place of the suite's own where it has that row.
         speeds: of inference, where they were measured.
         remarks: gets a line for each file of predictions that cannot be used.
     """
     hidden = {row.label for row in suite.rows if not row.shown} if suite else set()
     by_generation = suite.by_generation if suite else False
-    wanted = baseline or (suite.baseline if suite else None)
+    wanted = suite.baseline if suite else None
+    if any(result.row == baseline for result in results.values()):
+        wanted = baseline
     order = [row.label for row in suite.rows] if suite else []
     found: dict[tuple[str, ...], dict[tuple[object, ...], Group]] = {}
     for path, result in results.items():
@@ -149,7 +151,7 @@ def _table(
     several_splits: bool,
 ) -> Table:
     trained_on, _, scored_on, split, split_hash = where
-    with_faces = [group for group in groups if group.scored is not None]
+    with_faces = _comparable([group for group in groups if group.scored is not None])
     comparison = compare([group.scored or [] for group in with_faces])
     rates = {id(group): speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
@@ -177,7 +179,7 @@ def _table(
                 by_generation,
                 common_overrides,
             ),
-            rates=[rates[id(group)]] if measured else [rate_of(e.result) for e in group.entries],
+            rate=rates[id(group)],
             flags=row_flags(
                 group,
                 None if base is None else base.first.result,
@@ -185,6 +187,7 @@ def _table(
                 most_seeds=most_seeds,
                 most_faces=most_faces,
                 is_ranked=_index(ranked, group) is not None,
+                has_faces=group.scored is not None,
             ),
         )
         for number, (group, base) in enumerate(zip(groups, bases, strict=True), 1)
@@ -203,9 +206,8 @@ def _table(
         people=comparison.people if comparison is not None else 0,
         baseline=_baseline(rows, own_first),
         facts=_shared([group.first.result for group in groups], common_overrides),
-        rate_of=f"inference alone, the best batch, on {speeds.machine}"
-        if measured
-        else "evaluation, decoding and all",
+        rate_of=f"inference alone, the best batch, on {speeds.machine}" if measured else "",
+        rate_href=hrefs[speeds.path] if measured and speeds.path is not None else None,
         flags=table_flags(
             [group.first.result for group in groups],
             evaluations,
@@ -217,6 +219,14 @@ def _table(
         rows=rows,
         findings=[] if comparison is None else find(claims, with_faces, comparison),
     )
+
+
+def _comparable(groups: list[Group]) -> list[Group]:
+    """The rows but those that share no face with the one of the most faces."""
+    if not groups or compare([group.scored or [] for group in groups]) is not None:
+        return groups
+    most = max(groups, key=lambda group: group.first.evaluation.n)
+    return [g for g in groups if compare([most.scored or [], g.scored or []]) is not None]
 
 
 def _trained(result: Result) -> tuple[object, ...]:

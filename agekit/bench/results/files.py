@@ -88,11 +88,16 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def is_kept(path: Path) -> bool:
-    """Whether the result of a finished cell is at `path`, if of another version, which stays."""
+    """Whether the result of a finished cell is at `path`, if of another version, which stays.
+
+    What is there and cannot be opened may be one; what is damaged is none.
+    """
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, RecursionError, ValueError):
         return False
+    except OSError:
+        return True
     return isinstance(data, Mapping) and data.get("status", "failed") != "failed"
 
 
@@ -116,21 +121,25 @@ def read_result(path: Path) -> Result:
 
 
 def read_files(folder: Path, remarks: list[str] | None = None) -> dict[Path, Result]:
-    """Reads every result below a folder, by its path, sorted.
+    """Reads every result below a folder, by its path, sorted; links to folders are followed.
 
     Args:
-        folder: of one suite or of several.
-        remarks: gets a line for each file that cannot be used; None logs them as warnings.
+        folder: of one suite or of several; or one result file.
+        remarks: gets a line for each file and folder that cannot be used; None logs them as
+            warnings.
     """
     found: dict[Path, Result] = {}
-    for path in sorted(_files(folder)):
+    left_out: list[str] = []
+    for path in [folder] if folder.is_file() else sorted(_files(folder, left_out)):
         try:
             found[path] = read_result(path)
         except DataError as error:
-            if remarks is None:
-                _log.warning("left out: %s", error.message)
-            else:
-                remarks.append(error.message)
+            left_out.append(error.message)
+    if remarks is not None:
+        remarks += left_out
+    else:
+        for line in left_out:
+            _log.warning("left out: %s", line)
     return found
 
 
@@ -147,10 +156,27 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files that are named as results are; what the cells trained is passed over."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != RUNS and not name.startswith(".")]
-        for name in names:
-            if name.startswith("seed-") and name.endswith(".json"):
-                yield Path(place, name)
+def _files(folder: Path, remarks: list[str]) -> Iterator[Path]:
+    """The files that are named as results are; what the cells trained is passed over.
+
+    Links to folders come after everything else, and no folder is looked into twice.
+    """
+
+    def tell(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            remarks.append(f"{error.filename} cannot be read: {error.strerror}")
+
+    seen: set[str] = set()
+    starts = [str(folder)]
+    for start in starts:
+        for place, folders, names in os.walk(start, onerror=tell):
+            real = os.path.realpath(place)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(n for n in folders if n != RUNS and not n.startswith("."))
+            starts += filter(os.path.islink, (os.path.join(place, name) for name in folders))
+            for name in names:
+                if name.startswith("seed-") and name.endswith(".json"):
+                    yield Path(place, name)

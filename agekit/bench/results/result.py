@@ -52,6 +52,9 @@ class Evaluation(_Strict):
         generation: counted from 1.
         n: faces scored.
         skipped: faces that could not be used.
+        alignment: how the faces scored are cut, where that is not the model's own data:
+            ``five-points``, or ``chips`` where that could not be told.
+        margin: likewise, as a share of the standard frame's side.
         metrics: scalars by name, in years or shares.
         by: metrics of parts of the faces: ``age``, ``gender``, ``group`` to a part's name to its
             ``n``, ``mae``, ``bias`` and more.
@@ -64,6 +67,8 @@ class Evaluation(_Strict):
     generation: Annotated[int, Field(ge=1)]
     n: Count
     skipped: Annotated[int, Field(ge=0, lt=10**9)] = 0
+    alignment: str | None = None
+    margin: float | None = None
     metrics: dict[str, float]
     by: dict[str, dict[str, dict[str, float]]] = {}
 
@@ -151,7 +156,7 @@ class Result(_Strict):
     method: str
     backbone: str
     preset: str | None = None
-    overrides: list[str] = []
+    overrides: list[Annotated[str, Field(pattern="^[^=]+=")]] = []
     kind: Literal["estimator", "ager"] = "estimator"
     protocol: str
     split_hash: str | None = None

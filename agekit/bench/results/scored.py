@@ -143,7 +143,7 @@ def read_scored(table: pa.Table, protocol: str, generation: int) -> Scored | Non
         generation: counted from 1.
 
     Raises:
-        DataError: a column is not of its type.
+        DataError: a column is not of its type, or has something that is no number.
     """
     try:
         here = pc.and_(
@@ -156,6 +156,9 @@ def read_scored(table: pa.Table, protocol: str, generation: int) -> Scored | Non
         raise DataError(f"the predictions have a column of another type: {error}") from error
     if not part.num_rows:
         return None
+    for name in ("age", "estimate", "low", "high"):
+        if not np.isfinite(columns[name]).all():
+            raise DataError(f"the predictions have an {name!r} that is no number")
     return Scored(**columns).take(np.lexsort((columns["age"], columns["key"])))
 
 

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from agekit.bench.results.files import canonical_hash, read_result, write_result
 from agekit.bench.results.provenance import code_state
-from agekit.bench.results.result import CellError, Result
-from agekit.bench.running.cell import OUTCOME, RUN
+from agekit.bench.results.result import CellError, Machine, Result
+from agekit.bench.running.cell import MACHINE, OUTCOME, RUN
 from agekit.bench.running.failure import Kind, ended, oom_kills
 from agekit.bench.running.spec import CellSpec, write_spec
 from agekit.errors import AgekitError
@@ -81,7 +81,8 @@ def _run(
     folder: Path, spec: CellSpec, timeout: float | None, stop: threading.Event | None
 ) -> Result | None:
     started, began, kills = datetime.now(UTC), time.monotonic(), oom_kills()
-    (folder / OUTCOME).unlink(missing_ok=True)
+    for left in (OUTCOME, MACHINE):
+        (folder / left).unlink(missing_ok=True)
     with open(folder / LOG, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "agekit.bench.running.cell", str(folder)],
@@ -158,25 +159,41 @@ def write_failure(
     """
     names = {str(spec.root): "ROOT", str(folder): "CELL", str(Path.home()): "~"}
     info = _info(folder)
-    recipe = json.loads(
-        resolve(spec.recipe, preset=spec.preset, overrides=spec.settings).recipe.model_dump_json()
-    )
+    recipe = _recipe(spec)
     result = Result(
         **spec.identity(),
-        kind=recipe["kind"],
+        kind=spec.kind,
         split_hash=info.get("split_hash"),
         status="failed",
         error=CellError(
             kind=kind, message=_plain(message, names), log=_plain(_tail(folder / LOG), names)
         ),
         recipe=recipe,
-        recipe_hash=canonical_hash(recipe),
+        recipe_hash=None if recipe is None else canonical_hash(recipe),
         wall_seconds={"train": round(seconds, 3)},
         started=started.isoformat(timespec="seconds"),
+        machine=_machine(folder),
         code=code_state(),
     )
     write_result(spec.result, result)
     return result
+
+
+def _recipe(spec: CellSpec) -> dict[str, Any] | None:
+    """The cell's recipe as plain data; None where its file is broken by now."""
+    try:
+        resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
+    except AgekitError:
+        return None
+    plain: dict[str, Any] = json.loads(resolved.recipe.model_dump_json())
+    return plain
+
+
+def _machine(folder: Path) -> Machine | None:
+    """What the process said it runs on, if it got that far."""
+    with suppress(OSError, ValueError):
+        return Machine.model_validate_json((folder / MACHINE).read_bytes())
+    return None
 
 
 def _info(folder: Path) -> dict[str, Any]:

@@ -23,14 +23,16 @@ from typing import TYPE_CHECKING
 from agekit.atomic import write_text
 from agekit.bench.running.failure import classify
 from agekit.bench.running.spec import CellSpec, read_spec
+from agekit.bench.running.start import hash_start, keep_start, same_start
 
 if TYPE_CHECKING:
     from agekit.training.train import TrainResult
 
-__all__ = ["LOCK", "OUTCOME", "RUN", "main", "run_cell"]
+__all__ = ["LOCK", "MACHINE", "OUTCOME", "RUN", "main", "run_cell"]
 
 OUTCOME = "outcome.json"
 RUN = "run"
+MACHINE = "machine.json"
 LOCK = ".process.lock"
 _PATIENCE = 60.0
 """Seconds that a process which is being ended may take to let go of its cell."""
@@ -74,13 +76,14 @@ def run_cell(folder: Path, spec: CellSpec) -> None:
     from filelock import FileLock
 
     from agekit.bench.results.files import is_kept
-    from agekit.bench.results.provenance import code_state
+    from agekit.bench.results.provenance import code_state, machine
     from agekit.bench.running.energy import Energy
     from agekit.bench.running.making import make_result
     from agekit.device import pick_device
 
     torch.set_num_threads(spec.threads)
     device, code = pick_device(spec.device), code_state()
+    write_text(folder / MACHINE, machine(device).model_dump_json() + "\n")
     with FileLock(folder / LOCK, timeout=_PATIENCE):
         if is_kept(spec.result):
             return
@@ -107,10 +110,12 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
 
     run, console = folder / RUN, Console(stderr=True)
     resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
-    if _is_begun(run, spec, resolved.to_yaml()):
+    start = hash_start(spec.weights)
+    if same_start(folder, start) and _is_begun(run, spec, resolved.to_yaml()):
         _place(run, spec)
         return resume(run, device=spec.device, console=console), True
     shutil.rmtree(run, ignore_errors=True)
+    keep_start(folder, start)
     return train(
         spec.recipe,
         spec.dataset,

@@ -1,29 +1,29 @@
 """What a suite will cost: an estimate from measured rates, nothing more.
 
-Work is counted as parameters x training images x epochs x generations x (size / 64)^2: the
-operations of a convolutional network grow with the first and the last. A rate is work by second.
+Work is counted as operations of a forward pass x training images x epochs x generations; a rate is
+work by second.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import Any
 
 from agekit.bench.results.result import Result
 from agekit.bench.suites.cells import Cell
-from agekit.errors import AgekitError
-from agekit.recipe import EstimatorRecipe, Recipe
+from agekit.errors import AgekitError, ConfigError
+from agekit.recipe import AgerRecipe, EstimatorRecipe, Recipe
 from agekit.registry import DATASETS
 
-__all__ = ["MEASURED", "Rates", "images", "parameters", "work"]
+__all__ = ["MEASURED", "Rates", "images", "work"]
 
-MEASURED: Mapping[str, float] = {"cpu": 5.0e8}
-"""Parameters x images at 64 pixels a second, by device, for want of results: one core of an AMD
-EPYC trained ``reg-resnet10-tiny`` (1.23 million) for 20 epochs of UTKFace in 841 seconds
-(``benchmarks/results/utkface-quick.json``)."""
-_PIXELS = 64
+MEASURED: Mapping[str, float] = {"cpu": 1.8e10}
+"""Operations of forward passes a second, by device, for want of results: one core of an AMD EPYC
+trained ``reg-resnet10-tiny`` (41 million an image) for 20 epochs of 17,057 faces of UTKFace in 791
+seconds (``benchmarks/results/methods``)."""
 _SHARE = 0.8
 """Of a dataset's images that most protocols train on."""
 
@@ -49,11 +49,9 @@ class Rates:
             cell: the cell.
             device: ``cpu`` or ``cuda``.
         """
-        weights, faces = parameters(cell.resolved.recipe), self.images(cell)
-        rate = self.rate(cell, device)
-        if weights is None or faces is None or rate is None:
-            return None
-        return work(_plain(cell.resolved.recipe), weights, faces) / rate
+        faces, rate = self.images(cell), self.rate(cell, device)
+        amount = None if faces is None else work(cell.resolved.recipe, faces)
+        return None if amount is None or rate is None else amount / rate
 
     def rate(self, cell: Cell, device: str) -> float | None:
         """Work by second; None where nothing was measured on such a device."""
@@ -74,29 +72,38 @@ class Rates:
         if result.status != "done" or seconds <= 0 or not isinstance(faces, int):
             return
         self._faces.setdefault(result.protocol, []).append(faces)
-        if result.recipe is None or not result.parameters or result.machine is None:
+        amount = _work_of(result, faces)
+        if amount is None or result.machine is None:
             return
-        rate = work(result.recipe, result.parameters, faces) / seconds
+        rate = amount / seconds
         for key in (result.recipe_name, result.backbone, ""):
             self._by.setdefault((result.machine.device, key), []).append(rate)
 
 
-def work(recipe: Mapping[str, Any], weights: int, faces: int) -> float:
-    """The work of a cell; see the module.
+def work(recipe: Recipe, faces: int) -> float | None:
+    """The work of training a recipe, see the module; None where its model cannot be built.
 
     Args:
-        recipe: resolved, as plain data.
-        weights: the number of parameters.
+        recipe: resolved.
         faces: the number of training images.
     """
-    generations = recipe["evolver"].get("generations", 1)
-    scale = (recipe["data"]["size"] / _PIXELS) ** 2
-    return float(weights * faces * recipe["train"]["epochs"] * generations * scale)
+    from agekit.bench.running.size import size_of
+
+    with suppress(ConfigError):
+        size = size_of(recipe)
+        if size is not None:
+            generations: int = recipe.evolver.arguments.get("generations", 1)
+            return size.operations * faces * recipe.train.epochs * generations
+    return None
 
 
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain data."""
-    return recipe.model_dump(mode="json")
+def _work_of(result: Result, faces: int) -> float | None:
+    """The work behind a result; None where its recipe is none that this agekit can build."""
+    kind = EstimatorRecipe if result.kind == "estimator" else AgerRecipe
+    try:
+        return work(kind.model_validate_json(json.dumps(result.recipe)), faces)
+    except (AgekitError, ValueError, TypeError, ArithmeticError):
+        return None
 
 
 @cache
@@ -107,46 +114,3 @@ def images(dataset: str) -> int | None:
         return round(_SHARE * len(reader().read(None)))
     counted: int | None = reader.official.get("images")
     return None if counted is None else round(_SHARE * counted)
-
-
-def parameters(recipe: Recipe) -> int | None:
-    """The number of parameters of a recipe's model, built without memory; imports torch.
-
-    None where it cannot be built so.
-    """
-    import torch
-
-    key = recipe.model_dump_json(include={"backbone", "heads", "generator"})
-    size = recipe.data.size
-    if (key, size) not in _counted:
-        try:
-            with torch.device("meta"):
-                _counted[key, size] = _count(recipe)
-        except (AgekitError, RuntimeError, NotImplementedError, ValueError, TypeError):
-            _counted[key, size] = None
-    return _counted[key, size]
-
-
-_counted: dict[tuple[str, int], int | None] = {}
-
-
-def _count(recipe: Recipe) -> int:
-    from agekit.ager.build import build_ager
-    from agekit.estimator.build import build_network
-
-    if not isinstance(recipe, EstimatorRecipe):
-        return sum(p.numel() for p in build_ager(recipe.generator).parameters())
-    backbone = recipe.backbone
-    if "pretrained" in backbone.arguments:
-        backbone = backbone.model_copy(update={"pretrained": False})
-    estimate = recipe.estimate
-    network = build_network(
-        backbone,
-        recipe.heads,
-        (0, 100),
-        recipe.data.size,
-        estimate.rule,
-        estimate.level,
-        estimate.mirror,
-    )
-    return sum(p.numel() for p in network.parameters())

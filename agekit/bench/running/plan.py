@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agekit.bench.results.files import is_kept, read_result
+from agekit.bench.results.files import canonical_hash, is_kept, read_result
 from agekit.bench.results.result import Result
 from agekit.bench.running.spec import SPEC, CrossSpec
 from agekit.bench.suites.cells import Cell
+from agekit.bench.suites.listing import ENDINGS
 from agekit.bench.suites.suite import Suite
 from agekit.data.home import data_root
 from agekit.errors import ConfigError, DataError, nearest
@@ -158,7 +160,14 @@ def _stand(
 
 
 def _require_same(path: Path, result: Result, cell: Cell) -> None:
-    """A result's path says neither its suite nor the preset of that."""
+    """A result's path says neither its suite, nor the preset of that, nor what a file held."""
+    if cell.recipe.endswith(ENDINGS) and result.status == "done":
+        plain = json.loads(cell.resolved.recipe.model_dump_json())
+        if result.recipe_hash != canonical_hash(plain):
+            raise ConfigError(
+                f"{path} is the result of another recipe than {cell.recipe} is now",
+                "choose another folder with --out, or take the recipe back",
+            )
     mine, its = (cell.suite, cell.preset), (result.suite, result.preset)
     if mine != its:
         told, wanted = (f"suite {name}, preset {preset or 'none'}" for name, preset in (its, mine))

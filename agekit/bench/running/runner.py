@@ -25,6 +25,7 @@ from agekit.bench.running.pace import Pace
 from agekit.bench.running.plan import Place, Planned, cross_specs, plan
 from agekit.bench.running.spec import CellSpec, CrossSpec, threads_for
 from agekit.bench.suites.cells import Cell, whole_name
+from agekit.bench.suites.kept import keep_suite
 from agekit.bench.suites.suite import Suite
 from agekit.errors import ConfigError
 
@@ -134,6 +135,7 @@ class _Runner:
         counts.done = sum(state == "done" for state in self.settled.values())
         counts.failed = sum(state == "failed" for state in self.settled.values())
         self._introduce(started, counts)
+        keep_suite(self.suite, self.out)
         with terminating(), self.board, self._workers() as submit:
             try:
                 while self.todo or self.running:

@@ -22,6 +22,7 @@ from agekit.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import DataConfig
 from agekit.training.faces import TrainingFaces
+from agekit.training.framing import face_cut
 from agekit.training.run import Run
 from agekit.zoo.config import ModelConfig
 
@@ -80,7 +81,10 @@ def score_cross(
         DataError: that cannot be read, or has no such split.
     """
     faces = load_faces(cross.dataset, cross.root, cross.protocol)
-    return _score(network, _data(faces, config, cross.split, device), cross.split, generation)
+    data = _data(faces, config, cross.split, device)
+    evaluation, estimates = _score(network, data, cross.split, generation)
+    cut = face_cut(data)
+    return evaluation.model_copy(update={"alignment": cut.align, "margin": cut.margin}), estimates
 
 
 def parts_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -47,6 +47,7 @@ class CellSpec(BaseModel):
         threads: of torch; a cell that goes on keeps the number it began with, as sums depend on it.
         cross: what is scored besides.
         judges: of an ager.
+        kind: of its recipe.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +71,7 @@ class CellSpec(BaseModel):
     threads: int
     cross: list[CrossSpec]
     judges: list[str]
+    kind: Literal["estimator", "ager"]
 
     def identity(self) -> dict[str, Any]:
         """What a result says of its cell, by the names that `Result` gives it."""
@@ -109,6 +111,7 @@ class CellSpec(BaseModel):
             threads=threads,
             cross=cross,
             judges=judges,
+            kind=cell.resolved.recipe.kind,
         )
 
 

@@ -16,15 +16,17 @@ import torch
 
 from agekit.bench.running.failure import classify
 from agekit.bench.speed.workload import Phase, Workload
-from agekit.errors import ConfigError
+from agekit.errors import AgekitError, ConfigError
 
-__all__ = ["Measurement", "Quartiles", "measure"]
+__all__ = ["Measurement", "Quartiles", "attempt", "measure"]
 
 BLOCKS = 12
 """How many times are taken; each is of as many runs as fill its share of the seconds."""
 FEWEST = 3
 WARM_UP = 3
 
+_OPTION = ("--set data.size=", "--size ")
+"""What hints call the size of images, and what `agekit bench speed` does."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -75,6 +77,19 @@ class Measurement:
     peak_memory: dict[str, int] | None = None
     note: str = ""
     error: str | None = None
+
+
+def attempt(
+    workload: Workload, batch_size: int, device: torch.device, *, seconds: float = 3.0
+) -> Measurement:
+    """Times a workload as `measure` does; one that fails has an error for its figures."""
+    try:
+        return measure(workload, batch_size, device, seconds=seconds)
+    except Exception as error:
+        why = classify(error)[1]
+        if isinstance(error, AgekitError) and error.hint:
+            why += f"; {error.hint.replace(*_OPTION)}"
+        return replace(_blank(workload, batch_size, batch_size), error=why)
 
 
 def measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -26,11 +26,13 @@ from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import load_ager, load_model, read_config
 from agekit.zoo.index.locate import is_model, locate
 
-__all__ = ["Inference", "Phase", "Training", "Workload", "workloads"]
+__all__ = ["Inference", "Phase", "Training", "Workload", "untrained", "workloads"]
 
 Phase = Literal["train", "infer"]
 Network = AgeEstimator | FaceAger
 _AGES = (0, 100)
+_OF_RECIPES = "it is a model, and training is measured of recipes"
+_NO_LOSSES = "its evolver lists no losses of estimators"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def workloads(
     if is_model(name) and not (_is_recipe(name) and phases != ("infer",)):
         if phases and "infer" not in phases:
             raise ConfigError(
-                f"{name} is a model, and training is measured of recipes",
+                f"the training of {name} cannot be measured: {_OF_RECIPES}",
                 "name the recipe it was trained by, or measure --infer",
             )
         return [_of_model(name, size, dtype)]
@@ -178,10 +180,17 @@ def workloads(
         found.append(Inference(name, "recipe", recipe.data.size, dtype, _builder(recipe)))
     if not found:
         raise ConfigError(
-            f"the training of {name} cannot be measured: its evolver lists no losses of estimators",
+            f"the training of {name} cannot be measured: {_NO_LOSSES}",
             "measure --infer",
         )
     return found
+
+
+def untrained(found: Sequence[Workload]) -> str:
+    """Why none of the `workloads` of a name is of training; "" where one is."""
+    if any(one.phase == "train" for one in found):
+        return ""
+    return _OF_RECIPES if any(one.kind == "model" for one in found) else _NO_LOSSES
 
 
 def _is_recipe(name: str) -> bool:

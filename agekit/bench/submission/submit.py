@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agekit.atomic import write_bytes
 from agekit.bench.leaderboard.build import gather
 from agekit.bench.results.files import (
     RUNS,
@@ -23,7 +22,7 @@ from agekit.bench.submission.vetting import ager_reasons, face_reasons
 from agekit.bench.suites.suite import find_suites, load_suite
 from agekit.errors import AgekitError, DataError
 
-__all__ = ["Verdict", "add", "check", "known_results"]
+__all__ = ["Verdict", "check", "known_results"]
 
 _PATH = re.compile(r"(^|[\s\"'=(])(~?/[\w.+-]+(/[\w.+-]+)+|[A-Za-z]:\\)|\bfile://|\bdata:\w+/")
 _LONGEST = 200
@@ -85,17 +84,6 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
         reasons += ager_reasons(result, remarks)
     reasons, remarks = list(map(_seen, reasons)), list(map(_seen, remarks))
     return Verdict(path, result, target if not reasons else None, reasons, remarks)
-
-
-def add(verdict: Verdict) -> Path:
-    """Copies a result that is not refused, its predictions first; gives where it is now."""
-    assert verdict.result is not None
-    assert verdict.target is not None
-    if verdict.result.predictions is not None:
-        source = verdict.path.parent / verdict.result.predictions.file
-        write_bytes(verdict.target.parent / verdict.result.predictions.file, source.read_bytes())
-    write_bytes(verdict.target, verdict.path.read_bytes())
-    return verdict.target
 
 
 def _names(result: Result) -> Iterator[str]:

@@ -11,6 +11,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from agekit.bench.results.result import Evaluation, Result
 from agekit.bench.results.scored import Scored, read_predictions, read_scored
+from agekit.bench.submission.known import known_reasons
+from agekit.bench.submission.parts import part_reasons
 from agekit.data.table import MAX_AGE
 from agekit.errors import DataError
 from agekit.estimator.metrics import summary
@@ -45,7 +47,7 @@ def face_reasons(
                 continue
             yield from (f"{where}: {line}" for line in _sane(scored))
             yield from (f"{where}: {line}" for line in _agreeing(scored, evaluation))
-            yield from (f"{where}: {line}" for line in _same_faces(scored, evaluation, known))
+            yield from (f"{where}: {line}" for line in known_reasons(scored, evaluation, known))
             if evaluation.metrics.get("mae", np.inf) < _TOO_GOOD:
                 remarks.append(f"{where}: an error this small asks for an explanation")
         names = {name for evaluation in result.evaluations for name in evaluation.metrics}
@@ -124,54 +126,4 @@ def _agreeing(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
     for name in evaluation.metrics:
         if name.partition("@")[0] not in recomputed:
             yield f"metrics.{name}: it cannot be computed from the predictions"
-    for kind in ("gender", "group"):
-        column = getattr(scored, kind)
-        for name, part in evaluation.by.get(kind, {}).items():
-            mine = column == name
-            told = part.get("mae")
-            if not mine.any():
-                yield f"by.{kind}.{name}: there is no such face"
-            elif told is not None:
-                value = float(np.abs(scored.estimate - scored.age)[mine].mean())
-                if abs(told - value) > _YEARS:
-                    yield f"by.{kind}.{name}.mae is {told:.4f}, by the predictions {value:.4f}"
-
-
-def _same_faces(
-    scored: Scored, evaluation: Evaluation, known: Mapping[Path, Result]
-) -> Iterator[str]:
-    """Where a result that is there has other faces, or other ages, under the same split."""
-    for path, other in known.items():
-        alike = [
-            e
-            for e in other.evaluations
-            if (e.protocol, e.split_hash, e.split)
-            == (evaluation.protocol, evaluation.split_hash, evaluation.split)
-        ]
-        if not alike or other.predictions is None:
-            continue
-        try:
-            table = read_predictions(path, other)
-        except DataError:
-            continue
-        theirs = read_scored(table, evaluation.protocol, alike[0].generation)
-        if theirs is not None:
-            if not scored.same_faces(theirs):
-                yield f"its faces or their true ages are not those of {path}, under the same split"
-            else:
-                for name in _relabelled(scored, theirs):
-                    yield f"the column {name} is not that of {path}, of the same faces"
-            return
-
-
-def _relabelled(scored: Scored, theirs: Scored) -> Iterator[str]:
-    """The columns that say something else of the same faces; people may be called otherwise."""
-    if not np.array_equal(scored.sigma, theirs.sigma, equal_nan=True):
-        yield "sigma"
-    pairs = len(set(zip(scored.identity.tolist(), theirs.identity.tolist(), strict=True)))
-    named = np.array_equal(scored.identity == "", theirs.identity == "")
-    if not named or not pairs == len(set(scored.identity)) == len(set(theirs.identity)):
-        yield "identity"
-    for name in ("gender", "group"):
-        if not np.array_equal(getattr(scored, name), getattr(theirs, name)):
-            yield name
+    yield from part_reasons(scored, evaluation)

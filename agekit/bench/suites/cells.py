@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from agekit.bench.results.files import RUNS, result_path, row_slug
 from agekit.bench.suites.listing import ENDINGS, is_open
+from agekit.bench.suites.settings import settings_of
 from agekit.bench.suites.suite import OnProtocol, Row, Suite
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import EstimatorRecipe, Resolved, resolve
-from agekit.recipe.merge import parse_value
 from agekit.registry import DATASETS, resolve_recipe_name
 
 __all__ = ["Cell", "cells", "whole_name"]
@@ -104,10 +100,10 @@ def cells(
         suite: the suite.
         only: globs; kept is what any of them matches by its row's label, its recipe, its method,
             its backbone, its protocol, its slug or its whole name, and what that starts from.
-        seeds: in place of the suite's; rows that name their own keep these.
+        seeds: in place of the suite's, each once; rows that name their own keep these.
         preset: in place of every row's.
         epochs: in place of every row's.
-        protocols: ``dataset`` or ``dataset:protocol``, in place of the suite's.
+        protocols: ``dataset`` or ``dataset:protocol``, in place of the suite's, each once.
 
     Raises:
         ConfigError: every mistake in the rows' recipes and the datasets' names, each with the
@@ -118,17 +114,17 @@ def cells(
     found: list[Cell] = []
     for row in suite.rows:
         rules = row.protocols or wanted
-        full = [rule for rule in map(resolver.protocol, rules) if rule is not None]
+        full = resolver.protocols(rules)
+        if row.protocols or protocols is None:
+            resolver.require_once("protocols", full)
         for recipe in resolver.recipes(row):
             template = resolver.template(row, recipe)
             if template is None:
                 continue
-            for dataset, protocol in full:
-                for seed in row.seeds or seeds or suite.seeds:
+            for dataset, protocol in dict.fromkeys(full):
+                for seed in dict.fromkeys(row.seeds or seeds or suite.seeds):
                     found.append(replace(template, dataset=dataset, protocol=protocol, seed=seed))
-    besides = [name for name in map(resolver.protocol, suite.cross) if name is not None]
-    if twice := [name for name in besides if besides.count(name) > 1]:
-        resolver.mistakes.append(f"cross: {twice[0][1]} is there twice")
+    resolver.require_once("cross", resolver.protocols(suite.cross))
     if resolver.mistakes:
         mistakes = list(dict.fromkeys(resolver.mistakes))
         raise ConfigError(mistakes, f"correct the suite {suite.name!r}, or what was asked for")
@@ -158,7 +154,7 @@ class _Resolver:
         """A cell of the row, without what it is trained on; None where it has mistakes."""
         preset = row.preset if "preset" in row.model_fields_set else self.suite.preset
         preset = self.preset or preset
-        settings = list(_settings(row, self.epochs or row.epochs))
+        settings = list(settings_of(row, self.epochs or row.epochs))
         more = [] if preset == self.suite.preset else [f"preset={preset or 'none'}"]
         if row.init is not None:
             more.append(f"init={row.init}")
@@ -183,8 +179,16 @@ class _Resolver:
             resolved=resolved,
         )
 
-    def protocol(self, rule: OnProtocol) -> tuple[str, str] | None:
-        """The dataset, and the protocol's whole name; None where there is no such."""
+    def require_once(self, where: str, names: Sequence[tuple[str, str]]) -> None:
+        """Takes what is there twice for a mistake."""
+        twice = [name for name in names if names.count(name) > 1]
+        self.mistakes += [f"{where}: {name} is there twice" for _, name in twice]
+
+    def protocols(self, rules: Iterable[OnProtocol]) -> list[tuple[str, str]]:
+        """The datasets, and the protocols' whole names, without those that there are not."""
+        return [name for name in map(self._protocol, rules) if name is not None]
+
+    def _protocol(self, rule: OnProtocol) -> tuple[str, str] | None:
         key = (rule.dataset, rule.protocol)
         if key not in self._protocols:
             self._protocols[key] = None
@@ -215,22 +219,6 @@ def whole_name(rule: OnProtocol) -> tuple[str, str]:
 def _parse_protocol(text: str) -> OnProtocol:
     dataset, _, protocol = text.partition(":")
     return OnProtocol(dataset=dataset, protocol=protocol or None)
-
-
-def _settings(row: Row, epochs: int | None) -> Iterator[str]:
-    if epochs is not None:
-        yield f"train.epochs={epochs}"
-    if row.generations is not None:
-        yield f"evolver.generations={row.generations}"
-    for key, value in row.set.items():
-        yield f"{key}={_as_text(value)}"
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, list | dict):
-        text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
-        return text.strip()
-    return value if isinstance(value, str) and parse_value(value) == value else json.dumps(value)
 
 
 def _method(recipe: str) -> str:

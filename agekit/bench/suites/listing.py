@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from agekit._loading import one_line
-from agekit.errors import AgekitError
+from agekit._paths import expand_user
+from agekit._yaml import parse_yaml, read_yaml
+from agekit.errors import AgekitError, ConfigError
 from agekit.registry import RECIPES, resolve_recipe_name
 from agekit.shipped import shipped_folder
 
@@ -29,7 +28,6 @@ __all__ = [
 VARIABLE = "AGEKIT_SUITES"
 """Folders of a user's own suites."""
 ENDINGS = (".yaml", ".yml")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Listing(NamedTuple):
@@ -76,11 +74,10 @@ def list_suites(remarks: list[str]) -> list[Listing]:
     found = []
     for name, path in find_suites().items():
         try:
-            with open(path, "rb") as file:
-                data = yaml.load(file, _LOADER)
+            data = read_yaml(path, f"{path} cannot be read")
             found.append(Listing(name, count_cells(data), str(data["description"]), path))
-        except (OSError, yaml.YAMLError) as error:
-            remarks.append(f"{path} cannot be read: {one_line(error)}")
+        except ConfigError as error:
+            remarks.append(error.message)
         except (AttributeError, KeyError, TypeError):
             remarks.append(f"{path} is not a suite")
     return found
@@ -110,11 +107,11 @@ def is_open(recipe: str) -> bool:
             return False
         while recipe not in seen:
             seen.append(recipe)
-            data = yaml.load(RECIPES.path(recipe).read_bytes(), _LOADER)
+            data = parse_yaml(RECIPES.path(recipe).read_text(encoding="utf-8"))
             if "backbone" in data or "generator" in data:
                 return False
             recipe = str(data.get("extends", recipe))
-    except (AgekitError, AttributeError, OSError, TypeError, yaml.YAMLError):
+    except (AgekitError, AttributeError, OSError, TypeError, ValueError):
         return False
     return True
 
@@ -122,5 +119,5 @@ def is_open(recipe: str) -> bool:
 def _folders() -> Iterator[Path]:
     for name in os.environ.get(VARIABLE, "").split(os.pathsep):
         if name:
-            yield Path(name).expanduser().absolute()
+            yield expand_user(name).absolute()
     yield shipped()

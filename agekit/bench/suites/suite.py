@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from agekit._loading import one_line
+from agekit._paths import expand_user
+from agekit._yaml import read_yaml
+from agekit.bench.results.files import RUNS
 from agekit.bench.suites.claim import Claim
 from agekit.bench.suites.listing import ENDINGS, VARIABLE, find_suites
 from agekit.errors import ConfigError, nearest
 
 __all__ = ["Cross", "OnProtocol", "Row", "Suite", "find_suites", "load_suite"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
 Value = bool | int | float | str | list[Any] | dict[str, Any] | None
 
@@ -106,6 +107,15 @@ class Suite(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
+        if self.name == RUNS:
+            raise ValueError(
+                f"a suite cannot be called {RUNS!r}: results have a folder of that name"
+            )
+        if wrong := _repeated(self.seeds, self.backbones, self.protocols):
+            raise ValueError(wrong)
+        for row in self.rows:
+            if wrong := _repeated(row.seeds, row.backbones, row.protocols):
+                raise ValueError(f"the row {row.label!r}: {wrong}")
         labels = [row.label for row in self.rows]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
             raise ValueError(f"two rows are called {twice[0]!r}")
@@ -146,10 +156,7 @@ def load_suite(name: str | Path) -> Suite:
         ConfigError: there is none, or it has mistakes; every one of them.
     """
     path = _find(str(name))
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the suite {path}: {one_line(error)}") from error
+    data = read_yaml(path, f"cannot read the suite {path}")
     if not isinstance(data, dict):
         raise ConfigError(f"the suite {path} is not a mapping")
     try:
@@ -161,9 +168,22 @@ def load_suite(name: str | Path) -> Suite:
     return suite.model_copy(update={"rows": [_placed(row, path.parent) for row in suite.rows]})
 
 
+def _repeated(
+    seeds: list[int] | None, backbones: list[str] | None, protocols: list[OnProtocol] | None
+) -> str | None:
+    """What is there twice, in words; None where nothing is."""
+    datasets = [":".join(filter(None, (p.dataset, p.protocol))) for p in protocols or ()]
+    lists = {"seed": seeds, "backbone": backbones, "protocol": datasets}
+    for what, values in lists.items():
+        for at, value in enumerate(values or ()):
+            if value in (values or ())[:at]:
+                return f"the {what} {value} is there twice"
+    return None
+
+
 def _find(name: str) -> Path:
     if name.endswith(ENDINGS):
-        return Path(name).expanduser()
+        return expand_user(name)
     suites = find_suites()
     if name not in suites:
         raise ConfigError(

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from agekit._paths import expand_user
 from agekit.discovery import CORE, DISABLE_VARIABLE, module_paths, normalise
 from agekit.errors import ModelError
 from agekit.shipped import shipped_folder
@@ -75,7 +76,7 @@ def shipped() -> Path:
 def places() -> list[Place]:
     """Where entries may lie, in the order in which they keep a name."""
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    own = [Place(Path(name).expanduser().absolute(), name, True) for name in named if name]
+    own = [Place(expand_user(name).absolute(), name, True) for name in named if name]
     return [*own, Place(shipped(), CORE), *_contributed()]
 
 

