@@ -38,7 +38,8 @@ rows: [{{label: one, recipe: {recipe}}}]
 
 
 class Timing(NamedTuple):
-    """One whole process: its seconds, those before the first step, its own share of a processor."""
+    """One whole process: its seconds, those before the first step, and what share of a processor it
+    takes itself from then until there is a result."""
 
     seconds: float
     start: float
@@ -61,7 +62,7 @@ def timed(command: list[str], out: Path) -> Timing:
         for metrics in out.glob("**/metrics.jsonl") if not first else ():
             lines = metrics.read_text().splitlines()
             first = time.time() - json.loads(lines[0])["seconds"] if lines else first
-        if first:
+        if first and not list(out.glob("*/*/seed-*.json")):
             used.append((time.time(), processor(process.pid)))
     seconds = time.time() - begin
     if process.returncode:

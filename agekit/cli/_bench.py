@@ -63,6 +63,7 @@ def plan_suite(
     from agekit.bench.running.plan import find_places, plan
     from agekit.bench.suites.cells import cells
     from agekit.bench.suites.suite import load_suite
+    from agekit.errors import ConfigError
 
     loaded = load_suite(suite)
     found = cells(
@@ -74,6 +75,8 @@ def plan_suite(
         protocols=chosen.protocols or None,
     )
     folder = out or Path("bench") / loaded.name
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file, and results go to a folder", "choose another --out")
     places = find_places(found, loaded, {name: Path(at) for name, at in chosen.roots.items()})
     return loaded, folder, places, plan(found, folder, places, weights or {})
 

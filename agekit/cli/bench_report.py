@@ -41,6 +41,8 @@ def report(
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
     target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target} is a file, and the page is of two", "name a folder with --out")
     remarks: list[str] = []
     found = gather(folders, suite, remarks)
     if folders and not found and (results or suite):

@@ -72,6 +72,13 @@ def test_report_of_a_papers_suite_without_results(tmp_path):
     assert "MORPH" not in text
 
 
+def test_a_suite_that_nobody_knows_makes_no_page(tmp_path):
+    done = run(tmp_path, "report", "--suite", "mad")
+    assert done.returncode == 1
+    assert "no results are of a suite 'mad', and no paper's table is behind it" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -79,12 +86,18 @@ def test_report_of_a_papers_suite_without_results(tmp_path):
         (["report", "empty"], "error: there are no results below empty"),
         (["report", "bench", "--suite", "mad"], "no results of the suite 'mad' below bench"),
         (["report", "bench", "--baseline", "Z"], "error: no row is called 'Z'"),
+        (["report", "--suite", "mad"], "no results of the suite 'mad' below bench"),
+        (["report", "bench", "--out", "file"], "file is a file, and the page is of two"),
     ],
 )
 def test_what_cannot_be_reported(place, arguments, message):
     (place / "empty").mkdir()
+    (place / "file").touch()
+    page = place / "bench" / "index.html"
+    page.write_text("as before")
     done = run(place, *arguments)
     assert done.returncode == 1
+    assert page.read_text() == "as before"
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 

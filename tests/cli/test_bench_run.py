@@ -74,6 +74,7 @@ def test_a_dry_run_shows_what_would_be_trained_and_what_lacks(bench: Callable) -
         (("small.yaml", "--root", "wiki=."), "the suite has no dataset 'wiki'"),
         (("small.yaml", "--init", "cow=x"), "no row starts from 'cow'"),
         (("small.yaml", "--only", "morph"), "no cell of 'small' can be run without morph"),
+        (("small.yaml", "--out", "small.yaml"), "small.yaml is a file, and results go to a folder"),
     ],
 )
 def test_mistakes_are_told_in_a_line_and_a_hint(
