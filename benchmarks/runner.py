@@ -38,8 +38,10 @@ rows: [{{label: one, recipe: {recipe}}}]
 
 
 class Timing(NamedTuple):
-    """One whole process: its seconds, those before the first step, and what share of a processor it
-    takes itself from then until there is a result."""
+    """One whole process: its seconds, those before the first step, its own share of a processor.
+
+    The share is of the time from the first epoch's end until there is a result.
+    """
 
     seconds: float
     start: float
