@@ -82,10 +82,6 @@ def _metadata(table: pa.Table) -> Iterator[str]:
 
 
 def _sane(scored: Scored) -> Iterator[str]:
-    for name in ("age", "estimate", "low", "high"):
-        if not np.isfinite(getattr(scored, name)).all():
-            yield f"a value of {name} is not finite"
-            return
     if scored.age.min() < 0 or scored.age.max() > MAX_AGE:
         yield f"there are true ages outside 0 to {MAX_AGE:.0f}"
     if (scored.sigma < 0).any() or (scored.sigma > MAX_AGE).any():
