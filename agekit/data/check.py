@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agekit.data.decode import quiet
 from agekit.data.findings import Finding, content, find_problems, groups_of
+from agekit.data.near_duplicates import THUMBNAIL
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, FaceTable, ImageSource
 from agekit.errors import DataError
@@ -20,7 +21,6 @@ from agekit.errors import DataError
 __all__ = ["Check", "check_faces"]
 
 _GENDERS = {"male": 0, "female": 1, "unknown": -1}
-_DECODE_SIZE = 32
 _CHUNK = 1024
 
 
@@ -87,7 +87,7 @@ def check_faces(
         DataError: a file cannot be read at all.
     """
     table, codes = faces.table, faces.codes
-    broken = _undecodable(table.images, progress) if decode else {}
+    thumbnails, broken = _decode_all(table.images, progress) if decode else (None, {})
     known = table.identity >= 0
     people = len(np.unique(table.identity[known])) if known.any() else None
     found = {"images": len(table), "people": people}
@@ -109,7 +109,7 @@ def check_faces(
             if (there := found.get(what)) is not None
         },
         decoded=decode,
-        problems=find_problems(faces, broken),
+        problems=find_problems(faces, broken, thumbnails),
     )
 
 
@@ -138,12 +138,19 @@ def _groups(table: FaceTable) -> dict[str, int]:
     return counts
 
 
-def _undecodable(images: ImageSource, progress: Callable[[], None] | None) -> dict[int, str]:
-    """Row → why its image cannot be decoded; identical images are decoded once."""
+def _decode_all(
+    images: ImageSource, progress: Callable[[], None] | None
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """Small copies (N, S, S, 3), and row → why its image cannot be decoded.
 
-    def attempt(row: int) -> str:
+    Identical images are decoded once; those that cannot be are black.
+    """
+    small = np.zeros((len(images), THUMBNAIL, THUMBNAIL, 3), np.uint8)
+
+    def attempt(rows: NDArray[np.int64]) -> str:
+        row = int(rows[0])
         try:
-            images.decode(row, _DECODE_SIZE)
+            small[rows] = images.decode(row, THUMBNAIL)
         except DataError as error:
             return error.message.removeprefix(f"{images.name(row)}: ")
         except OSError as error:
@@ -157,12 +164,11 @@ def _undecodable(images: ImageSource, progress: Callable[[], None] | None) -> di
         with quiet():
             for start in range(0, len(groups), _CHUNK):
                 chunk = groups[start : start + _CHUNK]
-                reasons = threads.map(attempt, (int(rows[0]) for rows in chunk))
-                for rows, reason in zip(chunk, reasons, strict=True):
+                for rows, reason in zip(chunk, threads.map(attempt, chunk), strict=True):
                     bad |= dict.fromkeys(rows.tolist(), reason) if reason else {}
                     if progress is not None:
                         for _ in rows:
                             progress()
     finally:
         threads.shutdown(cancel_futures=True)
-    return dict(sorted(bad.items()))
+    return small, dict(sorted(bad.items()))

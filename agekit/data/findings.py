@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.near_duplicates import MOST, near_duplicate_groups
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS
 
@@ -53,7 +54,9 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-def find_problems(faces: Faces, broken: Mapping[int, str]) -> tuple[Finding, ...]:
+def find_problems(
+    faces: Faces, broken: Mapping[int, str], thumbnails: NDArray[np.uint8] | None = None
+) -> tuple[Finding, ...]:
     """Everything that is wrong, the errors first.
 
     Errors are: no row to train on (unless all rows are for the test), all training faces of one
@@ -64,12 +67,14 @@ def find_problems(faces: Faces, broken: Mapping[int, str]) -> tuple[Finding, ...
     Args:
         faces: the dataset, read and split.
         broken: row → why its image cannot be decoded.
+        thumbnails: (N, S, S, 3) small copies, to find pictures that are nearly the same.
     """
     findings = [
         *_told(faces),
         *_unreadable(faces, broken),
         *_empty_splits(faces, broken),
         *_identical(faces),
+        *_nearly_identical(faces, thumbnails),
         *_straddling(faces),
         *_leaking(faces),
     ]
@@ -154,6 +159,35 @@ def _identical(faces: Faces) -> list[Finding]:
         *_some("identical", "warning", what("one age", same), texts(same), len(same)),
         *_some("conflict", "warning", what("different ages", other), texts(other), len(other)),
     ]
+
+
+def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> list[Finding]:
+    """Pictures that are nearly, but not byte for byte, the same."""
+    if thumbnails is None:
+        return []
+    if len(thumbnails) > MOST:
+        what = f"near-duplicates are not looked for in more than {MOST:,} pictures"
+        return [Finding("near-duplicate", "warning", 1, what)]
+    table, key = faces.table, content(faces.table.content_keys())
+    groups = [rows for rows in near_duplicate_groups(thumbnails) if len(np.unique(key[rows])) > 1]
+    if not groups:
+        return []
+    # Those that leak from one split into another come first.
+    groups.sort(key=lambda rows: not np.ptp(faces.codes[rows]))
+    across = sum(bool(np.ptp(faces.codes[rows])) for rows in groups)
+    apart = np.mean([np.ptp(table.age[rows]) for rows in groups])
+    what = (
+        f"groups of nearly identical pictures, {across:,} of them in more than one split; "
+        f"the ages within a group differ by {apart:.1f} years on average"
+    )
+    split = [*SPLITS, "unused"]
+    texts = (
+        ", ".join(
+            f"{table.images.name(i)} (age {table.age[i]:g}, {split[faces.codes[i]]})" for i in rows
+        )
+        for rows in groups
+    )
+    return _some("near-duplicate", "warning", what, texts, len(groups))
 
 
 def _straddling(faces: Faces) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -19,6 +19,7 @@ __all__ = [
     "Protocol",
     "by_column",
     "by_content",
+    "by_group",
     "by_identity",
     "by_name",
     "restrict",
@@ -70,6 +71,34 @@ def by_name(train: float, val: float, salt: str) -> Assign:
     def assign(table: FaceTable) -> NDArray[np.int8]:
         names = (PurePosixPath(table.images.name(i)).stem.lower() for i in range(len(table)))
         return _by_hash((os.fsencode(name) for name in names), train, val, salt)
+
+    return assign
+
+
+def by_group(
+    groups: Callable[[], Mapping[str, str]], train: float, val: float, salt: str
+) -> Assign:
+    """Splits so that the images of one group, and identical images, are in one split.
+
+    Args:
+        groups: gives the group of an image by its file name, without folders and from the first
+            dot on, in lower case; called when a table is split. An image of no group is split by
+            its content.
+        train: share of the images to train on; val: share to validate on; the rest is the test.
+        val: see `train`.
+        salt: what makes this split differ from others of the same shares.
+    """
+
+    def assign(table: FaceTable) -> NDArray[np.int8]:
+        group_of = groups()
+        contents = [digest.tobytes() for digest in table.content_keys()]
+        names = (PurePosixPath(table.images.name(i)).name for i in range(len(table)))
+        named = [group_of.get(name.lower().partition(".")[0]) for name in names]
+        # A copy under a name that no list knows goes where the listed one goes.
+        known = {c: group for c, group in zip(contents, named, strict=True) if group}
+        return _by_hash(
+            (known[c].encode() if c in known else c for c in contents), train, val, salt
+        )
 
     return assign
 

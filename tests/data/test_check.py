@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from agekit.data.check import Check, check_faces
 from agekit.data.files import Files
@@ -208,3 +209,17 @@ def test_errors_come_first(root: Path) -> None:
     assert [f.severity for f in report.problems] == ["error", "warning"]
     assert [p["kind"] for p in report.to_json()["problems"]] == ["straddle", "conflict"]
     assert report.to_json()["ok"] is False
+
+
+def test_near_duplicates_are_told_those_that_leak_first(root: Path) -> None:
+    for name, copy in ((1, "one"), (2, "two")):
+        with Image.open(root / f"{name}.png") as image:
+            image.resize((image.width * 2, image.height * 2)).save(root / f"{copy}.png")
+    report = check_faces(faces(root, [0, 1, "one.png", 2, "two.png"], [0, 0, 0, 0, 2]))
+    found = finding(report, "near-duplicate")
+    assert (found.severity, found.count) == ("warning", 2)
+    assert "1 of them in more than one split" in found.what and "1.0 years" in found.what
+    assert found.examples == (
+        "2.png (age 23, train), two.png (age 24, test)",
+        "1.png (age 21, train), one.png (age 22, train)",
+    )

@@ -13,6 +13,7 @@ from agekit.data.protocols import Protocol, by_content, restrict
 from agekit.data.readers.scan import find_files
 from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
+from agekit_datasets.near_duplicates import by_listed_group
 
 __all__ = ["RACES", "UTKFace"]
 
@@ -51,6 +52,11 @@ class UTKFace(Dataset):
     layout = "files {age}_{gender}_{race}_{stamp}.jpg.chip.jpg or .jpg, in any folders"
     protocols: ClassVar[Mapping[str, Protocol]] = {
         "hash-80-10-10": _HASHED,
+        "grouped-80-10-10": Protocol(
+            "grouped-80-10-10",
+            "as hash-80-10-10, and nearly identical images are in one split too",
+            by_listed_group("utkface", 0.8, 0.1),
+        ),
         "21-60": restrict(_HASHED, ages=(21, 60), name="21-60"),
     }
     default_protocol = "hash-80-10-10"
