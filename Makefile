@@ -6,7 +6,7 @@
 # make build    wheels and source archives of every distribution, in dist/
 # make bench    the speed of start-up, data and training, against their budgets
 #
-# Needs python3 (3.11 to 3.13; another one: make setup PYTHON=python3.12), make and git.
+# Needs python3 (3.11 or later; another one: make setup PYTHON=python3.12), make and git.
 
 PYTHON ?= python3
 VENV := .venv

@@ -117,8 +117,11 @@ def autocast_dtype(amp: str, device: torch.device) -> torch.dtype | None:
 
 def describe_device(device: torch.device) -> dict[str, Any]:
     """What a figure measured on this device must be quoted with."""
+    # mmengine has two distributions of one import name, so the module itself is asked.
+    from mmengine.version import __version__ as mmengine_version
+
     out: dict[str, Any] = {"device": str(device), "torch": torch.__version__}
-    out |= {name: version(name) for name in ("timm", "mmengine", "agekit")}
+    out |= {"mmengine": mmengine_version} | {name: version(name) for name in ("timm", "agekit")}
     if device.type == "cuda":
         out["device_name"] = torch.cuda.get_device_name(device)
         out["cuda"] = torch.version.cuda

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -45,10 +43,6 @@ def moved(found: Detection, x: float, y: float, scale: float = 1) -> Detection:
     by = np.array([x, y], np.float32)
     box = found.box * np.float32(scale) + np.tile(by, 2)
     return Detection(box, found.score, found.points * np.float32(scale) + by)
-
-
-def test_the_package_of_the_weights_is_not_imported(mtcnn: Mtcnn) -> None:
-    assert not {"mtcnn", "tensorflow"} & set(sys.modules)
 
 
 def test_registered() -> None:

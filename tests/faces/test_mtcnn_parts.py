@@ -1,26 +1,21 @@
 from __future__ import annotations
 
-import pickle
-import shutil
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from agekit.errors import ModelError
-from agekit.faces.mtcnn import weights
 from agekit.faces.mtcnn.boxes import keep_apart, keep_uncovered, shifted, squared
 from agekit.faces.mtcnn.cascade import Cascade
 from agekit.faces.mtcnn.networks import ONet, PNet, RNet
 from agekit.faces.mtcnn.pyramid import Pyramid
 from agekit.faces.mtcnn.settle import upright
-from agekit.faces.mtcnn.weights import load_weights, read_arrays, weights_folder
+from agekit.faces.mtcnn.weights import FILE, load_weights
 
 
 @pytest.mark.parametrize(
@@ -44,7 +39,7 @@ def test_layers(
         sum(p.numel() for p in m.parameters()) for m in network.modules() if not [*m.children()]
     ]
     assert [n for n in counts if n] == layers
-    assert sum(layers) == parameters == sum(a.size for a in read_arrays(name))
+    assert sum(layers) == parameters
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
 
@@ -74,37 +69,14 @@ def test_networks_say_what_they_say_in_facenet_pytorch() -> None:
         assert points[0, :, 1].tolist() == pytest.approx(y, rel=1e-3)
 
 
-class Trap:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[Path]]:
-        return Path.touch, (self.path,)
-
-
-def test_unknown_weights_are_refused_and_not_unpickled(tmp_path: Path) -> None:
-    for file in weights_folder().glob("*.lz4"):
-        shutil.copy(file, tmp_path)
-    sprung = tmp_path / "sprung"
-    joblib.dump([Trap(sprung)], tmp_path / "rnet.lz4")
-    with pytest.raises(ModelError, match=r"rnet\.lz4 are not those of mtcnn 1\.0\.0.*cb00e6460f3c"):
-        load_weights(RNet(), "rnet", tmp_path)
-    assert not sprung.exists()
-    pickle.loads(pickle.dumps(Trap(sprung)))
-    assert sprung.exists()
-
-
-def test_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match=r"pnet\.lz4 cannot be read: No such file"):
-        read_arrays("pnet", tmp_path)
-
-    def none(name: str) -> None:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(weights, "distribution", none)
-    with pytest.raises(ModelError, match="mtcnn is not installed") as error:
-        Cascade()
-    assert "mtcnn==1.0.0" in error.value.hint
+def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
+    data = bytearray(FILE.read_bytes())
+    data[-5] ^= 1
+    (tmp_path / "flipped").write_bytes(data)
+    with pytest.raises(ModelError, match=r"flipped are damaged: sha256 .* instead of"):
+        load_weights(RNet(), "rnet", tmp_path / "flipped")
+    with pytest.raises(ModelError, match=r"gone cannot be read: No such file"):
+        load_weights(PNet(), "pnet", tmp_path / "gone")
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> torch.Tensor:

@@ -39,7 +39,7 @@ class Mtcnn(Detector):
         factor: of the face sizes of neighbouring levels of the pyramid.
 
     Raises:
-        ModelError: the package ``mtcnn``, which has the weights, is missing or altered.
+        ModelError: the weights are missing or damaged.
     """
 
     def __init__(

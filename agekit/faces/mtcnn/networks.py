@@ -1,7 +1,4 @@
-"""The three networks of MTCNN (arXiv 1604.02878, figure 2).
-
-The order of their parameters is the order of the arrays in the weights' files.
-"""
+"""The three networks of MTCNN (arXiv 1604.02878, figure 2)."""
 
 from __future__ import annotations
 
