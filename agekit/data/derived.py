@@ -6,12 +6,12 @@ so that every protocol splits them as it splits the original.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agekit._mistakes import summary
 from agekit.errors import DataError
 
 __all__ = ["COLUMNS", "MANIFEST", "TABLE", "FaceCut", "Manifest", "parse_manifest"]
@@ -84,7 +84,7 @@ def parse_manifest(text: str, name: str) -> Manifest:
         DataError: it is damaged, or of a later version.
     """
     try:
-        return Manifest.model_validate(json.loads(text))
-    except (ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{name}: not a list of faces that agekit can read: {first}") from None
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        reason = summary(error, Manifest)
+        raise DataError(f"{name}: not a list of faces that agekit can read: {reason}") from error

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.data.prepared import PLAN
 from agekit.errors import DataError
@@ -138,11 +139,12 @@ def read_plan(folder: Path) -> Plan | None:
         )
     try:
         return Plan.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+    except (OSError, ValidationError) as error:
+        reason = error if isinstance(error, OSError) else summary(error, Plan)
         raise DataError(
-            f"{path}: cannot be read as what the folder was begun with",
+            f"{path}: cannot be read as what the folder was begun with: {reason}",
             "prepare into a new folder",
-        ) from None
+        ) from error
 
 
 def begin(folder: Path, plan: Plan, before: Plan | None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agekit._mistakes import summary
 from agekit.data.derived import FaceCut
 from agekit.errors import ModelError
 
@@ -91,10 +92,7 @@ def parse_card(text: str | None, name: str) -> OnnxCard:
     try:
         return OnnxCard.model_validate_json(text)
     except ValidationError as error:
-        lines = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the card'}: {e['msg']}" for e in error.errors()[:5]
-        )
         raise ModelError(
-            f"{name}: its description is not valid: {lines}",
+            f"{name}: its description is not valid: {summary(error, OnnxCard)}",
             "it may be damaged, or from a newer agekit: `pip install -U agekit`",
         ) from error

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from agekit._mistakes import list_mistakes
 from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.recipe.check import check_parts
@@ -220,32 +221,6 @@ def _validate(data: Mapping[str, Any], kind: str, mistakes: list[str]) -> Recipe
     try:
         return _MODELS[kind].model_validate_json(json.dumps(data))
     except ValidationError as error:
-        for item in error.errors():
-            path = [str(part) for part in item["loc"]]
-            where = ".".join(path)
-            if item["type"] == "missing" and where == _OPEN[kind]:
-                continue
-            if item["type"] == "extra_forbidden":
-                close = nearest(path[-1], _keys(kind, path[:-1]))
-                mistakes.append(f"{where}: there is no such key{close}")
-            elif item["type"] == "missing":
-                mistakes.append(f"{where}: is missing")
-            else:
-                text = item["msg"].removeprefix("Value error, ")
-                mistakes.append(f"{where}: {text} (got {item['input']!r})")
+        told = f"{_OPEN[kind]}: is missing"
+        mistakes += [line for line in list_mistakes(error, _MODELS[kind]) if line != told]
         return None
-
-
-def _keys(kind: str, path: list[str]) -> list[str]:
-    """The keys a recipe may have at a path."""
-    model: Any = _MODELS[kind]
-    for key in path:
-        fields = (
-            model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
-        )
-        if key not in fields:
-            return []
-        annotation = fields[key].annotation
-        options = getattr(annotation, "__args__", (annotation,))
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-    return list(model.model_fields) if model is not None else []

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from agekit._mistakes import KeyMistake
+
 __all__ = [
     "AgerDataConfig",
     "AgerRecipe",
@@ -93,9 +95,11 @@ class OptimizerConfig(_Strict):
         takes = _OPTIMIZER_TAKES.get(self.type, ("betas", "eps"))
         for name in ("momentum", "nesterov", "betas", "eps"):
             if getattr(self, name) is not None and name not in takes:
-                raise ValueError(f"{self.type} takes no {name}; give the optimizer as a whole")
+                raise KeyMistake(
+                    name, f"{self.type} takes no {name}; give the optimizer as a whole"
+                )
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0")
+            raise KeyMistake("nesterov", "nesterov needs a momentum above 0")
         return self
 
 
@@ -137,9 +141,11 @@ class AugmentConfig(_Strict):
     @model_validator(mode="after")
     def _ordered(self) -> AugmentConfig:
         if self.crop_scale[0] > self.crop_scale[1] or self.crop_scale[1] > 1:
-            raise ValueError("crop_scale must be [low, high] with low <= high <= 1")
+            text = "crop_scale must be [low, high] with low <= high <= 1"
+            raise KeyMistake("crop_scale", text, list(self.crop_scale))
         if self.crop_ratio[0] > self.crop_ratio[1]:
-            raise ValueError("crop_ratio must be [low, high] with low <= high")
+            text = "crop_ratio must be [low, high] with low <= high"
+            raise KeyMistake("crop_ratio", text, list(self.crop_ratio))
         return self
 
 
@@ -190,9 +196,12 @@ class AgerDataConfig(_Strict):
     @model_validator(mode="after")
     def _fits(self) -> AgerDataConfig:
         if self.stored < self.size:
-            raise ValueError("load_size must not be below size")
-        if any(low > high for low, high in self.domains or ()):
-            raise ValueError("a domain is [low, high] with low <= high")
+            text = f"load_size must not be below size ({self.size})"
+            raise KeyMistake("load_size", text, self.stored)
+        for index, (low, high) in enumerate(self.domains or ()):
+            if low > high:
+                text = "a domain is [low, high] with low <= high"
+                raise KeyMistake(f"domains.{index}", text, [low, high])
         return self
 
 
@@ -216,7 +225,8 @@ class EstimatorRecipe(_Recipe):
     @model_validator(mode="after")
     def _batched(self) -> EstimatorRecipe:
         if self.train.batch_size < 2:
-            raise ValueError("an estimator's batch normalisation needs a batch_size above 1")
+            text = "an estimator's batch normalisation needs more than 1"
+            raise KeyMistake("train.batch_size", text, self.train.batch_size)
         return self
 
 

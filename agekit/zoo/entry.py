@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from agekit._mistakes import summary
 from agekit.errors import AgekitError, ModelError
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
@@ -48,16 +49,10 @@ def parse_entry(text: str, where: str) -> ZooEntry:
     try:
         return ZooEntry.model_validate_json(text)
     except ValidationError as error:
-        lines = "; ".join(f"{_place(e['loc'])}: {e['msg']}" for e in error.errors()[:5])
         raise ModelError(
-            f"{where} is not a valid entry of the zoo: {lines}",
+            f"{where} is not a valid entry of the zoo: {summary(error, ZooEntry)}",
             "correct it, or if it is from a newer agekit: `pip install -U agekit`",
         ) from error
-
-
-def _place(parts: Iterable[int | str]) -> str:
-    names = [str(part)[:100] for part in parts]
-    return ".".join(name if name.isprintable() else ascii(name) for name in names) or "the entry"
 
 
 def write_entry(entry: ZooEntry) -> str:

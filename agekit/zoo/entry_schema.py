@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from agekit._mistakes import KeyMistake
 from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
 from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, parse_hub_name
@@ -153,14 +154,16 @@ class ZooEntry(_Strict):
     def _complete(self) -> ZooEntry:
         for name in (WEIGHTS, CONFIG):
             if name not in self.files:
-                raise ValueError(f"files must hold {name}")
+                raise KeyMistake("files", f"files must hold {name}")
         if len({name.lower() for name in self.files}) < len(self.files):
-            raise ValueError("two files' names differ by upper and lower case alone")
+            raise KeyMistake("files", "two files' names differ by upper and lower case alone")
         for name, record in self.files.items():
             if name.endswith(SMALL_ENDINGS) and record.size > SMALL_FILE:
-                raise ValueError(f"{name} may not have more than {SMALL_FILE:,} bytes")
+                text = f"{name} may not have more than {SMALL_FILE:,} bytes"
+                raise KeyMistake("files", text, record.size)
         if self.hub_repo is None and self.revision is not None:
-            raise ValueError("only a source on the Hub has a revision")
+            raise KeyMistake("revision", "only a source on the Hub has a revision", self.revision)
         if self.hub_repo is not None and self.revision is None:
-            raise ValueError("a source on the Hub needs a revision, its commit in 40 hex digits")
+            text = "a source on the Hub needs a revision, its commit in 40 hex digits"
+            raise KeyMistake("revision", text, self.revision)
         return self

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from agekit._loading import one_line
+from agekit._mistakes import summary
 from agekit.ager.build import build_ager
 from agekit.ager.model import FaceAger
 from agekit.atomic import write_bytes, write_text
@@ -88,11 +89,8 @@ def read_config(folder: Path) -> ModelConfig | AgerConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     except ValidationError as error:
-        lines = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:5]
-        )
         raise ModelError(
-            f"{path} is not a valid model configuration: {lines}",
+            f"{path} is not a valid model configuration: {summary(error, AnyConfig)}",
             "it may be damaged, or from a newer agekit: `pip install -U agekit`",
         ) from error
     return config

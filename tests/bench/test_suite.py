@@ -58,7 +58,7 @@ def test_every_mistake_in_a_suite_is_told(write_suite: Callable[..., Path]) -> N
         load_suite(path)
     assert len(caught.value.mistakes) == 2
     assert "rows.0.epoch: there is no such key; did you mean 'epochs'?" in str(caught.value)
-    assert "rows.1.recipe: Field required" in str(caught.value)
+    assert "rows.1.recipe: is missing" in str(caught.value)
 
 
 @pytest.mark.parametrize(

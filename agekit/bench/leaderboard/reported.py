@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from agekit._mistakes import KeyMistake, list_mistakes
 from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.errors import ConfigError, nearest
@@ -100,12 +101,13 @@ class Reported(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Reported:
-        for row in self.rows:
+        for index, row in enumerate(self.rows):
             if len(row.values) != len(self.columns):
-                raise ValueError(f"the row {row.label!r} has not one value a column")
+                text = f"the row {row.label!r} has not one value a column"
+                raise KeyMistake(f"rows.{index}.values", text)
         labels = [row.label for row in self.rows]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
-            raise ValueError(f"two rows are called {twice[0]!r}")
+            raise KeyMistake("rows", f"two rows are called {twice[0]!r}")
         return self
 
 
@@ -141,8 +143,5 @@ def load_reported(name: str) -> Reported:
     try:
         return Reported.model_validate(data)
     except ValidationError as error:
-        lines = [
-            f"{path.name}: {'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors()
-        ]
+        lines = [f"{path.name}: {line}" for line in list_mistakes(error, Reported)]
         raise ConfigError(lines, f"correct {path}") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.bench.results.result import Result
 from agekit.errors import DataError
@@ -114,10 +115,7 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValidationError as error:
-        lines = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3]
-        )
-        raise DataError(f"{path} is not a valid result: {lines}") from error
+        raise DataError(f"{path} is not a valid result: {summary(error, Result, 3)}") from error
 
 
 def read_files(folder: Path, remarks: list[str] | None = None) -> dict[Path, Result]:

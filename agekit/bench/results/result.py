@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agekit._mistakes import KeyMistake
+
 __all__ = [
     "SCHEMA_VERSION",
     "CellError",
@@ -180,12 +182,13 @@ class Result(_Strict):
     @model_validator(mode="after")
     def _whole(self) -> Result:
         if (self.status == "failed") != (self.error is not None):
-            raise ValueError("a failed cell has an error, and only it has one")
+            raise KeyMistake("error", "a failed cell has an error, and only it has one")
         if self.status == "done" and all(e.protocol != self.protocol for e in self.evaluations):
-            raise ValueError("a cell that is done has evaluations on its own protocol")
+            text = "a cell that is done has evaluations on its own protocol"
+            raise KeyMistake("evaluations", text)
         scored = [(e.protocol, e.split, e.generation) for e in self.evaluations]
         if len(scored) != len(set(scored)):
-            raise ValueError("a generation is scored twice on one split")
+            raise KeyMistake("evaluations", "a generation is scored twice on one split")
         return self
 
     @property

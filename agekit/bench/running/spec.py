@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.suite import Cross
@@ -125,7 +126,8 @@ def read_spec(folder: Path) -> CellSpec:
     try:
         return CellSpec.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise ModelError(f"{path} is no specification of a cell") from error
+        reason = error if isinstance(error, OSError) else summary(error, CellSpec)
+        raise ModelError(f"{path} is no specification of a cell: {reason}") from error
 
 
 def write_spec(folder: Path, spec: CellSpec) -> CellSpec:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agekit._mistakes import KeyMistake, list_mistakes
 from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.bench.results.files import RUNS
@@ -108,27 +109,26 @@ class Suite(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Suite:
         if self.name == RUNS:
-            raise ValueError(
-                f"a suite cannot be called {RUNS!r}: results have a folder of that name"
-            )
+            text = f"a suite cannot be called {RUNS!r}: results have a folder of that name"
+            raise KeyMistake("name", text)
         if wrong := _repeated(self.seeds, self.backbones, self.protocols):
-            raise ValueError(wrong)
-        for row in self.rows:
+            raise KeyMistake(*wrong)
+        for index, row in enumerate(self.rows):
             if wrong := _repeated(row.seeds, row.backbones, row.protocols):
-                raise ValueError(f"the row {row.label!r}: {wrong}")
+                key, text = wrong
+                raise KeyMistake(f"rows.{index}.{key}", f"the row {row.label!r}: {text}")
         labels = [row.label for row in self.rows]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
-            raise ValueError(f"two rows are called {twice[0]!r}")
+            raise KeyMistake("rows", f"two rows are called {twice[0]!r}")
         if self.baseline is not None and self.baseline not in labels:
-            raise ValueError(
-                f"the baseline {self.baseline!r} is no row{nearest(self.baseline, labels)}"
-            )
-        for claim in self.claims:
-            if wrong := claim.unknown(labels):
-                raise ValueError(f"the claim {claim.text!r}: {wrong}")
-        for row in self.rows:
+            meant = nearest(self.baseline, labels)
+            raise KeyMistake("baseline", f"the baseline {self.baseline!r} is no row{meant}")
+        for index, claim in enumerate(self.claims):
+            if label := claim.unknown(labels):
+                raise KeyMistake(f"claims.{index}", f"the claim {claim.text!r}: {label}")
+        for index, row in enumerate(self.rows):
             if row.label in self.ancestors(row.label):
-                raise ValueError(f"the row {row.label!r} starts from itself")
+                raise KeyMistake(f"rows.{index}", f"the row {row.label!r} starts from itself")
         return self
 
     def row(self, label: str) -> Row | None:
@@ -163,21 +163,21 @@ def load_suite(name: str | Path) -> Suite:
         suite = Suite.model_validate(data)
     except ValidationError as error:
         raise ConfigError(
-            [f"{path.name}: {line}" for line in _mistakes(error)], f"correct {path}"
+            [f"{path.name}: {line}" for line in list_mistakes(error, Suite)], f"correct {path}"
         ) from error
     return suite.model_copy(update={"rows": [_placed(row, path.parent) for row in suite.rows]})
 
 
 def _repeated(
     seeds: list[int] | None, backbones: list[str] | None, protocols: list[OnProtocol] | None
-) -> str | None:
-    """What is there twice, in words; None where nothing is."""
+) -> tuple[str, str] | None:
+    """The key under which something is there twice, and what; None where nothing is."""
     datasets = [":".join(filter(None, (p.dataset, p.protocol))) for p in protocols or ()]
-    lists = {"seed": seeds, "backbone": backbones, "protocol": datasets}
-    for what, values in lists.items():
+    lists = {"seeds": seeds, "backbones": backbones, "protocols": datasets}
+    for key, values in lists.items():
         for at, value in enumerate(values or ()):
             if value in (values or ())[:at]:
-                return f"the {what} {value} is there twice"
+                return key, f"the {key[:-1]} {value} is there twice"
     return None
 
 
@@ -199,21 +199,3 @@ def _placed(row: Row, folder: Path) -> Row:
     if not row.recipe.endswith(ENDINGS):
         return row
     return row.model_copy(update={"recipe": str((folder / row.recipe).absolute())})
-
-
-def _mistakes(error: ValidationError) -> list[str]:
-    lines = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            fields = [
-                *Suite.model_fields,
-                *Row.model_fields,
-                *Cross.model_fields,
-                *Claim.model_fields,
-            ]
-            lines.append(f"{where}: there is no such key{nearest(str(item['loc'][-1]), fields)}")
-        else:
-            text = item["msg"].removeprefix("Value error, ")
-            lines.append(f"{where}: {text}" if where else text)
-    return lines
