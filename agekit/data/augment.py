@@ -16,9 +16,14 @@ from agekit.data.shuffle import generator
 __all__ = ["Augment", "crop", "normalise", "warp"]
 
 
+_TRIES = 10
+_BLOCK = 65_536
+"""Rows drawn at a time, so that millions take no memory to speak of."""
+
+
 @dataclass(frozen=True)
 class Augment:
-    """Random resized crop and horizontal flip, with torchvision's meaning of the numbers.
+    """Random resized crop and horizontal flip; the crop is torchvision's `RandomResizedCrop`.
 
     Attributes:
         crop_scale: smallest and largest share of the image's area a crop has; uniform.
@@ -30,26 +35,51 @@ class Augment:
     crop_ratio: tuple[float, float] = (0.8, 1.25)
     flip: float = 0.5
 
-    def draw(self, rows: int, seed: int, epoch: int) -> Tensor:
-        """The windows of one epoch: row i's depends on seed, epoch and i alone.
+    def draw(self, rows: int, size: int, seed: int, epoch: int) -> Tensor:
+        """The windows of one epoch: row i's depends on size, seed, epoch and i alone.
+
+        Area and ratio are drawn anew until the crop fits, ten times at most; then the largest
+        crop of an allowed ratio is taken, in the middle. Cutting a crop that is too large to the
+        image instead would change both its area and its ratio. Boxes are of whole pixels of the
+        image as it is stored, as torchvision's are of the image it is given: so the sizes that
+        can occur, and how often, are the same. All is drawn on the CPU, for a whole epoch at
+        once: the same on every device, and no step waits for it.
+
+        Args:
+            rows: N.
+            size: S, the side of the images, pixels.
+            seed: of the run.
+            epoch: counted from 0.
 
         Returns:
-            (rows, 4) float32 on the CPU: top, height, left, width as shares of the image; a crop
-            larger than the image is cut to it; of a flipped crop, left is its right edge and the
-            width is negative.
+            (N, 4) float32 on the CPU: top, height, left, width as shares of the image; of a
+            flipped crop, left is its right edge and the width is negative.
         """
-        u = torch.rand(rows, 5, generator=generator(seed, epoch, "augment"))
+        random = generator(seed, epoch, "augment")
+        blocks = [min(_BLOCK, rows - start) for start in range(0, rows, _BLOCK)]
+        drawn = [torch.rand(n, 2 * _TRIES + 3, generator=random) for n in blocks]
+        return torch.cat([self._windows(u.double(), size) for u in drawn] or [torch.empty(0, 4)])
+
+    def _windows(self, u: Tensor, size: int) -> Tensor:
+        """Windows (N, 4) from uniform numbers (N, 23)."""
         low, high = self.crop_scale
-        area = low + (high - low) * u[:, 0]
+        area = (low + (high - low) * u[:, :_TRIES]) * size**2
         low, high = (math.log(r) for r in self.crop_ratio)
-        ratio = torch.exp(low + (high - low) * u[:, 1])
-        height = (area / ratio).sqrt().clamp(max=1)
-        width = (area * ratio).sqrt().clamp(max=1)
-        top, left = u[:, 2] * (1 - height), u[:, 3] * (1 - width)
-        flipped = u[:, 4] < self.flip
+        ratio = torch.exp(low + (high - low) * u[:, _TRIES : 2 * _TRIES])
+        sides = torch.stack([area / ratio, area * ratio]).sqrt_().round_()
+        fits = ((sides > 0) & (sides <= size)).all(0)
+        first = fits.byte().argmax(1)
+        found = fits.any(1)
+        sides = sides[:, torch.arange(len(u)), first]
+        least, most = self.crop_ratio
+        whole = torch.tensor([[size / max(least, 1)], [size * min(most, 1)]]).round().clamp(min=1)
+        height, width = torch.where(found, sides, whole)
+        free = size - torch.stack([height, width])
+        top, left = torch.where(found, u.T[-3:-1] * (free + 1), free / 2).floor()
+        flipped = u[:, -1] < self.flip
         left = torch.where(flipped, left + width, left)
         width = torch.where(flipped, -width, width)
-        return torch.stack([top, height, left, width], dim=1)
+        return torch.stack([top, height, left, width], 1).div(size).float()
 
 
 def crop(

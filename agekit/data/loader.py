@@ -132,7 +132,8 @@ class FaceLoader(Passes):
         order = shuffled(n, self.seed, self.epoch) if self.shuffle else torch.arange(n)
         windows = None
         if self.augment is not None:
-            windows = self.augment.draw(n, self.seed, self.epoch).to(self.device)
+            size = self._images.shape[1]
+            windows = self.augment.draw(n, size, self.seed, self.epoch).to(self.device)
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
         norm, last = (self._mean, self._std), self.channels_last

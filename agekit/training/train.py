@@ -25,7 +25,7 @@ from agekit.device import (
     rank_and_world,
 )
 from agekit.errors import ConfigError, ModelError
-from agekit.recipe import Resolved, resolve
+from agekit.recipe import EstimatorRecipe, Resolved, resolve
 from agekit.training.aging import Aging
 from agekit.training.display import Display
 from agekit.training.estimating import Estimating
@@ -38,6 +38,9 @@ __all__ = ["TASKS", "TrainResult", "resume", "train"]
 
 TASKS: dict[str, Task[Any, Any]] = {"estimator": Estimating(), "ager": Aging()}
 """What each kind of recipe needs."""
+
+_CROPS = "torchvision"
+"""The rule of random crops; a run that does not say it was begun when crops were cut to fit."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def train(
         "root": str(root.resolve()) if root is not None else None,
         "init": str(init) if init is not None else None,
         "seed": seed,
+        "crops": _CROPS,
         "processes": rank_and_world()[1],
         **describe_device(place),
     }
@@ -220,6 +224,12 @@ def _run(
     display = Display(console if main else None, run.log if main else None)
     task = TASKS[resolved.recipe.kind]
     _introduce(display, info, data, task.describe(data))
+    recipe = resolved.recipe
+    if isinstance(recipe, EstimatorRecipe) and recipe.data.augment and info.get("crops") != _CROPS:
+        display.line(
+            "this run was begun when random crops were cut to the image; in the epochs to come "
+            "they are drawn anew until they fit, so that it ends otherwise than it would have"
+        )
     lab = task.lab(resolved, data, run, display, data.device, info)
     try:
         network = build_evolver(resolved.recipe.evolver, resolved.recipe.kind).run(lab)

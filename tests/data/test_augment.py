@@ -1,13 +1,20 @@
 from __future__ import annotations
 
-import math
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 from torch import Tensor
+from torchvision.transforms import transforms
 
 import agekit.data.augment as augment
 from agekit.data.augment import Augment, crop, normalise, warp
+from agekit.data.shuffle import generator
 
 ZERO, UNIT = torch.zeros(3), torch.full((3,), 1 / 255)
 
@@ -53,7 +60,7 @@ def test_the_whole_window_and_its_flip_are_exact() -> None:
 
 
 def test_bfloat16_is_within_rounding_of_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels, windows = noise(64, 32), Augment().draw(64, 0, 0)
+    pixels, windows = noise(64, 32), Augment().draw(64, 32, 0, 0)
     results = []
     for fast in (False, True):
         monkeypatch.setattr(augment, "_fast_bfloat16", lambda _, fast=fast: fast)
@@ -76,7 +83,7 @@ def test_normalise_is_timms() -> None:
 
 
 def test_memory_format() -> None:
-    pixels, windows = noise(), Augment().draw(5, 0, 0)
+    pixels, windows = noise(), Augment().draw(5, 16, 0, 0)
     for last in (False, True):
         layout = torch.channels_last if last else torch.contiguous_format
         for image in (
@@ -88,36 +95,89 @@ def test_memory_format() -> None:
             assert image.is_contiguous(memory_format=layout)
 
 
-def test_windows_follow_torchvisions_meaning() -> None:
-    rows = Augment((0.5, 0.9), (0.8, 1.25), 0.3).draw(20_000, seed=1, epoch=2)
-    top, height, left, width = rows.unbind(1)
-    flipped = width < 0
-    left, width = torch.where(flipped, left + width, left), width.abs()
-    for start, length in ((top, height), (left, width)):
-        assert start.min() >= 0
-        assert (start + length).max() <= 1 + 1e-6
-    free = (height < 1) & (width < 1)
-    area, ratio = (height * width)[free], (width / height)[free]
-    assert 0.5 <= area.min() < 0.51
-    assert 0.89 < area.max() <= 0.9001
-    assert 0.799 <= ratio.min() < 0.81
-    assert 1.24 < ratio.max() <= 1.2501
-    whole = Augment((0.3, 0.5), (0.8, 1.25)).draw(20_000, 0, 0)
-    area = whole[:, 1] * whole[:, 3].abs()
-    assert abs(area.mean().item() - 0.4) < 0.002
-    log = (whole[:, 3].abs() / whole[:, 1]).log()
-    assert abs(log.mean().item()) < 0.005
-    assert abs(log.std().item() - math.log(1.25) / math.sqrt(3)) < 0.003
+RULES = [
+    ((0.8, 1.0), (0.8, 1.25)),
+    ((0.08, 1.0), (3 / 4, 4 / 3)),
+    ((0.3, 0.5), (0.8, 1.25)),
+    ((1.0, 1.0), (1.0, 1.0)),
+    ((1.0, 1.0), (0.5, 2.0)),
+    ((0.95, 1.0), (0.5, 0.9)),
+    ((0.9, 1.0), (1.5, 3.0)),
+    ((0.001, 0.002), (0.01, 100.0)),
+]
+
+
+def boxes(rule: Any, rows: int, size: int) -> NDArray[np.int64]:
+    """Top, left, height, width in pixels, as torchvision gives them, (N, 4)."""
+    windows = Augment(*rule, flip=0.0).draw(rows, size, 1, 2)
+    pixels = windows.double() * size
+    assert (pixels - pixels.round()).abs().max() < 1e-4
+    return pixels.round().long()[:, [0, 2, 1, 3]].numpy()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("size", [7, 224])
+def test_a_crop_is_torchvisions_of_the_same_random_numbers(
+    rule: Any, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = 60
+    drawn = torch.rand(rows, 23, generator=generator(1, 2, "augment")).double()
+    found = boxes(rule, rows, size)
+    for u, box in zip(drawn, found, strict=True):
+        uniform = chain.from_iterable(zip(u[:10], u[10:20], strict=True))
+        places = iter(u[20:22])
+
+        def empty(_: int, uniform: Any = uniform) -> Any:
+            return SimpleNamespace(uniform_=lambda a, b: a + (b - a) * next(uniform))
+
+        def randint(low: int, high: int, size: Any, places: Any = places) -> Tensor:
+            return (low + (high - low) * next(places)).long()
+
+        fake = SimpleNamespace(log=torch.log, exp=torch.exp, empty=empty, randint=randint)
+        fake.tensor = lambda x: torch.tensor(x, dtype=torch.float64)
+        monkeypatch.setattr(transforms, "torch", fake)
+        theirs = transforms.RandomResizedCrop.get_params(torch.empty(3, size, size), *rule)
+        assert (box.tolist() == list(theirs)) or 0 in theirs[2:]
+
+
+@pytest.mark.parametrize("rule", RULES[:6])
+def test_crops_are_distributed_as_torchvisions(rule: Any) -> None:
+    size, rows = 64, 1500
+    image = torch.empty(3, size, size)
+    torch.manual_seed(0)
+    draw = transforms.RandomResizedCrop.get_params
+    theirs = np.array([draw(image, *map(list, rule)) for _ in range(rows)])
+    ours = boxes(rule, 4 * rows, size)
+    for mine, other in zip(ours.T, theirs.T, strict=True):
+        assert ks_2samp(mine, other).pvalue > 1e-3
+    for full in (2, 3):
+        shares = [(found[:, full] == size).mean() for found in (ours, theirs)]
+        assert shares[0] == pytest.approx(shares[1], abs=0.04)
+
+
+def test_a_crop_that_is_smaller_than_a_pixel_is_one_pixel() -> None:
+    assert (boxes(((0.001, 0.001), (1000.0, 1000.0)), 50, 32)[:, 2:] == [1, 32]).all()
+
+
+def test_flips_are_of_the_share_that_is_asked_for() -> None:
+    rows = Augment(flip=0.3).draw(20_000, 64, 1, 2)
+    plain = Augment(flip=0.0).draw(20_000, 64, 1, 2)
+    flipped = rows[:, 3] < 0
     assert abs(flipped.float().mean().item() - 0.3) < 0.015
+    assert torch.equal(rows[~flipped], plain[~flipped])
+    torch.testing.assert_close(rows[flipped, 2] + rows[flipped, 3], plain[flipped, 2])
 
 
-def test_windows_depend_on_seed_epoch_and_row_alone() -> None:
-    first = Augment().draw(50, seed=3, epoch=7)
+def test_windows_depend_on_seed_epoch_and_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Augment().draw(50, 64, seed=3, epoch=7)
     torch.manual_seed(123)
-    assert torch.equal(Augment().draw(50, seed=3, epoch=7), first)
-    assert torch.equal(Augment().draw(20, seed=3, epoch=7), first[:20])
-    assert not torch.equal(Augment().draw(50, seed=3, epoch=8), first)
-    assert not torch.equal(Augment().draw(50, seed=4, epoch=7), first)
+    assert torch.equal(Augment().draw(50, 64, seed=3, epoch=7), first)
+    assert torch.equal(Augment().draw(20, 64, seed=3, epoch=7), first[:20])
+    assert not torch.equal(Augment().draw(50, 64, seed=3, epoch=8), first)
+    assert not torch.equal(Augment().draw(50, 64, seed=4, epoch=7), first)
+    monkeypatch.setattr(augment, "_BLOCK", 16)
+    assert torch.equal(Augment().draw(50, 64, seed=3, epoch=7), first)
+    assert Augment().draw(0, 64, seed=3, epoch=7).shape == (0, 4)
 
 
 @pytest.mark.usefixtures("precision")
@@ -135,7 +195,9 @@ def test_warp_is_crop_within_rounding() -> None:
     ramp = (torch.arange(16) * 12).to(torch.uint8)
     pixels = torch.stack([ramp.view(1, 16).expand(16, 16), ramp.view(16, 1).expand(16, 16)])
     pixels = pixels[..., None].expand(2, 16, 16, 3).contiguous()
-    windows = torch.cat([Augment(flip=0.0).draw(2, 0, 0)[:1], Augment(flip=1.0).draw(2, 1, 0)[1:]])
+    windows = torch.cat(
+        [Augment(flip=0.0).draw(2, 16, 0, 0)[:1], Augment(flip=1.0).draw(2, 16, 1, 0)[1:]]
+    )
     found = torch.from_numpy(warp(pixels.numpy(), windows.numpy())).float()
     assert (found - grey(pixels, windows)).abs().max() <= 1.5
     whole = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, -1.0]])

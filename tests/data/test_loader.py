@@ -108,7 +108,8 @@ def test_epochs_have_other_crops(pool: NDArray[np.uint8]) -> None:
     first = by_row(list(train))
     train.set_epoch(1)
     second = by_row(list(train))
-    assert all(not torch.equal(first[row], second[row]) for row in first)
+    changed = sum(not torch.equal(first[row], second[row]) for row in first)
+    assert changed > 0.8 * N, "of whole pixels of so few, a box may come again"
 
 
 def test_channels_last(pool: NDArray[np.uint8]) -> None:

@@ -71,9 +71,14 @@ def test_a_run_is_not_overwritten(agekit: Train, run: Path) -> None:
 
 def test_a_finished_run_resumes_to_the_same(agekit: Train, run: Path) -> None:
     before = (run / "model/model.safetensors").read_bytes()
+    info = json.loads((run / "run.json").read_text())
+    assert "random crops" not in (run / "log.txt").read_text()
+    del info["crops"]  # as those have it that were begun when crops were cut to the image
+    (run / "run.json").write_text(json.dumps(info))
     done = agekit("train", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert (run / "model/model.safetensors").read_bytes() == before
+    assert "begun when random crops were cut" in (run / "log.txt").read_text()
 
 
 def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) -> None:
