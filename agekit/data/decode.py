@@ -25,6 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from agekit.data.arrays import pixels_of
 from agekit.errors import DataError
 
 __all__ = [
@@ -105,11 +106,13 @@ def decode_whole(data: bytes | Path, name: str = "") -> NDArray[np.uint8]:
 def decode_image(
     image: Image.Image | NDArray[Any], size: int, name: str = "image"
 ) -> NDArray[np.uint8]:
-    """As `decode`, from a Pillow image or an array.
+    """As `decode`, from a Pillow image, an array or a tensor.
+
+    The EXIF orientation is trusted of a Pillow image straight from a file alone: what was turned,
+    cut or converted since keeps the tag that its pixels may no longer need.
 
     Args:
-        image: a Pillow image, or (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, or
-            (H, W) of uint16; colours in RGB order.
+        image: a Pillow image, or as `agekit.data.arrays.checked_array` takes it.
         size: side of the result in pixels.
         name: what to call the image in errors.
 
@@ -123,7 +126,7 @@ def decode_image(
 
 
 def decode_image_whole(image: Image.Image | NDArray[Any], name: str = "image") -> NDArray[np.uint8]:
-    """As `decode_whole`, from a Pillow image or an array.
+    """As `decode_whole`, from a Pillow image, an array or a tensor.
 
     Args:
         image: as for `decode_image`.
@@ -143,8 +146,9 @@ def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8
         name = name or str(data)
         try:
             data = data.read_bytes()
-        except OSError as error:
-            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{name}: cannot be read: {reason}") from None
     name = name or "image"
     if not data:
         raise DataError(f"{name}: the file is empty")
@@ -159,7 +163,7 @@ def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8
                 _check_pixels(image.size, name)
                 if size is not None:
                     image.draft(None, (2 * size, 2 * size))
-                return _upright(image, size)
+                return _upright(image, size, name)
         except (DataError, MemoryError):
             raise
         except Exception as error:
@@ -171,22 +175,13 @@ def _decode_image(
     image: Image.Image | NDArray[Any], size: int | None, name: str
 ) -> NDArray[np.uint8]:
     if not isinstance(image, Image.Image):
-        array = np.asarray(image)
-        if array.ndim == 3 and array.shape[2] == 1:
-            array = array[:, :, 0]
-        colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
-        grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
-        if not (colour or grey) or array.size == 0:
-            raise DataError(
-                f"{name}: an array of {array.dtype} {array.shape} is no image",
-                "pass uint8 (H, W, 3) in RGB order",
-            )
+        array = pixels_of(image, name)
         _check_pixels((array.shape[1], array.shape[0]), name)
-        image = Image.fromarray(np.ascontiguousarray(array))
+        image = Image.fromarray(array)
     _check_pixels(image.size, name)
     with quiet():
         try:
-            return _upright(image, size)
+            return _upright(image, size, name)
         except (DataError, MemoryError):
             raise
         except Exception as error:
@@ -204,11 +199,12 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
         raise DataError(f"{name}: the image has no pixels")
 
 
-def _upright(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
+def _upright(image: Image.Image, size: int | None, name: str) -> NDArray[np.uint8]:
     """The centre square scaled to `size`, or the whole image; upright and RGB either way."""
     image.load()
-    turn = _TURN.get(_orientation(image.info.get("exif", b"")))
-    image = _plain(image)
+    from_file = image.format is not None
+    turn = _TURN.get(_orientation(image.info.get("exif", b""))) if from_file else None
+    image = _plain(image, name)
     if size is not None:
         width, height = image.size
         side = min(width, height)
@@ -224,13 +220,15 @@ def _upright(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
     return np.array(image)
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, name: str) -> Image.Image:
     """The image as L, RGB or RGBA, whichever holds it without loss that matters."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
     if image.mode == "F":
-        raise DataError("images of floating-point pixels are not supported")
+        raise DataError(
+            f"{name}: images of floating-point pixels are not supported", "save it with 8 bits"
+        )
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB"):

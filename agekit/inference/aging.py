@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from agekit.ager.judges.base import Judge
 from agekit.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.ager.pairs import to_network
+from agekit.data.images import ImageLike, several
 from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, similarity
 from agekit.inference.paste import CutFace, paste
-from agekit.inference.reading import ImageLike, read_ahead, several
+from agekit.inference.reading import read_ahead
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager
 from agekit.zoo.index.default import default_model
@@ -117,7 +118,7 @@ class FaceAging:
         """Makes the faces in images older or younger.
 
         Args:
-            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them.
+            images: as `agekit.inference.streaming.PredictorBase.predict` takes them.
             to: ``old`` or ``young``.
             detect: whether the images are photos to find faces in and to put them back into, or
                 face chips themselves; None decides by how the ager's own faces were cut.
@@ -130,7 +131,8 @@ class FaceAging:
             without a face has nothing `after`.
 
         Raises:
-            ConfigError: an argument is wrong, or the model's detector is not installed.
+            ConfigError: an argument is wrong, something is no image, or the model's detector is
+                not installed.
         """
         return list(self.stream(images, to, detect, faces, judge))
 
@@ -147,11 +149,12 @@ class FaceAging:
             raise ConfigError(f"to={to!r} is neither 'old' nor 'young'")
         if faces not in ("all", "largest"):
             raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
+        checked = several(images)
         detect = self.detects if detect is None else detect
         if detect:
             self.finder  # noqa: B018
         most = 1 if faces == "largest" else None
-        return self._stream(several(images), to, detect, most, judge)
+        return self._stream(checked, to, detect, most, judge)
 
     def _stream(
         self,

@@ -7,19 +7,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from agekit.data.decode import decode, decode_image, decode_image_whole, decode_whole
+from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.errors import DataError
 
-__all__ = ["Chip", "ImageLike", "Picture", "read_ahead", "several"]
+__all__ = ["Chip", "Picture", "read_ahead"]
 
-ImageLike = str | Path | Image.Image | NDArray[np.uint8]
 CHIPS_AHEAD = 128
 
 
@@ -28,7 +25,7 @@ class Picture:
     """An image that was read, or why it could not be.
 
     Attributes:
-        name: its path; empty for one that came in memory.
+        name: its path, or that of an open file; empty for one that came in memory.
         pixels: (H, W, 3) uint8, upright, RGB; None if it could not be read.
         error: why it could not be read, or None.
     """
@@ -56,52 +53,42 @@ def read_ahead(images: Iterable[ImageLike], size: int | None) -> Iterator[Pictur
     A file that comes alone is read without a thread, which would cost more than the reading.
 
     Args:
-        images: paths, Pillow images, or arrays; those in memory are read as they come, so that
-            their owner may change them afterwards.
+        images: as `agekit.data.images.several` gives them; those in memory are read as they come,
+            so that their owner may change them afterwards.
         size: side of the chips to make of them, pixels; None reads them whole.
     """
     threads = min(4, os.cpu_count() or 1)
     ahead = 2 * threads if size is None else CHIPS_AHEAD
     waiting: deque[Future[Picture]] = deque()
     pool = ThreadPoolExecutor(threads)
-    alone: str | Path | None = None
+    alone: ImageLike | None = None
     try:
         for number, image in enumerate(images):
             if alone is not None:
-                waiting.append(pool.submit(_read, alone, size))
+                waiting.append(pool.submit(_read, alone, size, 0))
                 alone = None
-            if isinstance(image, str | Path) and number == 0:
+            if is_path(image) and number == 0:
                 alone = image
-            elif isinstance(image, str | Path):
-                waiting.append(pool.submit(_read, image, size))
+            elif is_path(image):
+                waiting.append(pool.submit(_read, image, size, number))
             else:
                 waiting.append(Future())
-                waiting[-1].set_result(_read(image, size))
+                waiting[-1].set_result(_read(image, size, number))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         if alone is not None:
-            yield _read(alone, size)
+            yield _read(alone, size, 0)
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(image: ImageLike, size: int | None) -> Picture:
-    name = str(image) if isinstance(image, str | Path) else ""
+def _read(image: ImageLike, size: int | None, number: int) -> Picture:
+    path = path_of(image)
     try:
-        if isinstance(image, str | Path):
-            path = Path(image)
-            return Picture(name, decode_whole(path) if size is None else decode(path, size))
-        if size is None:
-            return Picture(name, decode_image_whole(image))
-        return Picture(name, decode_image(image, size))
+        return Picture(path, read_image(image, size, f"images[{number}]"))
     except DataError as error:
-        return Picture(name, None, error.message)
-
-
-def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
-    """An image itself as a list of one; an array of four dimensions is a batch."""
-    if isinstance(images, np.ndarray):
-        return [images] if images.ndim < 4 else list(images)
-    return [images] if isinstance(images, str | Path | Image.Image) else images
+        return Picture(
+            path, None, f"{error.message} ({error.hint})" if error.hint else error.message
+        )

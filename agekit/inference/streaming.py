@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from agekit.data.derived import FaceCut
+from agekit.data.images import ImageLike, several
 from agekit.errors import ConfigError
 from agekit.inference.prediction import Face, Prediction
-from agekit.inference.reading import Chip, ImageLike, Picture, read_ahead, several
+from agekit.inference.reading import Chip, Picture, read_ahead
 
 if TYPE_CHECKING:
     from agekit.inference.finder import FaceFinder
@@ -62,7 +63,11 @@ class PredictorBase(ABC):
         """Estimates the ages of the faces in each image.
 
         Args:
-            images: paths, Pillow images, or RGB arrays (H, W, 3) uint8, or one of them.
+            images: one image, or any number: a path; the bytes of a file; a file open for reading
+                in binary mode, read from its start; a Pillow image, whose EXIF orientation is
+                honoured only if it comes straight from a file, not turned, converted or copied
+                since; an RGB array (H, W, 3), (H, W, 4) or grey (H, W), of uint8 or of floats from
+                0 to 1; such a tensor, channels first or last. Four dimensions are a batch.
             detect: whether the images are photos to find faces in, or face chips themselves; None
                 decides by how the model's own faces were cut.
             faces: of a photo, all of them or the largest alone.
@@ -73,7 +78,8 @@ class PredictorBase(ABC):
             without a face has none.
 
         Raises:
-            ConfigError: an argument is wrong, or the model's detector is not installed.
+            ConfigError: an argument is wrong, something is no image (before any is looked at, if
+                they are in a list), or the model's detector is not installed.
         """
         return list(self.stream(images, detect, faces, batch_size=batch_size))
 
@@ -93,10 +99,11 @@ class PredictorBase(ABC):
             raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
         if batch_size < 1:
             raise ConfigError(f"batch_size={batch_size} is below 1")
+        checked = several(images)
         detect = self.detects if detect is None else detect
         finder = self.finder if detect else None
         most = 1 if faces == "largest" else None
-        return self._stream(several(images), finder, most, batch_size)
+        return self._stream(checked, finder, most, batch_size)
 
     def _stream(
         self,

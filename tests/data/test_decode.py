@@ -220,8 +220,10 @@ def test_arrays_and_pillow_images_go_the_same_way() -> None:
     for wrong in (image.astype(np.float32), image[..., :2], np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(DataError, match="is no image"):
             decode_image(wrong, 16)
-    with pytest.raises(DataError, match="floating-point"):
-        decode_image(Image.new("F", (8, 8)), 16)
+    with pytest.raises(DataError, match=r"f\.tif: .*floating-point"):
+        decode_image(Image.new("F", (8, 8)), 16, "f.tif")
+    with pytest.raises(DataError, match=r"f\.tif: .*floating-point"):
+        decode(encode(Image.new("F", (8, 8)), "TIFF"), 16, "f.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -264,4 +266,4 @@ def test_whole_images_are_refused_for_the_same_reasons(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.jpg: cannot be read"):
         decode_whole(tmp_path / "nowhere.jpg")
     with pytest.raises(DataError, match="is no image"):
-        decode_image_whole(np.zeros((4, 4)))
+        decode_image_whole(np.full((4, 4), 2.0))

@@ -82,12 +82,12 @@ def test_ages_are_within_the_label_ages_and_the_interval(predictor, paths):
 def test_bad_images_among_good_ones(predictor, paths, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")
-    images = [paths[0], text, tmp_path / "none.png", tmp_path, np.zeros((4, 4)), paths[1]]
+    images = [paths[0], text, tmp_path / "none.png", tmp_path, b"", paths[1]]
     found = predictor.predict(images)
     assert [p.error is None for p in found] == [True, False, False, False, False, True]
     assert [len(p.faces) for p in found] == [1, 0, 0, 0, 0, 1]
     for prediction, says in zip(
-        found[1:5], ["not an image", "No such file", "Is a directory", "is no image"], strict=True
+        found[1:5], ["not an image", "No such file", "Is a directory", "is empty"], strict=True
     ):
         assert says in prediction.error
         assert "\n" not in prediction.error

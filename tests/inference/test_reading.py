@@ -66,16 +66,17 @@ def test_arrays_may_be_changed_once_handed_over():
 def test_what_cannot_be_read_is_named_in_its_place(paths, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")
-    found = list(read_ahead([paths[0], text, np.zeros(3), paths[1]], None))
+    found = list(read_ahead([paths[0], text, b"abc", paths[1]], None))
     assert [picture.pixels is None for picture in found] == [False, True, True, False]
-    assert "not an image" in found[1].error
-    assert "is no image" in found[2].error
+    assert found[1].error.startswith(f"{text}: not an image")
+    assert found[2].error.startswith("images[2]: not an image")
+    assert found[2].error.endswith(" TIFF or PNM)")
 
 
 def test_an_error_of_the_program_is_not_hidden(paths, monkeypatch):
-    def fail(path):
+    def fail(*given):
         raise MemoryError
 
-    monkeypatch.setattr(reading, "decode_whole", fail)
+    monkeypatch.setattr(reading, "read_image", fail)
     with pytest.raises(MemoryError):
         list(read_ahead(paths, None))
