@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Detection", "Detector"]
 
@@ -40,11 +44,18 @@ class Detector(ABC):
     """Finds faces; made by the registry with the device alone.
 
     Args:
-        device: where its networks run.
+        device: where its networks run, a torch device or its name.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        self.device = torch.device(device)
+    def __init__(self, device: Any = "cpu") -> None:
+        self._device = device
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device as torch has it; torch is imported when it is first asked for."""
+        import torch
+
+        return torch.device(self._device)
 
     @abstractmethod
     def detect(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agekit.data.derived import FaceCut
@@ -27,13 +27,13 @@ class FaceFinder:
         face: which detector, and where the five points come to lie; without `points`, on the
             standard ones within the margin.
         size: side of the chips, pixels.
-        device: where the detector runs.
+        device: where the detector runs, a torch device or its name.
 
     Raises:
         UnknownNameError: the detector is not installed.
     """
 
-    def __init__(self, face: FaceCut, size: int, device: torch.device) -> None:
+    def __init__(self, face: FaceCut, size: int, device: Any) -> None:
         self.detector: Detector = DETECTORS.get(face.detector)(device)
         self.size = size
         self.target = frame(face.margin) if face.points is None else np.array(face.points)

@@ -1,16 +1,17 @@
-"""Estimators that were exported, run by ONNX Runtime: no torch is needed for face chips."""
+"""Estimators that were exported, run by ONNX Runtime: no torch is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from agekit._paths import expand_user
-from agekit.errors import ConfigError, ModelError
+from agekit.errors import ModelError
+from agekit.inference.finder import FaceFinder
 from agekit.inference.prediction import Face
 from agekit.inference.reading import Chip
 from agekit.inference.streaming import PredictorBase
@@ -18,9 +19,6 @@ from agekit.onnx.card import INPUT, METADATA, OnnxCard, parse_card
 from agekit.onnx.session import MOST_BYTES, open_session
 from agekit.zoo.files import model_folder
 from agekit.zoo.index.locate import locate
-
-if TYPE_CHECKING:
-    from agekit.inference.finder import FaceFinder
 
 __all__ = ["SUFFIX", "OnnxPredictor", "find_exported", "load_onnx"]
 
@@ -44,22 +42,12 @@ class OnnxPredictor(PredictorBase):
 
     @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces, which runs in torch; made when first needed.
+        """The detector and how faces are cut; made when first needed.
 
         Raises:
-            ConfigError: torch is not installed.
             UnknownNameError: the model's detector is not installed.
         """
-        try:
-            import torch
-
-            from agekit.inference.finder import FaceFinder
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"the faces of photos cannot be found: {error.name} is not installed",
-                "install it, or give face chips with --no-detect",
-            ) from error
-        return FaceFinder(self.face, self.size, torch.device("cpu"))
+        return FaceFinder(self.face, self.size, "cpu")
 
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:
         """The age of each chip."""

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from agekit.errors import ConfigError, DataError
 from agekit.faces.base import Detection
 from agekit.faces.mtcnn import detector
 from agekit.faces.mtcnn.detector import Mtcnn
+from agekit.faces.mtcnn.engines import torch_networks
 from agekit.registry import DETECTORS
 
 Image = NDArray[np.uint8]
@@ -95,9 +99,9 @@ def test_a_face_turns_with_its_picture(mtcnn: Mtcnn, degrees: int) -> None:
 def test_large_images_are_scaled_down_and_boxes_are_not(mtcnn: Mtcnn) -> None:
     small = on_canvas((face(0, 160), 100, 70))
     large = cv2.resize(small, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
-    ((stack,),) = detector._rounds([large], None, 10**9)
-    assert stack.pixels.shape == (1, 1920, 2560, 3)
-    assert stack.min_face == 48
+    ((picture,),) = detector._rounds([large], None)
+    assert picture.pixels.shape == (1920, 2560, 3)
+    assert picture.min_face == 48
     (at_first,), (found,) = mtcnn.detect([small, large])
     assert apart(found, moved(at_first, 0, 0, 8)) < 0.04
 
@@ -120,16 +124,32 @@ def test_a_batch_is_as_its_images_alone(mtcnn: Mtcnn) -> None:
             assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_rounds_take_every_image_once() -> None:
+def test_rounds_take_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "_PIXELS", 1500)
     images = [np.zeros((10 * (1 + i % 3), 20, 3), np.uint8) for i in range(20)]
-    rounds = list(detector._rounds(images, None, 1500))
+    rounds = list(detector._rounds(images, None))
     assert len(rounds) > 3
-    stacks = [stack for stacks in rounds for stack in stacks]
-    assert sorted(i for stack in stacks for i in stack.index) == list(range(20))
-    for stack in stacks:
-        for i, pixels in zip(stack.index, stack.pixels, strict=True):
-            assert pixels.shape == images[i].shape
-    assert all(sum(s.pixels.size // 3 for s in stacks) <= 1500 + 600 for stacks in rounds)
+    assert [picture.index for part in rounds for picture in part] == list(range(20))
+    assert all(sum(p.pixels.size // 3 for p in part) <= 1500 + 600 for part in rounds)
+
+
+def test_torch_is_imported_for_another_device_only() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from agekit.registry import DETECTORS\n"
+        "DETECTORS.get('mtcnn')('cpu').detect([np.zeros((90, 90, 3), np.uint8)])\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_torch_finds_the_same(mtcnn: Mtcnn) -> None:
+    picture = on_canvas((face(1, 100), 10, 150), (face(0, 220), 150, 40), grey=90)
+    other = Mtcnn("cpu")
+    other.cascade.networks = torch_networks("cpu")
+    for one, same in zip(mtcnn.detect([picture])[0], other.detect([picture])[0], strict=True):
+        np.testing.assert_allclose(one.points, same.points, atol=0.01)
+        assert one.score == pytest.approx(same.score, abs=1e-5)
 
 
 def test_tight_crops_have_their_face(mtcnn: Mtcnn) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from agekit.errors import ModelError
 from agekit.faces.mtcnn.boxes import keep_apart, keep_uncovered, shifted, squared
 from agekit.faces.mtcnn.cascade import Cascade
+from agekit.faces.mtcnn.engines import Networks, onnx_networks, torch_networks
+from agekit.faces.mtcnn.landmarks import upright
 from agekit.faces.mtcnn.networks import ONet, PNet, RNet
 from agekit.faces.mtcnn.pyramid import Pyramid
-from agekit.faces.mtcnn.settle import upright
 from agekit.faces.mtcnn.weights import FILE, load_weights
+
+ENGINES = [onnx_networks, lambda: torch_networks("cpu")]
 
 
 @pytest.mark.parametrize(
@@ -44,29 +47,43 @@ def test_layers(
     assert not any(p.requires_grad for p in network.parameters())
 
 
-def ramp(side: int) -> torch.Tensor:
-    return torch.linspace(-1, 1, 3 * side * side).reshape(1, 3, side, side)
+def ramp(side: int) -> NDArray[np.float32]:
+    return np.linspace(-1, 1, 3 * side * side, dtype=np.float32).reshape(1, 3, side, side)
 
 
-def test_networks_say_what_they_say_in_facenet_pytorch() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_networks_say_what_they_say_in_facenet_pytorch(engine: Callable[[], Networks]) -> None:
     """Of one input each; the numbers are facenet-pytorch 2.6.0's."""
-    with torch.inference_mode():
-        face, box = load_weights(PNet(), "pnet")(ramp(12))
-        assert face.flatten().tolist() == pytest.approx([0.00154833], rel=1e-3)
-        expected = [0.0360736, -0.0361589, 0.0255013, 0.1207716]
-        assert box.flatten().tolist() == pytest.approx(expected, rel=1e-3)
-        face, box = load_weights(RNet(), "rnet")(ramp(24))
-        assert face.tolist() == pytest.approx([0.000680676], rel=1e-3)
-        expected = [-0.1463502, -0.2272584, 0.1520619, 0.3873844]
-        assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
-        face, box, points = load_weights(ONet(), "onet")(ramp(48))
-        assert face.tolist() == pytest.approx([0.000141527], rel=1e-3)
-        expected = [-0.0393639, -0.0749767, -0.0149431, 0.1166887]
-        assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
-        x = [0.3630211, 0.6926099, 0.5165591, 0.3464047, 0.5852432]
-        y = [0.2607576, 0.2935162, 0.5045620, 0.7357939, 0.7702506]
-        assert points[0, :, 0].tolist() == pytest.approx(x, rel=1e-3)
-        assert points[0, :, 1].tolist() == pytest.approx(y, rel=1e-3)
+    networks = engine()
+    face, box = networks.pnet(ramp(12))
+    assert face.flatten().tolist() == pytest.approx([0.00154833], rel=1e-3)
+    expected = [0.0360736, -0.0361589, 0.0255013, 0.1207716]
+    assert box.flatten().tolist() == pytest.approx(expected, rel=1e-3)
+    face, box = networks.rnet(ramp(24))
+    assert face.tolist() == pytest.approx([0.000680676], rel=1e-3)
+    expected = [-0.1463502, -0.2272584, 0.1520619, 0.3873844]
+    assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
+    face, box, points = networks.onet(ramp(48))
+    assert face.tolist() == pytest.approx([0.000141527], rel=1e-3)
+    expected = [-0.0393639, -0.0749767, -0.0149431, 0.1166887]
+    assert box[0].tolist() == pytest.approx(expected, rel=1e-3)
+    x = [0.3630211, 0.6926099, 0.5165591, 0.3464047, 0.5852432]
+    y = [0.2607576, 0.2935162, 0.5045620, 0.7357939, 0.7702506]
+    assert points[0, :, 0].tolist() == pytest.approx(x, rel=1e-3)
+    assert points[0, :, 1].tolist() == pytest.approx(y, rel=1e-3)
+
+
+def test_both_engines_say_the_same_of_any_number_of_any_size() -> None:
+    random = np.random.default_rng(0)
+    onnx, other = onnx_networks(), torch_networks("cpu")
+    for shape in ((1, 3, 12, 12), (2, 3, 13, 57), (1, 3, 90, 31)):
+        images = random.uniform(-1, 1, shape).astype(np.float32)
+        for mine, theirs in zip(onnx.pnet(images), other.pnet(images), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
+    for n in (0, 1, 7):
+        images = random.uniform(-1, 1, (n, 3, 48, 48)).astype(np.float32)
+        for mine, theirs in zip(onnx.onet(images), other.onet(images), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
 def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
@@ -79,8 +96,12 @@ def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
         load_weights(PNet(), "pnet", tmp_path / "gone")
 
 
-def boxes(*rows: tuple[float, float, float, float]) -> torch.Tensor:
-    return torch.tensor(rows, dtype=torch.float32)
+def boxes(*rows: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32)
+
+
+def scores(*values: float) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
 
 
 def test_shifted_and_squared() -> None:
@@ -92,80 +113,80 @@ def test_shifted_and_squared() -> None:
 def test_keep_apart_counts_exactly_one_half_as_allowed() -> None:
     """Windows of 12 four pixels apart share 8 x 12 of 16 x 12; two apart, 10 of 14."""
     rows = boxes((0, 0, 12, 12), (4, 0, 16, 12), (2, 0, 14, 12))
-    scores = torch.tensor([0.9, 0.8, 0.7])
-    alone = torch.zeros(3, dtype=torch.long)
-    assert keep_apart(rows, scores, alone, 0.5).tolist() == [0, 1]
-    far = rows + 3_001
-    assert keep_apart(far, scores, alone + 40, 0.5).tolist() == [0, 1]
-
-
-def test_pictures_do_not_put_out_each_others_boxes() -> None:
-    rows = boxes((-50, -50, 12, 12), (-50, -50, 12, 12), (-49, -50, 12, 12))
-    scores, owner = torch.tensor([0.7, 0.8, 0.9]), torch.tensor([0, 1, 1])
-    assert keep_apart(rows, scores, owner, 0.5).tolist() == [2, 0]
-    assert keep_uncovered(rows, scores, owner, 0.5).tolist() == [0, 2]
+    for far in (0, 3_001):
+        assert keep_apart(rows + far, scores(0.9, 0.8, 0.7), 0.5).tolist() == [0, 1]
+    assert keep_apart(rows[:0], scores(), 0.5).tolist() == []
 
 
 def test_keep_uncovered_drops_a_box_inside_another() -> None:
     rows = boxes((0, 0, 100, 100), (40, 40, 60, 60), (90, 90, 110, 110))
-    scores, owner = torch.tensor([0.8, 0.9, 0.7]), torch.zeros(3, dtype=torch.long)
-    assert keep_apart(rows, scores, owner, 0.7).tolist() == [1, 0, 2]
-    assert keep_uncovered(rows, scores, owner, 0.7).tolist() == [1, 2]
+    assert keep_apart(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 0, 2]
+    assert keep_uncovered(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 2]
+    assert keep_uncovered(rows[:0], scores(), 0.7).tolist() == []
+
+
+def crop(
+    pyramid: Pyramid, centre: tuple[float, float], side: float, along: tuple[float, float], to: int
+) -> NDArray[np.float32]:
+    told = (np.array([value], np.float32) for value in (centre, side, along))
+    return pyramid.crops(*told, to)[0]
 
 
 def test_crops_are_cut_to_the_fraction_of_a_pixel() -> None:
     """Of a slope along x: the mean of each pixel's stretch; grey outside."""
     columns = np.arange(200, dtype=np.uint8)
-    slope = np.broadcast_to(columns[None, None, :, None], (1, 160, 200, 3))
-    pyramid = Pyramid(torch.tensor(slope))
-    owner = torch.zeros(1, dtype=torch.long)
+    pyramid = Pyramid(np.broadcast_to(columns[None, :, None], (160, 200, 3)))
     for x, side in ((10.25, 24.0), (20.5, 60.0), (31.0, 120.0)):
-        crop = pyramid.crops(boxes((x, 20, x + side, 20 + side)), owner, 24)
+        cut = crop(pyramid, (x + side / 2, 20 + side / 2), side, (1, 0), 24)
         step = side / 24
         expected = (x + step * (np.arange(24) + 0.5) - 0.5 - 127.5) / 128
-        assert np.abs(crop[0, 0, 12].numpy() - expected).max() < 0.25 * step / 128
-    outside = pyramid.crops(boxes((-24, 0, 0, 24), (150, 0, 246, 96)), owner.repeat(2), 24)
-    assert (outside[0, :, :, :20] == 0).all()
-    assert (outside[1, :, :, 14:] == 0).all()
+        assert np.abs(cut[0, 12] - expected).max() < 0.25 * step / 128
+    assert (crop(pyramid, (-12, 12), 24, (1, 0), 24)[:, :, :23] == 0).all()
+    assert (crop(pyramid, (198, 48), 96, (1, 0), 24)[:, :, 14:] == 0).all()
+    assert (crop(pyramid, (900, 900), 96, (1, 0), 24) == 0).all()
 
 
 def test_turned_crops() -> None:
     """Turned by a quarter, the crop is the plain one turned; by an eighth, a slope stays one."""
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
-    owner, centre, side = torch.zeros(1, dtype=torch.long), torch.tensor([[32.0, 30.0]]), 48.0
-    pyramid = Pyramid(torch.from_numpy(pixels))
-    sides = torch.tensor([side])
-    plain = pyramid.turned(centre, sides, torch.tensor([[1.0, 0.0]]), owner, 24)
-    down = pyramid.turned(centre, sides, torch.tensor([[0.0, 1.0]]), owner, 24)
-    np.testing.assert_allclose(down[0], plain[0].rot90(dims=(1, 2)), atol=1e-5)
-    columns = np.broadcast_to(np.arange(100, dtype=np.uint8)[None, None, :, None], (1, 100, 100, 3))
-    slope = Pyramid(torch.tensor(columns))
-    along = torch.tensor([[0.5**0.5, 0.5**0.5]])
-    crop = slope.turned(torch.tensor([[50.0, 50.0]]), torch.tensor([24.0]), along, owner, 24)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    pyramid = Pyramid(pixels)
+    plain = crop(pyramid, (32, 30), 48, (1, 0), 24)
+    down = crop(pyramid, (32, 30), 48, (0, 1), 24)
+    np.testing.assert_allclose(down, np.rot90(plain, axes=(1, 2)), atol=1e-5)
+    columns = np.broadcast_to(np.arange(100, dtype=np.uint8)[None, :, None], (100, 100, 3))
+    cut = crop(Pyramid(columns), (50, 50), 24, (0.5**0.5, 0.5**0.5), 24)
     at = (np.arange(24) - 11.5) * 0.5**0.5
     expected = (49.5 + at[None, :] - at[:, None] - 127.5) / 128
-    np.testing.assert_allclose(crop[0, 0], expected, atol=0.1 / 128)
+    np.testing.assert_allclose(cut[0], expected, atol=0.1 / 128)
+
+
+def test_pictures_longer_than_opencv_can_warp() -> None:
+    picture = np.full((30, 40_000, 3), 127, np.uint8)
+    picture[:, 39_000:] = 255
+    cut = crop(Pyramid(picture), (39_000, 15), 24, (1, 0), 24)
+    assert cut[0, 12, 0] < 0 and cut[0, 12, -1] > 0.99
 
 
 def test_upright() -> None:
-    straight = torch.tensor([[0.0, 0], [2, 0], [1, 1], [0, 2], [2, 2]])
-    turn = torch.tensor([[0.8, 0.6], [-0.6, 0.8]])
-    both = upright(torch.stack([straight, straight @ turn]))
+    straight = np.array([[0, 0], [2, 0], [1, 1], [0, 2], [2, 2]], np.float32)
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]], np.float32)
+    both = upright(np.stack([straight, straight @ turn]))
     np.testing.assert_allclose(both, [[1, 0], [0.8, 0.6]], atol=1e-6)
 
 
 def test_levels_say_their_exact_scale() -> None:
-    pyramid = Pyramid(torch.zeros(2, 301, 203, 3, dtype=torch.uint8))
+    pyramid = Pyramid(np.zeros((301, 203, 3), np.uint8))
     for scale in (0.6, 0.3, 0.11):
         level, (x, y) = pyramid.scaled(scale)
-        assert x == pytest.approx(level.shape[3] / 203, rel=0.05)
-        assert y == pytest.approx(level.shape[2] / 301, rel=0.05)
+        assert x == pytest.approx(level.shape[1] / 203, rel=0.05)
+        assert y == pytest.approx(level.shape[0] / 301, rel=0.05)
         assert (x, y) == pytest.approx((scale, scale), rel=0.03)
 
 
 def test_scales_reach_faces_larger_than_the_picture() -> None:
-    scales = Cascade().scales((100, 300), 20)
+    cascade = Cascade(onnx_networks())
+    scales = cascade.scales((100, 300), 20)
     assert scales[0] == 12 / 20
     assert [b / a for a, b in pairwise(scales)] == pytest.approx([0.709] * (len(scales) - 1))
     assert 160 * 0.709 < 12 / scales[-1] <= 160
-    assert Cascade().scales((1, 500), 20) == []
+    assert cascade.scales((1, 500), 20) == []
