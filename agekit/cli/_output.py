@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "as_chips_option",
     "console",
     "device_option",
     "emit_json",
@@ -115,6 +116,15 @@ def _check_settings(
         if not equals or not all(part.strip() for part in key.split(".")):
             raise click.BadParameter(f"{value!r} is not of the form a.b=value.")
     return values
+
+
+def as_chips_option(command: Command) -> Command:
+    """``--as-chips``."""
+    return click.option(
+        "--as-chips",
+        is_flag=True,
+        help="Take the images of a dataset of whole photos as face chips all the same.",
+    )(command)
 
 
 def json_option(command: Command) -> Command:

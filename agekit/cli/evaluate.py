@@ -8,6 +8,7 @@ import click
 
 from agekit.cli._domains import Domains, domains_option, where_option
 from agekit.cli._output import (
+    as_chips_option,
     device_option,
     emit_json,
     json_option,
@@ -37,6 +38,7 @@ __all__ = ["evaluate"]
 )
 @domains_option
 @where_option
+@as_chips_option
 @device_option
 @seed_option
 @json_option
@@ -49,6 +51,7 @@ def evaluate(
     judges: tuple[str, ...],
     domains: Domains | None,
     where: dict[str, str],
+    as_chips: bool,
     device: str,
     seed: int,
     as_json: bool,
@@ -73,6 +76,7 @@ def evaluate(
             judges=judges,
             domains=domains,
             where=where,
+            as_chips=as_chips,
             device=device,
             seed=seed,
             console=Console(stderr=True),

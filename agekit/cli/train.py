@@ -9,6 +9,7 @@ import click
 
 from agekit.cli._domains import Domains, domain_settings, domains_option, where_option
 from agekit.cli._output import (
+    as_chips_option,
     device_option,
     emit_json,
     json_option,
@@ -35,6 +36,12 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
 @click.option("--generations", type=click.IntRange(1), help="Generations of the evolution.")
 @click.option("--init", metavar="MODEL", help="Start from another run's or model's weights.")
+@click.option(
+    "--detector",
+    metavar="NAME",
+    help="What measures where faces lie in images that do not say it; else that of --init, mtcnn.",
+)
+@as_chips_option
 @domains_option
 @where_option
 @set_option

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from agekit.data.alignment import Alignment
 from agekit.data.protocols import Protocol
 from agekit.data.table import FaceTable
 
@@ -28,6 +29,7 @@ class Dataset(ABC):
         default_protocol: the one used when none is asked for.
         needs_root: whether it lies in a folder of the user's.
         file_allowed: whether its root may be a file.
+        alignment: where the faces lie in its images, as far as that is known: `WHOLE` of photos.
     """
 
     name: ClassVar[str]
@@ -41,6 +43,7 @@ class Dataset(ABC):
     default_protocol: ClassVar[str]
     needs_root: ClassVar[bool] = True
     file_allowed: ClassVar[bool] = False
+    alignment: ClassVar[Alignment] = Alignment()
 
     @abstractmethod
     def read(self, root: Path | None) -> FaceTable:

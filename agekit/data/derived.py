@@ -7,14 +7,15 @@ so that every protocol splits them as it splits the original.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agekit._mistakes import summary
+from agekit.data.alignment import Alignment
 from agekit.errors import DataError
 
-__all__ = ["COLUMNS", "MANIFEST", "TABLE", "FaceCut", "Manifest", "parse_manifest"]
+__all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest", "parse_manifest"]
 
 MANIFEST = "faces.json"
 TABLE = "faces.csv"
@@ -22,29 +23,9 @@ COLUMNS = ("path", "age", "sigma", "identity", "gender", "group", "split", "orig
 """Of `TABLE`, and beside ``image`` of a shard; `origin` is 32 hex digits; what is unknown is empty
 in the csv and null in a shard; group and split are names, gender is ``male`` or ``female``."""
 
-Point = tuple[float, float]
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class FaceCut(_Strict):
-    """How faces were cut out of photos.
-
-    Attributes:
-        align: ``chips``: used as they are; ``five-points``: turned, scaled and cut so that the
-            eyes, the nose and the corners of the mouth come to lie on `points`.
-        detector: registry name of what found them.
-        margin: what was added around the standard frame, as a share of its side.
-        points: x and y of the five points, as shares of the chip's side, in the order of
-            `agekit.faces.base.Detection`.
-    """
-
-    align: Literal["chips", "five-points"] = "chips"
-    detector: str = "mtcnn"
-    margin: Annotated[float, Field(ge=-0.5, le=4)] = 0.0
-    points: tuple[Point, Point, Point, Point, Point] | None = None
 
 
 class Manifest(_Strict):
@@ -67,7 +48,7 @@ class Manifest(_Strict):
     title: str = ""
     licence: str = ""
     group_names: Sequence[str] = ()
-    face: FaceCut = FaceCut()
+    face: Alignment = Alignment()
     size: int | None = None
     rows: int
     made_by: str

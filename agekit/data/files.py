@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from agekit.data.decode import decode
+from agekit.data.decode import decode, decode_whole
 from agekit.data.home import cache_home
 from agekit.errors import DataError
 
@@ -58,6 +58,10 @@ class Files:
     def decode(self, i: int, size: int) -> NDArray[np.uint8]:
         """Reads and decodes file `i`; see `agekit.data.decode.decode`."""
         return decode((self.root / self.paths[i]).read_bytes(), size, self.paths[i])
+
+    def decode_whole(self, i: int) -> NDArray[np.uint8]:
+        """All of file `i`; see `agekit.data.decode.decode_whole`."""
+        return decode_whole((self.root / self.paths[i]).read_bytes(), self.paths[i])
 
     def take(self, index: NDArray[np.int64]) -> Files:
         """The files of `index`, in that order."""

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from agekit.atomic import write_bytes
-from agekit.data.decode import decode
+from agekit.data.decode import decode, decode_whole
 from agekit.data.home import cache_home
 from agekit.errors import DataError
 
@@ -137,6 +137,10 @@ class Shards:
     def decode(self, i: int, size: int) -> NDArray[np.uint8]:
         """Image `i`, RGB (size, size, 3); see `agekit.data.decode.decode`."""
         return decode(self.read(i), size, self.name(i))
+
+    def decode_whole(self, i: int) -> NDArray[np.uint8]:
+        """All of image `i`; see `agekit.data.decode.decode_whole`."""
+        return decode_whole(self.read(i), self.name(i))
 
     def take(self, index: NDArray[np.int64]) -> Shards:
         """The images of `index`, in that order."""

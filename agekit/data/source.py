@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.derived import FaceCut
 from agekit.data.prepared import is_prepared, read_prepared
 from agekit.data.shards import is_packed, read_shards
 from agekit.data.table import FaceTable
@@ -17,7 +17,7 @@ _ANY_SHARDS = "parquet"
 """The dataset that takes shards as they are, whatever they were made from."""
 
 
-def read_source(reader: Dataset, place: Path | None) -> tuple[FaceTable, FaceCut]:
+def read_source(reader: Dataset, place: Path | None) -> tuple[FaceTable, Alignment]:
     """The rows, and how their faces were cut as far as the data says.
 
     Args:
@@ -30,11 +30,11 @@ def read_source(reader: Dataset, place: Path | None) -> tuple[FaceTable, FaceCut
     if place is not None and is_packed(place):
         table, manifest = read_shards(place)
         if reader.name == _ANY_SHARDS:
-            return table, FaceCut() if manifest is None else manifest.face
+            return table, Alignment() if manifest is None else manifest.face
     elif place is not None and is_prepared(place):
         table, manifest = read_prepared(place)
     else:
-        return reader.read(place), FaceCut()
+        return reader.read(place), reader.alignment
     if manifest is None:
         raise DataError(
             f"{place} does not say which dataset it was made from",

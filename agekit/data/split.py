@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.derived import FaceCut
 from agekit.data.home import data_root
 from agekit.data.protocols import Protocol
 from agekit.data.source import read_source
@@ -45,7 +45,7 @@ class Faces:
     protocol: str
     metrics: tuple[str, ...] = ("mae",)
     subject_exclusive: bool = False
-    face: FaceCut = field(default_factory=FaceCut)
+    face: Alignment = field(default_factory=Alignment)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, DataError
 
-__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "similarity"]
+__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "known_points", "similarity"]
 
 DEFAULT_MARGIN = 0.25
 
@@ -45,6 +46,13 @@ def frame(margin: float) -> NDArray[np.float64]:
     if not margin > -0.5:
         raise ConfigError(f"a margin of {margin:g} leaves nothing of the face", "take -0.4 or more")
     return 0.5 + (TEMPLATE - 0.5) / (1 + 2 * margin)
+
+
+def known_points(alignment: Alignment) -> NDArray[np.float64] | None:
+    """Where the five points lie, (5, 2) shares of the side; None where that is not known."""
+    if alignment.points is not None:
+        return np.array(alignment.points, np.float64)
+    return frame(alignment.margin) if alignment.align == "five-points" else None
 
 
 def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:

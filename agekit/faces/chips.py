@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.data.decode import decode_whole
 from agekit.data.files import Files
 from agekit.data.shard_images import Shards
 from agekit.data.table import ImageSource, Problem
@@ -89,7 +89,9 @@ class ChipWork:
         return picture if isinstance(picture, Problem) else self._file(picture)
 
     def _detected(self, detector: Detector, rows: Sequence[int]) -> list[Chip]:
-        pictures = [self._read(row, lambda row=row: self._whole(row)) for row in rows]  # type: ignore[misc]
+        assert isinstance(self.images, Files | Shards)
+        whole_of = self.images.decode_whole
+        pictures = [self._read(row, partial(whole_of, row)) for row in rows]
         whole = [picture for picture in pictures if not isinstance(picture, Problem)]
         try:
             found = iter(detector.detect(whole) if whole else [])
@@ -124,13 +126,6 @@ class ChipWork:
             return Problem("image", name, error.message.removeprefix(f"{name}: "))
         except OSError as error:
             return Problem(UNREADABLE, name, f"cannot be read: {error.strerror or error}")
-
-    def _whole(self, row: int) -> NDArray[np.uint8]:
-        name = self.images.name(row)
-        if isinstance(self.images, Files):
-            return decode_whole((self.images.root / name).read_bytes(), name)
-        assert isinstance(self.images, Shards)
-        return decode_whole(self.images.read(row), name)
 
     def _file(self, chip: NDArray[np.uint8]) -> bytes:
         return encode(chip, self.format, self.quality)

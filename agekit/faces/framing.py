@@ -1,4 +1,4 @@
-"""How the chips of a dataset were cut, measured on some of them."""
+"""The alignment of chips that nothing is known of, measured on some of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detector
 
-__all__ = ["measure_cut"]
+__all__ = ["measure_alignment"]
 
 PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
@@ -22,7 +22,9 @@ MIRRORED = (1, 0, 2, 4, 3)
 """The five points in the order in which a mirror shows them."""
 
 
-def measure_cut(detector: Detector, name: str, chips: Sequence[NDArray[np.uint8]]) -> FaceCut:
+def measure_alignment(
+    detector: Detector, name: str, chips: Sequence[NDArray[np.uint8]]
+) -> Alignment:
     """Finds where the eyes, nose and mouth usually lie in chips.
 
     Args:
@@ -33,25 +35,25 @@ def measure_cut(detector: Detector, name: str, chips: Sequence[NDArray[np.uint8]
     Returns:
         ``five-points`` with the median positions, made symmetric, if at least half of the chips
         show a face and its points are within 5 % of the side of the median place (half of them,
-        that is: the median distance); else ``chips``.
+        that is: the median distance); else ``chips`` without points.
     """
     if not chips:
-        return FaceCut()
+        return Alignment(detector=name)
     side = chips[0].shape[0]
     pad = round(PAD * side)
     padded = [np.pad(chip, ((pad, pad), (pad, pad), (0, 0)), mode="edge") for chip in chips]
     faces = detector.detect(padded, min_face=MIN_FACE * side)
     points = np.array([(found[0].points - pad) / side for found in faces if found])
     if len(points) < max(1.0, MIN_SHARE * len(chips)):
-        return FaceCut()
+        return Alignment(detector=name)
     median = np.median(points, axis=0)
     spread = np.median(np.linalg.norm(points - median, axis=2), axis=0)
     if spread.max() > MAX_SPREAD:
-        return FaceCut()
+        return Alignment(detector=name)
     mirrored = median[list(MIRRORED)] * [-1, 1] + [1, 0]
     middle = (median + mirrored) / 2
     margin = (_eyes(TEMPLATE) / _eyes(middle) - 1) / 2
-    return FaceCut(
+    return Alignment(
         align="five-points",
         detector=name,
         margin=round(float(margin), 3),

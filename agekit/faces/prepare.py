@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.derived import FaceCut, Manifest
+from agekit.data.derived import Manifest
 from agekit.data.failures import FAILURES
 from agekit.data.home import data_root
 from agekit.data.prepared import write_table
@@ -122,7 +123,9 @@ def prepare(
         before = read_plan(out)
         table, face = read_source(reader, place)
         if detector:
-            face = FaceCut(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
+            face = Alignment(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
+        elif face.align == "whole":
+            face = Alignment()
         work = ChipWork(table.images, size, format, quality, detector, margin, where)
         work.check()
         keys, unreadable = origin_keys(table)

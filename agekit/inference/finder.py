@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import DataError
 from agekit.faces.align import cut, frame
 from agekit.faces.base import Detection, Detector
@@ -33,7 +33,7 @@ class FaceFinder:
         UnknownNameError: the detector is not installed.
     """
 
-    def __init__(self, face: FaceCut, size: int, device: Any) -> None:
+    def __init__(self, face: Alignment, size: int, device: Any) -> None:
         self.detector: Detector = DETECTORS.get(face.detector)(device)
         self.size = size
         self.target = frame(face.margin) if face.points is None else np.array(face.points)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike, several
 from agekit.errors import ConfigError
 from agekit.inference.prediction import Face, Prediction
@@ -29,7 +29,7 @@ class PredictorBase(ABC):
         size: side of the face chips it takes, pixels.
     """
 
-    def __init__(self, face: FaceCut, size: int) -> None:
+    def __init__(self, face: Alignment, size: int) -> None:
         self.face = face
         self.size = size
 

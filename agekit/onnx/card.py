@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agekit._mistakes import summary
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import ModelError
 
 __all__ = ["EXTRA", "INPUT", "METADATA", "OUTPUTS", "Direction", "OnnxCard", "parse_card"]
@@ -60,7 +60,7 @@ class OnnxCard(_Strict):
     task: Literal["estimator", "ager"]
     name: str
     size: Annotated[int, Field(ge=16, le=1024)]
-    face: FaceCut
+    face: Alignment
     inputs: dict[str, str]
     outputs: dict[str, str]
     inside: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agekit.api import build
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe, resolve
 from agekit.training.publish import model_config
@@ -53,6 +53,6 @@ def write_untrained(
     network = build(recipe, ages, size=SIZE).eval()
     network.margin = MARGIN
     interval = {"level": 0.9, "margin": MARGIN, "calibrated_on": "val"}
-    config = model_config(resolved, network, INFO, interval, FaceCut())
+    config = model_config(resolved, network, INFO, interval, Alignment())
     save_model(folder, network, config, METRICS, model_card(config, METRICS))
     return folder

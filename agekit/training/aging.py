@@ -68,6 +68,7 @@ class Aging(Task[DomainFaces, AgerLab]):
     def start(self, init: str | Path, resolved: Resolved) -> Start:
         """Both generators, of an ager or of a checkpoint the evolver can read."""
         recipe = _recipe(resolved)
+        face = None
         if is_model(init):
             folder = locate(init)
             config = read_config(folder)
@@ -78,7 +79,7 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{recipe.generator.type!r}",
                     "start from another model, or choose the same generator",
                 )
-            weights, name = load_file(folder / WEIGHTS), config.name
+            weights, name, face = load_file(folder / WEIGHTS), config.name, config.face
         else:
             evolver = build_evolver(recipe.evolver, recipe.kind)
             weights, name = evolver.initial(Path(init)), Path(init).name
@@ -89,7 +90,7 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{init} does not fit the generator {recipe.generator.type!r}: {odd[0]}",
                     "choose the generator it was trained with",
                 )
-        return Start(weights, {"init_name": name})
+        return Start(weights, {"init_name": name}, face)
 
     def lab(
         self,

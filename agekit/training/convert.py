@@ -16,7 +16,7 @@ from agekit.ager.build import build_ager
 from agekit.ager.convert import match_generator, one_direction
 from agekit.ager.model import DIRECTIONS, FaceAger
 from agekit.atomic import written
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
@@ -72,7 +72,7 @@ def import_ager(
     ager.load_state_dict(weights)
     _try_out(ager.eval(), size)
     entry = GENERATORS.find(part.type)
-    face = FaceCut() if margin is None else FaceCut(align="five-points", margin=margin)
+    face = Alignment() if margin is None else Alignment(align="five-points", margin=margin)
     config = AgerConfig(
         name=name or _name(sources[0].resolve()),
         generator=part,

@@ -62,7 +62,8 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
     def start(self, init: str | Path, resolved: Resolved) -> Start:
         """The backbone, and the heads that fit."""
         weights, config = fitting_weights(init, _recipe(resolved))
-        return Start(weights, {"init_name": config.name, "init_ages": config.ages})
+        info = {"init_name": config.name, "init_ages": config.ages}
+        return Start(weights, info, config.face)
 
     def lab(
         self,

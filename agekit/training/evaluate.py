@@ -17,6 +17,7 @@ from agekit.recipe import DataConfig
 from agekit.training.display import Display
 from agekit.training.evaluate_ager import evaluate_ager
 from agekit.training.faces import TrainingFaces
+from agekit.training.framing import find_framing
 from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
 from agekit.zoo.config import AgerConfig
@@ -36,6 +37,7 @@ def evaluate(
     judges: Sequence[str] = (),
     domains: tuple[tuple[float, float], tuple[float, float]] | None = None,
     where: Mapping[str, str] | None = None,
+    as_chips: bool = False,
     device: str = "auto",
     seed: int = 0,
     console: Console | None = None,
@@ -52,13 +54,15 @@ def evaluate(
         domains: of an ager: the ages of the young and of the old; None takes the groups ``A`` and
             ``B`` of the dataset.
         where: of an ager: keeps the faces of one ``gender`` or ``group``.
+        as_chips: takes the images of a dataset of whole photos as face chips all the same.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of an ager: of the bootstrap and the subsets.
         console: where to show progress; None shows none.
 
     Returns:
-        ``{"model", "dataset", "protocol", "split_hash", "split", "n", "metrics"}``; of an ager
-        more, and ``metrics`` by direction, see `evaluate_ager`.
+        ``{"model", "dataset", "protocol", "split_hash", "split", "n", "skipped", "alignment",
+        "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of an ager more, and
+        ``metrics`` by direction, see `evaluate_ager`.
 
     Raises:
         ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.
@@ -74,12 +78,14 @@ def evaluate(
         scored = evaluate_ager(
             folder,
             dataset,
+            model=str(model),
             root=root,
             protocol=protocol,
             split=split,
             judges=judges,
             domains=domains,
             where=where,
+            as_chips=as_chips,
             device=place,
             seed=seed,
             console=console,
@@ -93,9 +99,14 @@ def evaluate(
     network, config = load_model(folder, place)
     faces = load_faces(dataset, root, protocol)
     faces.rows(split)  # type: ignore[arg-type]
+    display = Display(console, None)
+    framing = find_framing(
+        faces, place, wanted=config.face, model=str(model), root=root, as_chips=as_chips
+    )
+    faces = framing.show(faces, display)
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
-    with caching(Display(console, None), image.size) as progress:
+    with caching(display, image.size) as progress:
         data = TrainingFaces(faces, image, place, splits=splits, progress=progress)
     data.require(split)
     raw = raw_outputs(network, data.loader(split))
@@ -108,5 +119,6 @@ def evaluate(
         "split": split,
         "n": metrics.pop("n"),
         "skipped": sum(not problem.kept for problem in data.problems),
+        "alignment": framing.to_json(),
         "metrics": metrics,
     }

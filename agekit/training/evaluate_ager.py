@@ -23,6 +23,7 @@ from agekit.training.ager_pass import Pass, run_pass
 from agekit.training.ager_scores import accuracy, scores
 from agekit.training.counting import counting
 from agekit.training.display import Display
+from agekit.training.framing import find_framing
 from agekit.training.judges import load_judges
 from agekit.training.progress import caching
 from agekit.zoo.folder import load_ager
@@ -36,12 +37,14 @@ def evaluate_ager(
     folder: Path,
     dataset: str,
     *,
+    model: str = "the ager",
     root: Path | None = None,
     protocol: str | None = None,
     split: str = "test",
     judges: Sequence[str] = (),
     domains: Domains | None = None,
     where: Mapping[str, str] | None = None,
+    as_chips: bool = False,
     device: torch.device,
     seed: int = 0,
     console: Console | None = None,
@@ -51,12 +54,14 @@ def evaluate_ager(
     Args:
         folder: the ager's model folder.
         dataset: a dataset's name.
+        model: what to call the ager.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         protocol: how it is split; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
         judges: who says how old faces look; see `load_judges`.
         domains: the ages of the young and of the old; None takes the groups ``A`` and ``B``.
         where: keeps the faces of one ``gender`` or ``group``.
+        as_chips: takes the images of a dataset of whole photos as face chips all the same.
         device: where the generators and the estimators run.
         seed: of the bootstrap and of the subsets.
         console: where to show progress; None shows none.
@@ -76,6 +81,10 @@ def evaluate_ager(
     rows = _domain_rows(faces, split, domains, where or {})
     remarks: list[str] = []
     display = Display(console, None)
+    framing = find_framing(
+        faces, device, wanted=config.face, model=model, root=root, as_chips=as_chips
+    )
+    faces = framing.show(faces, display)
     images, slots, bad = _pixels(faces, rows, config.image.size, display)
     rows = [mine[places >= 0] for mine, places in zip(rows, slots, strict=True)]
     _require(rows, faces, split)
@@ -103,6 +112,7 @@ def evaluate_ager(
         "seed": seed,
         "n": sum(map(len, rows)),
         "skipped": bad,
+        "alignment": framing.to_json(),
         "judges": _errors(panel, passes, ages),
         "metrics": metrics,
         "remarks": remarks,

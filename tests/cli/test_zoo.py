@@ -9,7 +9,7 @@ import time
 import pytest
 
 import agekit
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.training.publish import model_config
 from agekit.zoo.folder import save_model
@@ -33,7 +33,7 @@ def made(tmp_path_factory):
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     folder = tmp_path_factory.mktemp("made") / "model"
     save_model(
-        folder, network, model_config(recipe, network, INFO, interval, FaceCut()), METRICS, ""
+        folder, network, model_config(recipe, network, INFO, interval, Alignment()), METRICS, ""
     )
     return folder
 

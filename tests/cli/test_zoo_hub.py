@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 import agekit as api
 from agekit.cli import main
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.testing import LoopbackHub, write_face
 from agekit.testing.hub_faults import Fault
@@ -106,7 +106,7 @@ def test_from_a_model_to_a_prediction_by_way_of_the_hub(hub, run_agekit, tmp_pat
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     chosen = resolve(recipe, overrides=["data.size=32"]).recipe
-    config = model_config(chosen, network, {"name": "tiny"}, interval, FaceCut())
+    config = model_config(chosen, network, {"name": "tiny"}, interval, Alignment())
     card = "---\nlibrary_name: agekit\ntags: [face]\n---\n# tiny\n"
     save_model(tmp_path / "run" / "model", network, config, {}, card)
 
@@ -139,7 +139,7 @@ def test_the_clients_own_command_reads_what_was_pushed(hub, tmp_path):
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
     chosen = resolve(recipe, overrides=["data.size=32"]).recipe
-    config = model_config(chosen, network, {"name": "tiny"}, interval, FaceCut())
+    config = model_config(chosen, network, {"name": "tiny"}, interval, Alignment())
     save_model(tmp_path / "model", network, config, {}, "---\ntags: [face]\n---\n# tiny\n")
     code, out, err = end(start("push", str(tmp_path / "model"), "org/tiny", "--tag", "v1"))
     assert code == 0, err

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from agekit.data.alignment import Alignment
 from agekit.data.decode import decode
-from agekit.data.derived import FaceCut, Manifest
+from agekit.data.derived import Manifest
 from agekit.data.encode import Encoding
 from agekit.data.pack import pack
 from agekit.data.prepared import write_table
@@ -300,7 +301,7 @@ def chips(tmp_path: Path) -> Path:
     table = read_labels(folder / "labels.csv", folder)
     (folder / "labels.csv").unlink()
     points = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
-    face = FaceCut(align="five-points", margin=0.1, points=points)
+    face = Alignment(align="five-points", margin=0.1, points=points)
     manifest = Manifest(dataset="csv", face=face, size=40, rows=24, made_by="a test")
     write_table(folder, table, [f"{i}.png" for i in range(24)], manifest)
     return folder

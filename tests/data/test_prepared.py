@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, FaceCut, Manifest
+from agekit.data.alignment import Alignment
+from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.data.failures import FAILURES, append_failure, read_failures, write_failures
 from agekit.data.files import Files
 from agekit.data.prepared import is_prepared, read_prepared, write_table
@@ -32,7 +33,7 @@ def folder(tmp_path, write_image):
         split=[0, 1, 2, -1],
         origin=KEYS,
     )
-    face = FaceCut(align="five-points", margin=0.25, points=((0, 1),) * 5)
+    face = Alignment(align="five-points", margin=0.25, points=((0, 1),) * 5)
     manifest = Manifest(
         dataset="csv", group_names=table.group_names, face=face, size=40, rows=4, made_by="a test"
     )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.faces.align import frame
 from agekit.faces.base import Detection, Detector
-from agekit.faces.framing import measure_cut
+from agekit.faces.framing import measure_alignment
 
 
 class Told(Detector):
@@ -31,9 +31,9 @@ class Told(Detector):
         ]
 
 
-def measured(points: Sequence[NDArray[np.float64] | None], side: int = 100) -> FaceCut:
+def measured(points: Sequence[NDArray[np.float64] | None], side: int = 100) -> Alignment:
     chips = [np.zeros((side, side, 3), np.uint8)] * len(points)
-    return measure_cut(Told(points, side), "told", chips)
+    return measure_alignment(Told(points, side), "told", chips)
 
 
 @pytest.mark.parametrize("margin", [-0.1, 0.0, 0.25])
@@ -55,6 +55,6 @@ def test_a_few_faces_missed_or_misplaced_do_not_matter() -> None:
 def test_chips_that_differ_or_show_no_face_are_left_as_they_are() -> None:
     random = np.random.default_rng(0)
     loose = [frame(0.2) + random.uniform(-0.2, 0.2, 2) for _ in range(20)]
-    assert measured(loose) == FaceCut()
-    assert measured([None] * 7 + [frame(0.0)] * 6) == FaceCut()
-    assert measure_cut(Told([], 9), "told", []) == FaceCut()
+    assert measured(loose) == Alignment(detector="told")
+    assert measured([None] * 7 + [frame(0.0)] * 6) == Alignment(detector="told")
+    assert measure_alignment(Told([], 9), "told", []) == Alignment(detector="told")

@@ -16,7 +16,8 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from agekit.data.derived import TABLE, FaceCut
+from agekit.data.alignment import Alignment
+from agekit.data.derived import TABLE
 from agekit.data.failures import FAILURES, read_failures
 from agekit.data.prepared import read_prepared
 from agekit.data.readers.csv import Csv
@@ -353,7 +354,7 @@ def test_chips_are_only_scaled_without_a_detector(tmp_path):
     )
     assert counts(done) == (3, 3, 0, 0)
     table, manifest = read_prepared(out)
-    assert (manifest.face, manifest.size, done.margin) == (FaceCut(), 32, 0.0)
+    assert (manifest.face, manifest.size, done.margin) == (Alignment(), 32, 0.0)
     assert table.age.tolist() == [20, 21, 22]
     original = load_faces("folder", tmp_path / "faces").table
     assert np.array_equal(np.asarray(Image.open(out / "21/a.png")), original.images.decode(1, 32))

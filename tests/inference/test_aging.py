@@ -9,7 +9,7 @@ from torch import nn
 from agekit.ager.base import Generator
 from agekit.ager.build import build_ager
 from agekit.ager.judges.base import Judge, Verdict
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
@@ -85,7 +85,7 @@ def load(tmp_path, monkeypatch):
             name="shift",
             generator=part,
             image=image,
-            face=FaceCut(**face),
+            face=Alignment(**face),
             domains={"young": "", "old": ""},
             parameters=2,
         )

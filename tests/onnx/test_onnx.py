@@ -15,7 +15,7 @@ import agekit
 from agekit.ager.base import Generator
 from agekit.ager.build import build_ager
 from agekit.ager.pairs import to_network, to_pixels
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
@@ -38,7 +38,7 @@ from agekit.onnx.runtime import find_exported, load_onnx  # noqa: E402
 
 SIZE = 32
 AGES = (10, 40)
-FACE = FaceCut(align="five-points", points=tuple((float(x), float(y)) for x, y in TEMPLATE))
+FACE = Alignment(align="five-points", points=tuple((float(x), float(y)) for x, y in TEMPLATE))
 
 
 def write(folder: Path, recipe: str, overrides=()) -> Path:
@@ -260,7 +260,7 @@ def test_what_goes_wrong_leaves_nothing(backbone, says, tmp_path, monkeypatch):
     plan = resolve("ldl-resnet10-tiny", overrides=["data.size=32"]).recipe
     network = agekit.build("ldl-resnet10-tiny", ages=AGES, size=SIZE)
     interval = {"level": 0.8, "margin": 1.0, "calibrated_on": "val"}
-    config = model_config(plan, network, {"name": "odd"}, interval, FaceCut())
+    config = model_config(plan, network, {"name": "odd"}, interval, Alignment())
     save_model(tmp_path / "model", network, config, {}, "")
     with pytest.raises(ModelError, match=says):
         export_onnx(tmp_path / "model", tmp_path / "out")

@@ -7,7 +7,7 @@ import yaml
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.data.split import load_faces
 from agekit.recipe import resolve
 from agekit.zoo.cards.estimator import model_card
@@ -95,7 +95,7 @@ def test_every_table_of_the_card_is_one_when_rendered(model):
     config, metrics = model
     metrics["test"]["by_group"] = {"a|b": {"n": 40, "mae": 2.0}, "<i>_c_": {"n": 50, "mae": 4.0}}
     metrics["test"]["by_age"].append({"ages": "20-29", "n": 31, "mae": 4.25, "bias": -1.0})
-    config = config.model_copy(update={"face": FaceCut(align="five-points", margin=0.25)})
+    config = config.model_copy(update={"face": Alignment(align="five-points", margin=0.25)})
     page = html(model_card(config, metrics))
     assert page.count("<table>") == 5
     assert "<td>a|b</td>" in page

@@ -22,7 +22,7 @@ from agekit.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import DataConfig
 from agekit.training.faces import TrainingFaces
-from agekit.training.framing import face_cut
+from agekit.training.framing import find_framing
 from agekit.training.run import Run
 from agekit.zoo.config import ModelConfig
 
@@ -83,8 +83,8 @@ def score_cross(
     faces = load_faces(cross.dataset, cross.root, cross.protocol)
     data = _data(faces, config, cross.split, device)
     evaluation, estimates = _score(network, data, cross.split, generation)
-    cut = face_cut(data)
-    return evaluation.model_copy(update={"alignment": cut.align, "margin": cut.margin}), estimates
+    face = data.faces.face
+    return evaluation.model_copy(update={"alignment": face.align, "margin": face.margin}), estimates
 
 
 def parts_of(
@@ -130,6 +130,7 @@ def _data(faces: Faces, config: ModelConfig, split: Split, device: torch.device)
     faces.rows(split)
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
+    faces = find_framing(faces, device, wanted=config.face, model=config.name).apply(faces)
     data = TrainingFaces(faces, image, device, splits=splits)
     data.require(split)
     return data

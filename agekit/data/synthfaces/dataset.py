@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity
 from agekit.data.synthfaces.face import STYLE_VERSION, draw, person, sample_age
@@ -114,6 +115,17 @@ class SynthFaces(Dataset):
     }
     default_protocol = "default"
     needs_root = False
+    alignment = Alignment(
+        align="five-points",
+        margin=0.239,
+        points=(
+            (0.3936, 0.4817),
+            (0.6064, 0.4817),
+            (0.5, 0.6094),
+            (0.4082, 0.7171),
+            (0.5918, 0.7171),
+        ),
+    )
 
     def read(self, root: Path | None = None) -> FaceTable:
         """The rows; nothing is drawn yet."""

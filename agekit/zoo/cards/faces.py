@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agekit.data.derived import FaceCut
+from agekit.data.alignment import Alignment
 from agekit.faces.align import frame
 from agekit.zoo.cards.text import code, table
 from agekit.zoo.config import ImageConfig
@@ -18,7 +18,7 @@ POINTS = (
 )
 
 
-def face_section(face: FaceCut, image: ImageConfig) -> list[str]:
+def face_section(face: Alignment, image: ImageConfig) -> list[str]:
     """The section, in blocks of Markdown.
 
     Args:

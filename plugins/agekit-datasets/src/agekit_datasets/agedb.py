@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity
 from agekit.data.readers.rows import Rows, parse_gender
@@ -60,6 +61,7 @@ class AgeDB(Dataset):
         ),
     }
     default_protocol = "identity-80-10-10"
+    alignment = WHOLE
 
     def read(self, root: Path | None) -> FaceTable:
         """Reads the labels from the file names below `root`.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column
 from agekit.data.readers.rows import Rows, parse_gender
@@ -50,6 +51,7 @@ class APPAREAL(Dataset):
         )
     }
     default_protocol = "apparent"
+    alignment = WHOLE
     age_columns: ClassVar[tuple[str, str]] = ("apparent_age_avg", "apparent_age_std")
     """The columns of the age and of its standard deviation, "" for none."""
 

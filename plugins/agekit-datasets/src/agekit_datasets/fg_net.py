@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity
 from agekit.data.readers.rows import Rows
@@ -62,6 +63,7 @@ class FGNet(Dataset):
         rule.name: rule for rule in (_SPLIT, *map(_leave_out, range(1, _PEOPLE + 1)))
     }
     default_protocol = "identity-80-20"
+    alignment = WHOLE
 
     def read(self, root: Path | None) -> FaceTable:
         """Reads the labels from the file names below `root`.

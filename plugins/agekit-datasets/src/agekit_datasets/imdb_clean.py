@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column
 from agekit.data.readers.rows import Rows, parse_gender
@@ -61,6 +62,7 @@ class IMDBClean(Dataset):
         )
     }
     default_protocol = "official"
+    alignment = WHOLE
 
     def read(self, root: Path | None) -> FaceTable:
         """Reads the three csv; one that is missing is told.

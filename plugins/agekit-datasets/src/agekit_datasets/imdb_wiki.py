@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.files import Files
 from agekit.data.protocols import Protocol, by_identity
@@ -62,6 +63,7 @@ class IMDBWIKI(Dataset):
         )
     }
     default_protocol = "pretrain"
+    alignment = WHOLE
     parts: ClassVar[tuple[str, ...]] = ("imdb", "wiki")
 
     def read(self, root: Path | None) -> FaceTable:

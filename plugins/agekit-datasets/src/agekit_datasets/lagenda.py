@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_content
 from agekit.data.readers.rows import Rows, parse_gender
@@ -52,6 +53,7 @@ class LAGENDA(Dataset):
         ),
     }
     default_protocol = "test"
+    alignment = WHOLE
 
     def read(self, root: Path | None) -> FaceTable:
         """Reads the csv.

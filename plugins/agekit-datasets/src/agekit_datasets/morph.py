@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity, by_name
 from agekit.data.readers.rows import Rows, parse_gender
@@ -69,6 +70,7 @@ class MORPH(Dataset):
         ),
     }
     default_protocol = "random-80-20"
+    alignment = WHOLE
 
     def read(self, root: Path | None) -> FaceTable:
         """Reads the csv, or the file names.

@@ -1,0 +1,56 @@
+"""Alignment: where the faces of a dataset lie in its images; one value from dataset to answer."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["WHOLE", "Alignment", "prepare_command"]
+
+Point = tuple[float, float]
+
+
+class Alignment(BaseModel):
+    """Where the five points of faces lie in images.
+
+    Every dataset, prepared folder, pack, run and model has one. It is unknown where `align` is
+    ``chips`` and there are no `points`: it can then only be measured.
+
+    Attributes:
+        align: ``chips``: faces that were cut out somehow, used as they are; ``five-points``:
+            turned, scaled and cut so that the eyes, the nose and the corners of the mouth come to
+            lie on `points`; ``whole``: photos or loose crops, in which faces lie anywhere.
+        detector: registry name of what found them, or is to find them.
+        margin: what was added around the standard frame, as a share of its side.
+        points: x and y of the five points, as shares of the side of the image's middle square, in
+            the order of `agekit.faces.base.Detection`; None of ``five-points`` are those of
+            `agekit.faces.align.frame`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    align: Literal["chips", "five-points", "whole"] = "chips"
+    detector: str = "mtcnn"
+    margin: Annotated[float, Field(ge=-0.5, le=4)] = 0.0
+    points: tuple[Point, Point, Point, Point, Point] | None = None
+
+
+WHOLE = Alignment(align="whole")
+"""Of datasets of photos."""
+
+
+def prepare_command(dataset: str, root: Path | None = None, like: str = "") -> str:
+    """The command that cuts the faces of a dataset out as a model knows them.
+
+    Args:
+        dataset: its registry name.
+        root: where it lies, if that was told.
+        like: the model; empty for the standard frame.
+    """
+    words = ["agekit", "data", "prepare", dataset]
+    words += ["--root", str(root)] if root is not None else []
+    words += ["--like", like] if like else []
+    return shlex.join([*words, "--out", "CHIPS"])
