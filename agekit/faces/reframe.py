@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,7 @@ class Reframed:
         if isinstance(self.source, Files | Shards):
             picture = self.source.decode_whole(i)
         else:
-            side = math.ceil(size * max(1.0, zoom(self.have, self.want)))
+            side = round(size * max(1.0, zoom(self.have, self.want)))
             picture = self.source.decode(i, min(side, _MOST_SIDE))
         height, width = picture.shape[:2]
         side = min(height, width)
