@@ -5,17 +5,32 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from agekit.discovery import API_VERSION, CORE, DISABLE_VARIABLE, OLDEST_API, Entry, normalise
-from agekit.errors import PluginError
+from agekit.discovery import (
+    API_VERSION,
+    CORE,
+    DISABLE_VARIABLE,
+    GROUPS,
+    OLDEST_API,
+    Entry,
+    distributions,
+    entries,
+    normalise,
+)
+from agekit.errors import PluginError, UnknownNameError, nearest
 
-__all__ = ["check_api", "load", "one_line", "unusable"]
+__all__ = ["check_api", "load", "one_line", "unknown", "unusable"]
 
 
-def load(entry: Entry) -> Any:
-    """Imports the module of an entry and takes the object out of it.
+def load(entry: Entry, base: str | None = None) -> Any:
+    """Imports the module of an entry, takes the object out of it and checks what it is.
+
+    Args:
+        entry: what a registry's `find` gives.
+        base: `module:Class` that it must subclass; without it, it must be callable.
 
     Raises:
-        PluginError: the import fails for whatever reason, or the module lacks the object.
+        PluginError: the import fails for whatever reason, the module lacks the object, or the
+            object is something else.
     """
     try:
         part: Any = import_module(entry.module)
@@ -28,6 +43,13 @@ def load(entry: Entry) -> Any:
             part = getattr(part, attribute)
     except AttributeError as error:
         raise unusable(entry, f"{entry.module} has no {entry.attribute!r}") from error
+    if not callable(part):
+        raise unusable(entry, f"it is a {type(part).__name__}, not callable")
+    if base is not None:
+        module, _, attribute = base.partition(":")
+        wanted = getattr(import_module(module), attribute)
+        if not (isinstance(part, type) and issubclass(part, wanted)):
+            raise unusable(entry, f"it is not a subclass of {module}.{attribute}")
     return part
 
 
@@ -61,6 +83,26 @@ def unusable(entry: Entry, reason: str) -> PluginError:
         f"{reason}",
         hint,
     )
+
+
+def unknown(kind: str, name: str) -> UnknownNameError:
+    """The error for a name that no distribution gives, with what may be meant."""
+    bare = name.rpartition(":")[2]
+    plural = GROUPS[kind].rpartition(".")[2]
+    for distribution in distributions():
+        if distribution.disabled and bare in distribution.parts[kind]:
+            return UnknownNameError(
+                f"no {kind} named {name!r}: {distribution.name} gives it, "
+                f"but {DISABLE_VARIABLE} turns that distribution off",
+                f"unset {DISABLE_VARIABLE}, or take another of `agekit list {plural}`",
+            )
+    found = entries(kind)
+    givers = sorted({entry.distribution for entry in found if entry.name == bare})
+    close = nearest(bare, {entry.name for entry in found})
+    if givers:
+        close = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
+    also = "; any timm network is timm/<model>" if kind == "backbone" else ""
+    return UnknownNameError(f"no {kind} named {name!r}{close}", f"see `agekit list {plural}`{also}")
 
 
 def one_line(error: BaseException) -> str:

@@ -207,9 +207,11 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
     if declared and api is None:
         problem = f"its entry in group {API_GROUP} is named {declared[0]!r}, not an integer"
     found = tuple(
-        Entry(kinds[point.group], point.name, point.value, name, version, 1 if api is None else api)
-        for point in points
-        if point.group in kinds
+        dict.fromkeys(
+            Entry(kinds[p.group], p.name, p.value, name, version, 1 if api is None else api)
+            for p in points
+            if p.group in kinds
+        )
     )
     parts = {
         kind: tuple(sorted(entry.name for entry in found if entry.kind == kind)) for kind in GROUPS

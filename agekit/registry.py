@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agekit._loading import check_api, load, one_line, unusable
+from agekit._loading import check_api, load, one_line, unknown, unusable
 from agekit.discovery import (
     API_VERSION,
     CORE,
-    DISABLE_VARIABLE,
     GROUPS,
     Entry,
     distributions,
@@ -24,7 +24,8 @@ from agekit.discovery import (
     module_paths,
     normalise,
 )
-from agekit.errors import ConflictError, UnknownNameError, nearest
+from agekit.errors import ConfigError, UnknownNameError, nearest
+from agekit.scope import meant, within_distribution
 
 __all__ = [
     "BACKBONES",
@@ -86,6 +87,10 @@ class Registry:
         """Every name, sorted, each once."""
         return sorted({entry.name for entry in self.entries()})
 
+    def spellings(self) -> list[str]:
+        """Every name, alone and with its distribution before it."""
+        return self.names() + [f"{entry.distribution}:{entry.name}" for entry in self.entries()]
+
     def find(self, name: str) -> Entry:
         """Finds a part by its name, or by `distribution:name`, from metadata alone.
 
@@ -94,7 +99,7 @@ class Registry:
 
         Raises:
             UnknownNameError: no distribution gives the name.
-            ConflictError: two distributions give it.
+            ConflictError: two give it, and `agekit.scope` does not say which is meant.
             PluginError: the distribution was written for another version of the interface.
         """
         if self.kind == "backbone" and name.startswith(TIMM_PREFIX):
@@ -109,16 +114,20 @@ class Registry:
                 if entry.name == bare and normalise(entry.distribution) == normalise(giver)
             ]
         if not found:
-            raise self._unknown(name)
-        if len({entry.distribution for entry in found}) > 1:
-            givers = [f"{entry.distribution} {entry.version}" for entry in found]
-            raise ConflictError(
-                f"{self.kind} {name!r} is given by {' and by '.join(givers)}",
-                f"choose one with '{found[0].distribution}:{name}', "
-                f"or set {DISABLE_VARIABLE}={found[-1].distribution}",
-            )
-        check_api(found[0])
-        return found[0]
+            raise unknown(self.kind, name)
+        entry = meant(name, found)
+        check_api(entry)
+        return entry
+
+    def pinned(self, name: str) -> str:
+        """What means the same part in any scope: with its distribution where several give the name.
+
+        Raises:
+            AgekitError: see `find`.
+        """
+        entry = self.find(name)
+        givers = {other.distribution for other in self.entries() if other.name == entry.name}
+        return f"{entry.distribution}:{entry.name}" if len(givers) > 1 else entry.name
 
     def get(self, name: str) -> Any:
         """Loads a part, and nothing else, and checks its type.
@@ -131,8 +140,7 @@ class Registry:
                 this registry holds; and everything `find` raises.
         """
         entry = self.find(name)
-        part = load(entry)
-        self._check_type(entry, part)
+        part = load(entry, self.base)
         if self.kind == "backbone" and entry.name.startswith(TIMM_PREFIX):
             return partial(part, entry.name.removeprefix(TIMM_PREFIX))
         self._loaded[entry.name] = part
@@ -159,35 +167,6 @@ class Registry:
     def _register(self, name: str) -> None:
         if "." not in name:
             self.mmengine.register_module(name=name, module=self._loaded[name], force=True)
-
-    def _check_type(self, entry: Entry, part: object) -> None:
-        if not callable(part):
-            raise unusable(entry, f"it is a {type(part).__name__}, not callable")
-        if self.base is None:
-            return
-        module, _, attribute = self.base.partition(":")
-        base = getattr(import_module(module), attribute)
-        if not (isinstance(part, type) and issubclass(part, base)):
-            raise unusable(entry, f"it is not a subclass of {module}.{attribute}")
-
-    def _unknown(self, name: str) -> UnknownNameError:
-        bare = name.rpartition(":")[2]
-        for distribution in distributions():
-            if distribution.disabled and bare in distribution.parts[self.kind]:
-                return UnknownNameError(
-                    f"no {self.kind} named {name!r}: {distribution.name} gives it, "
-                    f"but {DISABLE_VARIABLE} turns that distribution off",
-                    f"unset {DISABLE_VARIABLE}, or take another of `agekit list {self.plural}`",
-                )
-        givers = sorted({e.distribution for e in self.entries() if e.name == bare})
-        if givers:
-            meant = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
-        else:
-            meant = nearest(bare, self.names())
-        also = f"; any timm network is {TIMM_PREFIX}<model>" if self.kind == "backbone" else ""
-        return UnknownNameError(
-            f"no {self.kind} named {name!r}{meant}", f"see `agekit list {self.plural}`{also}"
-        )
 
 
 class RecipeRegistry(Registry):
@@ -225,6 +204,24 @@ class RecipeRegistry(Registry):
             raise unusable(entry, f"{path} does not hold a YAML mapping")
         return recipe
 
+    def chain(self, name: str) -> list[tuple[Entry, dict[str, Any]]]:
+        """A recipe, the one that it extends, and so on, with where each comes from.
+
+        Raises:
+            ConfigError: one extends itself; and everything `get` raises.
+        """
+        out: list[tuple[Entry, dict[str, Any]]] = []
+        with ExitStack() as scopes:
+            while True:
+                entry = self.find(name)
+                if entry in (other for other, _ in out):
+                    raise ConfigError(f"the recipe {name!r} extends itself")
+                out.append((entry, self.get(name)))
+                if "extends" not in out[-1][1]:
+                    return out
+                name = str(out[-1][1]["extends"])
+                scopes.enter_context(within_distribution(entry.distribution))
+
     def _file(self, entry: Entry) -> Path:
         tried = [folder / f"{entry.attribute}.yaml" for folder in module_paths(entry.module)]
         for path in tried:
@@ -260,8 +257,7 @@ def resolve_recipe_name(name: str) -> tuple[str, str | None]:
     Raises:
         UnknownNameError: saying whether the recipe or the backbone is unknown.
     """
-    known = RECIPES.names()
-    known += [f"{entry.distribution}:{entry.name}" for entry in RECIPES.entries()]
+    known = RECIPES.spellings()
     if name in known:
         return name, None
     prefixes = [recipe for recipe in known if name.startswith(f"{recipe}-")]

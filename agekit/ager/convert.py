@@ -49,8 +49,10 @@ def match_generator(weights: Weights) -> PartConfig:
     shapes = {name: value.shape for name, value in weights.items()}
     width = next((shape[0] for shape in shapes.values() if shape), 0)
     tried: dict[str, str] = {}
-    for name in GENERATORS.names():
+    for entry in GENERATORS.entries():
+        name = entry.name
         try:
+            name = GENERATORS.pinned(f"{entry.distribution}:{name}")
             factory: Callable[..., nn.Module] = GENERATORS.get(name)
         except AgekitError as error:
             tried[name] = error.message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,7 +31,7 @@ def show(name: str, preset: str | None, settings: tuple[str, ...], as_json: bool
     """
     from agekit.registry import RECIPES
 
-    bare = name in RECIPES.names() and preset is None and not settings
+    bare = name in RECIPES.spellings() and preset is None and not settings
     if bare:
         if as_json:
             emit_json(RECIPES.get(name))
@@ -65,7 +64,7 @@ def copy(name: str, path: Path) -> None:
         raise ConfigError(f"{path} exists already", "choose another name")
     method, chosen = resolve_recipe_name(name)
     text = RECIPES.path(method).read_text(encoding="utf-8")
-    whole = _extended(method)
+    whole = {key: value for _, data in RECIPES.chain(method)[::-1] for key, value in data.items()}
     part = "generator" if whole.get("kind") == "ager" else "backbone"
     if chosen is not None:
         text = re.sub(rf"^{part}:.*\n(?:[ \t]+.*\n)*", "", text, flags=re.MULTILINE)
@@ -73,14 +72,3 @@ def copy(name: str, path: Path) -> None:
     write_text(path, text)
     hint = "" if chosen or part in whole else f"; add a {part}: {{type: ...}} to it"
     click.echo(f"wrote {path}{hint}. Train it with: agekit train {path} DATASET")
-
-
-def _extended(method: str) -> dict[str, Any]:
-    """What a recipe says, with what those it extends say."""
-    from agekit.registry import RECIPES
-
-    data, seen = dict(RECIPES.get(method)), {method}
-    while (base := data.pop("extends", None)) is not None and base not in seen:
-        seen.add(base)
-        data = {**RECIPES.get(base), **data}
-    return data

@@ -116,7 +116,8 @@ def load_faces(
     table, face = read_source(reader, place)
     codes = rule.assign(table)
     full = f"{reader.name}:{rule.name}"
-    return Faces(table, codes, reader.name, full, rule.metrics, rule.subject_exclusive, face)
+    name = DATASETS.pinned(dataset) if isinstance(dataset, str) else reader.name
+    return Faces(table, codes, name, full, rule.metrics, rule.subject_exclusive, face)
 
 
 def _protocol(reader: Dataset, protocol: str | None) -> Protocol:

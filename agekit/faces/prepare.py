@@ -30,6 +30,7 @@ from agekit.faces.progress import ChipProgress
 from agekit.faces.source import keep_apart, origin_keys
 from agekit.faces.workers import run_blocks
 from agekit.registry import DATASETS, DETECTORS
+from agekit.scope import within
 
 __all__ = ["Prepared", "prepare"]
 
@@ -113,7 +114,8 @@ def prepare(
     if detector:
         from agekit.device import pick_device
 
-        DETECTORS.find(detector)
+        with within():
+            detector = DETECTORS.pinned(detector)
         where = str(pick_device(device))
     place = None
     if reader.needs_root or root is not None:

@@ -24,7 +24,7 @@ from agekit.faces.align import cut, similarity
 from agekit.inference.paste import CutFace, paste
 from agekit.inference.reading import read_ahead
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_ager
+from agekit.zoo.folder import load_ager, within_model
 from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 
@@ -105,7 +105,8 @@ class FaceAging:
         """
         from agekit.inference.finder import FaceFinder
 
-        return FaceFinder(self.config.face, self.config.image.size, self.device)
+        with within_model(self.config):
+            return FaceFinder(self.config.face, self.config.image.size, self.device)
 
     def age(
         self,

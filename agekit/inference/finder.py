@@ -16,6 +16,7 @@ from agekit.faces.align import cut, frame
 from agekit.faces.base import Detection, Detector
 from agekit.inference.reading import Chip
 from agekit.registry import DETECTORS
+from agekit.scope import within
 
 __all__ = ["FaceFinder"]
 
@@ -34,7 +35,8 @@ class FaceFinder:
     """
 
     def __init__(self, face: Alignment, size: int, device: Any) -> None:
-        self.detector: Detector = DETECTORS.get(face.detector)(device)
+        with within():
+            self.detector: Detector = DETECTORS.get(face.detector)(device)
         self.size = size
         self.target = frame(face.margin) if face.points is None else np.array(face.points)
 

@@ -17,7 +17,7 @@ from agekit.inference.prediction import Face, Prediction
 from agekit.inference.reading import Chip
 from agekit.inference.streaming import Faces, PredictorBase
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import load_model
+from agekit.zoo.folder import load_model, within_model
 from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 
@@ -52,7 +52,8 @@ class Predictor(PredictorBase):
         """
         from agekit.inference.finder import FaceFinder
 
-        return FaceFinder(self.face, self.size, self.device)
+        with within_model(self.config):
+            return FaceFinder(self.face, self.size, self.device)
 
     @torch.no_grad()
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from agekit._loading import one_line
 from agekit.errors import AgekitError, ConfigError
-from agekit.recipe.schema import PartConfig
-from agekit.registry import Registry
+from agekit.recipe.check import loss_arguments
+from agekit.recipe.schema import EstimatorRecipe, PartConfig, Recipe
+from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES, Registry
 
-__all__ = ["build_part"]
+__all__ = ["build_part", "distributions_of"]
 
 
 def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
@@ -34,3 +35,17 @@ def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
             f"the {registry.kind} {part.type!r} cannot be built with {arguments}: "
             f"{one_line(error) or type(error).__name__}"
         ) from error
+
+
+def distributions_of(recipe: Recipe) -> dict[str, str]:
+    """What gives the parts of a recipe: distribution → version."""
+    evolver = recipe.evolver
+    entries = [EVOLVERS.find(evolver.type)]
+    for key in loss_arguments(evolver.model_dump()):
+        entries += [LOSSES.find(term["type"]) for term in evolver.arguments.get(key, ())]
+    if isinstance(recipe, EstimatorRecipe):
+        entries.append(BACKBONES.find(recipe.backbone.type))
+        entries += [HEADS.find(head.type) for head in recipe.heads.values()]
+    else:
+        entries.append(GENERATORS.find(recipe.generator.type))
+    return {entry.distribution: entry.version for entry in entries}

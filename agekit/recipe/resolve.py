@@ -17,6 +17,7 @@ from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
 from agekit.recipe.schema import AgerRecipe, EstimatorRecipe, Recipe
+from agekit.recipe.shipped import shipped
 from agekit.registry import DATASETS, RECIPES, TIMM_PREFIX, resolve_recipe_name
 
 __all__ = ["Resolved", "resolve"]
@@ -111,7 +112,7 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
 
     def look() -> None:
         recipe, part = _split(name)
-        data = _extended(RECIPES.get(recipe))
+        data = shipped(recipe)
         if part is not None:
             data[_OPEN.get(str(data.get("kind")), "backbone")] = {"type": part}
         found.append(data)
@@ -120,28 +121,12 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
     return _plain(name, found[0], mistakes) if found else None
 
 
-def _extended(data: dict[str, Any]) -> dict[str, Any]:
-    """A recipe on top of the one it extends, and so on down.
-
-    Raises:
-        ConfigError: it extends itself.
-    """
-    seen: list[str] = []
-    while "extends" in data:
-        base = str(data.pop("extends"))
-        if base in seen:
-            raise ConfigError(f"the recipe {base!r} extends itself")
-        seen.append(base)
-        data = merge(RECIPES.get(base), data)
-    return data
-
-
 def _split(name: str) -> tuple[str, str | None]:
     """As `resolve_recipe_name`; of a known recipe on an unknown backbone, both names too."""
     try:
         return resolve_recipe_name(name)
     except UnknownNameError:
-        known = RECIPES.names() + [f"{e.distribution}:{e.name}" for e in RECIPES.entries()]
+        known = RECIPES.spellings()
         recipe = max((r for r in known if name.startswith(f"{r}-")), key=len, default="")
         backbone = name[len(recipe) + 1 :]
         if not recipe or backbone in ("", TIMM_PREFIX):
@@ -204,7 +189,8 @@ def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
         mistakes.append(f"the recipe {path} is not a mapping")
         return None
     found: list[dict[str, Any]] = []
-    _collect(mistakes, lambda: found.append(_extended(data)))
+    base = data.pop("extends", None)
+    _collect(mistakes, lambda: found.append(merge(shipped(str(base)), data) if base else data))
     return _plain(str(path), found[0], mistakes) if found else None
 
 

@@ -43,7 +43,7 @@ def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> No
     Raises:
         AssertionError: saying what is wrong.
     """
-    chain = _chain(name)
+    chain = [data for _, data in RECIPES.chain(name)]
     kind = next((str(data["kind"]) for data in chain if "kind" in data), "estimator")
     if not chain[0].get("description"):
         raise AssertionError(f"recipe {name!r}: it has no description")
@@ -58,17 +58,6 @@ def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> No
             _check(label, whole, preset, largest, built)
         except AgekitError as error:
             raise AssertionError(f"{label}: {error}") from error
-
-
-def _chain(name: str) -> list[dict[str, Any]]:
-    """A recipe, the one that it extends, and so on."""
-    chain: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    while name and name not in seen:
-        seen.add(name)
-        chain.append(RECIPES.get(name))
-        name = str(chain[-1].get("extends", ""))
-    return chain
 
 
 def _check(label: str, name: str, preset: str | None, largest: int, built: set[str]) -> None:

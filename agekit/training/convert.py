@@ -120,8 +120,9 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
 def _only_reader() -> str:
     """The one installed evolver that reads the checkpoints of agers."""
     readers = []
-    for name in EVOLVERS.names():
+    for entry in EVOLVERS.entries():
         with suppress(AgekitError):
+            name = EVOLVERS.pinned(f"{entry.distribution}:{entry.name}")
             found: type[Evolver[Any]] = EVOLVERS.get(name)
             reads = found.weights is not Evolver.weights or found.initial is not Evolver.initial
             if found.kind == "ager" and reads:

@@ -175,13 +175,13 @@ class EstimatorLab(Lab):
 
 def _terms(terms: LossTerms) -> list[Term]:
     """The built terms, each with a name of its own."""
-    names = [term.type for term in terms]
+    names = [term.type.rpartition(":")[2] for term in terms]
     return [
         Term(
-            term.type if names.count(term.type) == 1 else f"{term.type}-{index}",
+            name if names.count(name) == 1 else f"{name}-{index}",
             term.head,
             term.weight,
             build_loss(term),
         )
-        for index, term in enumerate(terms)
+        for index, (name, term) in enumerate(zip(names, terms, strict=True))
     ]

@@ -22,6 +22,7 @@ from agekit.faces.align import known_points
 from agekit.faces.framing import measure_alignment
 from agekit.faces.reframe import Reframed, beyond, zoom
 from agekit.registry import DETECTORS
+from agekit.scope import within
 from agekit.training.display import Display
 
 __all__ = ["Framing", "find_framing"]
@@ -150,7 +151,8 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, 
     images = faces.table.images.take(rows[chosen])
     what = f"where the eyes, nose and mouth lie in the images of {faces.dataset}"
     try:
-        entry = DETECTORS.find(name)
+        with within():
+            entry = DETECTORS.find(name)
     except UnknownNameError as error:
         return Alignment(detector=name), f"{what} is not known: {error.message}"
     text = f"{SIZE} {entry.distribution} {entry.version} {name}\n".encode()
@@ -164,7 +166,9 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, 
         for i in range(len(images)):
             with suppress(DataError, OSError):
                 chips.append(images.decode(i, SIZE))
-        found = measure_alignment(DETECTORS.get(name)(device), name, chips)
+        with within([entry.distribution]):
+            maker = DETECTORS.get(name)
+        found = measure_alignment(maker(device), name, chips)
         with suppress(OSError):
             write_text(memory, found.model_dump_json())
     points = known_points(found)

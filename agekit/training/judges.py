@@ -15,7 +15,7 @@ from agekit.errors import ConfigError, ModelError, nearest
 from agekit.faces.align import frame
 from agekit.registry import DETECTORS
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_model, read_config
+from agekit.zoo.folder import load_model, read_config, within_model
 from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["load_judges"]
@@ -65,6 +65,8 @@ def _load(name: str, device: torch.device) -> Judge:
     network, config = load_model(folder, device)
     image = config.image
     detects = config.face.align == "five-points"
+    with within_model(config):
+        detector = DETECTORS.get(config.face.detector)(device) if detects else None
     return EstimatorJudge(
         config.name,
         network,
@@ -72,7 +74,7 @@ def _load(name: str, device: torch.device) -> Judge:
         mean=image.mean,
         std=image.std,
         crop_pct=image.crop_pct,
-        detector=DETECTORS.get(config.face.detector)(device) if detects else None,
+        detector=detector,
         points=_points(config.face) if detects else None,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.console import Console
 from safetensors.torch import save
 
 from agekit.atomic import write_bytes, write_text
-from agekit.data.split import load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
     describe_device,
@@ -24,8 +24,11 @@ from agekit.device import (
     pick_device,
     rank_and_world,
 )
-from agekit.errors import ConfigError, ModelError
+from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import EstimatorRecipe, Resolved, resolve
+from agekit.recipe.parts import distributions_of
+from agekit.registry import DATASETS, DETECTORS
+from agekit.scope import within
 from agekit.training.aging import Aging
 from agekit.training.display import Display
 from agekit.training.estimating import Estimating
@@ -34,6 +37,7 @@ from agekit.training.framing import Framing, find_framing
 from agekit.training.lab import Generation
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
+from agekit.zoo.config import DISTRIBUTIONS
 
 __all__ = ["TASKS", "TrainResult", "resume", "train"]
 
@@ -139,6 +143,7 @@ def train(
         "seed": seed,
         "crops": _CROPS,
         "processes": rank_and_world()[1],
+        DISTRIBUTIONS: distributions_of(resolved.recipe) | _givers(dataset, faces),
         **describe_device(place),
     }
     from_main(lambda: _must_be_new(run))
@@ -177,6 +182,11 @@ def resume(folder: Path, *, device: str = "auto", console: Console | None = None
     if not run.info.exists() or not run.recipe.exists():
         raise ModelError(f"there is no run in {folder}", "give the folder that training named")
     info = json.loads(run.info.read_text(encoding="utf-8"))
+    with within(info.get(DISTRIBUTIONS, ())):
+        return _go_on(run, info, device, console)
+
+
+def _go_on(run: Run, info: dict[str, Any], device: str, console: Console | None) -> TrainResult:
     resolved = resolve(str(run.recipe), dataset=info["dataset"])
     place = pick_device(device)
     init_processes(place)
@@ -199,6 +209,15 @@ def resume(folder: Path, *, device: str = "auto", console: Console | None = None
     )
     with _held(run):
         return _run(run, resolved, data, info, console)
+
+
+def _givers(dataset: str, faces: Faces) -> dict[str, str]:
+    """What gives the dataset and, where it is known, the detector its faces were found by."""
+    entries = [DATASETS.find(dataset)]
+    if faces.face.align != "chips":
+        with suppress(AgekitError), within():
+            entries.append(DETECTORS.find(faces.face.detector))
+    return {entry.distribution: entry.version for entry in entries}
 
 
 def _default_folder(recipe: str, dataset: str) -> Path:

@@ -10,6 +10,7 @@ from agekit.data.alignment import Alignment
 from agekit.recipe.schema import HeadName, PartConfig
 
 __all__ = [
+    "DISTRIBUTIONS",
     "SCHEMA_VERSION",
     "AgerConfig",
     "AnyConfig",
@@ -19,6 +20,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+DISTRIBUTIONS = "distributions"
+"""The key of what gave the parts of a run: distribution → version; in `trained` too."""
 
 Age = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]

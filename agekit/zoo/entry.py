@@ -108,7 +108,7 @@ def entry_for(
         "parameters": config.parameters,
         "backbone": _network(config),
         "metrics": metrics,
-        "licence": licence or _licence(config.trained),
+        "licence": licence or _licence(config),
         "data": {
             "dataset": dataset,
             "protocol": str(config.trained.get("protocol") or ""),
@@ -172,13 +172,15 @@ def _scores(folder: Path) -> tuple[dict[str, int | float], str]:
     return {}, ""
 
 
-def _licence(trained: Mapping[str, Any]) -> str:
+def _licence(config: ModelConfig | AgerConfig) -> str:
     """The terms of the data, which the weights carry: as recorded, or as their reader says."""
     from agekit.registry import DATASETS
+    from agekit.zoo.folder import within_model
 
+    trained = config.trained
     dataset, data = str(trained.get("dataset") or ""), trained.get("data")
     terms = str(data.get("licence") or "") if isinstance(data, Mapping) else ""
-    with suppress(AgekitError):
+    with suppress(AgekitError), within_model(config):
         terms = terms or DATASETS.get(dataset).licence
     terms = " ".join(terms.split())
     return f"{terms} ({dataset})"[:500] if terms and dataset else terms or "unknown"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from agekit.atomic import write_bytes, write_text
 from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
-from agekit.zoo.config import AgerConfig, AnyConfig, ModelConfig
+from agekit.scope import within
+from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
+from agekit.zoo.requires import missing
 
 __all__ = [
     "CARD",
@@ -36,6 +39,7 @@ __all__ = [
     "load_model",
     "read_config",
     "save_model",
+    "within_model",
 ]
 
 _CONFIG: TypeAdapter[ModelConfig | AgerConfig] = TypeAdapter(AnyConfig)
@@ -75,6 +79,33 @@ def save_model(
         folder.rename(old)
     aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def within_model(config: ModelConfig | AgerConfig) -> Iterator[None]:
+    """While this lasts, names mean the parts of the distributions that a model was made with."""
+    trained = config.trained.get(DISTRIBUTIONS)
+    with within(config.requires, trained if isinstance(trained, dict) else ()):
+        yield
+
+
+@contextmanager
+def _building(config: ModelConfig | AgerConfig, folder: Path) -> Iterator[None]:
+    """Names the folder in what goes wrong with a model's parts, and what is not installed.
+
+    Raises:
+        ModelError: a distribution is missing, or a part cannot be made.
+    """
+    if lacking := missing(config.requires):
+        raise ModelError(
+            f"{folder}: the model needs {', '.join(lacking)}, not installed here",
+            f"`pip install {' '.join(lacking)}`",
+        )
+    try:
+        with within_model(config):
+            yield
+    except AgekitError as error:
+        raise ModelError(f"{folder}: {error.message}", error.hint) from error
 
 
 def read_config(folder: Path) -> ModelConfig | AgerConfig:
@@ -120,7 +151,7 @@ def load_model(
     backbone = config.backbone
     if "pretrained" in backbone.arguments:
         backbone = backbone.model_copy(update={"pretrained": False})
-    try:
+    with _building(config, folder):
         network = build_network(
             backbone,
             config.heads,
@@ -130,8 +161,6 @@ def load_model(
             config.interval.level,
             config.mirror,
         )
-    except AgekitError as error:
-        raise ModelError(f"{folder}: {error.message}", error.hint) from error
     _load_weights(network, folder)
     network.margin = config.interval.margin
     return network.to(device).to(memory_format=torch.channels_last).eval(), config
@@ -146,10 +175,8 @@ def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAge
     config = read_config(folder)
     if not isinstance(config, AgerConfig):
         raise ModelError(f"{folder} is an estimator, not an ager", "use it with `agekit predict`")
-    try:
+    with _building(config, folder):
         ager = build_ager(config.generator)
-    except AgekitError as error:
-        raise ModelError(f"{folder}: {error.message}", error.hint) from error
     _load_weights(ager, folder)
     return ager.to(device).eval(), config
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agekit._paths import expand_user
-from agekit._yaml import parse_yaml, read_yaml
+from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError
 from agekit.registry import RECIPES, resolve_recipe_name
 from agekit.shipped import shipped_folder
@@ -101,19 +101,13 @@ def count_cells(suite: Mapping[str, Any]) -> int:
 @cache
 def is_open(recipe: str) -> bool:
     """Whether a recipe leaves its backbone, or generator, to be chosen; False if it is unknown."""
-    seen: list[str] = []
     try:
         if recipe.endswith(ENDINGS) or resolve_recipe_name(recipe)[1] is not None:
             return False
-        while recipe not in seen:
-            seen.append(recipe)
-            data = parse_yaml(RECIPES.path(recipe).read_text(encoding="utf-8"))
-            if "backbone" in data or "generator" in data:
-                return False
-            recipe = str(data.get("extends", recipe))
-    except (AgekitError, AttributeError, OSError, TypeError, ValueError):
+        chain = [data for _, data in RECIPES.chain(recipe)]
+    except AgekitError:
         return False
-    return True
+    return not any("backbone" in data or "generator" in data for data in chain)
 
 
 def _folders() -> Iterator[Path]:
