@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from agekit_ssrnet.densenet import DenseNet
 from agekit_ssrnet.mobilenet import MobileNet
 from agekit_ssrnet.network import SSRNet
+from torch import nn
 
 from agekit.errors import ConfigError
 from agekit.estimator.build import build_estimator
@@ -90,3 +93,103 @@ def test_another_size_is_told_and_can_be_had(name):
 def test_wrong_arguments_are_told(made, message):
     with pytest.raises(ConfigError, match=message):
         made()
+
+
+def strided(side):
+    """The sums over the 3x3 windows of a stride of 2 that MobileNet's first convolution makes of
+    1, 2, 3, ... written row by row."""
+    convolution = MobileNet(alpha=0.03125, size=side).layers[0]
+    nn.init.ones_(convolution.weight)
+    rows = torch.arange(1.0, side**2 + 1).view(1, 1, side, side)
+    return convolution(rows.expand(1, 3, side, side) / 3)[0, 0].round().tolist()
+
+
+def test_mobilenet_halves_an_even_side_as_tensorflow_does():
+    """(4 / 2 - 1) * 2 + 3 - 4 = 1 pixel is missing: on the right and below.
+
+    Above on the left 1 + 2 + 3 + 5 + 6 + 7 + 9 + 10 + 11, on the right 3 + 4 + 7 + 8 + 11 + 12.
+    """
+    assert strided(4) == [[54, 45], [72, 54]]
+
+
+def test_mobilenet_halves_an_odd_side_as_tensorflow_does():
+    """(3 - 1) * 2 + 3 - 5 = 2 pixels are missing: one on each side, as in torch.
+
+    1 + 2 + 6 + 7, 2 + 3 + 4 + 7 + 8 + 9, ...
+    """
+    assert strided(5)[0] == [16, 33, 28]
+    assert len(strided(5)) == 3
+
+
+@pytest.mark.parametrize("side", [32, 60, 64, 75, 96])
+def test_every_halving_is_padded_by_tensorflows_formula(side):
+    """ceil(n / 2) out of n, and the first window begins at -floor(missing / 2)."""
+    network = MobileNet(size=side).eval()
+    seen = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            module.register_forward_hook(lambda m, x, y: seen.append((m, x[0], y)))
+    network(torch.randn(1, 3, side, side))
+    assert len(seen) == 5
+    for module, x, y in seen:
+        n = x.shape[-1]
+        out = math.ceil(n / 2)
+        missing = max((out - 1) * 2 + 3 - n, 0)
+        padded = x.new_zeros(1, x.shape[1], n + missing, n + missing)
+        start = missing // 2
+        padded[..., start : start + n, start : start + n] = x
+        mine = nn.functional.conv2d(padded, module.weight, stride=2, groups=module.groups)
+        assert y.shape[-1] == out
+        torch.testing.assert_close(y, mine)
+
+
+def test_other_layers_are_the_authors():
+    """As their saved networks have them: kernel, stride, missing pixels; pooling is `valid`."""
+    for network, valid in ((SSRNet(), True), (DenseNet(depth=13), False), (MobileNet(), False)):
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.stride == (1, 1):
+                images = torch.randn(1, module.in_channels, 7, 7)
+                lost = 2 if valid and module.kernel_size == (3, 3) else 0
+                assert module(images).shape[-1] == 7 - lost
+            if isinstance(module, nn.AvgPool2d | nn.MaxPool2d):
+                assert module.kernel_size == module.stride
+                assert (module.padding, module.ceil_mode) == (0, False)
+
+
+@pytest.mark.parametrize(("made", "eps"), [(SSRNet, 1e-3), (MobileNet, 1e-3), (DenseNet, 1.1e-5)])
+def test_normalisations_are_keras(made, eps):
+    """Keras's momentum of 0.99 keeps 0.99 of the statistics; torch's is what a batch gives."""
+
+    def found(network):
+        norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+        return {(m.eps, m.momentum) for m in norms}
+
+    assert found(made()) == {(eps, 0.01)}
+    assert found(made(momentum=0.1)) == {(eps, 0.1)}
+
+
+def test_presets_choose_how_fast_statistics_follow():
+    for name in ("ssrnet", "mobilenet-ssr", "densenet-ssr"):
+        assert resolve(name).recipe.backbone.arguments.get("momentum") is None
+        assert resolve(name, preset="quick").recipe.backbone.arguments["momentum"] == 0.1
+
+
+def test_weights_begin_as_keras_draws_them():
+    """Glorot: uniform up to sqrt(6 / (in + out)); DenseNet's convolutions: normal, cut at 2 std."""
+    torch.manual_seed(0)
+    for network in (SSRNet(), MobileNet(alpha=0.5), DenseNet()):
+        dense = isinstance(network, DenseNet)
+        for module in network.modules():
+            if not isinstance(module, nn.Conv2d | nn.Linear):
+                continue
+            if module.bias is not None:
+                assert not module.bias.any()
+            area = module.weight[0, 0].numel()
+            ins, outs = module.weight.shape[1] * area, module.weight.shape[0] * area
+            normal = dense and isinstance(module, nn.Conv2d)
+            bound = 2 * math.sqrt(2 / ins) if normal else math.sqrt(6 / (ins + outs))
+            largest = module.weight.abs().max().item()
+            assert largest <= bound * (1 + 1e-6)
+            assert largest > 0.7 * bound
+            if module.weight.numel() > 2000 and not normal:
+                assert module.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)

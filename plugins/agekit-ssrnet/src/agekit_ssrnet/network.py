@@ -6,13 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
+from agekit_ssrnet.keras import MOMENTUM, initialise, norm
 from agekit_ssrnet.sizes import check_size
 
 __all__ = ["SSRNet"]
 
 
-def _layer(inside: int, out: int, activation: nn.Module) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inside, out, 3), nn.BatchNorm2d(out, eps=1e-3), activation)
+def _layers(out: int, activation: type[nn.Module], momentum: float) -> nn.ModuleList:
+    """A stream's four convolutions, each with its normalisation and activation."""
+    return nn.ModuleList(
+        nn.Sequential(nn.Conv2d(inside, out, 3), norm(out, momentum), activation())
+        for inside in (3, out, out, out)
+    )
 
 
 class _Branch(nn.Module):
@@ -55,9 +60,16 @@ class SSRNet(nn.Module):
     Args:
         size: S, the side of the images; 64 in the paper.
         bins: of each stage.
+        momentum: the share of a new batch in the statistics of the normalisations.
     """
 
-    def __init__(self, *, size: int = 64, bins: tuple[int, int, int] = (3, 3, 3)) -> None:
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        bins: tuple[int, int, int] = (3, 3, 3),
+        momentum: float = MOMENTUM,
+    ) -> None:
         super().__init__()
         sides = [(size - 2) // 2]
         sides.append((sides[0] - 2) // 2)
@@ -68,12 +80,12 @@ class SSRNet(nn.Module):
                 f"(got {size} and {list(bins)})"
             )
         self.size = size
-        relu, tanh = [3, 32, 32, 32], [3, 16, 16, 16]
-        self.relu = nn.ModuleList(_layer(c, 32, nn.ReLU()) for c in relu)
-        self.tanh = nn.ModuleList(_layer(c, 16, nn.Tanh()) for c in tanh)
+        self.relu = _layers(32, nn.ReLU, momentum)
+        self.tanh = _layers(16, nn.Tanh, momentum)
         self.average, self.maximum = nn.AvgPool2d(2), nn.MaxPool2d(2)
         shapes = zip((1, 4, 8), (last, sides[1], sides[0]), bins, strict=True)
         self.stages = nn.ModuleList(_Stage(pool, side, n) for pool, side, n in shapes)
+        initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to features, stage by stage."""
