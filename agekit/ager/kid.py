@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.bootstrap import LEVEL
+from agekit.bootstrap import central
 
 __all__ = ["FEWEST", "Kid", "kid", "mmd2"]
 
@@ -79,7 +79,7 @@ def kid(x: NDArray[np.floating], y: NDArray[np.floating], seed: int = 0) -> Kid 
 
     values = np.array([draw() for _ in range(SUBSETS)])
     mean = float(values.mean())
-    ends = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - mean
+    ends = np.asarray(central(values)) - mean
     low, high = mean + ends * np.sqrt(share / (1 - share))
     return Kid(mean, (float(low), float(high)), n, subset)
 

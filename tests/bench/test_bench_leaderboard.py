@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -39,34 +40,74 @@ def table_of(folder, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three rows that are off by 4, 4 and 6 years, the first with two seeds."""
+    """Three rows that are off by 4, 4 and 7 years in two seeds, which dispute the first two."""
     folder = tmp_path / "made"
-    write_made_result(folder, "A", "a-net", FACES, [off(3)], seed=0)
-    write_made_result(folder, "A", "a-net", FACES, [off(5)], seed=1)
-    write_made_result(folder, "B", "b-net", FACES, [off(-4)], seed=0)
-    write_made_result(folder, "C", "c-net", FACES, [off(6)], seed=0)
+    for seed, errors in enumerate([(3, -4, 6), (5, -4, 8)]):
+        for label, error in zip("ABC", errors, strict=True):
+            recipe = f"{label.lower()}-net"
+            write_made_result(folder, label, recipe, FACES, [off(error)], seed=seed)
     return folder
 
 
 def test_rows_ranks_and_differences(folder):
     table = table_of(folder, baseline="C")
     assert [(row.label, row.rank) for row in table.rows] == [("A", 1), ("B", 1), ("C", 3)]
+    assert [row.rank_note for row in table.rows] == ["seeds disagree", "seeds disagree", ""]
+    assert "seeds disagree about the order of rows: their ranks say so" in table.flags
     first, second, last = table.rows
     assert (first.metrics["mae"].mean, first.metrics["mae"].n) == (pytest.approx(4), 2)
     assert first.metrics["mae"].std == pytest.approx(2**0.5)
-    assert second.metrics["mae"].std is None
     by, interval = first.difference
-    assert by == pytest.approx(-2, abs=1e-5)
-    assert (interval.low, interval.high) == pytest.approx((-2, -2), abs=1e-5)
+    assert by == pytest.approx(-3, abs=1e-5)
+    assert (interval.low, interval.high) == pytest.approx((-3, -3), abs=1e-5)
+    # 2 and 4 years better: t of one degree of freedom, 12.7 years either way
+    by, interval = second.difference
+    assert (interval.low, interval.high) == pytest.approx((-15.706, 9.706), abs=1e-3)
+    assert (second.difference_seeds, second.difference_opposed) == (2, 0)
     assert last.is_baseline
     assert last.difference is None
     assert (table.n, table.common, table.baseline) == (300, 300, "C")
 
 
-def test_intervals_hold_the_mean_and_are_of_faces_not_seeds(folder):
-    row = table_of(folder).rows[-1]
-    # every error is 6 years, whichever faces are drawn
-    assert row.interval == Interval(pytest.approx(6, abs=1e-5), pytest.approx(6, abs=1e-5))
+def test_intervals_are_of_faces_and_seeds(folder):
+    rows = {row.label: row for row in table_of(folder).rows}
+    # every error is 4 years, whichever faces are drawn, in both seeds
+    assert rows["B"].interval == Interval(pytest.approx(4, abs=1e-5), pytest.approx(4, abs=1e-5))
+    # 3 and 5 years
+    assert rows["A"].interval == Interval(0, pytest.approx(16.706, abs=1e-3))
+
+
+def test_one_seed_gives_no_rank_no_mark_and_no_plain_yes(generations, tmp_path):
+    file = tmp_path / "suites" / "evolve.yaml"
+    file.write_text(file.read_text().replace("rows: [", CLAIMS.replace(", C", "") + "rows: [{B}, "))
+    file.write_text(file.read_text().replace("{B}", "{label: B, recipe: reg}"))
+    write_made_result(generations, "B", "reg-net", FACES, [off(9), off(9)], suite="evolve")
+    board = board_of(generations)
+    (table,) = board.standings[0].tables
+    assert [row.rank for row in table.rows] == [None] * 5
+    errors = [row.metrics["mae"].mean for row in table.rows]
+    assert errors == sorted(errors)
+    assert any(flag.startswith("one training a row") for flag in table.flags)
+    assert {row.difference_seeds for row in table.rows if row.difference} == {1}
+    for text in (render_markdown(board), render_page(board)):
+        assert not re.search("[▲▼] ?[(<]", text)
+        assert "(0.00 to 0.00; one seed)" in text or "<small>one seed</small>" in text
+        assert "the other way round in these trainings" in text
+        assert "yes in these trainings" in text
+    assert "| rank |" not in render_markdown(board)
+
+
+def test_a_row_of_one_seed_stands_below_the_ranked_ones(folder):
+    write_made_result(folder, "D", "d-net", FACES, [off(1)])
+    table = table_of(folder, baseline="C")
+    assert [(row.label, row.rank) for row in table.rows][2:] == [("C", 3), ("D", None)]
+    assert table.rows[-1].flags == ["1 of 2 seeds: not ranked, its interval is over faces alone"]
+    text = render_markdown(board_of(folder, baseline="C"))
+    # 6 years better than the baseline of 7, of one seed
+    assert "−6.00 (−6.00 to −6.00; one seed)" in text
+    assert "| 1 (seeds disagree) | A |" in text
+    write_made_result(folder, "D", "d-net", FACES, [off(1.5)], seed=1)
+    assert "1 of 2 seeds" not in render_markdown(board_of(folder))
 
 
 def test_links_are_relative_to_the_page(folder, tmp_path):
@@ -115,7 +156,7 @@ def test_predictions_that_are_damaged_cost_the_rank_not_the_row(folder):
     assert rows["B"].rank is None
     assert rows["B"].flags[-1] == "no per-face estimates that could be used: not ranked"
     assert rows["B"].metrics["mae"].mean == pytest.approx(4)
-    assert rows["A"].rank == 1
+    assert (rows["A"].rank, rows["C"].rank) == (1, 2)
     assert "its hash differs" in board.remarks[-1]
 
 
@@ -124,7 +165,7 @@ def test_broken_files_are_named_and_cells_counted_once(folder, tmp_path):
     write_made_result(tmp_path / "again", "A", "a-net", FACES, [off(1)], seed=0)
     remarks = []
     found = gather([folder, tmp_path / "again"], remarks=remarks)
-    assert len(found) == 4
+    assert len(found) == 6
     assert "seed-9.json is not a valid result" in remarks[0]
     assert "is the same cell as" in remarks[1]
     assert gather([folder], suite="another") == {}
@@ -150,12 +191,18 @@ def generations(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("AGEKIT_SUITES", str(suites))
     folder = tmp_path / "evolve"
-    write_made_result(folder, "A", "cen-net", FACES, [off(5), off(4), off(-4)], suite="evolve")
-    write_made_result(folder, "Start", "ldl-net", FACES, [off(5)], suite="evolve")
+    write_generations(folder, "A", "cen-net", [off(5), off(4), off(-4)])
+    write_generations(folder, "Start", "ldl-net", [off(5)])
     return folder
 
 
+def write_generations(folder, label, recipe, estimates, seeds=(0,)):
+    for seed in seeds:
+        write_made_result(folder, label, recipe, FACES, estimates, suite="evolve", seed=seed)
+
+
 def test_generations_are_rows_where_the_suite_says_so(generations):
+    write_generations(generations, "A", "cen-net", [off(5), off(4), off(-4)], seeds=[1])
     table = table_of(generations)
     found = [(row.detail, row.generation, row.rank) for row in table.rows]
     assert found == [("t = 2", 2, 1), ("t = 3", 3, 1), ("t = 1", 1, 3)]
@@ -190,8 +237,9 @@ def test_claims_are_answered_by_paired_differences(generations, tmp_path):
     near = off(4)
     near[::4] += 1
     near[1::4] += 1
-    write_made_result(generations, "B", "reg-net", FACES, [off(6), off(4)], suite="evolve")
-    write_made_result(generations, "C", "c-net", FACES, [near], suite="evolve")
+    write_generations(generations, "B", "reg-net", [off(6), off(4)], seeds=[0, 1])
+    write_generations(generations, "C", "c-net", [near], seeds=[0, 1])
+    write_generations(generations, "A", "cen-net", [off(5), off(4), off(-4)], seeds=[1])
     others, second = table_of(generations).findings
     assert others.claim == "B errs less than the others"
     assert {a.of: (round(a.by, 6), a.holds) for a in others.answers} == {
@@ -199,10 +247,10 @@ def test_claims_are_answered_by_paired_differences(generations, tmp_path):
         "against C": (0, None),
     }
     told = {a.of: (round(a.by, 6), a.holds, a.seeds) for a in second.answers}
-    assert told == {"A": (-1, True, 1), "B": (-2, True, 1), "both together": (-1.5, True, 1)}
+    assert told == {"A": (-1, True, 2), "B": (-2, True, 2), "both together": (-1.5, True, 2)}
     text = render_markdown(board_of(generations))
-    assert "- B: **yes**, −2.00 years (−2.00 to −2.00; 1 seed)" in text
-    assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 1 seed)" in text
+    assert "- B: **yes**, −2.00 years (−2.00 to −2.00; 2 seeds)" in text
+    assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 2 seeds)" in text
 
 
 def test_markdown_is_the_same_every_time_and_escapes(folder):
@@ -211,10 +259,10 @@ def test_markdown_is_the_same_every_time_and_escapes(folder):
     text = render_markdown(board_of(folder, baseline="B"))
     assert text == render_markdown(board_of(folder, baseline="B"))
     assert r"evil \| \<b\>\`x\`\</b\> \# \[a\](b)" in text
-    assert "| 1 | A | 4.00 ± 1.41 |" in text
+    assert "| 1 (seeds disagree) | A | 4.00 ± 1.41 |" in text
     assert "[0](<synthfaces_default/a-net/seed-0.json>) [1](<" in text
-    assert "| [4.00](<synthfaces_default/b-net/seed-0.json>) |" in text
-    assert "+2.00 ▲ (2.00 to 2.00)" in text
+    assert "| [8.00](<synthfaces_default/e-net/seed-0.json>) |" in text
+    assert "+3.00 ▲ (3.00 to 3.00; 2 seeds)" in render_markdown(board_of(folder, baseline="A"))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in lines[:6]}) == 1
 

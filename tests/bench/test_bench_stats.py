@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from agekit.bench.statistics.intervals import (
+    Interval,
     Spread,
     effective_size,
     interval_of,
-    resampled_means,
     share_of,
     spread,
     wilson,
+    with_trainings,
 )
-from agekit.bench.statistics.ranking import ranks
+from agekit.bench.statistics.ranking import Difference, Rank, ranks
+from agekit.bootstrap import mean_interval, resampled_means
 
 
 def test_spread_of_three_seeds_by_hand():
@@ -126,38 +128,106 @@ def test_ten_thousand_faces_of_twenty_rows_are_fast():
     assert time.monotonic() - start < 15
 
 
-def samples_of(*columns):
-    return np.stack([np.asarray(c, float) for c in columns], axis=1)
+def test_an_interval_without_clusters_is_that_of_single_faces():
+    values = np.random.default_rng(2).exponential(5, 50)
+    low, high = mean_interval(values, seed=0)
+    assert interval_of(resampled_means(values, np.arange(50))[:, 0]) == Interval(low, high)
+
+
+def test_two_trainings_by_hand():
+    # means 3 and 5: standard error 1, t of 1 degree of freedom 12.7062; over faces 4 -+ 0.5
+    found = with_trainings(4.0, Interval(3.5, 4.5), [3.0, 5.0])
+    half = (12.7062**2 + 0.25) ** 0.5
+    assert (found.low, found.high) == pytest.approx((4 - half, 4 + half), abs=1e-3)
+    # of 2, 3 and 4 the standard error is 1 / sqrt(3), t of 2 degrees of freedom 4.30265
+    found = with_trainings(3.0, Interval(3.0, 3.0), [2.0, 3.0, 4.0])
+    assert found.high - 3 == pytest.approx(4.30265 / 3**0.5, abs=1e-5)
+
+
+def test_two_terms_that_vary_on_their_own_add_up_as_squares():
+    alone = Interval(0.0, 0.0)
+    one, other = [1.0, -1.0], [0.2, 0.0, -0.2]
+    halves = [with_trainings(0.0, alone, term).high for term in (one, other)]
+    assert with_trainings(0.0, alone, one, other).high == pytest.approx(np.hypot(*halves))
+
+
+def test_one_training_says_nothing_of_trainings():
+    faces = Interval(1.0, 2.0)
+    assert with_trainings(1.5, faces) == with_trainings(1.5, faces, [1.5]) == faces
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_over_trainings_hold_the_truth_as_often_as_they_say(seeds):
+    random = np.random.default_rng(seeds)
+    held = 0
+    for _ in range(600):
+        faces, trainings = random.normal(0, 1), random.normal(0, 2, seeds)
+        mean = faces + trainings.mean()
+        found = with_trainings(mean, Interval(mean - 1.96, mean + 1.96), faces + trainings)
+        held += found.holds(0)
+    assert held / 600 >= 0.93
+
+
+def test_shares_of_trainings_that_differ_are_less_sure():
+    alike = share_of(np.array([[1, 0, 1, 0], [0, 1, 0, 1.0]]), np.arange(4))
+    assert (alike.value, alike.n) == (0.5, 4)
+    differ = share_of(np.array([[1, 1, 1, 0], [0, 0, 0, 1.0]]), np.arange(4))
+    assert (differ.value, differ.low, differ.high) == (0.5, 0.0, 1.0)
+    assert alike.low > 0
+
+
+def apart(by, half, seeds=3, opposed=0):
+    return Difference(by, Interval(by - half, by + half), seeds, opposed)
+
+
+def ranked(errors, halves, opposed=()):
+    """Ranks of rows whose differences reach so far either way; pairs of `opposed` are disputed."""
+
+    def difference(row, other):
+        by = errors[row] - errors[other]
+        return apart(by, halves[row, other], opposed=int((row, other) in opposed))
+
+    return ranks(errors, difference)
 
 
 def test_ties_share_a_rank_and_the_next_counts_all_before_it():
-    # against row 0: row 1 differs by -1..1 (holds 0), rows 2 and 3 by 2..4 and 2.5..4.5;
-    # of these row 3 differs from row 2 by 0.5 always
-    zero = np.zeros(101)
-    swing = np.linspace(-1, 1, 101)
-    samples = samples_of(zero, swing, 3 + swing, 3.5 + swing)
-    assert ranks([0.0, 0.01, 3.0, 3.5], samples) == [1, 1, 3, 4]
+    halves = {(1, 0): 1, (2, 0): 1, (3, 2): 0.1}
+    assert [r.place for r in ranked([0.0, 0.01, 3.0, 3.5], halves)] == [1, 1, 3, 4]
 
 
 def test_a_tie_is_with_the_best_of_the_group_not_with_a_neighbour():
-    # row 1 ties with 0; row 2 would tie with 1 (differs by -0.4..1.6), but not with 0 (0.1..2.1)
-    swing = np.linspace(-1, 1, 101)
-    samples = samples_of(np.zeros(101), 0.5 + swing, 1.1 + swing)
-    assert ranks([0.0, 0.5, 1.1], samples) == [1, 1, 3]
+    # row 2 is not compared with row 1, with which it would tie
+    assert [r.place for r in ranked([0.0, 0.5, 1.1], {(1, 0): 1, (2, 0): 1})] == [1, 1, 3]
 
 
 def test_a_row_shares_no_rank_across_one_that_is_told_apart():
-    # row 2 cannot be told from 0 (its errors vary more), row 1 can: it does not come behind row 2
-    swing = np.linspace(-1, 1, 101)
-    samples = samples_of(np.zeros(101), 0.5 + swing / 4, 0.6 + swing)
-    assert ranks([0.0, 0.5, 0.6], samples) == [1, 2, 2]
+    # row 2 could not be told from 0, row 1 can: it does not come behind row 2
+    assert [r.place for r in ranked([0.0, 0.5, 0.6], {(1, 0): 0.2, (2, 1): 1})] == [1, 2, 2]
 
 
 def test_ranks_follow_the_errors_whatever_the_order_of_the_rows():
-    samples = samples_of(np.full(50, 3.0), np.full(50, 1.0), np.full(50, 2.0))
-    assert ranks([3.0, 1.0, 2.0], samples) == [3, 1, 2]
+    assert [r.place for r in ranked([3.0, 1.0, 2.0], {(2, 1): 0, (0, 2): 0})] == [3, 1, 2]
+    assert ranks([], apart) == []
 
 
-def test_equal_rows_tie():
-    samples = samples_of(np.linspace(4, 5, 50), np.linspace(4, 5, 50))
-    assert ranks([4.5, 4.5], samples) == [1, 1]
+def test_a_row_that_is_better_on_the_seeds_in_common_is_no_worse_rank():
+    # its mean is of more seeds: on those of both it errs less, which tells it not apart as worse
+    assert ranks([1.0, 2.0], lambda row, other: apart(-3.0, 1.0)) == [Rank(1, False)] * 2
+
+
+def test_ranks_that_seeds_dispute_say_so():
+    halves = {(1, 0): 1, (2, 0): 1, (3, 2): 0.1, (4, 3): 1}
+    errors = [0.0, 0.01, 3.0, 3.5, 3.6]
+    tied = ranked(errors, halves, opposed={(1, 0)})
+    assert [r.disputed for r in tied] == [True, True, False, False, False]
+    assert [r.place for r in tied] == [1, 1, 3, 4, 4]
+    led = ranked(errors, halves, opposed={(3, 2)})
+    assert [r.disputed for r in led] == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("by", "half", "seeds", "holds"),
+    [(-2, 1, 2, True), (2, 1, 2, False), (-2, 3, 5, None), (-2, 1, 1, None), (0, 0, 3, None)],
+)
+def test_one_seed_tells_no_rows_apart(by, half, seeds, holds):
+    assert apart(by, half, seeds).holds is holds

@@ -33,7 +33,7 @@ def test_errors_are_averaged_over_seeds_face_by_face():
     assert rows.errors.tolist() == [[2.0, 3.0]]
     assert rows.biases.tolist() == [[0.0, 3.0]]
     # intervals reach 2 years: a both times, b the first time
-    assert rows.covered.tolist() == [[1.0, 0.5]]
+    assert rows.covered[0].tolist() == [[1.0, 1.0], [1.0, 0.0]]
 
 
 def test_rows_are_paired_on_the_faces_that_all_have():
@@ -44,7 +44,71 @@ def test_rows_are_paired_on_the_faces_that_all_have():
     assert rows.errors.tolist() == [[1.0, 0.0], [0.0, 3.0]]
     assert rows.left_out == 1
     # (0 + 3) / 2 - (1 + 0) / 2
-    assert rows.difference(1, 0)[0] == 1.0
+    assert rows.difference(1, 0).by == 1.0
+
+
+AGES = [20.0] * 40
+KEYS = [f"{i:02}" for i in range(40)]
+NOISE = np.random.default_rng(0).normal(0, 0.5, 40)
+
+
+def trained(*errors):
+    """What trainings score that err by so many years on average, each with the same noise."""
+    return [scored(KEYS, AGES, 20 + error + NOISE) for error in errors]
+
+
+def test_rows_are_paired_by_seed_whatever_their_order():
+    # seed 7 is a bad one for both: they differ by a year each time
+    rows = compare([trained(5, 15, 6), trained(16, 7, 6)], [[1, 7, 3], [7, 3, 1]])
+    found = rows.difference(1, 0)
+    assert (found.by, found.seeds, found.opposed, found.holds) == (pytest.approx(1), 3, 0, False)
+    assert (found.interval.low, found.interval.high) == pytest.approx((1, 1))
+    assert [rank.place for rank in rows.ranks] == [1, 2]
+    assert rows.interval(0).low == 0
+
+
+def test_the_seeds_that_both_have_are_compared():
+    rows = compare([trained(5, 15, 4), trained(16, 6)], [[0, 1, 2], [1, 0]])
+    assert rows.difference(1, 0).by == pytest.approx(1)
+    assert rows.difference(1, 0).seeds == 2
+    # one in common: all of each, which vary on their own; 8 - 11 is far from sure
+    rows = compare([trained(5, 15, 4), trained(16, 6)], [[0, 1, 2], [1, 5]])
+    found = rows.difference(0, 1)
+    assert (found.by, found.seeds, found.holds) == (pytest.approx(-3), 2, None)
+    # t of 2 and of 1 degree of freedom, by the standard errors of 5, 15, 4 and of 16, 6
+    half = np.hypot(4.30265 * np.std([5, 15, 4], ddof=1) / 3**0.5, 12.7062 * 5)
+    assert found.interval.high + 3 == pytest.approx(half, abs=0.01)
+
+
+def test_two_seeds_that_disagree_tell_nothing_apart():
+    # measured: seeds of opposite orders, and a mean difference of -5.7 years
+    rows = compare([trained(10, 8.6), trained(22, 8)])
+    found = rows.difference(0, 1)
+    assert (found.by, found.seeds, found.opposed) == (pytest.approx(-5.7), 2, 1)
+    assert found.holds is None and found.interval.low < -80 and found.interval.high > 60
+    assert [tuple(rank) for rank in rows.ranks] == [(1, True), (1, True)]
+
+
+def test_rows_that_err_alike_on_average_are_disputed_where_each_has_its_seed():
+    found = compare([trained(4, 6), trained(6, 4)]).difference(0, 1)
+    assert (found.by, found.opposed, found.holds) == (pytest.approx(0), 1, None)
+
+
+def test_a_row_of_one_seed_has_no_rank():
+    rows = compare([trained(4, 4.1), trained(5, 5.1), trained(9)])
+    assert [rank and rank.place for rank in rows.ranks] == [1, 2, None]
+    assert (rows.difference(2, 0).seeds, rows.difference(2, 0).holds) == (1, None)
+    alone = compare([trained(4, 4.1), trained(9)])
+    assert alone.ranks == [None, None]
+    assert compare([trained(4), trained(9)]).ranks == [None, None]
+
+
+def test_a_mean_over_several_pairs_is_of_each_seed_first():
+    # pair by pair seeds differ by 3, -1 and -1, 3; together by 1 and 1
+    rows = compare([trained(4, 4), trained(7, 3), trained(5, 5), trained(4, 8)])
+    found = rows.contrast({1: 0.5, 0: -0.5, 3: 0.5, 2: -0.5})
+    assert (found.by, found.holds) == (pytest.approx(1), False)
+    assert rows.difference(1, 0).holds is None
 
 
 def test_a_picture_that_is_there_twice_is_paired_in_turn():

@@ -40,10 +40,29 @@ def test_seeds_that_lack_failed_or_have_changed_code_are_flagged(tmp_path):
     write_made_result(folder, "D", "d-net", FACES, [off(9)], code=dirty)
     (standing,) = board_of(folder).standings
     rows = {row.label: row for row in standing.tables[0].rows}
-    assert rows["B"].flags == ["1 of 2 seeds", "seed 1 failed: memory"]
+    assert rows["B"].flags == [
+        "1 of 2 seeds: not ranked, its interval is over faces alone",
+        "seed 1 failed: memory",
+    ]
     assert "the code was changed since its commit" in rows["D"].flags
     assert rows["D"].runs[0].commit == "1111111111+"
     assert [(f.row, f.seed, f.message) for f in standing.failures] == [("B", 1, "22 GB asked for")]
+
+
+def test_ranks_ask_for_two_rows_of_several_trainings(tmp_path):
+    folder = tmp_path / "made"
+    write_made_result(folder, "A", "a-net", FACES, [off(3)])
+    write_made_result(folder, "B", "b-net", FACES, [off(5)])
+    told = "how much trainings differ is in no interval here, and no row is ranked"
+    assert told in table_of(folder).flags[-1]
+    write_made_result(folder, "A", "a-net", FACES, [off(3.5)], seed=1)
+    table = table_of(folder)
+    assert table.flags[-1].endswith("have several trainings: none is ranked")
+    assert [row.rank for row in table.rows] == [None, None]
+    write_made_result(folder, "B", "b-net", FACES, [off(3.25)], seed=1)
+    table = table_of(folder)
+    assert table.flags[-1] == "seeds disagree about the order of rows: their ranks say so"
+    assert [(row.rank, row.rank_note) for row in table.rows] == [(1, "seeds disagree")] * 2
 
 
 def test_leaks_are_flagged_first(tmp_path):
@@ -108,10 +127,14 @@ def test_predictions_of_other_faces_than_were_scored_are_not_used(tmp_path):
     data = json.loads(path.read_text())
     data["evaluations"][0]["n"] = 200
     path.write_text(json.dumps(data))
-    write_made_result(folder, "B", "b-net", FACES, [off(4)])
+    for seed in (0, 1):
+        for label, years in (("A", 3), ("B", 4), ("C", 5)):
+            if (label, seed) != ("A", 0):
+                recipe = f"{label.lower()}-net"
+                write_made_result(folder, label, recipe, FACES, [off(years)], seed=seed)
     board = board_of(folder)
     rows = {row.label: row for row in board.standings[0].tables[0].rows}
-    assert (rows["A"].rank, rows["B"].rank) == (None, 1)
+    assert [rows[label].rank for label in "ABC"] == [None, 1, 2]
     assert "scored on 200 faces of 300" in rows["A"].flags
     assert "have 300 faces of synthfaces:default, generation 1, not 200" in board.remarks[-1]
 
@@ -162,9 +185,10 @@ def test_faces_of_other_data_that_are_cut_in_another_way_are_flagged(
 
 def test_a_row_of_other_faces_does_not_cost_the_others_their_ranks(tmp_path):
     folder, others = tmp_path / "made", draw_faces(120, seed=9)
-    write_made_result(folder, "A", "a-net", FACES, [off(3)])
-    write_made_result(folder, "B", "b-net", FACES, [off(4)])
-    write_made_result(folder, "C", "c-net", others, [others.age + 1])
+    for seed in (0, 1):
+        write_made_result(folder, "A", "a-net", FACES, [off(3)], seed=seed)
+        write_made_result(folder, "B", "b-net", FACES, [off(4)], seed=seed)
+        write_made_result(folder, "C", "c-net", others, [others.age + 1], seed=seed)
     rows = {row.label: row for row in table_of(folder).rows}
     assert [rows[label].rank for label in "ABC"] == [1, 2, None]
     assert "scored on faces that the other rows have none of: not ranked" in rows["C"].flags

@@ -72,7 +72,9 @@ def test_a_leaderboard_takes_baseline_claims_and_hidden_rows_from_it(
     faces, out = draw_faces(100), tmp_path / "results"
     signs = np.where(np.arange(100) % 2, 1, -1)
     for label, recipe, error in (("A", "a-net", 4), ("B", "b-net", 3), ("C", "c-net", 2)):
-        write_made_result(out, label, recipe, faces, [faces.age + error * signs], suite="mine")
+        for seed in (0, 1):
+            guess = [faces.age + error * signs]
+            write_made_result(out, label, recipe, faces, guess, suite="mine", seed=seed)
     alone = make_leaderboard(gather([out]), out)
     assert alone.standings[0].tables[0].baseline is None
     assert alone.remarks == ["baseline and claims of the suite mine, which is not known here"]

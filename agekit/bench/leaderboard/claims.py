@@ -26,8 +26,12 @@ def find(claims: Sequence[Claim], groups: Sequence[Group], comparison: Compariso
 
 
 def verdict(answer: Answer) -> str:
-    """In words."""
-    return {True: "yes", False: "the other way round", None: "cannot be told"}[answer.holds]
+    """In words: of one training a row what holds of it, which says little of the methods."""
+    holds, of = answer.holds, ""
+    if answer.seeds == 1 and not answer.interval.holds(0):
+        holds, of = answer.by < 0, " in these trainings"
+    words = {True: "yes", False: "the other way round", None: "cannot be told"}
+    return f"{words[holds]}{of}"
 
 
 class _Pair(NamedTuple):
@@ -45,12 +49,12 @@ def _answers(claim: Claim, groups: Sequence[Group], comparison: Comparison) -> I
     for label, pairs in against.items():
         for pair in pairs:
             of = _of(claim, groups[pair.better], groups[pair.other], groups)
-            yield _answer(of, [pair], groups, comparison)
+            yield _answer(of, [pair], comparison)
         if len(pairs) > 1:
             of = "both together" if len(pairs) == 2 else f"all {len(pairs)} together"
             if len(against) > 1:
                 of += f", against {label}"
-            yield _answer(of, pairs, groups, comparison)
+            yield _answer(of, pairs, comparison)
 
 
 def _pairs(claim: Claim, groups: Sequence[Group]) -> Iterator[_Pair]:
@@ -65,12 +69,12 @@ def _pairs(claim: Claim, groups: Sequence[Group]) -> Iterator[_Pair]:
                     yield _Pair(place, other_place)
 
 
-def _answer(
-    of: str, pairs: Sequence[_Pair], groups: Sequence[Group], comparison: Comparison
-) -> Answer:
-    by, interval = comparison.mean_difference(pairs)
-    seeds = min(len(groups[place].entries) for pair in pairs for place in pair)
-    return Answer(of, by, interval, seeds)
+def _answer(of: str, pairs: Sequence[_Pair], comparison: Comparison) -> Answer:
+    weights: dict[int, float] = {}
+    for better, other in pairs:
+        weights[better] = weights.get(better, 0.0) + 1 / len(pairs)
+        weights[other] = weights.get(other, 0.0) - 1 / len(pairs)
+    return Answer(**vars(comparison.contrast(weights)), of=of)
 
 
 def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:

@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 from agekit.bench.leaderboard.standings import Facts, Row
 from agekit.bench.statistics.intervals import Interval, Spread
+from agekit.bench.statistics.ranking import Difference
 
 __all__ = [
     "Metric",
+    "arrow",
     "count",
     "ends",
     "figure",
     "listed",
     "metrics_of",
     "seconds",
+    "seeds_of",
     "share",
     "signed",
 ]
@@ -98,6 +101,20 @@ def signed(value: float, decimals: int = 2) -> str:
 def ends(interval: Interval, decimals: int = 2) -> str:
     """An interval: ``5.35 to 5.47``."""
     return " to ".join(_minus(f"{end:.{decimals}f}") for end in (interval.low, interval.high))
+
+
+def arrow(difference: Difference) -> str:
+    """``▼`` where a row errs less for sure, ``▲`` more; empty where that cannot be told."""
+    return {True: "▼", False: "▲", None: ""}[difference.holds]
+
+
+def seeds_of(difference: Difference) -> str:
+    """The trainings of a difference: ``one seed``, ``3 seeds``, ``3 seeds, 1 disagrees``."""
+    if difference.seeds == 1:
+        return "one seed"
+    opposed = difference.opposed
+    more = f", {opposed} disagree{'s' if opposed == 1 else ''}" if opposed else ""
+    return f"{difference.seeds} seeds{more}"
 
 
 def share(value: float | None, decimals: int = 1) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from agekit.bench.leaderboard.claims import verdict
 from agekit.bench.leaderboard.columns import (
+    arrow,
     count,
     ends,
     figure,
     listed,
     metrics_of,
     seconds,
+    seeds_of,
     signed,
 )
 from agekit.bench.leaderboard.figures import short
@@ -41,9 +43,10 @@ def render_markdown(board: Leaderboard, title: str = "Leaderboard") -> str:
         f"# {title}",
         "",
         "Made from result files by `agekit bench report`. Errors are in years on faces that were "
-        "not trained on; ± is the standard deviation over seeds; intervals are 95 % bootstrap "
-        "intervals over faces, those of differences paired. Rows that cannot be told from the "
-        "best of their group share its rank.",
+        "not trained on; ± is the standard deviation over seeds; intervals are of 95 %, over faces "
+        "and seeds, those of differences paired. Rows that cannot be told from the best of their "
+        "group share its rank. Of one seed, intervals are over faces alone: nothing is ranked by "
+        "them, and no difference is marked.",
         "",
     ]
     for standing in board.standings:
@@ -106,21 +109,22 @@ def _scored(table: Table) -> Iterator[str]:
         yield ""
     metrics = metrics_of(table.rows)
     ranked = any(row.rank is not None for row in table.rows)
-    heads = ["rank", "method"]
+    compared = any(row.interval is not None for row in table.rows)
+    heads = ["rank", "method"] if ranked else ["method"]
     for metric in metrics:
         heads.append(f"{metric.title}, %" if metric.percent else metric.title)
-        if metric.name == "mae" and ranked:
+        if metric.name == "mae" and compared:
             heads.append("interval")
             if table.baseline:
                 heads.append("to the baseline")
     heads += ["parameters", "training", "seeds", "to know"]
     rows = []
     for row in table.rows:
-        cells = ["" if row.rank is None else str(row.rank), _name(row)]
+        cells = [_rank(row), _name(row)] if ranked else [_name(row)]
         alone = row.runs[0].href if len(row.runs) == 1 else None
         for metric in metrics:
             cells.append(_link(figure(row.metrics.get(metric.name), metric), alone))
-            if metric.name == "mae" and ranked:
+            if metric.name == "mae" and compared:
                 cells.append("" if row.interval is None else ends(row.interval))
                 if table.baseline:
                     cells.append(_difference(row))
@@ -139,9 +143,13 @@ def _scored(table: Table) -> Iterator[str]:
 
 def _answer(answer: Answer) -> str:
     start = f"{_text(answer.of)}: " if answer.of else ""
-    by = f"{signed(answer.by)} years ({ends(answer.interval)}"
-    seeds = f"{answer.seeds} seed{'s' if answer.seeds > 1 else ''}"
-    return f"{start}**{verdict(answer)}**, {by}; {seeds})"
+    by = f"{signed(answer.by)} years ({ends(answer.interval)}; {seeds_of(answer)})"
+    return f"{start}**{verdict(answer)}**, {by}"
+
+
+def _rank(row: Row) -> str:
+    note = f" ({row.rank_note})" if row.rank_note else ""
+    return "" if row.rank is None else f"{row.rank}{note}"
 
 
 def _name(row: Row) -> str:
@@ -151,11 +159,10 @@ def _name(row: Row) -> str:
 def _difference(row: Row) -> str:
     if row.is_baseline:
         return "baseline"
-    if row.difference is None:
+    if (told := row.to_baseline) is None:
         return ""
-    by, interval = row.difference
-    mark = "" if interval.holds(0) else " ▼" if by < 0 else " ▲"
-    return f"{signed(by)}{mark} ({ends(interval)})"
+    by = f"{signed(told.by)} {arrow(told)}".rstrip()
+    return f"{by} ({ends(told.interval)}; {seeds_of(told)})"
 
 
 def _printed(table: Printed) -> Iterator[str]:

@@ -52,6 +52,11 @@ class Group:
         return found if len(found) == len(self.entries) else None
 
     @property
+    def seeds(self) -> list[int]:
+        """Of its trainings."""
+        return [entry.result.seed for entry in self.entries]
+
+    @property
     def first(self) -> Entry:
         """The seed that stands for the row in what all seeds share."""
         return self.entries[0]
@@ -95,9 +100,12 @@ def make_row(
         backbone=result.backbone,
         generation=group.first.evaluation.generation,
         rank=None,
+        rank_note="",
         metrics=_metrics(runs),
         interval=None,
         difference=None,
+        difference_seeds=0,
+        difference_opposed=0,
         is_baseline=is_baseline,
         parameters=result.parameters,
         train_seconds=_spread([run.train_seconds for run in runs]),
@@ -110,11 +118,16 @@ def make_row(
     if comparison is None or place is None:
         return row
     parts = parts_of(comparison.faces)
+    rank = comparison.ranks[place]
+    told = None if base is None or base == place else comparison.difference(place, base)
     return replace(
         row,
-        rank=comparison.ranks[place],
+        rank=None if rank is None else rank.place,
+        rank_note="seeds disagree" if rank is not None and rank.disputed else "",
         interval=comparison.interval(place),
-        difference=None if base is None or base == place else comparison.difference(place, base),
+        difference=None if told is None else (told.by, told.interval),
+        difference_seeds=0 if told is None else told.seeds,
+        difference_opposed=0 if told is None else told.opposed,
         parts=part_scores(comparison, place, parts),
         checks=check_scores(comparison, place, parts),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agekit.bench.leaderboard.findings import Finding
 from agekit.bench.statistics.intervals import Interval, Spread
+from agekit.bench.statistics.ranking import Difference
 from agekit.bench.statistics.subgroups import CheckScore, PartScore
 
 __all__ = [
@@ -67,10 +68,14 @@ class Row:
         method: the recipe without its backbone.
         backbone: its registry name.
         generation: whose figures these are.
-        rank: 1 the best; ties share one; None where there are no predictions to tell.
+        rank: 1 the best; ties share one; None of a row of one seed, or without predictions to
+            tell.
+        rank_note: what is to be said with the rank; "" if nothing.
         metrics: figures over the seeds.
-        interval: of the MAE over faces, 95 %.
+        interval: of the MAE, 95 %: over faces and seeds, or of one seed over faces alone.
         difference: by how many years its MAE is above the baseline's, and the paired interval.
+        difference_seeds: trainings of each that the difference is over; 0 without one.
+        difference_opposed: how many of these put the rows in the other order.
         is_baseline: whether it is the baseline, or one of them.
         parameters: of the model.
         train_seconds: wall clock of all generations; None of one that others followed.
@@ -91,9 +96,12 @@ class Row:
     backbone: str
     generation: int
     rank: int | None
+    rank_note: str
     metrics: dict[str, Spread]
     interval: Interval | None
     difference: tuple[float, Interval] | None
+    difference_seeds: int
+    difference_opposed: int
     is_baseline: bool
     parameters: int | None
     train_seconds: Spread | None
@@ -104,6 +112,13 @@ class Row:
     runs: list[RunEntry]
     parts: list[PartScore] = field(default_factory=list)
     checks: list[CheckScore] = field(default_factory=list)
+
+    @property
+    def to_baseline(self) -> Difference | None:
+        """The difference and what it is over."""
+        if self.difference is None:
+            return None
+        return Difference(*self.difference, self.difference_seeds, self.difference_opposed)
 
 
 @dataclass(frozen=True)

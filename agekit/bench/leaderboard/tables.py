@@ -152,7 +152,9 @@ def _table(
 ) -> Table:
     trained_on, _, scored_on, split, split_hash = where
     with_faces = _comparable([group for group in groups if group.scored is not None])
-    comparison = compare([group.scored or [] for group in with_faces])
+    comparison = compare(
+        [group.scored or [] for group in with_faces], [group.seeds for group in with_faces]
+    )
     rates = {id(group): speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
     ranked = with_faces if comparison is not None else []

@@ -133,7 +133,7 @@ def part_scores(comparison: Comparison, row: int, parts: list[Part]) -> list[Par
             int(part.mask.sum()),
             float(comparison.errors[row][part.mask].mean()),
             float(comparison.biases[row][part.mask].mean()),
-            share_of(comparison.covered[row][part.mask], comparison.clusters[part.mask]),
+            share_of(comparison.covered[row][:, part.mask], comparison.clusters[part.mask]),
             float(comparison.widths[row][part.mask].mean()),
         )
         for part in parts
@@ -158,13 +158,13 @@ def check_scores(
     out = []
 
     def share(which: Numbers, mask: NDArray[np.bool_]) -> Share:
-        return share_of(which[mask], clusters[mask])
+        return share_of(which[:, mask], clusters[mask])
 
     for check in checks:
         below = age < check.limit
         if not below.any():
             continue
-        passes: Numbers = (comparison.estimates[row] >= check.threshold).mean(axis=0)
+        passes = (comparison.estimates[row] >= check.threshold).astype(np.float64)
         for part in parts:
             if part.kind != "age":
                 near = below & (age >= check.limit - NEAR)

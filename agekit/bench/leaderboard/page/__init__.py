@@ -11,11 +11,20 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from agekit.bench.leaderboard.claims import verdict
-from agekit.bench.leaderboard.columns import count, ends, figure, seconds, signed
+from agekit.bench.leaderboard.columns import (
+    arrow,
+    count,
+    ends,
+    figure,
+    seconds,
+    seeds_of,
+    signed,
+)
 from agekit.bench.leaderboard.figures import short
 from agekit.bench.leaderboard.page.views import StandingView
 from agekit.bench.leaderboard.standings import Leaderboard
-from agekit.bench.statistics.intervals import RESAMPLES, Spread, spread
+from agekit.bench.statistics.intervals import Spread, spread
+from agekit.bootstrap import RESAMPLES
 
 __all__ = ["TITLE", "render_page"]
 
@@ -44,11 +53,13 @@ def render_page(board: Leaderboard, title: str = TITLE) -> str:
     template = environment.from_string(
         source,
         globals={
+            "arrow": arrow,
             "count": count,
             "ends": ends,
             "figure": figure,
             "one": _one,
             "seconds": seconds,
+            "seeds_of": seeds_of,
             "short": short,
             "signed": signed,
             "spread_text": _spread_text,
