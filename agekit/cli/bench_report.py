@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,7 +16,12 @@ _RESULTS = Path("bench")
 
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), metavar="[RESULTS]...")
-@click.option("--suite", metavar="NAME", help="Only its results, and the paper's table behind it.")
+@click.option(
+    "--suite",
+    metavar="NAME",
+    help="Only its results, and the paper's table behind it. A YAML file is taken in place of the "
+    "copy that was kept with the results.",
+)
 @click.option("--baseline", metavar="LABEL", help="The row that the others are compared with.")
 @out_option
 @json_option
@@ -37,27 +43,33 @@ def report(
     from agekit.bench.leaderboard.markdown import render_markdown
     from agekit.bench.leaderboard.page import render_page
     from agekit.bench.leaderboard.speeds import read_speeds
+    from agekit.bench.suites.listing import ENDINGS
+    from agekit.bench.suites.suite import load_suite
     from agekit.errors import ConfigError, DataError
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
     target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target} is a file, and the page is of two", "name a folder with --out")
+    file = load_suite(suite) if suite and suite.endswith(ENDINGS) else None
+    name = file.name if file else _name_of(suite)
     remarks: list[str] = []
-    found = gather(folders, suite, remarks)
-    if folders and not found and (results or suite):
-        of = f" of the suite {suite!r}" if suite else ""
+    found = gather(folders, name, remarks)
+    if folders and not found and (results or name):
+        of = f" of the suite {name!r}" if name else ""
+        there = sorted({result.suite for result in gather(folders).values()}) if name else []
+        remarks += [f"there are some of {', '.join(there)}"] if there else []
         raise DataError(
             f"there are no results{of} below {', '.join(map(str, folders))}",
-            "; ".join(remarks[:3]) or "run a suite with `agekit bench run`",
+            "; ".join(remarks[-3:]) or "run a suite with `agekit bench run`",
         )
     speeds = read_speeds(folders, remarks)
     board = make_leaderboard(
-        found, target, suite=suite, baseline=baseline, speeds=speeds, remarks=remarks
+        found, target, suite=file or name, baseline=baseline, speeds=speeds, remarks=remarks
     )
-    if suite and not board.standings and not board.printed:
+    if name and not board.standings and not board.printed:
         raise ConfigError(
-            f"no results are of a suite {suite!r}, and no paper's table is behind it",
+            f"no results are of a suite {name!r}, and no paper's table is behind it",
             "see `agekit bench list`",
         )
     page, text = target / "index.html", target / "leaderboard.md"
@@ -70,3 +82,14 @@ def report(
         emit_json({"page": page, "markdown": text, "results": len(found), "leaderboard": board})
     else:
         click.echo(f"{len(found)} results: {page} and {text}")
+
+
+def _name_of(suite: str | None) -> str | None:
+    """What results call a suite, whose file may be called otherwise."""
+    from agekit.bench.suites.suite import find_suites, load_suite
+    from agekit.errors import ConfigError
+
+    if suite in find_suites():
+        with suppress(ConfigError):  # results know it by its name all the same
+            return load_suite(suite).name
+    return suite

@@ -77,37 +77,37 @@ def test_intervals_are_of_faces_and_seeds(folder):
     assert rows["A"].interval == Interval(0, pytest.approx(16.706, abs=1e-3))
 
 
-def test_one_seed_gives_no_rank_no_mark_and_no_plain_yes(generations, tmp_path):
+def test_one_seed_gives_no_bare_rank_no_mark_and_no_plain_yes(generations, tmp_path):
     file = tmp_path / "suites" / "evolve.yaml"
     file.write_text(file.read_text().replace("rows: [", CLAIMS.replace(", C", "") + "rows: [{B}, "))
     file.write_text(file.read_text().replace("{B}", "{label: B, recipe: reg}"))
     write_made_result(generations, "B", "reg-net", FACES, [off(9), off(9)], suite="evolve")
     board = board_of(generations)
     (table,) = board.standings[0].tables
-    assert [row.rank for row in table.rows] == [None] * 5
+    assert {row.rank_note for row in table.rows} == {"one seed"}
     errors = [row.metrics["mae"].mean for row in table.rows]
     assert errors == sorted(errors)
     assert any(flag.startswith("one training a row") for flag in table.flags)
     assert {row.difference_seeds for row in table.rows if row.difference} == {1}
     for text in (render_markdown(board), render_page(board)):
         assert not re.search("[▲▼] ?[(<]", text)
-        assert "(0.00 to 0.00; one seed)" in text or "<small>one seed</small>" in text
+        assert not re.search(r"^\| \d+ \||</b></td>|class=.best", text, re.MULTILINE)
         assert "the other way round in these trainings" in text
         assert "yes in these trainings" in text
-    assert "| rank |" not in render_markdown(board)
 
 
-def test_a_row_of_one_seed_stands_below_the_ranked_ones(folder):
+def test_a_row_of_one_seed_says_so_among_others_of_several(folder):
     write_made_result(folder, "D", "d-net", FACES, [off(1)])
     table = table_of(folder, baseline="C")
-    assert [(row.label, row.rank) for row in table.rows][2:] == [("C", 3), ("D", None)]
-    assert table.rows[-1].flags == ["1 of 2 seeds: not ranked, its interval is over faces alone"]
+    assert table.rows[0].flags == ["1 of 2 seeds: its interval and rank are over faces alone"]
     text = render_markdown(board_of(folder, baseline="C"))
+    assert "| 1 (one seed) | D |" in text
     # 6 years better than the baseline of 7, of one seed
     assert "−6.00 (−6.00 to −6.00; one seed)" in text
-    assert "| 1 (seeds disagree) | A |" in text
-    write_made_result(folder, "D", "d-net", FACES, [off(1.5)], seed=1)
-    assert "1 of 2 seeds" not in render_markdown(board_of(folder))
+    write_made_result(folder, "D", "d-net", FACES, [off(3)], seed=1)
+    text = render_markdown(board_of(folder))
+    assert "1 of 2 seeds" not in text and "one seed)" not in text
+    assert "| 1 | D |" in text
 
 
 def test_links_are_relative_to_the_page(folder, tmp_path):

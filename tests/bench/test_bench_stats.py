@@ -212,17 +212,30 @@ def test_ranks_follow_the_errors_whatever_the_order_of_the_rows():
 
 def test_a_row_that_is_better_on_the_seeds_in_common_is_no_worse_rank():
     # its mean is of more seeds: on those of both it errs less, which tells it not apart as worse
-    assert ranks([1.0, 2.0], lambda row, other: apart(-3.0, 1.0)) == [Rank(1, False)] * 2
+    found = ranks([1.0, 2.0], lambda row, other: apart(-3.0, 1.0))
+    assert found == [Rank(1, "seeds disagree")] * 2
 
 
 def test_ranks_that_seeds_dispute_say_so():
     halves = {(1, 0): 1, (2, 0): 1, (3, 2): 0.1, (4, 3): 1}
     errors = [0.0, 0.01, 3.0, 3.5, 3.6]
+    told = "seeds disagree"
     tied = ranked(errors, halves, opposed={(1, 0)})
-    assert [r.disputed for r in tied] == [True, True, False, False, False]
+    assert [r.note for r in tied] == [told, told, "", "", ""]
     assert [r.place for r in tied] == [1, 1, 3, 4, 4]
     led = ranked(errors, halves, opposed={(3, 2)})
-    assert [r.disputed for r in led] == [False, False, False, True, False]
+    assert [r.note for r in led] == ["", "", "", told, told]
+
+
+def test_ranks_that_rest_on_one_seed_say_so():
+    def difference(row, other):
+        return apart(float(row - other), 0.5 if row < 2 else 9, seeds=1 if row == 1 else 2)
+
+    assert [tuple(r) for r in ranks([0.0, 1.0, 2.0], difference)] == [
+        (1, ""),
+        (2, "one seed"),
+        (2, "one seed"),
+    ]
 
 
 @pytest.mark.parametrize(

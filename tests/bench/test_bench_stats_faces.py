@@ -86,7 +86,7 @@ def test_two_seeds_that_disagree_tell_nothing_apart():
     found = rows.difference(0, 1)
     assert (found.by, found.seeds, found.opposed) == (pytest.approx(-5.7), 2, 1)
     assert found.holds is None and found.interval.low < -80 and found.interval.high > 60
-    assert [tuple(rank) for rank in rows.ranks] == [(1, True), (1, True)]
+    assert [tuple(rank) for rank in rows.ranks] == [(1, "seeds disagree"), (1, "seeds disagree")]
 
 
 def test_rows_that_err_alike_on_average_are_disputed_where_each_has_its_seed():
@@ -94,13 +94,12 @@ def test_rows_that_err_alike_on_average_are_disputed_where_each_has_its_seed():
     assert (found.by, found.opposed, found.holds) == (pytest.approx(0), 1, None)
 
 
-def test_a_row_of_one_seed_has_no_rank():
+def test_the_rank_of_one_seed_says_so():
     rows = compare([trained(4, 4.1), trained(5, 5.1), trained(9)])
-    assert [rank and rank.place for rank in rows.ranks] == [1, 2, None]
+    assert [tuple(rank) for rank in rows.ranks] == [(1, ""), (2, ""), (3, "one seed")]
     assert (rows.difference(2, 0).seeds, rows.difference(2, 0).holds) == (1, None)
-    alone = compare([trained(4, 4.1), trained(9)])
-    assert alone.ranks == [None, None]
-    assert compare([trained(4), trained(9)]).ranks == [None, None]
+    for several in ([trained(4)], [trained(4), trained(9)]):
+        assert {rank.note for rank in compare(several).ranks} == {"one seed"}
 
 
 def test_a_mean_over_several_pairs_is_of_each_seed_first():

@@ -41,7 +41,7 @@ def test_seeds_that_lack_failed_or_have_changed_code_are_flagged(tmp_path):
     (standing,) = board_of(folder).standings
     rows = {row.label: row for row in standing.tables[0].rows}
     assert rows["B"].flags == [
-        "1 of 2 seeds: not ranked, its interval is over faces alone",
+        "1 of 2 seeds: its interval and rank are over faces alone",
         "seed 1 failed: memory",
     ]
     assert "the code was changed since its commit" in rows["D"].flags
@@ -49,20 +49,26 @@ def test_seeds_that_lack_failed_or_have_changed_code_are_flagged(tmp_path):
     assert [(f.row, f.seed, f.message) for f in standing.failures] == [("B", 1, "22 GB asked for")]
 
 
-def test_ranks_ask_for_two_rows_of_several_trainings(tmp_path):
+def test_the_warning_stays_until_seeds_agree(tmp_path):
     folder = tmp_path / "made"
-    write_made_result(folder, "A", "a-net", FACES, [off(3)])
-    write_made_result(folder, "B", "b-net", FACES, [off(5)])
-    told = "how much trainings differ is in no interval here, and no row is ranked"
-    assert told in table_of(folder).flags[-1]
-    write_made_result(folder, "A", "a-net", FACES, [off(3.5)], seed=1)
+
+    def add(seed, one, other):
+        write_made_result(folder, "A", "a-net", FACES, [off(one)], seed=seed)
+        write_made_result(folder, "B", "b-net", FACES, [off(other)], seed=seed)
+
+    add(0, 3, 8)
+    (told,) = table_of(folder).flags[1:]
+    assert told.startswith("one training a row: how much trainings differ is in no interval here")
+    add(1, 3.5, 3.25)
     table = table_of(folder)
-    assert table.flags[-1].endswith("have several trainings: none is ranked")
-    assert [row.rank for row in table.rows] == [None, None]
-    write_made_result(folder, "B", "b-net", FACES, [off(3.25)], seed=1)
-    table = table_of(folder)
-    assert table.flags[-1] == "seeds disagree about the order of rows: their ranks say so"
+    assert table.flags[1:] == ["seeds disagree about the order of rows: their ranks say so"]
     assert [(row.rank, row.rank_note) for row in table.rows] == [(1, "seeds disagree")] * 2
+    folder = tmp_path / "agree"
+    add(0, 3, 8)
+    add(1, 3.5, 8.5)
+    table = table_of(folder)
+    assert table.flags[1:] == []
+    assert [(row.rank, row.rank_note) for row in table.rows] == [(1, ""), (2, "")]
 
 
 def test_leaks_are_flagged_first(tmp_path):

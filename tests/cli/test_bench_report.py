@@ -7,8 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from agekit.bench.results.result import CellError
+from agekit.cli.bench_report import report
+from agekit.errors import ConfigError
 from agekit.testing.bench import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(150)
@@ -58,9 +61,40 @@ def test_report_as_json(place):
     (standing,) = document["leaderboard"]["standings"]
     rows = standing["tables"][0]["rows"]
     assert [(row["label"], row["rank"]) for row in rows] == [("A", 1), ("B", 2)]
+    assert {row["rank_note"] for row in rows} == {"one seed"}
     assert rows[0]["metrics"]["mae"]["std"] is None
     assert rows[0]["runs"][0]["href"].startswith("../bench/made/")
     assert "seed-7.json is not a valid result" in done.stderr
+
+
+OWN = """
+name: made
+description: a suite of my own
+protocols: [{dataset: synthfaces}]
+baseline: B
+rows: [{label: A, recipe: reg-net}, {label: B, recipe: ldl-net}]
+claims: [{text: A errs less, row: A, beats: [B]}]
+"""
+
+
+def test_report_of_a_suite_of_ones_own(place, monkeypatch):
+    other = place / "bench" / "other"
+    write_made_result(other, "Z", "z-net", FACES, [FACES.age + NOISE], suite="other")
+    (place / "own").mkdir()
+    (place / "own" / "my.suite.yaml").write_text(OWN)
+    monkeypatch.setenv("AGEKIT_SUITES", str(place / "own"))
+    monkeypatch.chdir(place)
+    page = place / "bench" / "leaderboard.md"
+    assert CliRunner().invoke(report, []).exit_code == 0
+    assert "## made" in page.read_text() and "## other" in page.read_text()
+    for name in ("own/my.suite.yaml", str(place / "own" / "my.suite.yaml"), "my.suite", "made"):
+        assert CliRunner().invoke(report, ["--suite", name]).exit_code == 0
+        text = page.read_text()
+        assert "## made" in text and "## other" not in text and "MORPH" not in text
+        assert ("a suite of my own" in text) == ("baseline: B" in text) == name.endswith("yaml")
+        assert ("A errs less" in text) == name.endswith("yaml")
+    with pytest.raises(ConfigError, match="cannot read the suite gone"):
+        CliRunner().invoke(report, ["--suite", "gone.yaml"], catch_exceptions=False)
 
 
 def test_report_of_a_papers_suite_without_results(tmp_path):

@@ -57,7 +57,7 @@ def make_leaderboard(
     results: Mapping[Path, Result],
     out: Path,
     *,
-    suite: str | None = None,
+    suite: str | Suite | None = None,
     baseline: str | None = None,
     speeds: Speeds | None = None,
     remarks: Iterable[str] = (),
@@ -67,7 +67,8 @@ def make_leaderboard(
     Args:
         results: by their paths.
         out: the folder of the page, from which links start.
-        suite: only its printed table; None takes every one.
+        suite: only its printed table; None takes every one. One that is not only named counts in
+            place of what is known of it otherwise.
         baseline: the label of a row, in place of the own one of each suite that has it.
         speeds: of inference, where they were measured.
         remarks: of `gather`.
@@ -89,7 +90,9 @@ def make_leaderboard(
     of_suite: dict[str, dict[Path, Result]] = {}
     for path, result in results.items():
         of_suite.setdefault(result.suite, {})[path] = result
-    suites = {name: _suite(name, of_suite[name], notes) for name in sorted(of_suite)}
+    given = {suite.name: suite} if isinstance(suite, Suite) else {}
+    suites = {n: given.get(n) or _suite(n, of_suite[n], notes) for n in sorted(of_suite)}
+    only = suite.name if isinstance(suite, Suite) else suite
     standings = []
     for name, known in suites.items():
         own = of_suite[name]
@@ -106,7 +109,7 @@ def make_leaderboard(
         )
     return Leaderboard(
         standings=standings,
-        printed=printed_tables(results, hrefs, suites, suite),
+        printed=printed_tables(results, hrefs, suites, only),
         makers=_makers(results.values()),
         remarks=[_without(note, out) for note in notes],
     )

@@ -38,7 +38,7 @@ class Point:
         text: its label.
         text_y: pixels, where that stands.
         anchor: of the row on the page.
-        is_best: whether it has rank 1.
+        is_best: whether it has rank 1 without a note.
         is_baseline: whether it is the baseline.
         title: what is told of it in words.
     """
@@ -143,7 +143,7 @@ def _plot(rows: Sequence[Row], xs: Sequence[float | None], title: str, x_label: 
             text=_clipped(_full(row) if _is_shared(row, rows) else row.label),
             text_y=text_y,
             anchor=row.anchor,
-            is_best=row.rank == 1,
+            is_best=row.is_best,
             is_baseline=row.is_baseline,
             title=f"{_full(row)}: MAE {row.metrics['mae'].mean:.2f}, {short(x)} {x_label}",
         )

@@ -44,7 +44,7 @@ def row_flags(
     """
     results, out = [entry.result for entry in group.entries], []
     if len(results) < most_seeds:
-        alone = ": not ranked, its interval is over faces alone" if len(results) == 1 else ""
+        alone = ": its interval and rank are over faces alone" if len(results) == 1 else ""
         out.append(f"{len(results)} of {most_seeds} seeds{alone}")
     for result in failed:
         out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
@@ -147,15 +147,9 @@ def table_flags(
         out.append(
             f"intervals and ranks are of {comparison.cluster_count} {what}: too few to rely on"
         )
-    ranks = [] if comparison is None else [rank for rank in comparison.ranks if rank is not None]
     if most_seeds == 1:
-        out.append(
-            "one training a row: how much trainings differ is in no interval here, and no row is "
-            "ranked"
-        )
-    elif not ranks and comparison is not None and len(results) > 1:
-        out.append("fewer than two rows of faces in common have several trainings: none is ranked")
-    if any(rank.disputed for rank in ranks):
+        out.append("one training a row: how much trainings differ is in no interval here, nor rank")
+    if comparison is not None and any(rank.note == "seeds disagree" for rank in comparison.ranks):
         out.append("seeds disagree about the order of rows: their ranks say so")
     presets = sorted({result.preset for result in results if result.preset})
     if presets:

@@ -45,8 +45,8 @@ def render_markdown(board: Leaderboard, title: str = "Leaderboard") -> str:
         "Made from result files by `agekit bench report`. Errors are in years on faces that were "
         "not trained on; ± is the standard deviation over seeds; intervals are of 95 %, over faces "
         "and seeds, those of differences paired. Rows that cannot be told from the best of their "
-        "group share its rank. Of one seed, intervals are over faces alone: nothing is ranked by "
-        "them, and no difference is marked.",
+        "group share its rank. Of one seed, intervals and ranks are over faces alone, and no "
+        "difference is marked: another seed may turn it round.",
         "",
     ]
     for standing in board.standings:
@@ -109,22 +109,21 @@ def _scored(table: Table) -> Iterator[str]:
         yield ""
     metrics = metrics_of(table.rows)
     ranked = any(row.rank is not None for row in table.rows)
-    compared = any(row.interval is not None for row in table.rows)
-    heads = ["rank", "method"] if ranked else ["method"]
+    heads = ["rank", "method"]
     for metric in metrics:
         heads.append(f"{metric.title}, %" if metric.percent else metric.title)
-        if metric.name == "mae" and compared:
+        if metric.name == "mae" and ranked:
             heads.append("interval")
             if table.baseline:
                 heads.append("to the baseline")
     heads += ["parameters", "training", "seeds", "to know"]
     rows = []
     for row in table.rows:
-        cells = [_rank(row), _name(row)] if ranked else [_name(row)]
+        cells = [_rank(row), _name(row)]
         alone = row.runs[0].href if len(row.runs) == 1 else None
         for metric in metrics:
             cells.append(_link(figure(row.metrics.get(metric.name), metric), alone))
-            if metric.name == "mae" and compared:
+            if metric.name == "mae" and ranked:
                 cells.append("" if row.interval is None else ends(row.interval))
                 if table.baseline:
                     cells.append(_difference(row))

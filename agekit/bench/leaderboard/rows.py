@@ -118,12 +118,12 @@ def make_row(
     if comparison is None or place is None:
         return row
     parts = parts_of(comparison.faces)
-    rank = comparison.ranks[place]
+    rank, note = comparison.ranks[place]
     told = None if base is None or base == place else comparison.difference(place, base)
     return replace(
         row,
-        rank=None if rank is None else rank.place,
-        rank_note="seeds disagree" if rank is not None and rank.disputed else "",
+        rank=rank,
+        rank_note=note,
         interval=comparison.interval(place),
         difference=None if told is None else (told.by, told.interval),
         difference_seeds=0 if told is None else told.seeds,

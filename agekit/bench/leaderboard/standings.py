@@ -68,9 +68,8 @@ class Row:
         method: the recipe without its backbone.
         backbone: its registry name.
         generation: whose figures these are.
-        rank: 1 the best; ties share one; None of a row of one seed, or without predictions to
-            tell.
-        rank_note: what is to be said with the rank; "" if nothing.
+        rank: 1 the best; ties share one; None where there are no predictions to tell.
+        rank_note: what is to be said with it: ``one seed`` or ``seeds disagree``; "" if nothing.
         metrics: figures over the seeds.
         interval: of the MAE, 95 %: over faces and seeds, or of one seed over faces alone.
         difference: by how many years its MAE is above the baseline's, and the paired interval.
@@ -112,6 +111,11 @@ class Row:
     runs: list[RunEntry]
     parts: list[PartScore] = field(default_factory=list)
     checks: list[CheckScore] = field(default_factory=list)
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it has rank 1, and nothing is to be said against it."""
+        return self.rank == 1 and not self.rank_note
 
     @property
     def to_baseline(self) -> Difference | None:

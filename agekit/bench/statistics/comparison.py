@@ -60,16 +60,13 @@ class Comparison:
         return np.stack([np.abs(e - self.faces.age).mean(axis=0) for e in self.estimates])
 
     @cached_property
-    def ranks(self) -> list[Rank | None]:
-        """Of the rows of two seeds or more, if there are two of these; ties share one."""
-        several = [row for row, seeds in enumerate(self.seeds) if len(seeds) > 1]
-        out: list[Rank | None] = [None] * len(self.seeds)
-        if len(several) > 1:
-            means = [self._means(row).mean() for row in several]
-            found = ranks(means, lambda row, other: self.difference(several[row], several[other]))
-            for row, rank in zip(several, found, strict=True):
-                out[row] = rank
-        return out
+    def ranks(self) -> list[Rank]:
+        """Of the rows; ties share one."""
+        found = ranks([self._means(row).mean() for row in range(len(self.seeds))], self.difference)
+        return [
+            Rank(rank.place, "one seed") if len(seeds) == 1 else rank
+            for rank, seeds in zip(found, self.seeds, strict=True)
+        ]
 
     def interval(self, row: int) -> Interval:
         """The 95 % interval of a row's MAE, over faces and, of several, over seeds."""

@@ -43,34 +43,39 @@ class Rank(NamedTuple):
 
     Args:
         place: 1 the best.
-        disputed: whether seeds put rows that it rests on in another order.
+        note: what is to be said with it: ``one seed`` or ``seeds disagree``; "" if nothing.
     """
 
     place: int
-    disputed: bool
+    note: str
 
 
 def ranks(errors: Sequence[float], difference: Callable[[int, int], Difference]) -> list[Rank]:
     """The rank of each row.
 
     The row of the least error leads rank 1, and rows share it in the order of their errors, up to
-    the first that is told apart from the leader: that one leads the next group, whose rank counts
-    all before it: 1, 1, 3.
+    the first whose interval against the leader lies above 0: that one leads the next group, whose
+    rank counts all before it: 1, 1, 3. A difference that it rests on is of one seed, or one about
+    which seeds disagree: the rank says so.
 
     Args:
         errors: (R,) mean errors; less is better.
         difference: of the first row's error from the second's.
     """
     order = [int(row) for row in np.argsort(np.asarray(errors, np.float64), kind="stable")]
-    places: dict[int, int] = {}
-    disputed: set[int] = set()
-    leader = -1
+    out: dict[int, Rank] = {}
+    leader, begun = -1, ""
     for place, row in enumerate(order, 1):
-        found = difference(row, leader) if places else None
-        leads = found is None or found.holds is False
-        if found is not None and found.opposed:
-            disputed |= {row} if leads else {row, leader}
-        if leads:
-            leader = row
-        places[row] = place if leads else places[leader]
-    return [Rank(places[row], row in disputed) for row in range(len(order))]
+        if not out:
+            leader, out[row] = row, Rank(place, "")
+            continue
+        found = difference(row, leader)
+        disagree = found.opposed or found.by < 0  # their means are of more seeds than they share
+        note = "one seed" if found.seeds == 1 else "seeds disagree" if disagree else ""
+        if found.interval.low > 0:
+            leader, begun, out[row] = row, note, Rank(place, note)
+        else:
+            first = out[leader]
+            out[row] = Rank(first.place, note or begun)
+            out[leader] = Rank(first.place, first.note or note)
+    return [out[row] for row in range(len(order))]

@@ -90,13 +90,8 @@ class TableView:
 
     @cached_property
     def has_ranks(self) -> bool:
-        """Whether any row is ranked."""
-        return any(row.rank is not None for row in self.table.rows)
-
-    @cached_property
-    def has_intervals(self) -> bool:
         """Whether any row was compared face by face."""
-        return any(row.interval is not None for row in self.table.rows)
+        return any(row.rank is not None for row in self.table.rows)
 
     @cached_property
     def plots(self) -> list[Plot]:
