@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +24,7 @@ __all__ = [
     "console",
     "device_option",
     "emit_json",
+    "given",
     "json_option",
     "only_json_on_stdout",
     "out_option",
@@ -43,6 +45,22 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 def emit_json(document: object) -> None:
     """Writes one JSON document to stdout; NaN and infinities become null, paths become text."""
     click.echo(json.dumps(to_plain(document), indent=2, allow_nan=False))
+
+
+def given(*, but: Iterable[str] = ()) -> list[str]:
+    """The options that the command line names, as it may write them, but for some.
+
+    Args:
+        but: parameters to leave out, by the names the command's function has for them.
+    """
+    context = click.get_current_context()
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option)
+        and parameter.name not in but
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from agekit.cli._output import (
     as_chips_option,
     device_option,
     emit_json,
+    given,
     json_option,
     only_json_on_stdout,
     print_table,
@@ -58,7 +59,8 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
     "resumed",
     metavar="RUN",
     type=click.Path(path_type=Path),
-    help="Go on with a stopped run, to the same result.",
+    help="Go on with a run: with a stopped one to the same result; with any one beyond its end, "
+    "by more --epochs or --generations.",
 )
 @json_option
 def train(
@@ -78,8 +80,15 @@ def train(
     """
     if resumed is None and (recipe is None or dataset is None):
         raise click.UsageError("name a RECIPE and a DATASET, or go on with --resume RUN")
-    if resumed is not None and (recipe is not None or dataset is not None):
-        raise click.UsageError("--resume RUN takes no RECIPE and no DATASET: the run names them")
+    if resumed is not None:
+        if recipe is not None or dataset is not None:
+            raise click.UsageError("--resume RUN takes no RECIPE and no DATASET: the run has them")
+        known = ("resumed", "epochs", "generations", "device", "as_json")
+        if others := given(but=known):
+            raise click.UsageError(
+                f"--resume RUN takes no {', '.join(others)}: the run has what it was begun with; "
+                "only --epochs, --generations, --device and --json go with it"
+            )
     if options["out"] is not None and options["out"].is_file():
         raise click.UsageError(f"--out {options['out']} is not a folder.")
     settings = (*settings, *domain_settings(domains, where))
@@ -104,7 +113,8 @@ def train(
     console = Console(stderr=as_json)
     with only_json_on_stdout(as_json):
         if resumed is not None:
-            result = resume_run(resumed, device=options["device"], console=console)
+            more = {key: options[key] for key in ("epochs", "generations", "device")}
+            result = resume_run(resumed, **more, console=console)
         else:
             assert recipe is not None and dataset is not None
             result = train_run(recipe, dataset, overrides=settings, console=console, **options)

@@ -55,13 +55,11 @@ class AgerLab(Lab):
 
     def trained(self, generation: int) -> FaceAger | None:
         """The generators of a generation that is finished already, or None."""
-        done = self.folder(generation) / "metrics.json"
-        if not done.exists():
+        if not self.run.is_finished(generation):
             return None
-        ager = self.ager(generation)
-        ager.load_state_dict(load_file(self.folder(generation) / "model.safetensors"))
-        metrics = json.loads(done.read_text(encoding="utf-8"))
-        self.finished.append(Generation(generation, metrics))
+        ager, folder = self.ager(generation), self.folder(generation)
+        ager.load_state_dict(load_file(folder / "model.safetensors"))
+        self.found(generation, json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
         return ager
 
     def finish(self, generation: int, ager: FaceAger) -> None:
@@ -72,7 +70,7 @@ class AgerLab(Lab):
             weights = {k: v.contiguous().cpu() for k, v in ager.state_dict().items()}
             write_bytes(folder / "model.safetensors", save(weights))
             write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
-            (folder / "checkpoint.pth").unlink(missing_ok=True)
+            self.run.finish(generation)
         self.finished.append(Generation(generation, metrics))
 
     def _score(self, ager: FaceAger) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,6 @@ from agekit.atomic import write_bytes
 from agekit.errors import ModelError
 
 __all__ = ["load_checkpoint", "restore", "save_checkpoint"]
-
-
-def _scheduler_state(scheduler: Any) -> dict[str, Any]:
-    """The counters and values of a scheduler; what it was built from is in the recipe."""
-    plain = (int, float, bool, str)
-    return {
-        key: value
-        for key, value in scheduler.state_dict().items()
-        if isinstance(value, plain)
-        or (isinstance(value, list) and all(isinstance(v, plain) for v in value))
-    }
 
 
 def _schedulers(runner: Runner) -> list[Any]:
@@ -48,7 +38,6 @@ def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
         "step": step,
         "state_dict": dict(runner.model.state_dict()),
         "optimizer": runner.optim_wrapper.state_dict(),
-        "schedulers": [_scheduler_state(s) for s in _schedulers(runner)],
         "random": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
@@ -78,15 +67,32 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 def restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
-    """Puts a runner, about to train, where the checkpoint was made."""
+    """Puts a runner, about to train, where the checkpoint was made.
+
+    The schedules are followed anew up to there, by the runner's own recipe: they may be of more
+    epochs than when the checkpoint was made.
+    """
     runner._resume = True
     runner.call_hook("after_load_checkpoint", checkpoint=checkpoint)
     runner.model.load_state_dict(checkpoint["state_dict"])
+    schedulers = _schedulers(runner)
+    for scheduler in schedulers:
+        _follow(scheduler, checkpoint["epoch" if scheduler.by_epoch else "step"])
     runner.optim_wrapper.load_state_dict(checkpoint["optimizer"])
-    for scheduler, state in zip(_schedulers(runner), checkpoint["schedulers"], strict=True):
-        scheduler.load_state_dict(state)
+    for scheduler in schedulers:
+        groups = scheduler.optimizer.param_groups
+        for group, value in zip(groups, scheduler.get_last_value(), strict=True):
+            group[scheduler.param_name] = value
     runner.train_loop._epoch = checkpoint["epoch"]
     runner.train_loop._iter = checkpoint["step"]
     torch.set_rng_state(checkpoint["random"])
     if "random_cuda" in checkpoint and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
+
+
+def _follow(scheduler: Any, steps: int) -> None:
+    """Steps a new scheduler, without the optimiser that mmengine warns is not stepped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(steps):
+            scheduler.step()

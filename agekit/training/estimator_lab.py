@@ -87,12 +87,11 @@ class EstimatorLab(Lab):
         folder = self.run.generation(number)
         folder.mkdir(parents=True, exist_ok=True)
         network = self.network(number)
-        done = folder / "metrics.json"
-        if done.exists():
+        if self.run.is_finished(number):
             network.load_state_dict(load_file(folder / "model.safetensors"))
-            metrics = json.loads(done.read_text(encoding="utf-8"))
+            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             network.margin = metrics["interval"]["margin"]
-            self.finished.append(Generation(number, metrics))
+            self.found(number, metrics)
             return network
         if inherit and ancestor is not None:
             network.load_state_dict(ancestor.state_dict())
@@ -167,7 +166,7 @@ class EstimatorLab(Lab):
             weights = {k: v.contiguous() for k, v in network.state_dict().items()}
             write_bytes(folder / "model.safetensors", save(weights))
             write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
-            (folder / "checkpoint.pth").unlink(missing_ok=True)
+            self.run.finish(number)
         for split in self.faces.scored:
             self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
         return metrics

@@ -50,7 +50,7 @@ class Watch(Hook):  # type: ignore[misc]
     @property
     def checkpoint(self) -> Path:
         """The checkpoint of this generation."""
-        return self.run.generation(self.generation) / "checkpoint.pth"
+        return self.run.checkpoint(self.generation)
 
     def before_train(self, runner: Runner) -> None:
         """Goes on from the checkpoint where there is one."""
@@ -149,6 +149,7 @@ class Watch(Hook):  # type: ignore[misc]
         record = {
             "generation": self.generation,
             "epoch": epoch,
+            "epochs": runner.max_epochs,
             "losses": {name: total / self._steps for name, total in self._totals.items()},
             "val_mae": mae,
             "lr": self._lr,

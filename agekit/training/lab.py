@@ -61,6 +61,11 @@ class Lab:
             torch.manual_seed(self.seed_of(generation))
             yield
 
+    def found(self, number: int, metrics: dict[str, Any]) -> None:
+        """Notes a generation that an earlier process finished, and says so."""
+        self.display.line(f"generation {number} is finished")
+        self.finished.append(Generation(number, metrics))
+
     def fit(
         self,
         number: int,

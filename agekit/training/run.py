@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ class Run:
 
     ``recipe.yaml`` the resolved recipe; ``run.json`` data, split hash, seed, device, versions;
     ``log.txt``; ``metrics.jsonl`` one line an epoch; ``generation-N/`` checkpoint while it trains,
-    then weights, metrics and outputs; ``figures/``; ``model/`` the final model.
+    then weights, metrics and outputs, and of the last one the state at its end; ``figures/``;
+    ``model/`` the final model.
 
     Args:
         folder: need not exist.
@@ -40,6 +42,43 @@ class Run:
     def generation(self, number: int) -> Path:
         """The folder of a generation, counted from 1."""
         return self.folder / f"generation-{number}"
+
+    def checkpoint(self, number: int) -> Path:
+        """The state of a generation in training."""
+        return self.generation(number) / "checkpoint.pth"
+
+    def is_finished(self, number: int) -> bool:
+        """Whether a generation is trained and scored."""
+        return (self.generation(number) / "metrics.json").exists()
+
+    def begun(self) -> int:
+        """The number of the last generation that has an epoch; 0 where there is none."""
+        number = 0
+        while self.is_finished(number + 1) or self.checkpoint(number + 1).exists():
+            number += 1
+        return number
+
+    def finish(self, number: int) -> None:
+        """Lays a finished generation's state aside, which more epochs would go on from.
+
+        That of the generation before is removed: another one has learnt from what that became.
+        """
+        if self.checkpoint(number).exists():
+            self.checkpoint(number).replace(self._end(number))
+        self._end(number - 1).unlink(missing_ok=True)
+
+    def reopen(self, number: int) -> bool:
+        """Takes a finished generation up again where its state at the end was kept."""
+        if self._end(number).exists():
+            self._end(number).replace(self.checkpoint(number))
+        if not self.checkpoint(number).exists():
+            return False
+        for name in ("metrics.json", "outputs.safetensors"):
+            (self.generation(number) / name).unlink(missing_ok=True)
+        return True
+
+    def _end(self, number: int) -> Path:
+        return self.generation(number) / "end.pt"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -95,6 +134,16 @@ class Run:
             except json.JSONDecodeError:
                 continue
         return out
+
+    def lengthened(self) -> list[dict[str, int]]:
+        """The generations that went on for more epochs than planned, after which, to which."""
+        records = self.records()
+        return [
+            {"generation": now["generation"], "epoch": before["epoch"], "epochs": now["epochs"]}
+            for before, now in pairwise(records)
+            if before["generation"] == now["generation"]
+            and before.get("epochs") != now.get("epochs")
+        ]
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drops the lines of epochs that a resumed run will do again."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,53 +24,18 @@ from agekit.device import (
     rank_and_world,
 )
 from agekit.errors import AgekitError, ConfigError, ModelError
-from agekit.recipe import EstimatorRecipe, Resolved, resolve
+from agekit.recipe import Resolved, resolve
 from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
 from agekit.scope import within
-from agekit.training.aging import Aging
-from agekit.training.display import Display
-from agekit.training.estimating import Estimating
-from agekit.training.evolver import build_evolver
+from agekit.training.carry_out import CROPS, TASKS, TrainResult, carry_out
 from agekit.training.framing import Framing, find_framing
-from agekit.training.lab import Generation
+from agekit.training.longer import lengthen, longer
 from agekit.training.run import Run
-from agekit.training.task import Start, Task
+from agekit.training.task import Start
 from agekit.zoo.config import DISTRIBUTIONS
 
 __all__ = ["TASKS", "TrainResult", "resume", "train"]
-
-TASKS: dict[str, Task[Any, Any]] = {"estimator": Estimating(), "ager": Aging()}
-"""What each kind of recipe needs."""
-
-_CROPS = "torchvision"
-"""The rule of random crops; a run that does not say it was begun when crops were cut to fit."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished run.
-
-    Attributes:
-        run: its folder.
-        model: the model's folder.
-        generations: number and metrics of each.
-        metrics: of the last, by split.
-    """
-
-    run: Path
-    model: Path
-    generations: list[Generation]
-    metrics: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``agekit train --json`` prints it."""
-        return {
-            "run": str(self.run),
-            "model": str(self.model),
-            "generations": [vars(generation) for generation in self.generations],
-            "metrics": self.metrics,
-        }
 
 
 def train(
@@ -141,7 +105,7 @@ def train(
         "root": str(root.resolve()) if root is not None else None,
         "init": str(init) if init is not None else None,
         "seed": seed,
-        "crops": _CROPS,
+        "crops": CROPS,
         "processes": rank_and_world()[1],
         DISTRIBUTIONS: distributions_of(resolved.recipe) | _givers(dataset, faces),
         **describe_device(place),
@@ -164,30 +128,49 @@ def train(
     data = task.prepare(resolved, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
-        return _run(run, resolved, data, info, console)
+        return carry_out(run, resolved, data, info, console)
 
 
-def resume(folder: Path, *, device: str = "auto", console: Console | None = None) -> TrainResult:
-    """Goes on with a run from where it stopped, to the same result.
+def resume(
+    folder: Path,
+    *,
+    epochs: int | None = None,
+    generations: int | None = None,
+    device: str = "auto",
+    console: Console | None = None,
+) -> TrainResult:
+    """Goes on with a run from where it stopped, to the same result, or beyond its end.
+
+    More epochs are trained by the last generation that was begun, from its last checkpoint on and
+    by the schedule of the longer training, and by all after it.
 
     Args:
         folder: the run's folder.
+        epochs: of each generation, where they are to be more than the run was begun with.
+        generations: likewise.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         console: where to show progress; None shows none.
 
     Raises:
         ModelError: there is no run, or its data changed since it began.
+        ConfigError: `epochs` or `generations` are fewer than there are, or no more can follow.
     """
     run = Run(folder)
     if not run.info.exists() or not run.recipe.exists():
         raise ModelError(f"there is no run in {folder}", "give the folder that training named")
     info = json.loads(run.info.read_text(encoding="utf-8"))
     with within(info.get(DISTRIBUTIONS, ())):
-        return _go_on(run, info, device, console)
+        return _go_on(run, info, longer(run, info, epochs, generations), device, console)
 
 
-def _go_on(run: Run, info: dict[str, Any], device: str, console: Console | None) -> TrainResult:
-    resolved = resolve(str(run.recipe), dataset=info["dataset"])
+def _go_on(
+    run: Run,
+    info: dict[str, Any],
+    recipes: tuple[Resolved, Resolved],
+    device: str,
+    console: Console | None,
+) -> TrainResult:
+    begun, resolved = recipes
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
@@ -208,7 +191,8 @@ def _go_on(run: Run, info: dict[str, Any], device: str, console: Console | None)
         resolved, framing.apply(faces), place, console, info["seed"]
     )
     with _held(run):
-        return _run(run, resolved, data, info, console)
+        told = from_main(lambda: lengthen(run, begun, resolved))
+        return carry_out(run, resolved, data, info, console, told)
 
 
 def _givers(dataset: str, faces: Faces) -> dict[str, str]:
@@ -255,49 +239,3 @@ def _begin(
     write_text(run.recipe, resolved.to_yaml())
     write_text(run.info, json.dumps(info, indent=1) + "\n")
     return info
-
-
-def _run(
-    run: Run,
-    resolved: Resolved,
-    data: Any,
-    info: dict[str, Any],
-    console: Console | None,
-) -> TrainResult:
-    main = rank_and_world()[0] == 0
-    display = Display(console if main else None, run.log if main else None)
-    task = TASKS[resolved.recipe.kind]
-    _introduce(display, info, data, task.describe(data))
-    recipe = resolved.recipe
-    if isinstance(recipe, EstimatorRecipe) and recipe.data.augment and info.get("crops") != _CROPS:
-        display.line(
-            "this run was begun when random crops were cut to the image; in the epochs to come "
-            "they are drawn anew until they fit, so that it ends otherwise than it would have"
-        )
-    lab = task.lab(resolved, data, run, display, data.device, info)
-    try:
-        network = build_evolver(resolved.recipe.evolver, resolved.recipe.kind).run(lab)
-    except KeyboardInterrupt:
-        display.line(f"stopped; go on with: agekit train --resume {run.folder}")
-        raise
-    metrics = from_main(lambda: task.publish(lab, network, info))
-    return TrainResult(run.folder, run.model, lab.finished, metrics)
-
-
-def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> None:
-    display.line(
-        f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
-        f"{info['device']} ({info['device_name']})"
-    )
-    for note in info["framing"]["notes"]:
-        display.line(note)
-    if people := data.faces.shared_identities:
-        display.line(
-            f"{people:,} people are in more than one split of {info['protocol']}: "
-            "its errors are too good to be those on strangers"
-        )
-    left_out = [problem for problem in data.problems if not problem.kept]
-    if left_out:
-        display.line(f"{len(left_out):,} rows or images were left out; the first ones:")
-        for problem in left_out[:3]:
-            display.line(f"  {problem.name}: {problem.detail}")

@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from agekit.cli import main
+from agekit.data.derived import COLUMNS, MANIFEST, TABLE, FaceCut, Manifest
+from agekit.testing import write_face
+
 TINY = (
     *("synthfaces", "--protocol", "tiny", "--preset", "quick"),
     *("--set", "data.size=32", "--set", "train.batch_size=32", "--set", "train.amp=fp32"),
 )
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
+Here = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,51 @@ def agekit(environment: dict[str, str], tmp_path: Path) -> Train:
         )
 
     return run
+
+
+@pytest.fixture
+def here(
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Here:
+    """Runs ``agekit ...`` in an empty folder, in this process; gives exit code, stdout, stderr."""
+    monkeypatch.setenv("AGEKIT_CACHE", str(cache))
+    monkeypatch.delenv("AGEKIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return int(stopped.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared dataset of 24 drawn faces, aged 20 to 66, of which 4 each are val and test."""
+    folder = tmp_path_factory.mktemp("chips")
+    splits = ["val", "test", *["train"] * 4] * 4
+    lines = [",".join(COLUMNS)]
+    for index, split in enumerate(splits):
+        age = 20 + 2 * index
+        write_face(folder / f"{index}.png", age, seed=index, size=32)
+        lines.append(f"{index}.png,{age},,,,,{split},{index:032x}")
+    (folder / TABLE).write_text("\n".join(lines) + "\n")
+    points = ((0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7))
+    face = FaceCut(align="five-points", points=points)
+    manifest = Manifest(dataset="csv", face=face, rows=len(splits), made_by="tests")
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    return folder
+
+
+@pytest.fixture
+def small(chips: Path) -> tuple[object, ...]:
+    """The arguments of a training on them that takes a second."""
+    where = ("csv", "--root", chips, "--protocol", "column", "--preset", "quick")
+    return (*where, "--set", "data.size=32", "--set", "train.batch_size=8", "--device", "cpu")

@@ -45,6 +45,11 @@ def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
             f"Training started from timm's weights of {code(method['pretrained'])}; the data they "
             "were trained on is not in the figures above."
         )
+    lines += [
+        f"Generation {plain(went['generation'])} was lengthened to {plain(went['epochs'])} epochs "
+        f"after its epoch {plain(went['epoch'])}: its learning rate is not that of one training."
+        for went in trained.get("lengthened", ())
+    ]
     lines.append(_place(trained))
     return ["## Data and training", bullets(line for line in lines if line)]
 

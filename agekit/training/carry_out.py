@@ -1,0 +1,115 @@
+"""A run from where it is to its model: what a start and a resume have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agekit.device import from_main, rank_and_world
+from agekit.recipe import EstimatorRecipe, Resolved
+from agekit.training.aging import Aging
+from agekit.training.display import Display
+from agekit.training.estimating import Estimating
+from agekit.training.evolver import build_evolver
+from agekit.training.lab import Generation
+from agekit.training.run import Run
+from agekit.training.task import Task
+
+__all__ = ["CROPS", "TASKS", "TrainResult", "carry_out"]
+
+TASKS: dict[str, Task[Any, Any]] = {"estimator": Estimating(), "ager": Aging()}
+"""What each kind of recipe needs."""
+
+CROPS = "torchvision"
+"""The rule of random crops; a run that does not say it was begun when crops were cut to fit."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run.
+
+    Attributes:
+        run: its folder.
+        model: the model's folder.
+        generations: number and metrics of each.
+        metrics: of the last, by split.
+    """
+
+    run: Path
+    model: Path
+    generations: list[Generation]
+    metrics: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``agekit train --json`` prints it."""
+        return {
+            "run": str(self.run),
+            "model": str(self.model),
+            "generations": [vars(generation) for generation in self.generations],
+            "metrics": self.metrics,
+        }
+
+
+def carry_out(
+    run: Run,
+    resolved: Resolved,
+    data: Any,
+    info: dict[str, Any],
+    console: Console | None,
+    told: Iterable[str] = (),
+) -> TrainResult:
+    """Trains what is left of a run, and publishes its model.
+
+    Args:
+        run: the run, held by this process.
+        resolved: its recipe.
+        data: as its task has prepared it.
+        info: what its ``run.json`` holds.
+        console: where to show progress; None shows none.
+        told: lines for the person and the log.
+    """
+    main = rank_and_world()[0] == 0
+    display = Display(console if main else None, run.log if main else None)
+    task = TASKS[resolved.recipe.kind]
+    _introduce(display, info, data, task.describe(data))
+    recipe = resolved.recipe
+    if isinstance(recipe, EstimatorRecipe) and recipe.data.augment and info.get("crops") != CROPS:
+        display.line(
+            "this run was begun when random crops were cut to the image; in the epochs to come "
+            "they are drawn anew until they fit, so that it ends otherwise than it would have"
+        )
+    for line in told:
+        display.line(line)
+    lab = task.lab(resolved, data, run, display, data.device, info)
+    try:
+        network = build_evolver(resolved.recipe.evolver, resolved.recipe.kind).run(lab)
+    except KeyboardInterrupt:
+        display.line(f"stopped; go on with: agekit train --resume {run.folder}")
+        raise
+    if lengthened := run.lengthened():
+        info = info | {"lengthened": lengthened}
+    metrics = from_main(lambda: task.publish(lab, network, info))
+    return TrainResult(run.folder, run.model, lab.finished, metrics)
+
+
+def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> None:
+    display.line(
+        f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
+        f"{info['device']} ({info['device_name']})"
+    )
+    for note in info["framing"]["notes"]:
+        display.line(note)
+    if people := data.faces.shared_identities:
+        display.line(
+            f"{people:,} people are in more than one split of {info['protocol']}: "
+            "its errors are too good to be those on strangers"
+        )
+    left_out = [problem for problem in data.problems if not problem.kept]
+    if left_out:
+        display.line(f"{len(left_out):,} rows or images were left out; the first ones:")
+        for problem in left_out[:3]:
+            display.line(f"  {problem.name}: {problem.detail}")
