@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agekit.cli import main
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, FaceCut, Manifest
+from agekit.data.alignment import Alignment
+from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.testing import write_face
 
 TINY = (
@@ -88,7 +89,7 @@ def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"{index}.png,{age},,,,,{split},{index:032x}")
     (folder / TABLE).write_text("\n".join(lines) + "\n")
     points = ((0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7))
-    face = FaceCut(align="five-points", points=points)
+    face = Alignment(align="five-points", points=points)
     manifest = Manifest(dataset="csv", face=face, rows=len(splits), made_by="tests")
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     return folder
