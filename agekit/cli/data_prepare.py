@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +15,15 @@ from agekit.cli._output import (
     only_json_on_stdout,
     root_option,
 )
+from agekit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agekit.data.alignment import Alignment
 
 __all__ = ["prepare"]
 
 _SHOWN = 5
+_SIZE = 224
 
 
 @click.command()
@@ -33,9 +39,7 @@ _SHOWN = 5
 @click.option(
     "--size",
     type=click.IntRange(16, 1024),
-    default=224,
-    show_default=True,
-    help="Side of the chips in pixels.",
+    help="Side of the chips in pixels; else 224.",
 )
 @click.option(
     "--margin",
@@ -59,6 +63,11 @@ _SHOWN = 5
 )
 @click.option("--detector", metavar="NAME", help="What finds the faces; else mtcnn.")
 @click.option(
+    "--like",
+    metavar="MODEL",
+    help="Cut faces as a model knows them: its detector, its frame, its size.",
+)
+@click.option(
     "--no-detect",
     is_flag=True,
     help="The pictures are face chips: only scale their centre square.",
@@ -70,11 +79,12 @@ def prepare(
     dataset: str,
     root: Path | None,
     out: Path,
-    size: int,
+    size: int | None,
     margin: float | None,
     format_: str,
     quality: int,
     detector: str | None,
+    like: str | None,
     no_detect: bool,
     workers: int | None,
     device: str,
@@ -88,20 +98,28 @@ def prepare(
     """
     if no_detect and (margin is not None or detector is not None):
         raise click.UsageError("--no-detect looks for no face: it takes no --margin, no --detector")
+    if like is not None and (no_detect or (size, margin, detector) != (None, None, None)):
+        raise click.UsageError(
+            "--like takes detector, margin and size from the model: give no --size, --margin, "
+            "--detector, --no-detect"
+        )
+    from agekit.data.alignment import Alignment
     from agekit.data.failures import FAILURES, read_failures
     from agekit.faces.align import DEFAULT_MARGIN
     from agekit.faces.prepare import prepare as make
 
     with only_json_on_stdout(as_json):
+        face, side = _frame_of(like) if like is not None else (None, size or _SIZE)
         made = make(
             dataset,
             root,
             out,
-            size=size,
+            size=side,
             margin=DEFAULT_MARGIN if margin is None else margin,
             format=format_,
             quality=quality,
-            detector=None if no_detect else detector or "mtcnn",
+            detector=None if no_detect else detector or Alignment().detector,
+            like=face,
             workers=workers,
             device=device,
             console=console(),
@@ -115,3 +133,23 @@ def prepare(
         click.echo(f"{made.failed:,} failed; see {made.out / FAILURES}")
         for failure in read_failures(out)[:_SHOWN]:
             click.echo(f"  {failure.name}: {failure.detail}")
+
+
+def _frame_of(model: str) -> tuple[Alignment, int]:
+    """The alignment and the size of a model.
+
+    Raises:
+        ConfigError: it does not say where the points of faces lie.
+        ModelError: there is no such model.
+    """
+    from agekit.faces.align import known_points
+    from agekit.zoo.folder import read_config
+    from agekit.zoo.index.locate import locate
+
+    config = read_config(locate(model))
+    if known_points(config.face) is None:
+        raise ConfigError(
+            f"{model} does not say where the eyes, nose and mouth lie in the faces it takes",
+            "choose the frame yourself: --margin and --size",
+        )
+    return config.face, config.image.size

@@ -9,7 +9,7 @@ from PIL import Image
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, DataError
 
-__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "known_points", "similarity"]
+__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "known_points", "similarity", "standard"]
 
 DEFAULT_MARGIN = 0.25
 
@@ -46,6 +46,20 @@ def frame(margin: float) -> NDArray[np.float64]:
     if not margin > -0.5:
         raise ConfigError(f"a margin of {margin:g} leaves nothing of the face", "take -0.4 or more")
     return 0.5 + (TEMPLATE - 0.5) / (1 + 2 * margin)
+
+
+def standard(margin: float, detector: str) -> Alignment:
+    """The alignment of chips cut around the standard frame.
+
+    Args:
+        margin: as `frame` takes it.
+        detector: registry name of what finds the faces.
+
+    Raises:
+        ConfigError: the margin leaves nothing of the frame.
+    """
+    points = tuple((float(x), float(y)) for x, y in frame(margin))
+    return Alignment(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
 
 
 def known_points(alignment: Alignment) -> NDArray[np.float64] | None:

@@ -16,7 +16,7 @@ from agekit.data.files import Files
 from agekit.data.shard_images import Shards
 from agekit.data.table import ImageSource, Problem
 from agekit.errors import AgekitError, ConfigError, DataError
-from agekit.faces.align import cut, frame
+from agekit.faces.align import cut
 from agekit.registry import DETECTORS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ChipWork:
         format: a key of `ENDINGS`.
         quality: of JPEG and WebP, 1 to 100.
         detector: registry name of what finds the faces; None takes the pictures as they are.
-        margin: around the standard frame.
+        points: (5, 2) where those of a face come to lie, shares of the side.
         device: where the detector runs.
     """
 
@@ -53,7 +53,7 @@ class ChipWork:
     format: str
     quality: int
     detector: str | None
-    margin: float
+    points: Sequence[tuple[float, float]]
     device: str
 
     def open(self) -> Callable[[Sequence[int]], list[Chip]]:
@@ -113,7 +113,7 @@ class ChipWork:
         if not faces:
             return Problem("face", self.images.name(row), "no face found")
         try:
-            chip = cut(picture, main_face(faces).points, frame(self.margin), self.size)
+            chip = cut(picture, main_face(faces).points, np.array(self.points), self.size)
         except DataError as error:
             return Problem("face", self.images.name(row), error.message)
         return self._file(chip)

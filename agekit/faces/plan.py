@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agekit._mistakes import summary
 from agekit.atomic import write_text
+from agekit.data.alignment import Alignment
 from agekit.data.prepared import PLAN
 from agekit.errors import DataError
+from agekit.faces.align import standard
 from agekit.faces.chips import ChipWork
 from agekit.faces.names import readable
 
@@ -38,6 +40,7 @@ class Plan(BaseModel):
         quality: of JPEG and WebP.
         detector: what finds the faces, None where the pictures are taken as they are.
         margin: around the standard frame.
+        points: where the points of faces come to lie, if not as the margin says.
         device: ``cpu`` or ``cuda``: their numbers differ in the last digits.
     """
 
@@ -54,6 +57,7 @@ class Plan(BaseModel):
     quality: int | None
     detector: str | None
     margin: float | None
+    points: tuple[tuple[float, float], ...] | None = None
     device: str | None
 
 
@@ -66,6 +70,7 @@ _CHANGED = {
 def make_plan(
     dataset: str,
     work: ChipWork,
+    face: Alignment,
     keys: NDArray[np.uint8],
     unreadable: Mapping[int, str],
     before: Plan | None,
@@ -75,6 +80,7 @@ def make_plan(
     Args:
         dataset: registry name.
         work: how the chips are made.
+        face: where faces come to lie in them.
         keys: (N, 16) content keys of the pictures.
         unreadable: row to reason, of pictures that cannot be read now.
         before: what the folder was begun with, None for a new one.
@@ -82,6 +88,7 @@ def make_plan(
     names = [readable(work.images.name(i)) for i in range(len(keys))]
     lost = sorted(names[i] for i in unreadable) if before is None else before.unreadable
     left_out = set(lost)
+    usual = not work.detector or face == standard(face.margin, face.detector)
     return Plan(
         dataset=dataset,
         pictures=len(names),
@@ -94,7 +101,8 @@ def make_plan(
         format=work.format,
         quality=None if work.format == "png" else work.quality,
         detector=work.detector,
-        margin=work.margin if work.detector else None,
+        margin=face.margin if work.detector else None,
+        points=None if usual else face.points,
         device=work.device.partition(":")[0],
     )
 

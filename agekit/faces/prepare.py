@@ -21,7 +21,7 @@ from agekit.data.prepared import write_table
 from agekit.data.source import read_source
 from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError
-from agekit.faces.align import DEFAULT_MARGIN, frame
+from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
 from agekit.faces.chips import ENDINGS, ChipWork
 from agekit.faces.folder import ChipFolder, writing
 from agekit.faces.names import chip_names
@@ -75,6 +75,7 @@ def prepare(
     format: str = "jpeg",
     quality: int = 95,
     detector: str | None = "mtcnn",
+    like: Alignment | None = None,
     workers: int | None = None,
     device: str = "auto",
     console: Console | None = None,
@@ -96,6 +97,7 @@ def prepare(
         quality: of JPEG and WebP, 1 to 100.
         detector: registry name of what finds the faces; None takes every picture as it is: its
             centre square, scaled.
+        like: in place of `margin` and `detector`: finds and cuts faces as a model knows them.
         workers: processes; one for each processor if left out, at most 16, or four with a GPU.
             The result does not depend on it.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -108,7 +110,15 @@ def prepare(
     """
     if format not in ENDINGS:
         raise ConfigError(f"no format {format!r}", f"the formats are {', '.join(ENDINGS)}")
-    points = tuple((float(x), float(y)) for x, y in frame(margin))
+    if like is not None:
+        target, detector = known_points(like), like.detector
+        if target is None:
+            raise ConfigError("the alignment to cut faces to says of no point where it lies")
+        cuts = Alignment.model_validate(
+            {**like.model_dump(), "align": "five-points", "points": target.tolist()}
+        )
+    else:
+        cuts = standard(margin, detector or Alignment().detector)
     reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
     where = "cpu"
     if detector:
@@ -125,13 +135,19 @@ def prepare(
         before = read_plan(out)
         table, face = read_source(reader, place)
         if detector:
-            face = Alignment(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
+            face = cuts
         elif face.align == "whole":
             face = Alignment()
-        work = ChipWork(table.images, size, format, quality, detector, margin, where)
+            if console is not None:
+                console.print(
+                    f"{reader.name} is a dataset of whole photos: the middle squares of them are "
+                    "taken as faces, whatever they show",
+                    soft_wrap=True,
+                )
+        work = ChipWork(table.images, size, format, quality, detector, cuts.points or (), where)
         work.check()
         keys, unreadable = origin_keys(table)
-        begin(out, make_plan(reader.name, work, keys, unreadable, before), before)
+        begin(out, make_plan(reader.name, work, face, keys, unreadable, before), before)
         names = [work.images.name(i) for i in range(len(table))]
         folder = ChipFolder(out, names, chip_names(names, ENDINGS[format]), unreadable)
         skipped = sum(folder.there)

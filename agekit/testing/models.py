@@ -32,6 +32,7 @@ def write_untrained(
     recipe: str = "ldl-reg-resnet10-tiny",
     ages: tuple[int, int] = (10, 40),
     overrides: Sequence[str] = (),
+    face: Alignment | None = None,
 ) -> Path:
     """Writes the untrained model of an estimator's recipe, for 32 x 32 pixels; made-up metrics.
 
@@ -40,6 +41,7 @@ def write_untrained(
         recipe: such as ``ldl-resnet10-tiny``.
         ages: the first and the last label age, years.
         overrides: as ``--set`` takes them.
+        face: where the faces lie that it was trained on; None leaves it unknown.
 
     Returns:
         The folder.
@@ -53,6 +55,6 @@ def write_untrained(
     network = build(recipe, ages, size=SIZE).eval()
     network.margin = MARGIN
     interval = {"level": 0.9, "margin": MARGIN, "calibrated_on": "val"}
-    config = model_config(resolved, network, INFO, interval, Alignment())
+    config = model_config(resolved, network, INFO, interval, face or Alignment())
     save_model(folder, network, config, METRICS, model_card(config, METRICS))
     return folder

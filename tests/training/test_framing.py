@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.derived import Manifest
@@ -25,13 +24,12 @@ from agekit.data.split import Faces, load_faces
 from agekit.data.synthfaces import draw, person
 from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import UnknownNameError
-from agekit.faces.align import frame, known_points
+from agekit.faces.align import known_points, standard
 from agekit.faces.reframe import Reframed
-from agekit.recipe import resolve
 from agekit.testing import write_face
+from agekit.testing.models import write_untrained
 from agekit.training.framing import Framing, find_framing
-from agekit.training.publish import model_config
-from agekit.zoo.folder import read_config, save_model
+from agekit.zoo.folder import read_config
 
 CPU = torch.device("cpu")
 N = 12
@@ -55,8 +53,7 @@ class Centres(Detector):
 
 
 def at(margin: float, detector: str = "mtcnn") -> Alignment:
-    points = tuple((float(x), float(y)) for x, y in frame(margin))
-    return Alignment(align="five-points", detector=detector, margin=margin, points=points)  # type: ignore[arg-type]
+    return standard(margin, detector)
 
 
 @pytest.fixture(autouse=True)
@@ -100,14 +97,9 @@ def names(table) -> list[str]:
     return [table.images.name(i) for i in range(len(table))]
 
 
-def write_model(folder: Path, face: Alignment, task: str = "ldl-resnet10-tiny") -> Path:
+def write_model(folder: Path, face: Alignment) -> Path:
     torch.manual_seed(0)
-    network = api.build(task, ages=(10, 60), size=32)
-    recipe = resolve(task, overrides=["data.size=32"]).recipe
-    interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
-    config = model_config(recipe, network, {"name": "tiny"}, interval, face)  # type: ignore[arg-type]
-    save_model(folder, network, config, {}, "")
-    return folder
+    return write_untrained(folder, "ldl-resnet10-tiny", (10, 60), face=face)
 
 
 class Done(NamedTuple):
