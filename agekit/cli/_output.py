@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_chips_option",
+    "columns_option",
     "console",
     "device_option",
     "emit_json",
@@ -39,6 +40,7 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NO_LIMIT = 10_000
+_NEXT_COLUMN = re.compile(r",(?=\s*\w+\s*=)")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
@@ -181,6 +183,32 @@ def root_option(command: Command) -> Command:
         "--root",
         type=click.Path(path_type=Path),
         help="Where the dataset lies; else $AGEKIT_DATA/<dataset>.",
+    )(command)
+
+
+def _parse_columns(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [pair for value in values for pair in _NEXT_COLUMN.split(value)]
+    columns: dict[str, str] = {}
+    for pair in pairs:
+        field, equals, column = (part.strip() for part in pair.partition("="))
+        if not (field and equals and column):
+            raise click.BadParameter(f"{pair!r} is not of the form path=COLUMN.")
+        if columns.setdefault(field, column) != column:
+            raise click.BadParameter(f"{field} is named twice.")
+    return columns
+
+
+def columns_option(command: Command) -> Command:
+    """`--columns` → `columns: dict[str, str]`, field of the face table → column."""
+    return click.option(
+        "--columns",
+        multiple=True,
+        callback=_parse_columns,
+        metavar="path=COLUMN,age=COLUMN",
+        help="Which column of a csv or Parquet file is which, where they have not their usual "
+        "names: path, age, sigma, identity, gender, group, split.",
     )(command)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agekit.cli._output import (
+    columns_option,
     emit_json,
     json_option,
     only_json_on_stdout,
@@ -31,6 +32,7 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 @click.command()
 @click.argument("dataset")
 @root_option
+@columns_option
 @protocol_option
 @click.option(
     "--decode/--no-decode",
@@ -40,7 +42,12 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 )
 @json_option
 def check(
-    dataset: str, root: Path | None, protocol: str | None, decode: bool, as_json: bool
+    dataset: str,
+    root: Path | None,
+    columns: dict[str, str],
+    protocol: str | None,
+    decode: bool,
+    as_json: bool,
 ) -> None:
     """Read and split DATASET, count what is there and look for what is wrong.
 
@@ -55,7 +62,7 @@ def check(
 
     with only_json_on_stdout(as_json):
         reader = DATASETS.get(dataset)()
-        faces = load_faces(reader, root, protocol)
+        faces = load_faces(reader, root, protocol, columns=columns, tell=_in_the_report)
         with progress(len(faces.table) if decode else 0, "images") as step:
             report = check_faces(faces, official=reader.official, decode=decode, progress=step)
     if as_json:
@@ -64,6 +71,10 @@ def check(
         _print(report)
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _in_the_report(note: str) -> None:
+    """Takes what the reader tells: the report has it among the findings."""
 
 
 def _print(report: Check) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agekit.cli._output import (
+    columns_option,
     console,
     emit_json,
     json_option,
@@ -52,6 +53,7 @@ def _parse_bytes(
 @click.command()
 @click.argument("dataset")
 @root_option
+@columns_option
 @click.option(
     "--out",
     required=True,
@@ -81,6 +83,7 @@ def _parse_bytes(
 def pack(
     dataset: str,
     root: Path | None,
+    columns: dict[str, str],
     out: Path,
     size: int | None,
     format_: Format | None,
@@ -115,6 +118,7 @@ def pack(
             dataset,
             out,
             root=root,
+            columns=columns,
             encoding=encoding,
             shard_bytes=shard_size or SHARD_BYTES,
             workers=workers,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agekit.cli._output import (
+    columns_option,
     console,
     device_option,
     emit_json,
@@ -29,6 +30,7 @@ _SIZE = 224
 @click.command()
 @click.argument("dataset")
 @root_option
+@columns_option
 @click.option(
     "--out",
     required=True,
@@ -78,6 +80,7 @@ _SIZE = 224
 def prepare(
     dataset: str,
     root: Path | None,
+    columns: dict[str, str],
     out: Path,
     size: int | None,
     margin: float | None,
@@ -114,6 +117,7 @@ def prepare(
             dataset,
             root,
             out,
+            columns=columns,
             size=side,
             margin=DEFAULT_MARGIN if margin is None else margin,
             format=format_,

@@ -9,6 +9,7 @@ import click
 from agekit.cli._domains import Domains, domains_option, where_option
 from agekit.cli._output import (
     as_chips_option,
+    columns_option,
     device_option,
     emit_json,
     json_option,
@@ -27,6 +28,7 @@ __all__ = ["evaluate"]
 @click.argument("model")
 @click.argument("dataset")
 @root_option
+@columns_option
 @protocol_option
 @split_option
 @click.option(
@@ -46,6 +48,7 @@ def evaluate(
     model: str,
     dataset: str,
     root: Path | None,
+    columns: dict[str, str],
     protocol: str | None,
     split: str,
     judges: tuple[str, ...],
@@ -71,6 +74,7 @@ def evaluate(
             model,
             dataset,
             root=root,
+            columns=columns,
             protocol=protocol,
             split=split,
             judges=judges,

@@ -10,6 +10,7 @@ import click
 from agekit.cli._domains import Domains, domain_settings, domains_option, where_option
 from agekit.cli._output import (
     as_chips_option,
+    columns_option,
     device_option,
     emit_json,
     given,
@@ -24,6 +25,8 @@ from agekit.cli._output import (
 
 __all__ = ["train"]
 
+_COLUMN = "data.columns."
+"""The beginning of a setting that is of the dataset, not of the recipe: as ``--columns`` has it."""
 _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"}
 """The metrics that are shown at the end, and what they are called."""
 
@@ -32,6 +35,7 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
 @click.argument("recipe", required=False)
 @click.argument("dataset", required=False)
 @root_option
+@columns_option
 @protocol_option
 @click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
@@ -91,7 +95,10 @@ def train(
             )
     if options["out"] is not None and options["out"].is_file():
         raise click.UsageError(f"--out {options['out']} is not a folder.")
-    settings = (*settings, *domain_settings(domains, where))
+    named = [text.removeprefix(_COLUMN) for text in settings if text.startswith(_COLUMN)]
+    options["columns"] |= dict(pair.split("=", 1) for pair in named)
+    settings = tuple(text for text in settings if not text.startswith(_COLUMN))
+    settings += tuple(domain_settings(domains, where))
     if resumed is None:
         from agekit.recipe import resolve
 

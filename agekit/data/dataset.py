@@ -10,6 +10,7 @@ from typing import ClassVar
 from agekit.data.alignment import Alignment
 from agekit.data.protocols import Protocol
 from agekit.data.table import FaceTable
+from agekit.errors import ConfigError
 
 __all__ = ["Dataset"]
 
@@ -55,3 +56,18 @@ class Dataset(ABC):
         Raises:
             DataError: the layout is not what was expected; says expected and found.
         """
+
+    def read_named(self, root: Path | None, columns: Mapping[str, str]) -> FaceTable:
+        """Reads the rows of a table whose columns have names of the user's own.
+
+        Args:
+            root: see `read`.
+            columns: field of the face table → column.
+
+        Raises:
+            ConfigError: the dataset is no such table, or a key is no field of it.
+            DataError: see `read`.
+        """
+        raise ConfigError(
+            f"{self.name} has no columns to name", "--columns is for csv, folder and parquet"
+        )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,11 @@ class Files:
     size and modification time, so that unchanged files are read once; files changed within the
     last two seconds are not remembered, as their time could hide another change.
 
+    A path may not leave the folder, and neither may a link, as one among files may be a trap of
+    whoever made an archive. But a folder may be one of links: the snapshots of the Hub's cache,
+    and what git-annex and DVC make, are known by where their links lead; and where several files
+    are links that lead out, and these are at least half of all, the folder is taken to be meant so.
+
     Args:
         root: the folder.
         paths: paths below it, with forward slashes.
@@ -43,6 +49,7 @@ class Files:
         self.root = Path(os.path.realpath(root))
         self.paths = tuple(paths)
         self._digests: NDArray[np.uint8] | None = None
+        self._links = _Links(self.root, self.paths)
         for path in self.paths:
             if (".." in path and ".." in path.split("/")) or os.path.isabs(path):
                 raise _outside(path, self.root)
@@ -68,6 +75,7 @@ class Files:
         part = Files.__new__(Files)
         part.root = self.root
         part.paths = tuple(self.paths[i] for i in index)
+        part._links = self._links
         part._digests = None if self._digests is None else self._digests[index]
         return part
 
@@ -116,14 +124,14 @@ class Files:
             if folder not in inside:
                 inside[folder] = self._contains(folder)
             linked = stat.S_ISLNK(status.st_mode)
-            if not inside[folder] or (linked and not self._contains(place)):
+            if not inside[folder] or (linked and not self._links.may_be(place)):
                 raise _outside(path, self.root)
             return os.stat(place) if linked else status
         except OSError as error:
             raise _unreadable(path, self.root, error) from None
 
     def _contains(self, place: str) -> bool:
-        return Path(os.path.realpath(place)).is_relative_to(self.root)
+        return _is_below(os.path.realpath(place), self.root)
 
     def _hash(self, i: int) -> bytes:
         try:
@@ -131,6 +139,34 @@ class Files:
                 return hashlib.blake2b(file.read(), digest_size=16).digest()
         except OSError as error:
             raise _unreadable(self.paths[i], self.root, error) from None
+
+
+class _Links:
+    """Which links of a folder may lead out of it; see `Files`."""
+
+    def __init__(self, root: Path, paths: Sequence[str]) -> None:
+        self.root, self.paths = root, paths
+
+    def may_be(self, place: str) -> bool:
+        """Whether the link at `place` may lead where it does."""
+        target = os.path.realpath(place)
+        return _is_below(target, self.root) or self._is_store(target) or self._is_usual
+
+    def _is_store(self, target: str) -> bool:
+        """Whether a file is kept by content for folders such as this one."""
+        folder = Path(target).parent
+        hub = folder.name == "blobs" and self.root.is_relative_to(folder.with_name("snapshots"))
+        return hub or "/.git/annex/objects/" in target or "/.dvc/cache/" in target
+
+    @cached_property
+    def _is_usual(self) -> bool:
+        """Whether links that lead out are several, and at least half of the files."""
+        places = (os.path.join(self.root, path) for path in self.paths)
+        out = sum(
+            os.path.islink(place) and not _is_below(os.path.realpath(place), self.root)
+            for place in places
+        )
+        return out > 1 and 2 * out >= len(self.paths)
 
 
 class _Memory:
@@ -162,12 +198,22 @@ class _Memory:
                 file.write(records)
 
 
+def _is_below(place: str, root: Path) -> bool:
+    return Path(place).is_relative_to(root)
+
+
 def _outside(path: str, root: Path) -> DataError:
     return DataError(
         f"{path!r} leads out of the dataset's folder {root}",
-        "give paths below the folder, or pass a folder that holds all the images",
+        "give paths below the folder, or pass a folder that holds all the images, or links to all",
     )
 
 
 def _unreadable(path: str, root: Path, error: OSError) -> DataError:
-    return DataError(f"{path} in {root} cannot be read: {error.strerror or error}")
+    lost = os.path.islink(root / path) and not os.path.exists(root / path)
+    return DataError(
+        f"{path} in {root} cannot be read: {error.strerror or error}",
+        "it is a link to a file that is not there: fetch it (git annex get, dvc pull)"
+        if lost
+        else "",
+    )

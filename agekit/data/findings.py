@@ -21,6 +21,7 @@ Rows = NDArray[np.int64]
 
 _EXAMPLES = 5
 _TOLD = {
+    "cells": "rows of more cells than there are columns: left out",
     "age": "rows without a usable age: left out",
     "duplicate": "rows or files met twice: the first one counts",
     "crop": "photos without their crop: used whole",
@@ -100,7 +101,8 @@ def _told(faces: Faces) -> list[Finding]:
     kinds: dict[str, list[str]] = {}
     for problem in faces.problems:
         kinds.setdefault(problem.kind, []).append(f"{problem.name}: {problem.detail}")
-    return [
+    notes = [Finding("note", "warning", 1, note) for note in faces.table.notes]
+    return notes + [
         _finding(kind, "warning", _TOLD.get(kind, "noted by the reader"), texts, len(texts))
         for kind, texts in kinds.items()
     ]

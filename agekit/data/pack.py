@@ -19,6 +19,7 @@ from agekit.data.derived import Manifest
 from agekit.data.encode import Encoding
 from agekit.data.files import Files
 from agekit.data.home import SHARD
+from agekit.data.readers.columns import Columns
 from agekit.data.shard_images import Shards
 from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
 from agekit.data.split import Faces, load_faces
@@ -65,6 +66,7 @@ def pack(
     out: Path,
     *,
     root: Path | None = None,
+    columns: Columns | None = None,
     encoding: Encoding | None = None,
     shard_bytes: int = SHARD_BYTES,
     workers: int | None = None,
@@ -78,6 +80,7 @@ def pack(
         out: a file that ends in .parquet, or a folder for files of about `shard_bytes`; appears
             whole or not at all.
         root: where the dataset lies; also chips that were prepared from it, or shards of it.
+        columns: field → column of a table of the user's own.
         encoding: how to encode the images anew; None packs their bytes as they are.
         shard_bytes: size of the files of a folder.
         workers: threads to decode and encode in; as many as there are processors if left out.
@@ -91,7 +94,7 @@ def pack(
     """
     check_place(out, force=force)
     reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
-    faces = load_faces(reader, root)
+    faces = load_faces(reader, root, columns=columns)
     table = faces.table
     _check_apart(out, root, table.images)
     work = _work(table.images, encoding, reader.name)

@@ -11,20 +11,21 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from agekit.data.readers.ages import Ranges, parse_age
+from agekit.data.readers.columns import NAMES, Columns, choose, usual
 from agekit.data.readers.rows import identity_number
 from agekit.errors import DataError, nearest
 
 __all__ = ["LABELS", "find_image", "read_labels"]
 
 LABELS: Mapping[str, tuple[str, ...]] = {
-    "age": ("age",),
-    "sigma": ("sigma", "std"),
-    "identity": ("identity", "subject"),
-    "gender": ("gender",),
-    "group": ("group", "race", "ethnicity"),
-    "split": ("split",),
+    "age": tuple(name for name in NAMES["age"] if name != "label"),
+    "sigma": NAMES["sigma"],
+    "identity": tuple(name for name in NAMES["identity"] if name != "id"),
+    **{field: NAMES[field] for field in ("gender", "group", "split")},
     "origin": ("origin",),
 }
+"""The usual names of a shard's columns; there, `id` and `label` mostly are something else."""
 _IMAGE = ("image", "img", "face", "photo", "picture")
 _IMAGE_TYPE = "struct<bytes: binary, path: string> or binary"
 _BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
@@ -33,12 +34,13 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.t
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
-def find_image(schema: Any, path: Path) -> tuple[str, bool]:
+def find_image(schema: Any, path: Path, asked: str | None = None) -> tuple[str, bool]:
     """The column of the images: ``image`` or the like, else the only one that may hold some.
 
     Args:
         schema: the Arrow schema of the file.
         path: the file.
+        asked: the column that a user says it is.
 
     Returns:
         The column's name, and whether it is a struct of bytes and path.
@@ -49,7 +51,9 @@ def find_image(schema: Any, path: Path) -> tuple[str, bool]:
     found = {f.name: pa.types.is_struct(f.type) for f in schema if _holds_images(f.type)}
     named = [name for name in found if name.lower() in _IMAGE]
     best = min(named, key=lambda name: _IMAGE.index(name.lower()), default="")
-    if not best and len(found) == 1:
+    if asked is not None:
+        best = next((name for name in found if usual(name) == usual(asked)), "")
+    elif not best and len(found) == 1:
         (best,) = found
     if not best:
         shown = ", ".join(f"{f.name}: {f.type}" for f in schema)
@@ -57,35 +61,46 @@ def find_image(schema: Any, path: Path) -> tuple[str, bool]:
     return best, found[best]
 
 
-def read_labels(file: Any, path: Path) -> Any:
+def read_labels(
+    file: Any, path: Path, asked: Columns | None = None
+) -> tuple[Any, Ranges, tuple[str, ...]]:
     """The labels of a file in one form.
 
     Args:
         file: the open `pyarrow.parquet.ParquetFile`.
         path: where it lies.
+        asked: field → column, where they have not their usual names; ``path`` is the images'.
 
     Returns:
         An Arrow table of the columns of `LABELS` and ``name``, null where unknown: age and sigma
-        float64, identity int64, the others string; `name` is what the file calls the image.
+        float64, identity int64, the others string; `name` is what the file calls the image. The
+        ages that are ranges. What to tell of the columns.
 
     Raises:
         DataError: there is no age, or a column's type does not fit.
     """
     schema = file.schema_arrow
-    columns = {name: _find(schema, aliases) for name, aliases in LABELS.items()}
+    asked = dict(asked or {})
+    image, in_struct = find_image(schema, path, asked.pop("path", None))
+    chosen = choose(schema.names, str(path), asked=asked, needed=(), names=LABELS, known=[image])
+    columns = {
+        name: schema.names[k] if (k := chosen.index.get(name)) is not None else None
+        for name in LABELS
+    }
     if columns["age"] is None:
         close = nearest("age", schema.names, n=1)
         shown = ", ".join(schema.names)
         raise DataError(
             f"{path}: expected a column 'age', in years; found: {shown}{close}",
-            "a column `label` is not taken for the age",
+            "a column `label` is not taken for the age, unless by --columns age=label",
         )
-    image, in_struct = find_image(schema, path)
     named = in_struct and schema.field(image).type.get_field_index("path") >= 0
     wanted = [c for c in columns.values() if c is not None]
     table = file.read(columns=[*wanted, *([f"{image}.path"] if named else [])])
     classes = _classes(schema.metadata)
-    read = {"age": _number, "sigma": _number, "identity": _person, "origin": _digest}
+    ranges = Ranges()
+    widths = None
+    read = {"sigma": _number, "identity": _person, "origin": _digest}
     n = len(table)
     result = {}
     for name, column in columns.items():
@@ -94,24 +109,25 @@ def read_labels(file: Any, path: Path) -> Any:
             result[name] = convert(pa.chunked_array([pa.nulls(n)]))
             continue
         try:
-            result[name] = convert(_named(table[column], classes.get(column)))
+            values = _named(table[column], classes.get(column))
+            if name == "age":
+                result[name], widths = _ages(values, ranges)
+            else:
+                result[name] = convert(values)
         except (pa.ArrowException, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{path}: column {column!r} cannot be used: {reason}") from None
     paths = pc.struct_field(table[image], "path").cast(pa.string()) if named else None
     result["name"] = _names(paths, path.name, n)
-    return pa.table(result)
+    if widths is not None:
+        result["sigma"] = pc.coalesce(result["sigma"], widths)
+    return pa.table(result), ranges, chosen.notes
 
 
 def _holds_images(kind: Any) -> bool:
     if pa.types.is_struct(kind) and (index := kind.get_field_index("bytes")) >= 0:
         kind = kind.field(index).type
     return _is_any(kind, _BYTES)
-
-
-def _find(schema: Any, aliases: tuple[str, ...]) -> str | None:
-    folded = {name.lower(): name for name in reversed(schema.names)}
-    return next((folded[alias] for alias in aliases if alias in folded), None)
 
 
 def _classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
@@ -136,7 +152,7 @@ def _named(column: Any, classes: list[str] | None) -> Any:
 
 
 def _number(column: Any) -> Any:
-    """Numbers, also where they are texts or the names of classes."""
+    """Numbers, also where they are texts."""
     if _is_any(column.type, _TEXTS):
         try:
             return column.cast(pa.string()).cast(pa.float64())
@@ -146,6 +162,30 @@ def _number(column: Any) -> Any:
     if not _is_any(column.type, _NUMBERS):
         raise ValueError(f"expected numbers, found {column.type}")
     return column.cast(pa.float64())
+
+
+def _ages(column: Any, ranges: Ranges) -> tuple[Any, Any]:
+    """Ages, null where a text is none, and the deviations of those that are ranges."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not _is_any(column.type, _TEXTS):
+        return _number(column), None
+    codes = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    texts = codes.dictionary.to_pylist()
+    ages = [parse_age(text) for text in texts]
+    if texts and not any(ages):
+        raise ValueError(f"expected numbers, found {', '.join(map(repr, texts[:3]))}")
+    counts = {c["values"]: c["counts"] for c in pc.value_counts(codes.indices).to_pylist()}
+    for k, (text, age) in enumerate(zip(texts, ages, strict=True)):
+        if age is not None:
+            ranges.add(text, age, counts[k])
+    pairs = [
+        (None, None) if a is None else (a.years, a.sigma if a.is_range else None) for a in ages
+    ]
+    return tuple(
+        pa.chunked_array([pc.take(pa.array(column, pa.float64()), codes.indices)])
+        for column in (zip(*pairs, strict=True) if pairs else ([], []))
+    )
 
 
 def _text(column: Any) -> Any:

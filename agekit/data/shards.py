@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from agekit.data.derived import Manifest, parse_manifest
 from agekit.data.home import SHARD
+from agekit.data.readers.ages import Ranges
+from agekit.data.readers.columns import Columns
 from agekit.data.readers.rows import parse_gender, parse_split
 from agekit.data.shard_columns import find_image, read_labels
 from agekit.data.shard_images import ImageColumn, Shards, reading
@@ -22,6 +25,9 @@ from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
 
 __all__ = ["Shards", "is_packed", "read_shards"]
+
+METADATA = f"metadata{SHARD}"
+"""The labels of an image folder of the Hub, which names the images and has none in it."""
 
 _OF = re.compile(r"(?P<name>.+)-(?P<k>\d{4,})-of-(?P<n>\d{4,})(-[0-9a-f]+)?")
 
@@ -31,15 +37,16 @@ def is_packed(place: Path) -> bool:
     return bool(_files(place))
 
 
-def read_shards(place: Path) -> tuple[FaceTable, Manifest | None]:
+def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable, Manifest | None]:
     """Reads the labels of a Parquet file, or of all files of a folder; decodes no image.
 
-    An image column and an age are all that is needed; the other columns are named as
-    `agekit.data.derived.COLUMNS` are. Without a split column, files named ``train...``,
+    An image column and an age are all that is needed; see `agekit.data.shard_columns.LABELS` for
+    the columns' usual names. Without a split column, files named ``train...``,
     ``validation...`` and ``test...`` are the splits.
 
     Args:
         place: the file or the folder; see `is_packed`.
+        columns: field → column, where they have not their usual names.
 
     Returns:
         The table, and what the files say of themselves if agekit wrote them and their rows are
@@ -54,25 +61,30 @@ def read_shards(place: Path) -> tuple[FaceTable, Manifest | None]:
         raise DataError(f"{place}: expected a {SHARD} file, or a folder that holds some")
     _check_sets(files, place)
     try:
-        shards = [_Shard(path) for path in files]
+        shards = [_Shard(path, columns) for path in files]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
     manifest = _manifest(shards)
     labels = pa.concat_tables([shard.labels for shard in shards]).combine_chunks()
     images = Shards([s.column for s in shards], labels["name"].combine_chunks())
     present = np.concatenate([shard.present for shard in shards])
-    return _table(labels, images, present, manifest), manifest
+    ranges = Ranges()
+    for shard in shards:
+        ranges.merge(shard.ranges)
+    notes = (*shards[0].notes, *ranges.notes())
+    return replace(_table(labels, images, present, manifest), notes=notes), manifest
 
 
 class _Shard:
     """What is read of one file: its labels, where its images are, and which of them are there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Columns | None) -> None:
         self.path = path
         with reading(path):
             file = pq.ParquetFile(path, memory_map=True, pre_buffer=False)
             meta = file.metadata
-            name, in_struct = find_image(file.schema_arrow, path)
+            asked = (columns or {}).get("path")
+            name, in_struct = find_image(file.schema_arrow, path, asked)
             groups = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
             leaf = f"{name}.bytes" if in_struct else name
             self.column = ImageColumn(path, leaf, np.cumsum(groups, dtype=np.int64))
@@ -80,7 +92,8 @@ class _Shard:
             self.manifest = (
                 None if text is None else parse_manifest(text.decode(errors="replace"), str(path))
             )
-            self.labels = self._with_split(read_labels(file, path))
+            labels, self.ranges, self.notes = read_labels(file, path, columns)
+            self.labels = self._with_split(labels)
             self.present = self._present(meta)
 
     def _with_split(self, labels: Any) -> Any:
@@ -109,10 +122,12 @@ class _Shard:
 
 def _files(place: Path) -> list[Path]:
     if place.is_file():
-        return [place] if place.suffix.lower() == SHARD else []
+        packed = place.suffix.lower() == SHARD and place.name.lower() != METADATA
+        return [place] if packed else []
     for folder in (place, place / "data"):
         if folder.is_dir():
             there = [p for p in folder.iterdir() if p.suffix.lower() == SHARD and p.is_file()]
+            there = [p for p in there if p.name.lower() != METADATA]
             if found := sorted(p for p in there if not p.name.startswith(".")):
                 return found
     return []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.prepared import is_prepared, read_prepared
+from agekit.data.readers.columns import Columns, check_columns
 from agekit.data.shards import is_packed, read_shards
 from agekit.data.table import FaceTable
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 
 __all__ = ["read_source"]
 
@@ -17,24 +21,54 @@ _ANY_SHARDS = "parquet"
 """The dataset that takes shards as they are, whatever they were made from."""
 
 
-def read_source(reader: Dataset, place: Path | None) -> tuple[FaceTable, Alignment]:
+_log = logging.getLogger(__name__)
+
+
+def read_source(
+    reader: Dataset,
+    place: Path | None,
+    columns: Columns | None = None,
+    *,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[FaceTable, Alignment]:
     """The rows, and how their faces were cut as far as the data says.
 
     Args:
         reader: of the dataset.
         place: the dataset, or chips or shards made from it; None where it needs none.
+        columns: field → column of a table of the user's own; see `Dataset.read_named`.
+        tell: gets each of the table's notes; else they are logged as warnings.
 
     Raises:
+        ConfigError: columns are named of what is no such table.
         DataError: they cannot be read, or were made from another dataset.
     """
-    if place is not None and is_packed(place):
-        table, manifest = read_shards(place)
-        if reader.name == _ANY_SHARDS:
-            return table, Alignment() if manifest is None else manifest.face
-    elif place is not None and is_prepared(place):
-        table, manifest = read_prepared(place)
+    check_columns(columns or {})
+    table, face = _read(reader, place, columns or {})
+    for note in table.notes:
+        (tell or _warn)(note)
+    return table, face
+
+
+def _warn(note: str) -> None:
+    if os.environ.get("RANK", "0") == "0":
+        _log.warning("note: %s", note)
+
+
+def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:
+    packed = place is not None and is_packed(place)
+    if place is not None and packed and reader.name == _ANY_SHARDS:
+        table, manifest = read_shards(place, columns)
+        return table, Alignment() if manifest is None else manifest.face
+    if place is not None and (packed or is_prepared(place)):
+        if columns:
+            raise ConfigError(
+                f"{place} was made by agekit: its columns need no names", "leave --columns out"
+            )
+        table, manifest = read_shards(place) if packed else read_prepared(place)
     else:
-        return reader.read(place), reader.alignment
+        table = reader.read_named(place, columns) if columns else reader.read(place)
+        return table, reader.alignment
     if manifest is None:
         raise DataError(
             f"{place} does not say which dataset it was made from",

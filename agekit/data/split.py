@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.home import data_root
 from agekit.data.protocols import Protocol
+from agekit.data.readers.columns import Columns
 from agekit.data.source import read_source
 from agekit.data.split_file import SPLIT_FILE, split_file
 from agekit.data.table import SPLITS, FaceTable, Problem
@@ -91,7 +92,12 @@ class Faces:
 
 
 def load_faces(
-    dataset: str | Dataset, root: Path | None = None, protocol: str | None = None
+    dataset: str | Dataset,
+    root: Path | None = None,
+    protocol: str | None = None,
+    *,
+    columns: Columns | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Faces:
     """Reads a dataset and splits it.
 
@@ -103,9 +109,11 @@ def load_faces(
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         protocol: the protocol's name, also with the dataset's name and a colon before it; or the
             path of a csv that says which image is in which split.
+        columns: field → column of a table of the user's own; see `Dataset.read_named`.
+        tell: gets what the reader has to tell; else it is logged as warnings.
 
     Raises:
-        ConfigError: no such dataset or protocol.
+        ConfigError: no such dataset or protocol, or no columns that could be named.
         DataError: the dataset cannot be read or split.
     """
     reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
@@ -113,7 +121,7 @@ def load_faces(
     place = None
     if reader.needs_root or root is not None:
         place = data_root(reader.name, root, file_allowed=reader.file_allowed)
-    table, face = read_source(reader, place)
+    table, face = read_source(reader, place, columns, tell=tell)
     codes = rule.assign(table)
     full = f"{reader.name}:{rule.name}"
     name = DATASETS.pinned(dataset) if isinstance(dataset, str) else reader.name

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.protocols import Protocol
+from agekit.data.readers.columns import NAMES
 from agekit.data.readers.rows import parse_split
 from agekit.data.readers.sheet import read_sheet
 from agekit.data.table import SPLITS, FaceTable
@@ -20,7 +21,7 @@ SPLIT_FILE = ".csv"
 
 
 def split_file(path: Path) -> Protocol:
-    """The protocol of a csv with the columns path (or image, file, filename) and split.
+    """The protocol of a csv with the columns path (by any of its usual names) and split.
 
     An image is known by its path below the dataset's root or, where no other has it, by its file
     name; the ending does not count, so that chips are split as the photos they were cut from.
@@ -30,7 +31,7 @@ def split_file(path: Path) -> Protocol:
             the dataset, or a split is none of train, val and test.
     """
     sheet = read_sheet(path)
-    names = sheet.column("path", "image", "file", "filename")
+    names = sheet.column(*NAMES["path"])
     wanted: dict[str, int] = {}
     for i, (name, text) in enumerate(zip(names, sheet.column("split"), strict=True)):
         split = parse_split(text)

@@ -72,6 +72,7 @@ class FaceTable:
         group_names: the names of the groups, as the dataset calls them.
         split: (N,) int8, the dataset's official split: index into `SPLITS`, -1 none.
         problems: the rows left out, and why.
+        notes: what was chosen, guessed or not used when the table was read, for people.
         origin: (N, 16) uint8, the content key of the picture each image was made from, where
             these are chips or copies; None where the images are the pictures themselves.
     """
@@ -85,6 +86,7 @@ class FaceTable:
     group_names: tuple[str, ...]
     split: NDArray[np.int8]
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
     origin: NDArray[np.uint8] | None = None
 
     @classmethod
@@ -100,6 +102,7 @@ class FaceTable:
         group_names: Sequence[str] = (),
         split: ArrayLike | None = None,
         problems: Sequence[Problem] = (),
+        notes: Sequence[str] = (),
         origin: NDArray[np.uint8] | None = None,
     ) -> FaceTable:
         """Fills the missing columns and drops the rows that have no usable age.
@@ -133,6 +136,7 @@ class FaceTable:
             group_names=tuple(group_names),
             split=column("split", split, np.int8, -1),
             problems=(*problems, *bad),
+            notes=tuple(notes),
             origin=origin,
         )
         if not good.any():
@@ -146,7 +150,7 @@ class FaceTable:
         return len(self.age)
 
     def take(self, index: NDArray[np.int64]) -> FaceTable:
-        """The rows of `index`, in that order; the problems stay."""
+        """The rows of `index`, in that order; the problems and notes stay."""
         return FaceTable(
             images=self.images.take(index),
             age=self.age[index],
@@ -157,6 +161,7 @@ class FaceTable:
             group_names=self.group_names,
             split=self.split[index],
             problems=self.problems,
+            notes=self.notes,
             origin=None if self.origin is None else self.origin[index],
         )
 

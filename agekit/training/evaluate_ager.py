@@ -17,6 +17,7 @@ from agekit.ager.judges.identity import DlibIdentity
 from agekit.ager.kid import FEWEST
 from agekit.ager.model import DIRECTIONS
 from agekit.data.pool import FacePool
+from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.training.ager_pass import Pass, run_pass
@@ -39,6 +40,7 @@ def evaluate_ager(
     *,
     model: str = "the ager",
     root: Path | None = None,
+    columns: Columns | None = None,
     protocol: str | None = None,
     split: str = "test",
     judges: Sequence[str] = (),
@@ -56,6 +58,7 @@ def evaluate_ager(
         dataset: a dataset's name.
         model: what to call the ager.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        columns: field → column of a table of the user's own.
         protocol: how it is split; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
         judges: who says how old faces look; see `load_judges`.
@@ -77,7 +80,7 @@ def evaluate_ager(
     """
     panel = load_judges(judges, device)
     ager, config = load_ager(folder, device)
-    faces = load_faces(dataset, root, protocol)
+    faces = load_faces(dataset, root, protocol, columns=columns)
     rows = _domain_rows(faces, split, domains, where or {})
     remarks: list[str] = []
     display = Display(console, None)

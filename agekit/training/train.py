@@ -14,6 +14,7 @@ from rich.console import Console
 from safetensors.torch import save
 
 from agekit.atomic import write_bytes, write_text
+from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
@@ -43,6 +44,7 @@ def train(
     dataset: str,
     *,
     root: Path | None = None,
+    columns: Columns | None = None,
     protocol: str | None = None,
     preset: str | None = None,
     epochs: int | None = None,
@@ -62,6 +64,7 @@ def train(
         recipe: ``cen-resnet18`` and the like, or the path of a YAML file.
         dataset: a dataset's name.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
         protocol: how it is split; else its default.
         preset: one of the recipe's presets.
         epochs: of each generation, in place of the recipe's.
@@ -92,7 +95,7 @@ def train(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    faces = load_faces(dataset, root, protocol)
+    faces = load_faces(dataset, root, protocol, columns=columns)
     run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
@@ -108,6 +111,7 @@ def train(
         "crops": CROPS,
         "processes": rank_and_world()[1],
         DISTRIBUTIONS: distributions_of(resolved.recipe) | _givers(dataset, faces),
+        **({"columns": dict(columns)} if columns else {}),
         **describe_device(place),
     }
     from_main(lambda: _must_be_new(run))
@@ -175,7 +179,12 @@ def _go_on(
     init_processes(place)
     torch.set_flush_denormal(True)
     root = Path(info["root"]) if info["root"] else None
-    faces = load_faces(info["dataset"], root, info.get("protocol_file") or info["protocol"])
+    faces = load_faces(
+        info["dataset"],
+        root,
+        info.get("protocol_file") or info["protocol"],
+        columns=info.get("columns"),
+    )
     if faces.split_hash != info["split_hash"]:
         raise ModelError(
             f"the data of {info['protocol']} changed since this run began: split hash "

@@ -96,6 +96,31 @@ def test_links_out_of_the_root_are_refused(root: Path, tmp_path: Path) -> None:
     assert Files(tmp_path / "alias", PATHS).digests().shape == (3, 16)
 
 
+def test_folders_of_links_may_lead_out(root: Path, tmp_path: Path) -> None:
+    annex = tmp_path / ".git" / "annex" / "objects" / "x"
+    for folder in (tmp_path / "outside", annex, tmp_path / ".dvc" / "cache"):
+        folder.mkdir(parents=True)
+        (folder / "x.png").write_bytes(b"x")
+    for name in ("1.png", "2.png"):
+        (root / name).symlink_to(tmp_path / "outside" / "x.png")
+    (root / "annex.png").symlink_to(annex / "x.png")
+    (root / "dvc.png").symlink_to(tmp_path / ".dvc" / "cache" / "x.png")
+    assert Files(root, [*PATHS, "annex.png", "dvc.png"]).digests().shape == (5, 16)
+    half = ["a.png", "c.png", "1.png", "2.png"]
+    assert Files(root, half).digests().shape == (4, 16)
+    with pytest.raises(DataError, match=r"'1\.png' leads out"):
+        Files(root, [*PATHS, "1.png", "2.png"]).digests()
+    part = Files(root, half).take(np.array([2]))
+    assert part.digests().shape == (1, 16)
+
+
+def test_a_link_to_nothing_says_so(root: Path) -> None:
+    (root / "gone.png").symlink_to(root / "nothing.png")
+    with pytest.raises(DataError, match=r"gone\.png") as caught:
+        Files(root, ["gone.png"]).digests()
+    assert "git annex get" in caught.value.hint
+
+
 def test_a_missing_file_is_named(root: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png in .* cannot be read"):
         Files(root, ["a.png", "gone.png"]).digests()

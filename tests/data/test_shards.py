@@ -134,11 +134,30 @@ def test_class_labels_are_read_by_their_names(tmp_path: Path) -> None:
     assert [table.group_names[g] if g >= 0 else "" for g in table.group] == ["Black", "Asian", ""]
 
 
-def test_classes_of_ages_are_no_ages(tmp_path: Path) -> None:
-    columns = {"image": images(2), "age": [0, 1]}
-    path = write(tmp_path / "x.parquet", columns, features(age=classes("0-2", "3-9")))
-    with pytest.raises(DataError, match=r"column 'age' cannot be used: expected numbers.*'0-2'"):
-        read(path)
+def test_ranges_of_ages_are_their_middle(tmp_path: Path) -> None:
+    texts = ["0-2", "3-9", "0-2", "more than 70", "25", "?"]
+    plain = {"image": images(6), "age": texts}
+    coded = plain | {"age": [0, 1, 0, 2, 3, 4]}
+    names = features(age=classes("0-2", "3-9", "more than 70", "25", "?"))
+    for path in (
+        write(tmp_path / "plain.parquet", plain),
+        write(tmp_path / "coded.parquet", coded, names),
+    ):
+        table = read(path)
+        assert table.age.tolist() == [1, 6, 1, 85, 25]
+        widths = np.array([2, 6, 2, 30, np.nan])
+        np.testing.assert_allclose(table.sigma, widths / 12**0.5, rtol=1e-6)
+        assert [problem.kind for problem in table.problems] == ["age"]
+        ranges, open_end = table.notes
+        assert "4 ages are ranges" in ranges and "'0-2' as 1 with sigma 0.6" in ranges
+        assert "1 of these ranges have no upper end" in open_end
+
+
+def test_columns_of_other_names_are_named_by_the_user(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.parquet", {"pixels": images(1), "Label": [7], "colour": ["red"]})
+    table = read_shards(path, {"age": "label", "path": "pixels"})[0]
+    assert table.age.tolist() == [7]
+    assert table.notes == (f"{path}: 1 column is not used: colour",)
 
 
 def test_rows_that_cannot_be_used_are_told(tmp_path: Path) -> None:

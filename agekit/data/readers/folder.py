@@ -2,73 +2,79 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from agekit.data.dataset import Dataset
-from agekit.data.files import Files
 from agekit.data.readers.choice import own_protocols
-from agekit.data.readers.labels import read_labels
-from agekit.data.readers.scan import find_files, is_image
-from agekit.data.table import FaceTable, Problem
-from agekit.errors import DataError
+from agekit.data.readers.columns import Columns
+from agekit.data.readers.labels import find_labels, read_tables
+from agekit.data.readers.names import ages_in_names
+from agekit.data.readers.rows import Rows
+from agekit.data.readers.scan import is_image
+from agekit.data.table import FaceTable
+from agekit.errors import ConfigError, DataError
 
 __all__ = ["Folder"]
 
-_FOLDER_AGE = re.compile(r"\d{1,3}(\.\d+)?")
-_FILE_AGE = re.compile(r"(\d{1,3}(?:\.\d+)?)_")
-
 
 class Folder(Dataset):
-    """A folder of images: `labels.csv` or its only csv, else ``25/x.jpg``, else ``25_x.jpg``."""
+    """A folder of images: a table of labels, else ``25/x.jpg``, else ``25_x.jpg``."""
 
     name = "folder"
     title = "Your own folder of images"
     licence = "yours"
     source = "your disk"
     layout = (
-        "labels.csv (or one csv) with path and age, as the dataset 'csv' takes it; "
-        "or folders named by age: 25/x.jpg; or files that begin with the age: 25_x.jpg"
+        "labels.csv (or one csv, or the metadata.csv or .jsonl of an image folder of the Hub) with "
+        "path and age, as the dataset 'csv' takes it; or folders named by age or by a range of "
+        "ages: 25/x.jpg; or files with the age in their names: 25_x.jpg, age_25_x.jpg, 007_25.jpg; "
+        "all of them in train/, val/ and test/, if they are split"
     )
     protocols = own_protocols("folder")
     default_protocol = "auto"
 
     def read(self, root: Path | None) -> FaceTable:
-        """Reads the csv, or the names.
+        """Reads the table, or the names.
 
         Raises:
-            DataError: nothing says the images' ages, or the csv cannot be used.
+            DataError: nothing says the images' ages, or the table cannot be used.
         """
+        return self.read_named(root, {})
+
+    def read_named(self, root: Path | None, columns: Columns) -> FaceTable:
+        """Reads the table, or the names; see `Dataset.read_named`."""
         assert root is not None
-        tables = sorted(p for p in root.iterdir() if p.suffix.lower() == ".csv")
-        named = [p for p in tables if p.name.lower() == "labels.csv"]
-        if named or len(tables) == 1:
-            return read_labels((named or tables)[0], root)
-        paths: list[str] = []
-        ages: list[float] = []
-        problems: list[Problem] = []
-        for path in find_files(root):
-            age = _age(path)
-            if not is_image(path):
-                problems.append(Problem("name", path, "not an image"))
-            elif age is None:
-                problems.append(Problem("age", path, "no age in the names of its folder or file"))
-            else:
-                paths.append(path)
-                ages.append(age)
-        if not paths:
-            found = ", ".join(p.name for p in problems[:3]) or "no file"
-            raise DataError(
-                f"{root}: nothing says how old the faces are; found: {found}",
-                f"expected: {self.layout}",
+        tables = find_labels(root)
+        if len(tables) == 1 or (tables and all(table.below or table.split for table in tables)):
+            return read_tables(tables, root, columns)
+        if columns:
+            found = ", ".join(table.path.name for table in tables) or "none"
+            raise ConfigError(
+                f"{root}: no one table whose columns could be named: found {found}",
+                "call it labels.csv, or leave --columns out",
             )
-        return FaceTable.build(Files(root, paths), ages, problems=problems)
+        return _read_names(root, [table.path.name for table in tables], self.layout)
 
 
-def _age(path: str) -> float | None:
-    *folders, name = path.split("/")
-    for folder in folders:
-        if _FOLDER_AGE.fullmatch(folder):
-            return float(folder)
-    match = _FILE_AGE.match(name)
-    return float(match[1]) if match else None
+def _read_names(root: Path, tables: list[str], layout: str) -> FaceTable:
+    rows = Rows(root)
+    images = [path for path in rows.files if is_image(path)]
+    for path in (path for path in rows.files if not is_image(path)):
+        rows.problem("name", path, "not an image")
+    ages, notes = ages_in_names(images)
+    if tables:
+        shown = ", ".join(tables)
+        rows.notes.append(f"{root}: no one is called labels.csv: not used: {shown}")
+    rows.notes.extend(notes)
+    for path, age in zip(images, ages, strict=True):
+        if age is None:
+            rows.problem("age", path, "no age in the names of its folder or file")
+        else:
+            rows.add(path, age.years, sigma=age.sigma)
+    if not len(rows):
+        found = ", ".join(p.name for p in rows.problems[:3]) or "no file"
+        raise DataError(
+            f"{root}: nothing says how old the faces are; found: {found}", f"expected: {layout}"
+        )
+    rows.take_folder_splits()
+    return rows.build()

@@ -1,86 +1,136 @@
-"""From a csv of labels, as people and spreadsheets write them, to a face table."""
+"""From tables of labels, as people and spreadsheets write them, to a face table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from agekit.data.readers.ages import Ranges, parse_age, why_no_age
+from agekit.data.readers.columns import NAMES, Columns, choose
 from agekit.data.readers.rows import Rows, parse_gender, parse_split
-from agekit.data.readers.sheet import Sheet, read_sheet
+from agekit.data.readers.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable
-from agekit.errors import DataError, nearest
+from agekit.errors import DataError
 
-__all__ = ["read_labels"]
+__all__ = ["TABLES", "Labels", "find_labels", "read_labels", "read_tables"]
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "path": ("path", "image", "file", "filename"),
-    "age": ("age",),
-    "sigma": ("sigma", "std"),
-    "identity": ("identity", "id", "subject"),
-    "gender": ("gender",),
-    "group": ("group", "race", "ethnicity"),
-    "split": ("split",),
-}
-_NEEDED = ("path", "age")
-_EXPECTED = (
-    "a header with path (or image, file, filename) and age, and as you have them sigma (std), "
-    "identity (id, subject), gender, group (race, ethnicity), split"
-)
+TABLES = (".csv", ".tsv", ".jsonl")
+"""The endings of tables of labels."""
+_METADATA = tuple(f"metadata{ending}" for ending in (".csv", ".jsonl", ".parquet"))
+"""How the Hub's image folders name theirs; its paths are relative to the folder it lies in."""
 
 
-def read_labels(path: Path, root: Path) -> FaceTable:
-    """Reads a csv of labels for images below `root`.
+@dataclass(frozen=True)
+class Labels:
+    """A table of labels.
+
+    Attributes:
+        path: the file.
+        below: the folder below the root that its paths are relative to, "" or ending in a slash.
+        split: of all its rows that name none.
+    """
+
+    path: Path
+    below: str = ""
+    split: str = ""
+
+
+def find_labels(root: Path) -> list[Labels]:
+    """The tables of labels of a folder.
+
+    That is ``labels.csv``, else the ``metadata`` of an image folder of the Hub, in the folder
+    itself or in those of its splits, else the files that are called as splits are (``train.csv``
+    and ``test.csv``), else all others that end as tables do.
+    """
+    there = sorted(p for p in root.iterdir() if p.is_file())
+    for name in ("labels.csv", *_METADATA):
+        if named := [p for p in there if p.name.lower() == name]:
+            return [Labels(named[0])]
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if inner := [
+        Labels(p, f"{folder.name}/")
+        for folder in folders
+        for p in sorted(folder.iterdir())
+        if p.name.lower() in _METADATA
+    ]:
+        return inner
+    tables = [p for p in there if p.suffix.lower() in TABLES and not p.name.startswith(".")]
+    splits = {p: parse_split(p.stem) or "" for p in tables}
+    if len(tables) > 1 and all(splits.values()):
+        return [Labels(p, split=split) for p, split in splits.items()]
+    return [Labels(p) for p in tables]
+
+
+def read_labels(path: Path, root: Path, columns: Columns | None = None) -> FaceTable:
+    """Reads one table; see `read_tables`."""
+    return read_tables([Labels(path)], root, columns)
+
+
+def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = None) -> FaceTable:
+    """Reads tables of labels for images below `root`.
 
     Rows that name no file, a missing one, or one that an earlier row named, and rows without a
-    usable age, become problems. See `read_sheet` for delimiters and encodings.
+    usable age, become problems. Ages may be ranges, see `parse_age`. Without a column of splits,
+    the folders that the images lie in say them, see `folder_splits`.
 
     Args:
-        path: the csv.
-        root: the folder its paths are relative to.
+        tables: the tables.
+        root: the folder that their paths are relative to.
+        columns: field → column, where they have not their usual names.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, or no row is usable.
+        DataError: a file cannot be read, a column is missing, or no row is usable.
     """
-    sheet = read_sheet(path)
-    _check(sheet)
-    columns = {
-        name: sheet.column(*names, default=None if name in _NEEDED else "")
-        for name, names in _COLUMNS.items()
-    }
-    rows = Rows(root)
-    for i, cells in enumerate(zip(*columns.values(), strict=True)):
-        _add(rows, sheet, i, dict(zip(columns, cells, strict=True)))
+    rows, ranges = Rows(root), Ranges()
+    for table in tables:
+        sheet = _read(table.path)
+        chosen = choose(sheet.header, str(table.path), asked=columns)
+        rows.notes.extend(chosen.notes)
+        for i, cells in enumerate(sheet.rows):
+            if any(cells[len(sheet.header) :]):
+                told = f"{len(cells)} cells for {len(sheet.header)} columns: quote what has a "
+                name = cells[chosen.index["path"]]
+                rows.problem("cells", name, f"{sheet.where(i)}: {told}{sheet.delimiter!r} in it")
+                continue
+            cell = {
+                field: cells[k] if (k := chosen.index.get(field, len(cells))) < len(cells) else ""
+                for field in NAMES
+            }
+            if cell["path"]:
+                cell["path"] = table.below + cell["path"]
+            cell["split"] = cell["split"] or table.split
+            _add(rows, ranges, sheet, i, cell)
+    rows.notes.extend(ranges.notes())
+    rows.take_folder_splits()
     return rows.build()
 
 
-def _check(sheet: Sheet) -> None:
-    missing = [column for column in _NEEDED if not sheet.has(*_COLUMNS[column])]
-    if missing:
-        shown = ", ".join(sheet.header) or "nothing"
-        wanted = [name for column in missing for name in _COLUMNS[column]]
-        close = next(filter(None, (nearest(name, sheet.header, n=1) for name in wanted)), "")
-        raise DataError(
-            f"{sheet.path}: no column {' and no column '.join(missing)}; found: {shown}{close}",
-            f"expected: {_EXPECTED}",
-        )
-
-
-def _add(rows: Rows, sheet: Sheet, i: int, cell: Mapping[str, str]) -> None:
+def _add(rows: Rows, ranges: Ranges, sheet: Sheet, i: int, cell: Mapping[str, str]) -> None:
     """Adds one row; odd optional values are told and left out."""
     where = sheet.where(i)
     gender, split = parse_gender(cell["gender"]), parse_split(cell["split"])
+    age = parse_age(cell["age"], decimal_comma=sheet.decimal_comma)
+    sigma = sheet.number(cell["sigma"])
+    if age is not None and age.is_range and sigma != sigma:
+        sigma = age.sigma
     before = len(rows)
     rows.add(
         cell["path"],
-        sheet.number(cell["age"]),
-        sigma=sheet.number(cell["sigma"]),
+        None if age is None else age.years,
+        sigma=sigma,
         identity=cell["identity"],
         gender=-1 if gender is None else gender,
         group=cell["group"],
         split=split or "",
         where=where,
+        why="" if age else why_no_age(cell["age"]),
     )
     if len(rows) > before:
+        if age is not None:
+            ranges.add(cell["age"], age)
         if gender is None:
             rows.problem(
                 "gender", cell["path"], f"{where}: {cell['gender']!r} taken as unknown", kept=True
@@ -89,3 +139,49 @@ def _add(rows: Rows, sheet: Sheet, i: int, cell: Mapping[str, str]) -> None:
             rows.problem(
                 "split", cell["path"], f"{where}: {cell['split']!r} taken as none", kept=True
             )
+
+
+def _read(path: Path) -> Sheet:
+    """A table of any of the endings; every other file is taken for a csv."""
+    suffix = path.suffix.lower()
+    if suffix == ".jsonl":
+        return _sheet(path, _json_lines(path))
+    if suffix == ".parquet":
+        return _sheet(path, list(enumerate(_parquet_rows(path), 1)))
+    return read_sheet(path)
+
+
+def _json_lines(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
+    rows: list[tuple[int, Mapping[str, Any]]] = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} line {number}: not a line of JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path} line {number}: expected a JSON object of columns")
+        rows.append((number, row))
+    return rows
+
+
+def _parquet_rows(path: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: not a readable Parquet file: {error}") from None
+    return rows
+
+
+def _sheet(path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Sheet:
+    header = list(dict.fromkeys(key for _, row in rows for key in row))
+    cells = tuple(
+        tuple("" if row.get(key) is None else str(row[key]).strip() for key in header)
+        for _, row in rows
+    )
+    names = tuple(key.strip().lower() for key in header)
+    return Sheet(path, names, cells, tuple(number for number, _ in rows), ",")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agekit.data.files import Files
-from agekit.data.readers.scan import find_files
+from agekit.data.readers.scan import scan
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
 
-__all__ = ["Rows", "identity_number", "parse_gender", "parse_split"]
+__all__ = ["Rows", "folder_splits", "identity_number", "parse_gender", "parse_split"]
 
 _GENDER = {"m": 0, "male": 0, "0": 0, "f": 1, "female": 1, "1": 1}
-_SPLIT = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
+_SPLIT = {"train": 0, "training": 0, "test": 2, "testing": 2} | dict.fromkeys(
+    ("val", "valid", "validation", "dev", "development"), 1
+)
+_SPLIT_FOLDER = re.compile(r"(.*?)[-_ ]?(?:set|data|images|imgs|faces|split)?")
 _NAN = float("nan")
 
 
@@ -34,11 +38,14 @@ class Rows:
 
     root: Path
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _columns: dict[str, list[object]] = field(default_factory=dict)
     _seen: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.files = find_files(self.root)
+        found = scan(self.root)
+        self.files = found.files
+        self.notes.extend(found.notes())
         self._there = set(self.files)
         self._folded = {_fold(name): name for name in self.files}
         self._columns = {name: [] for name in ("path", "age", "sigma", "identity")}
@@ -63,6 +70,7 @@ class Rows:
         group: str = "",
         split: str = "",
         where: str = "",
+        why: str = "the age is no number",
     ) -> None:
         """Adds one row, or notes why not.
 
@@ -76,6 +84,7 @@ class Rows:
             group: the group's name, "" unknown.
             split: ``train``, ``val`` or ``test``, "" none.
             where: the line of the label file.
+            why: what to tell where the age is None.
         """
         name = _relative(path, self.root)
         told = f"{where}: " if where else ""
@@ -93,7 +102,7 @@ class Rows:
         else:
             self._seen[file] = where
             if age is None:
-                self.problem("age", file, f"{told}the age is no number")
+                self.problem("age", file, told + why)
                 return
             if sigma is None or sigma < 0:
                 self.problem(
@@ -103,6 +112,14 @@ class Rows:
             values = (file, age, sigma, identity_number(identity), gender, group, split)
             for column, value in zip(self._columns.values(), values, strict=True):
                 column.append(value)
+
+    def take_folder_splits(self) -> None:
+        """Takes the splits from the folders the images are in, where no row has one so far."""
+        if any(self._columns["split"]):
+            return
+        splits, notes = folder_splits([str(path) for path in self._columns["path"]])
+        self._columns["split"][:] = splits
+        self.notes.extend(notes)
 
     def problem(self, kind: str, name: str, detail: str, *, kept: bool = False) -> None:
         """Notes a row or file that is left out or, where it is `kept`, read in part."""
@@ -131,6 +148,7 @@ class Rows:
             group_names=names,
             split=[splits[str(s)] for s in c["split"]],
             problems=self.problems,
+            notes=self.notes,
         )
 
     def expected(self, layout: str, source: str = "") -> DataError:
@@ -161,6 +179,44 @@ def parse_split(text: str) -> str | None:
     """``train``, ``val``, ``test``, "" for no text, None for text that is none of them."""
     code = _SPLIT.get(text.strip().lower())
     return (None if text.strip() else "") if code is None else SPLITS[code]
+
+
+def folder_splits(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The split of each image by the folders ``train``, ``val``, ``test`` and the like it is in.
+
+    Where all of those there are is ``train``, nothing is set aside, and no image has a split.
+
+    Args:
+        paths: of the images, with forward slashes.
+
+    Returns:
+        The splits as `parse_split` names them, "" none; and what to tell of them.
+    """
+    folders = [path.rpartition("/")[0] for path in paths]
+    known = {folder: _folder_split(folder) for folder in set(folders)}
+    splits = [known[folder] for folder in folders]
+    counts = {split: splits.count(split) for split in SPLITS if split in splits}
+    if not counts:
+        return splits, []
+    if [*counts] == ["train"]:
+        return [""] * len(splits), [
+            "only the folder of a split train is there: its images are split anew"
+        ]
+    shown = ", ".join(f"{split} {n:,}" for split, n in counts.items())
+    notes = [f"the folders' names are taken for the split: {shown}"]
+    if outside := splits.count(""):
+        first = paths[splits.index("")]
+        notes.append(f"{outside:,} images lie in no folder of a split and are not used: {first}")
+    return splits, notes
+
+
+def _folder_split(folder: str) -> str:
+    """The split that the first folder with the name of one on the way stands for, else ""."""
+    for name in folder.lower().split("/"):
+        match = _SPLIT_FOLDER.fullmatch(name)
+        if split := parse_split(match[1] if match else name):
+            return split
+    return ""
 
 
 def _fold(path: str) -> str:

@@ -3,33 +3,79 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agekit.data.decode import IMAGE_SUFFIXES
 from agekit.errors import DataError
 
-__all__ = ["find_files", "is_image"]
+__all__ = ["Found", "find_files", "is_image", "scan"]
 
 
-def find_files(root: Path) -> list[str]:
-    """Every file below `root` as a path with forward slashes, sorted; hidden ones are left out.
+@dataclass
+class Found:
+    """What lies below a folder, as paths with forward slashes, sorted; hidden things left out.
 
-    Links to folders are not followed.
+    Attributes:
+        root: the folder.
+        files: every file, and every link to one or to nothing.
+        links: those that are links.
+        folder_links: links to folders, which are not followed.
+    """
+
+    root: Path
+    files: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    folder_links: list[str] = field(default_factory=list)
+
+    def notes(self) -> Iterator[str]:
+        """What a user should know of the links."""
+        for links, what in (
+            (self.links, "files are links"),
+            (self.folder_links, "links to folders are not followed"),
+        ):
+            if links:
+                target = os.readlink(self.root / links[0])
+                yield f"{self.root}: {len(links):,} {what}: {links[0]} -> {target}"
+
+
+def scan(root: Path) -> Found:
+    """Lists a folder; what is neither a file nor a folder, such as a socket, is left out.
 
     Raises:
         DataError: a folder cannot be read.
     """
+    found = Found(root)
+    folders = [""]
+    while folders:
+        start = folders.pop()
+        try:
+            with os.scandir(root / start) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):
+                        _sort(entry, start + entry.name, found, folders)
+        except OSError as error:
+            where = error.filename or root / start
+            raise DataError(f"{where}: cannot be read: {error.strerror}") from None
+    for names in (found.files, found.links, found.folder_links):
+        names.sort()
+    return found
 
-    def fail(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
-    found: list[str] = []
-    for folder, folders, files in os.walk(root, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = Path(folder).relative_to(root).as_posix()
-        start = "" if below == "." else f"{below}/"
-        found.extend(start + name for name in files if not name.startswith("."))
-    return sorted(found)
+def _sort(entry: os.DirEntry[str], path: str, found: Found, folders: list[str]) -> None:
+    linked = entry.is_symlink()
+    if entry.is_dir():
+        (found.folder_links if linked else folders).append(path if linked else f"{path}/")
+    elif entry.is_file() or (linked and not os.path.exists(entry.path)):
+        found.files.append(path)
+        if linked:
+            found.links.append(path)
+
+
+def find_files(root: Path) -> list[str]:
+    """Every file below `root`; see `scan`."""
+    return scan(root).files
 
 
 def is_image(path: str) -> bool:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agekit.data.readers.ages import is_missing
+from agekit.data.readers.columns import usual
 from agekit.errors import DataError, nearest
 
 __all__ = ["Sheet", "read_lines", "read_sheet", "read_text"]
 
 
+BLANKS = " "
+"""The delimiter of a table whose cells have blanks between them."""
+
+_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""The first line that Excel writes to say what the delimiter is."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks and the encodings they stand for; that of UTF-32 begins as that of UTF-16."""
+
+
 @dataclass(frozen=True)
 class Sheet:
-    """A csv that was read: cells without the blanks around them, empty lines left out.
+    """A table that was read: cells without the blanks around them, empty lines left out.
 
     Attributes:
         path: the file.
@@ -36,25 +55,29 @@ class Sheet:
         return len(self.rows)
 
     def has(self, *names: str) -> bool:
-        """Whether there is a column of one of the names."""
-        return any(name in self.header for name in names)
+        """Whether there is a column of one of the names; see `column`."""
+        return any(self._index(name) is not None for name in names)
 
     def column(self, *names: str, default: str | None = None) -> list[str]:
-        """The cells of the first column that has one of the names; "" where a row is short.
+        """The cells of the column of the first name that is there; "" where a row is short.
+
+        Case and separators in names do not count.
 
         Raises:
             DataError: there is none, and no default for every row.
         """
         for name in names:
-            if name in self.header:
-                k = self.header.index(name)
+            if (k := self._index(name)) is not None:
                 return [row[k] if k < len(row) else "" for row in self.rows]
         if default is not None:
             return [default] * len(self)
         shown = ", ".join(self.header) or "nothing"
         close = next(filter(None, (nearest(name, self.header, n=1) for name in names)), "")
-        wanted = " or ".join(repr(name) for name in names)
+        wanted = " or ".join(repr(name) for name in names[:4])
         raise DataError(f"{self.path}: expected a column {wanted}; found: {shown}{close}")
+
+    def _index(self, name: str) -> int | None:
+        return next((k for k, c in enumerate(self.header) if usual(c) == usual(name)), None)
 
     def where(self, i: int) -> str:
         """What to call row `i` in messages."""
@@ -65,19 +88,24 @@ class Sheet:
 
         In a file with semicolons or tabs a comma is a decimal point.
         """
-        if not text or text.lower() in ("na", "n/a", "nan", "none", "null"):
+        if is_missing(text):
             return float("nan")
         try:
-            return float(text.replace(",", ".") if self.delimiter != "," else text)
+            return float(text.replace(",", ".") if self.decimal_comma else text)
         except ValueError:
             return None
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma in a number is a decimal point."""
+        return self.delimiter != ","
 
 
 def read_sheet(path: Path, header: Sequence[str] = ()) -> Sheet:
     """Reads a csv.
 
-    The delimiter (comma, semicolon or tab) is the one the first line has most of, a comma last.
-    UTF-8 with or without a byte order mark, else Latin-1.
+    The delimiter - comma, semicolon, tab or ``|`` - is the one that makes most cells of the first
+    line, a comma last, or else blanks. See `read_text` for the encodings.
 
     Args:
         path: the file.
@@ -87,24 +115,35 @@ def read_sheet(path: Path, header: Sequence[str] = ()) -> Sheet:
     Raises:
         DataError: it cannot be read, or is no csv.
     """
-    text = io.StringIO(read_text(path), newline="")
-    delimiter = max("\t;,", key=text.readline().count)
-    text.seek(0)
-    table = csv.reader(text, delimiter=delimiter)
+    content = read_text(path)
+    if "\0" in content:
+        raise DataError(f"{path}: not a readable csv: it has zero bytes, as no text has")
+    text = io.StringIO(content, newline="")
+    first, skipped = "", 0
+    while not first.strip() and (first := text.readline()):
+        skipped += 1
+    if separator := _SEPARATOR.fullmatch(first):
+        delimiter = separator[1]
+    else:
+        delimiter, skipped = _delimiter(first), 0
+        text.seek(0)
+    table = csv.reader(text, delimiter=delimiter, skipinitialspace=delimiter == BLANKS)
     rows: list[tuple[str, ...]] = []
     lines: list[int] = []
     try:
         for cells in table:
+            if delimiter == BLANKS:
+                cells = [cell for cell in cells if cell]
             if any(cell.strip() for cell in cells):
                 rows.append(tuple(cell.strip() for cell in cells))
-                lines.append(table.line_num)
+                lines.append(skipped + table.line_num)
     except csv.Error as error:
         raise DataError(f"{path}: not a readable csv: {error}") from None
     sheet = Sheet(path, tuple(header), tuple(rows), tuple(lines), delimiter)
     if header and rows and any(_is_number(sheet, cell) for cell in rows[0]):
         return sheet
-    first = tuple(cell.lower() for cell in rows[0]) if rows else ()
-    return Sheet(path, first, tuple(rows[1:]), tuple(lines[1:]), delimiter)
+    names = tuple(cell.lower() for cell in rows[0]) if rows else ()
+    return Sheet(path, names, tuple(rows[1:]), tuple(lines[1:]), delimiter)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -117,7 +156,9 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark, else Latin-1.
+    """The text of a file: UTF-8, UTF-16 or UTF-32, with or without a byte order mark, else Latin-1.
+
+    Without a mark, UTF-16 is known by its zero bytes, every other one in text that is mostly ASCII.
 
     Raises:
         DataError: it cannot be read.
@@ -126,10 +167,29 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    if not encoding and len(data) % 2 == 0:
+        high, low = data[0::2].count(0), data[1::2].count(0)
+        if low > len(data) / 5 and not high:
+            encoding = "utf-16-le"
+        elif high > len(data) / 5 and not low:
+            encoding = "utf-16-be"
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        return data.decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        if encoding:
+            raise DataError(f"{path}: damaged {encoding} text: {error.reason}") from None
         return data.decode("latin-1")
+
+
+def _delimiter(line: str) -> str:
+    """The delimiter of a header."""
+
+    def cells(delimiter: str) -> int:
+        return len(next(csv.reader([line], delimiter=delimiter), []))
+
+    best = max("\t;|,", key=cells)
+    return best if cells(best) > 1 or not line.split()[1:] else BLANKS
 
 
 def _is_number(sheet: Sheet, cell: str) -> bool:

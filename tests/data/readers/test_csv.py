@@ -9,7 +9,7 @@ import pytest
 from agekit.data.readers.csv import Csv
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 
 WriteImage = Callable[..., Path]
 
@@ -39,9 +39,9 @@ FULL = (
 )
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-be"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_every_column_in_every_dialect(
     root: Path, encoding: str, ends: str, delimiter: str
 ) -> None:
@@ -107,6 +107,66 @@ def test_decimal_commas(root: Path) -> None:
     assert read(root, "path;age\na.png;20,5\n").age.tolist() == [20.5]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path age\na.png 20\n",
+        "path  age\na.png   20\n",
+        "sep=;\npath;age\na.png;20\n",
+        "\n\npath,age\na.png,20\n",
+        'path,age\n"a.png","20"\n',
+        "Path | Age\na.png | 20\n",
+    ],
+)
+def test_more_dialects(root: Path, text: str) -> None:
+    table = read(root, text)
+    assert (names(table), table.age.tolist(), table.problems) == (["a.png"], [20], ())
+
+
+def test_ranges_have_a_sigma_unless_one_is_given(root: Path) -> None:
+    table = read(root, 'path,age,std\na.png,"(20, 29)",\nb.png,60+,3\nsub/c.png,25,\n')
+    assert table.age.tolist() == [24.5, 80, 25]
+    widths = np.array([9 / 12**0.5, 3, np.nan], np.float32)
+    np.testing.assert_array_equal(table.sigma, widths)
+    assert "2 ages are ranges" in table.notes[0]
+
+
+def test_cells_that_were_not_quoted_are_told(root: Path) -> None:
+    table = read(root, "path,age\na.png,20,5\nb.png,30,\n")
+    assert names(table) == ["b.png"]
+    assert [(p.kind, p.name) for p in table.problems] == [("cells", "a.png")]
+    assert "line 2: 3 cells for 2 columns" in table.problems[0].detail
+
+
+def test_dates_are_told_as_such(root: Path) -> None:
+    table = read(root, "path,age\na.png,2019-05-03\nb.png,30\n")
+    assert "'2019-05-03' is a date" in table.problems[0].detail
+
+
+def test_json_lines_and_tables_of_splits(root: Path) -> None:
+    (root / "ages.jsonl").write_text('{"file_name": "a.png", "age": 20}\n{"file_name": "b.png"}\n')
+    table = Csv().read(root)
+    assert (names(table), [p.name for p in table.problems]) == (["a.png"], ["b.png"])
+    (root / "ages.jsonl").unlink()
+    (root / "train.csv").write_text("path,age\na.png,20\n")
+    (root / "test.csv").write_text("path,age\nb.png,30\n")
+    assert load_faces("csv", root).codes.tolist() == [2, 0]
+    (root / "test.csv").rename(root / "x.jsonl")
+    for text in ("[1]", "{", '{"path": '):
+        (root / "x.jsonl").write_text(text)
+        with pytest.raises(DataError, match=r"x\.jsonl line 1: "):
+            load_faces("csv", root / "x.jsonl")
+
+
+def test_columns_by_name(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "x.csv").write_text("shot,years,mood\na.png,20,good\nb.png,30,bad\n")
+    faces = load_faces("csv", root, columns={"path": "shot"})
+    assert faces.table.age.tolist() == [20, 30]
+    assert "1 column is not used: mood" in caplog.text
+    with pytest.raises(ConfigError, match="synthfaces has no columns"):
+        load_faces("synthfaces", columns={"path": "shot"})
+
+
 def test_windows_and_absolute_paths(root: Path) -> None:
     table = read(root, f"path,age\nsub\\c.png,20\n{root / 'a.png'},30\n")
     assert names(table) == ["sub/c.png", "a.png"]
@@ -156,6 +216,20 @@ def test_links_out_of_the_folder_are_refused(
         table = read(root, "path,age\na.png,20\nlink/secret.png,30\n")
         assert names(table) == ["a.png"]
         assert [(p.kind, p.name) for p in table.problems] == [("missing", "link/secret.png")]
+
+
+def test_a_folder_of_links_is_read(root: Path) -> None:
+    (root.parent / "links").mkdir()
+    for name in ("a.png", "b.png"):
+        (root.parent / "links" / name).symlink_to(root / name)
+    faces = load_faces("csv", _labelled(root.parent / "links"))
+    assert (len(faces.table), faces.table.images.digests().shape) == (2, (2, 16))
+    assert "2 files are links: a.png" in faces.table.notes[0]
+
+
+def _labelled(folder: Path) -> Path:
+    (folder / "x.csv").write_text("path,age\na.png,20\nb.png,30\n")
+    return folder
 
 
 def test_missing_columns_say_found_and_expected(root: Path) -> None:

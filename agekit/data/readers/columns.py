@@ -1,0 +1,187 @@
+"""Which column of a user's table is which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agekit.errors import ConfigError, DataError, nearest
+
+__all__ = ["NAMES", "Chosen", "Columns", "check_columns", "choose", "usual"]
+
+Columns = Mapping[str, str]
+"""Field of the face table → column, as a user names them."""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "path": _names(
+        "path file_name file_path image_path img_path image_file file image_file_name "
+        "image_file_path img_file image_name img_name relative_path rel_path full_path photo_path "
+        "picture_path image img photo picture image_id img_id"
+    ),
+    "age": _names(
+        "age real_age age_years age_in_years true_age chronological_age apparent_age "
+        "apparent_age_avg mean_age years age_label age_group age_range age_bin label"
+    ),
+    "sigma": _names("sigma std age_std age_sigma apparent_age_std std_dev age_sd"),
+    "identity": _names(
+        "identity person_id subject_id identity_id person subject celeb_id celebrity_id "
+        "individual_id id"
+    ),
+    "gender": _names("gender sex"),
+    "group": _names("group race ethnicity ethnic_group"),
+    "split": _names("split subset partition"),
+}
+"""The usual names of each field's column, the most certain first."""
+
+_EXPECTED = (
+    "a header with path (or image, file, filename) and age, and as you have them sigma (std), "
+    "identity (id, subject), gender, group (race, ethnicity), split"
+)
+_CLASSES = frozenset({"agelabel", "agegroup", "agerange", "agebin", "label"})
+"""Columns that give way to one of ages."""
+_LOOSE = _CLASSES | {"apparentage", "apparentageavg", "meanage"}
+"""Those that may be something else: told where they are taken for the age."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which column each field is read from.
+
+    Attributes:
+        index: field → position in the header; a field without a column is not there.
+        notes: what was chosen between, and what is not used, for people.
+    """
+
+    index: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def usual(name: str) -> str:
+    """A column's name without what differs between its spellings: case and separators."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def check_columns(asked: Columns) -> None:
+    """Checks what a user calls columns before anything is read.
+
+    Raises:
+        ConfigError: a key is no field of the face table.
+    """
+    if odd := [field for field in asked if field not in NAMES]:
+        raise ConfigError(
+            [f"there is no column {field!r} to name{nearest(field, NAMES)}" for field in odd],
+            f"those are {', '.join(NAMES)}",
+        )
+
+
+def choose(
+    header: Sequence[str],
+    where: str,
+    *,
+    asked: Columns | None = None,
+    needed: Sequence[str] = ("path", "age"),
+    names: Mapping[str, tuple[str, ...]] = NAMES,
+    known: Iterable[str] = (),
+) -> Chosen:
+    """Finds the column of each field by its usual names, or by what the user says.
+
+    Case and separators do not count. Of several usual names the field's own wins, else the first
+    in `NAMES`; for the age, where the choice changes what is learned, the user has to say.
+
+    Args:
+        header: the columns' names.
+        where: what to call the table.
+        asked: field → column, as the user says.
+        needed: the fields that must be there.
+        names: the usual names of each field.
+        known: columns that are used otherwise, and so not told as unused.
+
+    Raises:
+        DataError: a column is missing, or it is not clear which one is the age.
+    """
+    asked = asked or {}
+    index: dict[str, int] = {}
+    notes: list[str] = []
+    for field in names:
+        if field in asked:
+            index[field] = _asked(header, where, field, asked[field])
+    for field in names:
+        free = set(range(len(header))) - set(index.values())
+        found = [k for k in _candidates(header, names[field]) if k in free]
+        if field in asked or not found:
+            continue
+        if field == "age":
+            _check_ages(header, where, found)
+        index[field] = found[0]
+        column = header[found[0]]
+        if len(found) > 1:
+            others = ", ".join(header[k] for k in found[1:])
+            notes.append(f"{where}: the column {column} is taken for the {field}, not {others}")
+        elif field == "age" and usual(column) in _LOOSE:
+            notes.append(f"{where}: the column {column} is taken for the age")
+    _require(header, where, index, needed, names)
+    used = {*index.values(), *(k for k, name in enumerate(header) if name in set(known))}
+    unused = [name for k, name in enumerate(header) if k not in used and name.strip()]
+    if unused:
+        shown = ", ".join(unused[:12]) + (f" and {len(unused) - 12} more" if unused[12:] else "")
+        count = "1 column is" if len(unused) == 1 else f"{len(unused)} columns are"
+        notes.append(f"{where}: {count} not used: {shown}")
+    return Chosen(index, tuple(notes))
+
+
+def _candidates(header: Sequence[str], names: Sequence[str]) -> Iterator[int]:
+    """The columns that have one of the names, in the names' order."""
+    for name in names:
+        for k, column in enumerate(header):
+            if usual(column) == usual(name):
+                yield k
+
+
+def _asked(header: Sequence[str], where: str, field: str, column: str) -> int:
+    for same in (str.strip, str.lower, usual):
+        found = [k for k, name in enumerate(header) if same(name) == same(column)]
+        if found:
+            return found[0]
+    shown = ", ".join(header) or "nothing"
+    close = nearest(column.lower(), header)
+    raise DataError(f"{where}: no column {column!r}, as named for {field}; found: {shown}{close}")
+
+
+def _check_ages(header: Sequence[str], where: str, found: Sequence[int]) -> None:
+    """Refuses a choice between ages of different kinds, unless one is called just that."""
+    first = usual(header[found[0]])
+    alike = [k for k in found if usual(header[k]) not in _CLASSES]
+    if first == "age":
+        alike = [k for k in found if usual(header[k]) == first]
+    if len(alike) > 1:
+        shown = [header[k] for k in alike]
+        raise DataError(
+            f"{where}: {len(shown)} columns may be the age: {', '.join(shown)}",
+            f"say which: --columns age={shown[0]}",
+        )
+
+
+def _require(
+    header: Sequence[str],
+    where: str,
+    index: Mapping[str, int],
+    needed: Sequence[str],
+    names: Mapping[str, tuple[str, ...]],
+) -> None:
+    missing = [field for field in needed if field not in index]
+    if not missing:
+        return
+    shown = ", ".join(header) or "nothing"
+    free = [name for k, name in enumerate(header) if k not in index.values()]
+    wanted = [name for field in missing for name in names[field]]
+    close = next(filter(None, (nearest(name, free, n=1) for name in wanted)), "")
+    example = ",".join(f"{field}=COLUMN" for field in missing)
+    raise DataError(
+        f"{where}: no column {' and no column '.join(missing)}; found: {shown}{close}",
+        f"expected: {_EXPECTED}; of another name: --columns {example}",
+    )
