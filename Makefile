@@ -2,6 +2,7 @@
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
 # make test     what CI runs: formatting, lint, types, tests
 # make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
+# make rehearsal the cases of a GPU on a pretended one, with what each step costs
 # make test-all every test, the long trainings too
 # make build    wheels and source archives of every distribution, in dist/
 # make bench    the speed of start-up, data and training, against their budgets
@@ -28,7 +29,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo test test-all browser bench build constraints clean
+.PHONY: setup demo test test-all rehearsal browser bench build constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -66,6 +67,9 @@ test: setup
 
 test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=30
+
+rehearsal: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -v --durations=0 tests/rehearsal
 
 browser:
 	@{ command -v chromium || command -v google-chrome; } >/dev/null 2>&1 || \

@@ -64,7 +64,7 @@ def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -
         ages: the first and the last label age, years.
         seed: of the new weights; torch's random state is left as it was.
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_network(
             recipe.backbone,

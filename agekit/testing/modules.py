@@ -27,7 +27,7 @@ def forward(module: nn.Module, given: Tensor) -> Tensor:
 @contextmanager
 def drawn(seed: int = _SEED) -> Iterator[None]:
     """Random numbers of torch depend on the seed alone while it lasts."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 

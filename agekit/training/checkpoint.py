@@ -40,8 +40,9 @@ def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
         "optimizer": runner.optim_wrapper.state_dict(),
         "random": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
-        checkpoint["random_cuda"] = torch.cuda.get_rng_state_all()
+    device = next(runner.model.parameters()).device
+    if device.type == "cuda":
+        checkpoint["random_cuda"] = torch.cuda.get_rng_state(device)
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
@@ -86,8 +87,11 @@ def restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
     runner.train_loop._epoch = checkpoint["epoch"]
     runner.train_loop._iter = checkpoint["step"]
     torch.set_rng_state(checkpoint["random"])
-    if "random_cuda" in checkpoint and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(checkpoint["random_cuda"])
+    device = next(runner.model.parameters()).device
+    if device.type == "cuda" and "random_cuda" in checkpoint:
+        state = checkpoint["random_cuda"]
+        # Older checkpoints hold the states of all the GPUs that there were.
+        torch.cuda.set_rng_state(state if isinstance(state, torch.Tensor) else state[0], device)
 
 
 def _follow(scheduler: Any, steps: int) -> None:

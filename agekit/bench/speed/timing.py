@@ -180,6 +180,8 @@ def _wait(device: torch.device) -> None:
 def _reset_peak(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
+        # The peak of a device that nothing was asked of yet cannot be reset.
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     with suppress(OSError):

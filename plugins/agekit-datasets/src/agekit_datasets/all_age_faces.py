@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column
 from agekit.data.readers.rows import Rows
@@ -46,6 +47,7 @@ class AllAgeFaces(Dataset):
         "original images/ with files {number}A{age}.jpg, and image sets/ with train.txt and "
         "val.txt, in a folder All-Age-Faces Dataset/ or without it"
     )
+    alignment = WHOLE
     protocols: ClassVar[Mapping[str, Protocol]] = {
         "grouped-80-10-10": Protocol(
             "grouped-80-10-10",

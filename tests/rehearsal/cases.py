@@ -1,0 +1,118 @@
+"""What is rehearsed: each case works through the command line, on the device it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from agekit.cli import main
+from agekit.data.synthfaces import draw, person
+
+__all__ = ["CASES"]
+
+Case = Callable[[Path, str], Any]
+CASES: dict[str, Case] = {}
+_TINY = ("--set", "data.size=32", "--set", "train.batch_size=16")
+
+
+def _case(function: Case) -> Case:
+    CASES[function.__name__] = function
+    return function
+
+
+@_case
+def estimator(folder: Path, device: str) -> Any:
+    """Two generations, validated, saved, published; then a photo and the test faces."""
+    root = _faces(folder)
+    _train(folder, device, "--generations", "2")
+    run = folder / "run"
+    scored = _agekit("evaluate", run, "csv", "--root", root, "--device", device)
+    on_cpu = _agekit("evaluate", run, "csv", "--root", root, "--device", "cpu")
+    photo = folder / "photo.png"
+    Image.fromarray(np.pad(draw(person(0, 3), 40, 160), ((40, 40), (40, 40), (0, 0)))).save(photo)
+    looked = _agekit("predict", photo, "--model", run, "--detect", "--device", device)
+    return {
+        "mae": [scored["metrics"]["mae"], on_cpu["metrics"]["mae"]],
+        "faces": len(looked[0]["faces"]),
+    }
+
+
+@_case
+def begun(folder: Path, device: str) -> Any:
+    """A run of two epochs, to be gone on with elsewhere."""
+    _faces(folder)
+    return _train(folder, device)["metrics"]["val"]["mae"]
+
+
+@_case
+def gone_on(folder: Path, device: str) -> Any:
+    """The run that `begun` left, for two more epochs."""
+    return _agekit("train", "--resume", folder / "run", "--epochs", "4", "--device", device)["run"]
+
+
+@_case
+def ager(folder: Path, device: str) -> Any:
+    """Two epochs of a small CycleGAN, a photo aged by it, and its evaluation with a judge."""
+    root = _faces(folder)
+    run = folder / "ager"
+    small = ("generator.width=8", "evolver.discriminator_width=8", "data.size=32", "train.epochs=2")
+    settings = [word for setting in (*small, "data.load_size=36") for word in ("--set", setting)]
+    domains = ("--domains", "10-39,40-69")
+    _agekit(
+        *("train", "cyclegan", "csv", "--root", root, "--preset", "quick", *settings, *domains),
+        *("--device", device, "--out", run),
+    )
+    chip = root / "5.png"
+    aged = _agekit(
+        *("age", chip, "--no-detect", "--model", run, "--device", device, "--out", folder / "aged")
+    )
+    return len(aged)
+
+
+@_case
+def speed(folder: Path, device: str) -> Any:
+    """Throughput and memory of training and of inference."""
+    answer = _agekit(
+        *("bench", "speed", "cen-resnet10-tiny", "--preset", "quick", "--size", "32"),
+        *("--batch-sizes", "2", "--seconds", "0.2", "--device", device),
+    )
+    return [row["error"] for row in answer["measurements"]]
+
+
+def _train(folder: Path, device: str, *more: str) -> Any:
+    return _agekit(
+        *("train", "cen-resnet10-tiny", "csv", "--root", folder / "faces", "--preset", "quick"),
+        *("--epochs", "2", *(more or ("--generations", "1")), *_TINY),
+        *("--device", device, "--out", folder / "run"),
+    )
+
+
+def _agekit(*words: object) -> Any:
+    """The JSON answer of a command."""
+    out = StringIO()
+    try:
+        with redirect_stdout(out):
+            main([*map(str, words), "--json"])
+    except SystemExit as done:
+        assert done.code in (0, None), (words, out.getvalue())
+    return json.loads(out.getvalue())
+
+
+def _faces(folder: Path) -> Path:
+    """Drawn faces with their ages and splits."""
+    root = folder / "faces"
+    root.mkdir(exist_ok=True)
+    lines = ["path,age,split"]
+    for i in range(72):
+        age = 10 + i % 60
+        Image.fromarray(draw(person(0, i), age, 48)).save(root / f"{i}.png")
+        lines.append(f"{i}.png,{age},{'train' if i < 48 else 'val' if i < 60 else 'test'}")
+    (root / "faces.csv").write_text("\n".join(lines) + "\n")
+    return root

@@ -1,0 +1,44 @@
+"""Cases on the GPU, real or pretended: ``python run.py FOLDER CASE...``.
+
+The last line is, for each case, its answer and what was recorded, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from agekit_cyclegan.step import CycleGANStep
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cases import CASES
+from mode import Rehearsal
+
+from agekit.training.step import EstimatorStep
+
+
+def main() -> None:
+    """Runs the cases."""
+    # Whatever a user would see; deprecations among libraries are not shown.
+    warnings.simplefilter("error")
+    warnings.simplefilter("ignore", DeprecationWarning)
+    folder = Path(sys.argv[1])
+    assert torch.cuda.is_available(), "torch sees no GPU"
+    pretended = "FAKE_GPUS" in os.environ
+    Rehearsal.watch_steps(EstimatorStep, CycleGANStep)
+    reports = {}
+    for name in sys.argv[2:]:
+        with Rehearsal() if pretended else nullcontext() as rehearsal:
+            answer = CASES[name](folder, "cuda:0")
+        reports[name] = {**(rehearsal.report() if rehearsal else {}), "answer": answer}
+    print(json.dumps(reports))
+
+
+if __name__ == "__main__":
+    main()
