@@ -12,8 +12,14 @@ from agekit.data.shard_images import Shards
 from agekit.data.table import ImageSource
 from agekit.faces.align import cut, similarity
 
-__all__ = ["Reframed", "beyond", "zoom"]
+__all__ = ["MEASURED", "TOLERANCE", "Reframed", "beyond", "differ", "eyes", "reframing", "zoom"]
 
+TOLERANCE = 0.005
+"""Of the side: points nearer than that are in one place."""
+MEASURED = 0.015
+"""The same where one side was measured on a sample."""
+MIRRORED = 0.02
+"""The share of a chip that may lie beyond its picture without a word."""
 _MOST_SIDE = 1024
 _GRID = 64
 
@@ -86,3 +92,31 @@ def beyond(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:
     x, y = np.meshgrid(ticks, ticks)
     seen = np.stack([x.ravel(), y.ravel()], 1) @ back[:, :2].T + back[:, 2]
     return float(((seen < 0) | (seen > 1)).any(1).mean())
+
+
+def differ(
+    have: NDArray[np.float64], want: NDArray[np.float64], tolerance: float = TOLERANCE
+) -> bool:
+    """Whether points are not in one place, for a model."""
+    return bool(np.abs(have - want).max() > tolerance)
+
+
+def reframing(have: NDArray[np.float64], want: NDArray[np.float64], data: str, model: str) -> str:
+    """The line that says how faces are reframed.
+
+    Args:
+        have: (5, 2) where the points lie, shares of the side.
+        want: (5, 2) where they are to lie.
+        data: what to call the images.
+        model: what to call the model.
+    """
+    lost = beyond(have, want)
+    return (
+        f"faces reframed: the eyes lie at {eyes(have)} in {data}, at {eyes(want)} in the faces of "
+        f"{model}; scale {zoom(have, want):.2f}"
+    ) + (f"; {lost:.0%} of each lies beyond the image and is mirrored" if lost > MIRRORED else "")
+
+
+def eyes(points: NDArray[np.float64]) -> str:
+    """Where they lie, in percent of the side from the left and from the top."""
+    return " and ".join(f"({x:.0%}, {y:.0%})" for x, y in points[:2])

@@ -22,7 +22,7 @@ from agekit.training.framing import find_framing
 from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_model, read_config
+from agekit.zoo.folder import load_model, read_config, within_model
 from agekit.zoo.index.locate import locate
 
 __all__ = ["evaluate"]
@@ -104,9 +104,10 @@ def evaluate(
     faces = load_faces(dataset, root, protocol, columns=columns)
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)
-    framing = find_framing(
-        faces, place, wanted=config.face, model=str(model), root=root, as_chips=as_chips
-    )
+    with within_model(config):
+        framing = find_framing(
+            faces, place, wanted=config.face, model=str(model), root=root, as_chips=as_chips
+        )
     faces = framing.show(faces, display)
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)

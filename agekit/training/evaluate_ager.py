@@ -27,7 +27,7 @@ from agekit.training.display import Display
 from agekit.training.framing import find_framing
 from agekit.training.judges import load_judges
 from agekit.training.progress import caching
-from agekit.zoo.folder import load_ager
+from agekit.zoo.folder import load_ager, within_model
 
 __all__ = ["evaluate_ager"]
 
@@ -84,10 +84,12 @@ def evaluate_ager(
     rows = _domain_rows(faces, split, domains, where or {})
     remarks: list[str] = []
     display = Display(console, None)
-    framing = find_framing(
-        faces, device, wanted=config.face, model=model, root=root, as_chips=as_chips
-    )
+    with within_model(config):
+        framing = find_framing(
+            faces, device, wanted=config.face, model=model, root=root, as_chips=as_chips
+        )
     faces = framing.show(faces, display)
+    remarks += filter(None, (judge.expect(framing.shown, "the ager's faces") for judge in panel))
     images, slots, bad = _pixels(faces, rows, config.image.size, display)
     rows = [mine[places >= 0] for mine, places in zip(rows, slots, strict=True)]
     _require(rows, faces, split)

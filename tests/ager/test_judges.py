@@ -14,11 +14,12 @@ from agekit.ager.judges.base import Verdict
 from agekit.ager.judges.estimator import EstimatorJudge
 from agekit.ager.judges.identity import DlibIdentity, likeness
 from agekit.ager.judges.packages import package_module
+from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
 from agekit.estimator.model import AgeEstimator
-from agekit.faces.align import frame
+from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
 from agekit.inference.predictor import Predictor
 from agekit.recipe import resolve
@@ -100,6 +101,26 @@ def test_a_detector_finds_the_face_and_what_has_none_is_skipped() -> None:
     nothing = judge(network, detector).look(chips[1:2])
     assert not nothing.found.any()
     assert nothing.features is not None and nothing.features.shape == plain.features[:1].shape  # type: ignore[index]
+
+
+def test_chips_of_a_known_frame_are_cut_to_the_judges_without_looking() -> None:
+    network, detector = estimator(), Marks()
+    seen = judge(network, detector)
+    wide, chips = standard(0.5, "mtcnn"), faces(2, 96)
+    told = seen.expect(wide, "the ager's faces")
+    assert told is not None and told.startswith("faces reframed: the eyes lie at")
+    assert "in the faces of the judge tiny; scale 1.67" in told
+    plain = judge(network)
+    by_hand = np.stack([cut(chip, frame(0.5) * 96, frame(0.1), SIZE) for chip in chips])
+    assert seen.look(chips).age == pytest.approx(plain.look(by_hand).age, abs=1e-4)
+    assert seen.expect(standard(0.1, "other"), "the ager's faces") is None
+    assert seen.look(chips).age == pytest.approx(plain.look(chips).age, abs=1e-4)
+    assert not detector.seen
+    assert seen.expect(Alignment(), "the ager's faces") is None
+    seen.look(chips)
+    assert len(detector.seen) == 2
+    told = judge(network, points=None).expect(wide, "the ager's faces")
+    assert told is not None and "the ager's faces are shown to it as they are" in told
 
 
 def test_verdicts_of_batches_join_in_order() -> None:

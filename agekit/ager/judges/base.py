@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import Alignment
+
 __all__ = ["Judge", "Verdict"]
 
 
@@ -51,6 +53,18 @@ class Judge(ABC):
     """
 
     name: str
+
+    def expect(self, face: Alignment, what: str) -> str | None:
+        """Is told how the chips were cut that it is going to be shown.
+
+        Args:
+            face: where faces lie in them.
+            what: what to call them.
+
+        Returns:
+            What a person should know of it, a line; None if nothing.
+        """
+        return None
 
     @abstractmethod
     def look(self, chips: NDArray[np.uint8]) -> Verdict:

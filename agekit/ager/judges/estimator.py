@@ -12,14 +12,16 @@ from torch import Tensor
 
 from agekit.ager.judges.base import Judge, Verdict
 from agekit.ager.judges.room import enlarge, with_room
+from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.data.decode import decode_image
 from agekit.errors import DataError
 from agekit.estimator.base import Head
 from agekit.estimator.model import AgeEstimator
-from agekit.faces.align import cut
+from agekit.faces.align import cut, known_points
 from agekit.faces.base import Detector
 from agekit.faces.framing import MIN_FACE
+from agekit.faces.reframe import differ, reframing
 
 __all__ = ["EstimatorJudge"]
 
@@ -34,9 +36,10 @@ class EstimatorJudge(Judge):
         mean: (3,) of RGB from 0 to 1.
         std: (3,) likewise.
         crop_pct: the share of a chip's side it looks at.
-        detector: finds the face in each chip, which is then cut as the estimator knows faces; None
-            takes the chips as they are, and finds a face in every one.
-        points: (5, 2) where the points of a found face come to lie, shares of the chip's side.
+        detector: finds the face in each chip whose alignment is not known; None takes such chips as
+            they are, and finds a face in every one.
+        points: (5, 2) where the points lie in the faces it was trained on, shares of the side; None
+            if that is not known.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class EstimatorJudge(Judge):
         std: Sequence[float],
         crop_pct: float = 1.0,
         detector: Detector | None = None,
-        points: NDArray[np.floating] | None = None,
+        points: NDArray[np.float64] | None = None,
     ) -> None:
         self.name = name
         self.network = network
@@ -57,11 +60,24 @@ class EstimatorJudge(Judge):
         self.crop_pct = crop_pct
         self.detector = detector
         self.points = points
+        self._have: NDArray[np.float64] | None = None
         self.device = next(network.parameters()).device
         self._mean = torch.tensor(mean, device=self.device)
         self._std = torch.tensor(std, device=self.device)
         heads = (head for head in network.heads.values() if isinstance(head, Head))
         self._length = next(heads).in_features
+
+    def expect(self, face: Alignment, what: str) -> str | None:
+        """Cuts what it will be shown to its own frame, where both are known."""
+        self._have = None if self.points is None else known_points(face)
+        if self.points is None:
+            return (
+                f"the judge {self.name} does not say where the eyes, nose and mouth lie in the "
+                f"faces it was trained on: {what} are shown to it as they are"
+            )
+        if self._have is None or not differ(self._have, self.points):
+            return None
+        return reframing(self._have, self.points, what, f"the judge {self.name}")
 
     def look(self, chips: NDArray[np.uint8]) -> Verdict:
         """Ages and features; no genders."""
@@ -75,7 +91,10 @@ class EstimatorJudge(Judge):
         return Verdict(age, features=features)
 
     def _faces(self, chips: NDArray[np.uint8]) -> list[NDArray[np.uint8] | None]:
-        if self.detector is None or self.points is None:
+        if self._have is not None and self.points is not None and differ(self._have, self.points):
+            at = self._have * chips.shape[1]
+            return [cut(chip, at, self.points, self.size) for chip in chips]
+        if self._have is not None or self.detector is None or self.points is None:
             return [decode_image(chip, self.size) for chip in chips]
         large = [enlarge(chip) for chip in chips]
         roomy = [with_room(chip) for chip in large]
