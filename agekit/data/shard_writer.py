@@ -176,7 +176,7 @@ def replacing(out: Path) -> Iterator[Path]:
     Raises:
         DataError: another process is writing to the same place.
     """
-    part = out.with_name(f".{out.name}.part")
+    part = out.with_name(f".{out.name}.agekit-part")
     new, old = part / "new", part / "old"
     part.mkdir(parents=True, exist_ok=True)
     lock = FileLock(part / "lock")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agekit.atomic import write_bytes
+from agekit.atomic import is_aside, write_bytes
 from agekit.data.failures import append_failure, read_failures, write_failures
 from agekit.data.prepared import PLAN
 from agekit.data.table import Problem
@@ -20,7 +19,6 @@ from agekit.faces.names import readable
 __all__ = ["ChipFolder", "writing"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ASIDE = re.compile(r"\..+\.\d+")
 
 
 class ChipFolder:
@@ -118,7 +116,7 @@ def _whole_files(folder: Path) -> set[str]:
     for place, _, files in os.walk(folder):
         below = os.path.relpath(place, folder)
         for name in files:
-            if _ASIDE.fullmatch(name):
+            if is_aside(name):
                 os.unlink(os.path.join(place, name))
             elif not (below == "." and name == PLAN):
                 found.add(name if below == "." else f"{below}/{name}".replace(os.sep, "/"))

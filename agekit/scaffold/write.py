@@ -9,6 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from agekit.atomic import aside_of
 from agekit.discovery import CORE, GROUPS
 from agekit.errors import ConfigError
 from agekit.folders import make_folders, remove_folders
@@ -61,7 +62,7 @@ def write_plugin(names: Names, folder: Path) -> list[Path]:
         made = make_folders(folder.absolute().parent)
     except OSError as error:
         raise _failed(folder, f"{error.filename}: {error.strerror}") from error
-    aside = folder.absolute().with_name(f".agekit-new.{os.getpid()}")
+    aside = aside_of(folder.absolute())
     try:
         for path, text in texts.items():
             (aside / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from agekit.ager.build import build_ager
 from agekit.ager.metrics import cycle_error
 from agekit.ager.model import FaceAger
-from agekit.atomic import write_bytes, write_text
-from agekit.device import rank_and_world
 from agekit.recipe import AgerRecipe
 from agekit.training.domain_faces import DomainFaces
-from agekit.training.lab import Generation, Lab
+from agekit.training.lab import Lab
 
 __all__ = ["AgerLab"]
 
@@ -36,6 +32,7 @@ class AgerLab(Lab):
         initial: weights of both generators to start from, by name; those that fit are taken.
     """
 
+    kind: ClassVar[Literal["estimator", "ager"]] = "ager"
     recipe: AgerRecipe
     faces: DomainFaces
     initial: Mapping[str, Tensor] | None = None
@@ -55,23 +52,13 @@ class AgerLab(Lab):
 
     def trained(self, generation: int) -> FaceAger | None:
         """The generators of a generation that is finished already, or None."""
-        if not self.run.is_finished(generation):
-            return None
-        ager, folder = self.ager(generation), self.folder(generation)
-        ager.load_state_dict(load_file(folder / "model.safetensors"))
-        self.found(generation, json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-        return ager
+        ager = self.ager(generation)
+        return None if self.load(generation, ager) is None else ager
 
     def finish(self, generation: int, ager: FaceAger) -> None:
         """Scores trained generators and keeps them."""
         metrics: dict[str, Any] = {"generation": generation, "test": self._score(ager)}
-        if rank_and_world()[0] == 0:
-            folder = self.folder(generation)
-            weights = {k: v.contiguous().cpu() for k, v in ager.state_dict().items()}
-            write_bytes(folder / "model.safetensors", save(weights))
-            write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
-            self.run.finish(generation)
-        self.finished.append(Generation(generation, metrics))
+        self.keep(generation, ager, metrics)
 
     def _score(self, ager: FaceAger) -> dict[str, Any]:
         ager.eval()

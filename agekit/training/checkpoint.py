@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
-from agekit.atomic import write_bytes
 from agekit.errors import ModelError
+from agekit.training.run import Run
 
 __all__ = ["load_checkpoint", "restore", "save_checkpoint"]
 
@@ -24,11 +24,12 @@ def _schedulers(runner: Runner) -> list[Any]:
     return list(found)
 
 
-def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
+def save_checkpoint(run: Run, path: Path, runner: Runner, epoch: int, step: int) -> None:
     """Writes everything that the rest of the generation depends on.
 
     Args:
-        path: the file.
+        run: the run.
+        path: the file in its folder.
         runner: the runner, between two epochs.
         epoch: finished epochs.
         step: finished steps.
@@ -46,7 +47,7 @@ def save_checkpoint(path: Path, runner: Runner, epoch: int, step: int) -> None:
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
-    write_bytes(path, buffer.getbuffer())
+    run.write(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from agekit.ager.model import Direction, FaceAger
 from agekit.ager.pairs import to_pixels
-from agekit.atomic import write_bytes, written
+from agekit.atomic import written
 from agekit.device import rank_and_world
 from agekit.training.domain_faces import DomainFaces
+from agekit.training.run import Run
 
 __all__ = ["ContactSheet", "contact_sheet"]
 
@@ -30,7 +31,7 @@ class ContactSheet(Hook):  # type: ignore[misc]
     """Ages a few faces of each domain at moments spread over the training, and keeps them.
 
     Args:
-        folder: where ``faces-EPOCH.npz`` goes.
+        folder: of a generation of a run, where ``faces-EPOCH.npz`` goes.
         ager: what is being trained.
         faces: whose test faces to show.
         epochs: of the training.
@@ -67,7 +68,7 @@ class ContactSheet(Hook):  # type: ignore[misc]
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {to: pixels.cpu().numpy() for to, pixels in faces.items()}
         np.savez_compressed(buffer, **arrays)
-        write_bytes(self.folder / f"faces-{epoch:05d}.npz", buffer.getbuffer())
+        Run(self.folder.parent).write(self.folder / f"faces-{epoch:05d}.npz", buffer.getbuffer())
 
 
 def contact_sheet(path: Path, folder: Path, to: Direction) -> None:

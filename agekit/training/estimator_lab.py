@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from mmengine.hooks import Hook
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from agekit.atomic import write_bytes, write_text
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.estimator.build import build_estimator, build_loss
 from agekit.estimator.calibrate import conformal_margin
@@ -23,7 +21,7 @@ from agekit.estimator.metrics import mae
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import EstimatorRecipe, LossTerms
 from agekit.training.faces import TrainingFaces
-from agekit.training.lab import Generation, Lab
+from agekit.training.lab import Lab
 from agekit.training.report import generation_metrics
 from agekit.training.step import Ancestor, EstimatorStep, OnlineAncestor, StoredAncestor, Term
 
@@ -87,18 +85,14 @@ class EstimatorLab(Lab):
         folder = self.run.generation(number)
         folder.mkdir(parents=True, exist_ok=True)
         network = self.network(number)
-        if self.run.is_finished(number):
-            network.load_state_dict(load_file(folder / "model.safetensors"))
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if (metrics := self.load(number, network)) is not None:
             network.margin = metrics["interval"]["margin"]
-            self.found(number, metrics)
             return network
         if inherit and ancestor is not None:
             network.load_state_dict(ancestor.state_dict())
         learnt_from = self._ancestor(number, ancestor, online, terms)
         self._train(number, network, terms, learnt_from, hooks)
-        metrics = self._finish(number, network)
-        self.finished.append(Generation(number, metrics))
+        self._finish(number, network)
         return network
 
     def _ancestor(
@@ -112,7 +106,7 @@ class EstimatorLab(Lab):
         if not path.exists():
             outputs = raw_outputs(network, self.faces.loader("train"), as_trained=True)
             if rank_and_world()[0] == 0:
-                write_bytes(path, save({k: v.cpu() for k, v in outputs.items()}))
+                self.run.write(path, save({k: v.cpu() for k, v in outputs.items()}))
         else:
             outputs = load_file(path)
         used = {term.head for term in terms}
@@ -140,9 +134,8 @@ class EstimatorLab(Lab):
             number, step, config, train, val=self.faces.watched(), metric=_Error(), hooks=hooks
         )
 
-    def _finish(self, number: int, network: AgeEstimator) -> dict[str, Any]:
+    def _finish(self, number: int, network: AgeEstimator) -> None:
         """Calibrates and scores a trained network, and keeps it."""
-        folder = self.run.generation(number)
         calibrated_on = "val" if self.faces.has("val") else "train"
         outputs = {
             split: raw_outputs(network, self.faces.loader(split))
@@ -162,14 +155,9 @@ class EstimatorLab(Lab):
                 for split in self.faces.scored
             },
         }
-        if rank_and_world()[0] == 0:
-            weights = {k: v.contiguous() for k, v in network.state_dict().items()}
-            write_bytes(folder / "model.safetensors", save(weights))
-            write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
-            self.run.finish(number)
+        self.keep(number, network, metrics)
         for split in self.faces.scored:
             self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
-        return metrics
 
 
 def _terms(terms: LossTerms) -> list[Term]:

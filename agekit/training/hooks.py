@@ -57,7 +57,7 @@ class Watch(Hook):  # type: ignore[misc]
         saved = load_checkpoint(self.checkpoint)
         done = saved["epoch"] if saved else 0
         if self.main:
-            self.run.keep(lambda r: (r["generation"], r["epoch"]) <= (self.generation, done))
+            self.run.keep(lambda r: r["generation"] != self.generation or r["epoch"] <= done)
             for record in self.run.records():
                 if record["generation"] == self.generation:
                     self._better(record.get("val_mae"))
@@ -157,5 +157,6 @@ class Watch(Hook):  # type: ignore[misc]
             "images_per_second": round(self._images / self._seconds, 1),
         }
         self.run.append(record)
-        save_checkpoint(self.checkpoint, runner, epoch, epoch * len(runner.train_dataloader))
+        steps = epoch * len(runner.train_dataloader)
+        save_checkpoint(self.run, self.checkpoint, runner, epoch, steps)
         self.display.epoch(record, runner.max_epochs, self.best)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseModel
+from safetensors.torch import save
 from torch import nn
 
+from agekit.device import rank_and_world
 from agekit.recipe import TrainConfig
 from agekit.training.display import Display
 from agekit.training.hooks import Watch
 from agekit.training.run import Run
 from agekit.training.runner import Batches, make_runner
+from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["Generation", "Lab"]
 
@@ -48,6 +52,7 @@ class Lab:
     device: torch.device
     seed: int
     hooks: Sequence[Hook] = ()
+    kind: ClassVar[Literal["estimator", "ager"]] = "estimator"
     finished: list[Generation] = field(default_factory=list)
 
     def seed_of(self, generation: int) -> int:
@@ -61,9 +66,36 @@ class Lab:
             torch.manual_seed(self.seed_of(generation))
             yield
 
-    def found(self, number: int, metrics: dict[str, Any]) -> None:
-        """Notes a generation that an earlier process finished, and says so."""
+    def load(self, number: int, network: nn.Module) -> dict[str, Any] | None:
+        """Loads a generation that is finished; None, and nothing, where it is not.
+
+        Args:
+            number: of the generation, counted from 1.
+            network: gets its weights.
+
+        Returns:
+            Its metrics.
+
+        Raises:
+            ModelError: they, or the weights, are damaged.
+        """
+        folder = self.run.generation(number)
+        if not (folder / METRICS).exists():
+            return None
+        metrics = self.run.read_metrics(number, self.kind)
+        self.run.load(network, number)
         self.display.line(f"generation {number} is finished")
+        self.finished.append(Generation(number, metrics))
+        return metrics
+
+    def keep(self, number: int, network: nn.Module, metrics: dict[str, Any]) -> None:
+        """Writes a generation that is finished: its weights, then its metrics."""
+        if rank_and_world()[0] == 0:
+            folder = self.run.generation(number)
+            weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
+            self.run.write(folder / WEIGHTS, save(weights))
+            self.run.write(folder / METRICS, json.dumps(metrics, indent=1))
+            self.run.finish(number)
         self.finished.append(Generation(number, metrics))
 
     def fit(

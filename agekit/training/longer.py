@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from agekit import signature
-from agekit.atomic import write_text
 from agekit.errors import ConfigError
 from agekit.recipe import Recipe, Resolved, resolve
 from agekit.registry import EVOLVERS
@@ -81,7 +80,7 @@ def lengthen(run: Run, begun: Resolved, after: Resolved) -> list[str]:
     had, has = _generations(begun.recipe), _generations(after.recipe)
     if has > had:
         told.append(f"from {had} to {has} generations")
-    write_text(run.recipe, after.to_yaml())
+    run.write(run.recipe, after.to_yaml())
     return told
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file
 
 from agekit.data.alignment import Alignment
 from agekit.data.table import SPLITS
@@ -47,7 +46,7 @@ def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> d
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = model_config(lab.recipe, network, info, final["interval"], lab.faces.faces.face)
     card, extra = model_card(config, metrics), eval_files(config, metrics)
-    save_model(lab.run.model, network, config, metrics, card, extra)
+    save_model(lab.run.model, network, config, metrics, card, extra, keep=True)
     return scored
 
 
@@ -98,8 +97,7 @@ def _distributions(lab: EstimatorLab, split: str) -> None:
     by_generation = []
     for generation in lab.finished:
         network = lab.network(generation.generation)
-        folder = lab.run.generation(generation.generation)
-        network.load_state_dict(load_file(folder / "model.safetensors"))
+        lab.run.load(network, generation.generation)
         p = network.estimate(raw_outputs(network, batches)).distribution
         if p is None:
             return

@@ -47,7 +47,7 @@ def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = ager_config(lab.recipe, ager, info, lab.faces.faces.face)
     card, extra = ager_card(config, metrics), eval_files(config, metrics)
-    save_model(lab.run.model, ager, config, metrics, card, extra)
+    save_model(lab.run.model, ager, config, metrics, card, extra, keep=True)
     return {"test": last.metrics["test"]}
 
 
@@ -81,7 +81,7 @@ def draw_losses(path: Path, records: list[dict[str, Any]]) -> None:
         path: the PNG to write.
         records: the lines of a run's metrics file.
     """
-    names = [name for name in records[-1]["losses"] if name != "loss"]
+    names = [name for name in (records[-1]["losses"] if records else ()) if name != "loss"]
     epochs = [record["epoch"] for record in records]
     with matplotlib.rc_context({"font.size": 8, "axes.grid": True, "grid.alpha": 0.3}):
         figure = Figure(figsize=(8.0, 3.0), layout="constrained")

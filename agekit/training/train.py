@@ -13,7 +13,6 @@ import torch
 from rich.console import Console
 from safetensors.torch import save
 
-from agekit.atomic import write_bytes, write_text
 from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.data.split_file import SPLIT_FILE
@@ -24,7 +23,7 @@ from agekit.device import (
     pick_device,
     rank_and_world,
 )
-from agekit.errors import AgekitError, ConfigError, ModelError
+from agekit.errors import AgekitError, ModelError
 from agekit.recipe import Resolved, resolve
 from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
@@ -95,8 +94,9 @@ def train(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    faces = load_faces(dataset, root, protocol, columns=columns)
     run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
+    from_main(run.must_be_free)
+    faces = load_faces(dataset, root, protocol, columns=columns)
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
         "recipe": resolved.name,
@@ -114,7 +114,6 @@ def train(
         **({"columns": dict(columns)} if columns else {}),
         **describe_device(place),
     }
-    from_main(lambda: _must_be_new(run))
     task = TASKS[resolved.recipe.kind]
     start = task.start(init, resolved) if init is not None and rank_and_world()[0] == 0 else None
     framing = from_main(
@@ -156,15 +155,19 @@ def resume(
         console: where to show progress; None shows none.
 
     Raises:
-        ModelError: there is no run, or its data changed since it began.
+        ModelError: there is no run, a file of it is damaged, or its data changed since it began.
         ConfigError: `epochs` or `generations` are fewer than there are, or no more can follow.
     """
     run = Run(folder)
     if not run.info.exists() or not run.recipe.exists():
         raise ModelError(f"there is no run in {folder}", "give the folder that training named")
-    info = json.loads(run.info.read_text(encoding="utf-8"))
-    with within(info.get(DISTRIBUTIONS, ())):
-        return _go_on(run, info, longer(run, info, epochs, generations), device, console)
+    with _held(run):
+        for line in from_main(run.check):
+            if console is not None:
+                console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
+        info = run.read_info()
+        with within(info.get(DISTRIBUTIONS, ())):
+            return _go_on(run, info, longer(run, info, epochs, generations), device, console)
 
 
 def _go_on(
@@ -178,7 +181,7 @@ def _go_on(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    root = Path(info["root"]) if info["root"] else None
+    root = Path(info["root"]) if info.get("root") else None
     faces = load_faces(
         info["dataset"],
         root,
@@ -199,9 +202,8 @@ def _go_on(
     data = TASKS[resolved.recipe.kind].prepare(
         resolved, framing.apply(faces), place, console, info["seed"]
     )
-    with _held(run):
-        told = from_main(lambda: lengthen(run, begun, resolved))
-        return carry_out(run, resolved, data, info, console, told)
+    told = from_main(lambda: lengthen(run, begun, resolved))
+    return carry_out(run, resolved, data, info, console, told)
 
 
 def _givers(dataset: str, faces: Faces) -> dict[str, str]:
@@ -229,22 +231,14 @@ def _held(run: Run) -> AbstractContextManager[Any]:
     return run.held() if rank_and_world()[0] == 0 else nullcontext()
 
 
-def _must_be_new(run: Run) -> None:
-    if run.info.exists():
-        raise ConfigError(
-            f"there is a run in {run.folder} already",
-            f"go on with it by `agekit train --resume {run.folder}`, or choose another --out",
-        )
-
-
 def _begin(
     run: Run, resolved: Resolved, info: dict[str, Any], start: Start | None
 ) -> dict[str, Any]:
     """Writes what a run is; its info last, so that a run folder is whole or not there."""
-    _must_be_new(run)
+    run.must_be_free()
     if start is not None:
         info = info | start.info
-        write_bytes(run.initial, save(start.weights))
-    write_text(run.recipe, resolved.to_yaml())
-    write_text(run.info, json.dumps(info, indent=1) + "\n")
+        run.write(run.initial, save(start.weights))
+    run.write(run.recipe, resolved.to_yaml())
+    run.write(run.info, json.dumps(info, indent=1) + "\n")
     return info

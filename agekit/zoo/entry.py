@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +17,8 @@ from agekit._mistakes import summary
 from agekit.errors import AgekitError, ModelError
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
-from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, small_text
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
+from agekit.zoo.metrics import model_metrics
 
 __all__ = [
     "Check",
@@ -95,7 +96,7 @@ def entry_for(
     from agekit.zoo.folder import read_config
 
     config = read_config(folder)
-    metrics, scored = _scores(folder)
+    metrics, scored = _scores(model_metrics(folder, config.task))
     dataset = str(config.trained.get("dataset") or "")
     found: dict[str, Any] = {
         "name": name or re.sub(r"[^A-Za-z0-9._-]+", "-", config.name).strip("-._"),
@@ -152,21 +153,16 @@ def _describe(config: ModelConfig | AgerConfig) -> str:
     return f"{config.generator.type} between {young} (young) and {old} (old){on}"
 
 
-def _scores(folder: Path) -> tuple[dict[str, int | float], str]:
+def _scores(stored: Mapping[str, Any]) -> tuple[dict[str, int | float], str]:
     """The plain numbers of the split that was scored, and which it is."""
-    path = folder / METRICS
-    try:
-        stored = json.loads(small_text(path)) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
     for split in SPLITS:
-        if isinstance(stored, dict) and isinstance(stored.get(split), dict):
+        if isinstance(stored.get(split), dict):
             numbers = {
                 key: value if isinstance(value, int) else round(value, 6)
                 for key, value in stored[split].items()
                 if isinstance(value, int | float)
                 and not isinstance(value, bool)
-                and math.isfinite(value)
+                and abs(value) <= sys.float_info.max
             }
             return numbers, split
     return {}, ""

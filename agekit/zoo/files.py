@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CARD", "CONFIG", "METRICS", "SMALL_FILE", "WEIGHTS", "model_folder", "small_text"]
+__all__ = [
+    "CARD",
+    "CONFIG",
+    "EVAL_RESULTS",
+    "METRICS",
+    "SMALL_FILE",
+    "WEIGHTS",
+    "model_folder",
+    "small_text",
+]
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
 METRICS = "metrics.json"
+EVAL_RESULTS = ".eval_results"
+"""The folder the Hub reads evaluation results from."""
 SMALL_FILE = 1_000_000
 """The most bytes a file of JSON or text may have."""
 

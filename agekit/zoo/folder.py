@@ -20,13 +20,13 @@ from agekit._loading import one_line
 from agekit._mistakes import summary
 from agekit.ager.build import build_ager
 from agekit.ager.model import FaceAger
-from agekit.atomic import write_bytes, write_text
+from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
 from agekit.scope import within
 from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
-from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
+from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, small_text
 from agekit.zoo.requires import missing
 
 __all__ = [
@@ -37,11 +37,13 @@ __all__ = [
     "estimator_config",
     "load_ager",
     "load_model",
+    "load_weights",
     "read_config",
     "save_model",
     "within_model",
 ]
 
+_PARTS = (CARD, CONFIG, METRICS, WEIGHTS, EVAL_RESULTS)
 _CONFIG: TypeAdapter[ModelConfig | AgerConfig] = TypeAdapter(AnyConfig)
 
 
@@ -52,6 +54,7 @@ def save_model(
     metrics: Mapping[str, Any],
     card: str,
     extra: Mapping[str, str] | None = None,
+    keep: bool = False,
 ) -> None:
     """Writes a model folder aside and puts it in place whole, replacing one that is there.
 
@@ -62,23 +65,26 @@ def save_model(
         metrics: what ``metrics.json`` is to hold.
         card: the text of ``README.md``.
         extra: texts of further files by their path in the folder.
+        keep: whether what else is in the folder stays there.
     """
-    aside = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-    write_bytes(aside / WEIGHTS, save(weights, metadata={"format": "pt"}))
-    write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
-    write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
-    write_text(aside / CARD, card)
-    for name, text in (extra or {}).items():
-        write_text(aside / name, text)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    aside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with written_folder(folder) as aside:
+        weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
+        write_bytes(aside / WEIGHTS, save(weights, metadata={"format": "pt"}))
+        write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
+        write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
+        write_text(aside / CARD, card)
+        for name, text in (extra or {}).items():
+            write_text(aside / name, text)
+        for other in folder.iterdir() if keep and folder.is_dir() else ():
+            if other.name not in _PARTS and not is_aside(other.name):
+                _copy(other, aside / other.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 @contextmanager
@@ -161,7 +167,7 @@ def load_model(
             config.interval.level,
             config.mirror,
         )
-    _load_weights(network, folder)
+    load_weights(network, folder / WEIGHTS)
     network.margin = config.interval.margin
     return network.to(device).to(memory_format=torch.channels_last).eval(), config
 
@@ -177,16 +183,20 @@ def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAge
         raise ModelError(f"{folder} is an estimator, not an ager", "use it with `agekit predict`")
     with _building(config, folder):
         ager = build_ager(config.generator)
-    _load_weights(ager, folder)
+    load_weights(ager, folder / WEIGHTS)
     return ager.to(device).eval(), config
 
 
-def _load_weights(network: nn.Module, folder: Path) -> None:
-    path = folder / WEIGHTS
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Loads the weights in a file into a network.
+
+    Raises:
+        ModelError: they cannot be read, or are of another network.
+    """
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise ModelError(f"cannot read the weights {path}: {one_line(error)}") from error
     except RuntimeError as error:
         reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
-        raise ModelError(f"the weights {path} do not fit {folder / CONFIG}: {reason}") from error
+        raise ModelError(f"the weights {path} do not fit the network: {reason}") from error

@@ -145,11 +145,14 @@ def _is_begun(run: Path, spec: CellSpec, recipe: str) -> bool:
 
 def _place(run: Path, spec: CellSpec) -> None:
     """Tells a run where its dataset lies now."""
-    path = run / "run.json"
-    info = json.loads(path.read_bytes())
+    from agekit.training.run import Run
+
+    begun = Run(run)
+    info = begun.read_info()
     root = None if spec.root is None else str(spec.root.resolve())
     if info["root"] != root:
-        write_text(path, json.dumps(info | {"root": root}, indent=1) + "\n")
+        begun.check()
+        begun.write(begun.info, json.dumps(info | {"root": root}, indent=1) + "\n")
 
 
 def _seconds_before(run: Path) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from agekit.atomic import aside_of
 from agekit.bench.results.files import predictions_path
 from agekit.bench.submission.submit import Verdict
 from agekit.errors import DataError
@@ -70,7 +71,7 @@ class _Adding:
             self.folders += make_folders(target.parent)
         except OSError as error:
             raise _failed(Path(error.filename or target.parent), error) from error
-        aside = target.with_name(f".{target.name}.{os.getpid()}")
+        aside = aside_of(target)
         self.aside[target] = aside
         try:
             shutil.copyfile(source, aside)

@@ -28,7 +28,12 @@ _GROUPS = (("by_gender", "gender"), ("by_group", "group"))
 
 def scored_split(metrics: Mapping[str, Any]) -> str | None:
     """The split whose figures count: the test split, else the validation split, else None."""
-    return next((split for split in SCORED if mapping(metrics, split)), None)
+    return next((split for split in SCORED if _is_scored(metrics, split)), None)
+
+
+def _is_scored(metrics: Mapping[str, Any], split: str) -> bool:
+    row = mapping(metrics, split)
+    return row.get("n") is not None and row.get("mae") is not None
 
 
 def headline(metrics: Mapping[str, Any], trained: Mapping[str, Any], level: float) -> str:
@@ -104,8 +109,8 @@ def _overall(metrics: Mapping[str, Any]) -> str:
         (str(generation["generation"]), split, generation["metrics"][split])
         for generation in generations
         for split in reversed(SCORED)
-        if mapping(generation["metrics"], split)
-    ] or [("1", split, metrics[split]) for split in reversed(SCORED) if mapping(metrics, split)]
+        if _is_scored(generation["metrics"], split)
+    ] or [("1", split, metrics[split]) for split in reversed(SCORED) if _is_scored(metrics, split)]
     columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for _, _, row in rows)]
     several = len({number for number, _, _ in rows}) > 1
     head = ["generation"] * several + ["split", "n", *(title for title, _, _ in columns)]

@@ -15,13 +15,13 @@ import yaml
 from agekit.zoo.cards.scores import identifier, scores
 from agekit.zoo.cards.text import mapping
 from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.files import EVAL_RESULTS
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 __all__ = ["OWN_DATA", "benchmark", "eval_files", "legacy_results"]
 
-FOLDER = ".eval_results"
 OWNER = "agekit"
 """Whose dataset repositories on the Hub declare the tasks of agekit's protocols."""
 OWN_DATA = "yours"
@@ -56,7 +56,7 @@ def eval_files(config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]) -> 
         repository = benchmark(config, score.dataset)
         if repository is not None and score.split == "test":
             task = identifier(f"{score.protocol}_{score.metric}")
-            files.setdefault(f"{FOLDER}/{identifier(score.dataset)}.yaml", []).append(
+            files.setdefault(f"{EVAL_RESULTS}/{identifier(score.dataset)}.yaml", []).append(
                 {
                     "dataset": {"id": repository, "task_id": task},
                     "value": score.value,

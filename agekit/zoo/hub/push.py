@@ -12,7 +12,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
 from agekit.errors import ModelError
 from agekit.zoo.entry import ZooEntry, entry_for
-from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, model_folder
+from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.hub.client import endpoint, hub_client
 from agekit.zoo.hub.errors import FAILURES, explain
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Pushed", "files_to_push", "push_model"]
 
 NEEDED = (WEIGHTS, CONFIG, CARD)
-RESULTS = ".eval_results"
-"""The folder the Hub reads evaluation results from."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,8 @@ def files_to_push(model: Path) -> dict[str, Path]:
         ModelError: one that is needed is missing, or is too large.
     """
     found = {name: model / name for name in (*NEEDED, METRICS) if (model / name).is_file()}
-    results = sorted(model.glob(f"{RESULTS}/*.yaml"))
-    found |= {f"{RESULTS}/{path.name}": path for path in results if path.is_file()}
+    results = sorted(model.glob(f"{EVAL_RESULTS}/*.yaml"))
+    found |= {f"{EVAL_RESULTS}/{path.name}": path for path in results if path.is_file()}
     if lacking := [name for name in NEEDED if name not in found]:
         raise ModelError(
             f"{model} has no {' and no '.join(lacking)}", "train it again, or write what is missing"

@@ -14,9 +14,10 @@ from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.check import load_network, outputs
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import ZooEntry, entry_for, write_entry
-from agekit.zoo.files import METRICS, small_text
+from agekit.zoo.files import small_text
 from agekit.zoo.folder import read_config, save_model
 from agekit.zoo.index.locate import locate
+from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
 
 __all__ = ["Added", "add_model"]
@@ -86,7 +87,7 @@ def add_model(
     before = outputs(network, image)
     trained = config.trained | ({"weights": "float16"} if half else {})
     config = config.model_copy(update={"name": name, "trained": trained})
-    metrics = json.loads(small_text(source / METRICS)) if (source / METRICS).is_file() else {}
+    metrics = model_metrics(source, config.task)
     if evaluation is not None:
         metrics["evaluation"] = _evaluation(evaluation, config)
     if isinstance(config, ModelConfig):
@@ -100,7 +101,7 @@ def add_model(
                 f"{source}: a weight is too large for half precision", "leave out --half"
             )
         card += _HALF
-    save_model(folder, network, config, metrics, card)
+    save_model(folder, network, config, metrics, card, keep=True)
     entry = entry_for(
         folder,
         f"bundled:{name}",
@@ -122,10 +123,15 @@ def _evaluation(path: Path, config: ModelConfig | AgerConfig) -> dict[str, Any]:
         raise ConfigError(f"{config.name} is an estimator, whose metrics its training wrote")
     try:
         found = json.loads(small_text(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, dict) or "judges" not in found:
+    try:
+        if not isinstance(found, dict) or "judges" not in found:
+            raise ValueError("it holds no judges")
+        parse_metrics(json.dumps({"evaluation": found}), "ager")
+    except ValueError as error:
         raise ConfigError(
-            f"{path} is not what `agekit evaluate AGER DATASET --json` prints", "make it again"
-        )
+            f"{path} is not what `agekit evaluate AGER DATASET --json` prints: {error}",
+            "make it again",
+        ) from error
     return {key: value for key, value in found.items() if key != "model"}
