@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import torch
 from rich.console import Console
-from safetensors.torch import load_file
 from torch import nn
 
 from agekit.ager.build import build_ager
@@ -26,7 +25,7 @@ from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
 from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import WEIGHTS, read_config
+from agekit.zoo.folder import WEIGHTS, read_config, read_weights
 from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["Aging"]
@@ -79,7 +78,7 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{recipe.generator.type!r}",
                     "start from another model, or choose the same generator",
                 )
-            weights, name, face = load_file(folder / WEIGHTS), config.name, config.face
+            weights, name, face = read_weights(folder / WEIGHTS), config.name, config.face
         else:
             evolver = build_evolver(recipe.evolver, recipe.kind)
             weights, name = evolver.initial(Path(init)), Path(init).name
@@ -105,7 +104,7 @@ class Aging(Task[DomainFaces, AgerLab]):
         return AgerLab(
             recipe=_recipe(resolved),
             faces=data,
-            initial=load_file(run.initial) if run.initial.exists() else None,
+            initial=run.tensors(run.initial) if run.initial.exists() else None,
             run=run,
             display=display,
             device=device,

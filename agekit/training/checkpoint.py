@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
+from agekit._loading import one_line
 from agekit.errors import ModelError
 from agekit.training.run import Run
 
@@ -60,6 +61,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        int(checkpoint["epoch"])
     except Exception as error:
         raise ModelError(
             f"the checkpoint {path} cannot be read: {error}",
@@ -73,7 +75,20 @@ def restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
 
     The schedules are followed anew up to there, by the runner's own recipe: they may be of more
     epochs than when the checkpoint was made.
+
+    Raises:
+        ModelError: it is of another training.
     """
+    try:
+        _restore(runner, checkpoint)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"the checkpoint in {runner.work_dir} is not of this training: {one_line(error)}",
+            "delete it to train this generation anew",
+        ) from error
+
+
+def _restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
     runner._resume = True
     runner.call_hook("after_load_checkpoint", checkpoint=checkpoint)
     runner.model.load_state_dict(checkpoint["state_dict"])

@@ -77,7 +77,7 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
         """With the heads made anew where the ages differ."""
         start = None
         if run.initial.exists():
-            start = initial_weights(run.initial, tuple(info["init_ages"]), data.ages)
+            start = initial_weights(run.tensors(run.initial), tuple(info["init_ages"]), data.ages)
         return EstimatorLab(
             recipe=_recipe(resolved),
             faces=data,

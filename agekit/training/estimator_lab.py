@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from agekit.device import autocast_dtype, rank_and_world
@@ -108,7 +108,10 @@ class EstimatorLab(Lab):
             if rank_and_world()[0] == 0:
                 self.run.write(path, save({k: v.cpu() for k, v in outputs.items()}))
         else:
-            outputs = load_file(path)
+            outputs = self.run.tensors(path)
+            rows = len(self.faces.rows("train"))
+            if any(len(outputs.get(term.head, ())) != rows for term in terms):
+                raise self.run.damaged(path, "it is not of these faces and heads")
         used = {term.head for term in terms}
         return StoredAncestor({k: v.to(self.device) for k, v in outputs.items() if k in used})
 

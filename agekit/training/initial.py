@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import WEIGHTS, estimator_config
+from agekit.zoo.folder import WEIGHTS, estimator_config, read_weights
 from agekit.zoo.index.locate import locate
 
 __all__ = ["fitting_weights", "initial_weights"]
@@ -42,23 +41,22 @@ def fitting_weights(
     alike = {name for name, head in recipe.heads.items() if config.heads.get(name) == head}
     weights = {
         name: value
-        for name, value in load_file(folder / WEIGHTS).items()
+        for name, value in read_weights(folder / WEIGHTS).items()
         if not name.startswith("heads.") or name.split(".")[1] in alike
     }
     return weights, config
 
 
 def initial_weights(
-    path: Path, theirs: tuple[int, int], ours: tuple[int, int]
+    weights: dict[str, Tensor], theirs: tuple[int, int], ours: tuple[int, int]
 ) -> dict[str, Tensor]:
     """The kept weights; heads are left out, to be made anew, where the label ages differ.
 
     Args:
-        path: where those of `fitting_weights` were kept.
+        weights: those of `fitting_weights`.
         theirs: the label ages they were trained for.
         ours: the label ages now.
     """
-    weights = load_file(path)
     if theirs == ours:
         return weights
     return {name: value for name, value in weights.items() if not name.startswith("heads.")}

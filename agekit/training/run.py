@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import Tensor, nn
 
 from agekit.atomic import is_aside, sweep
 from agekit.errors import ConfigError, ModelError
 from agekit.training.hashes import Hashes
 from agekit.training.run_schema import parse_info, parse_records
 from agekit.zoo.files import METRICS, WEIGHTS
-from agekit.zoo.folder import load_weights
+from agekit.zoo.folder import load_weights, read_weights
 from agekit.zoo.metrics import parse_metrics
 
 __all__ = ["Run"]
@@ -234,6 +234,17 @@ class Run:
         path = self.generation(number) / WEIGHTS
         try:
             load_weights(network, path)
+        except ModelError as error:
+            raise self.damaged(path, error.message) from error
+
+    def tensors(self, path: Path) -> dict[str, Tensor]:
+        """The tensors in a file of the run, by name.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        try:
+            return read_weights(path)
         except ModelError as error:
             raise self.damaged(path, error.message) from error
 

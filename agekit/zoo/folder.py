@@ -14,7 +14,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from agekit._loading import one_line
 from agekit._mistakes import summary
@@ -39,6 +39,7 @@ __all__ = [
     "load_model",
     "load_weights",
     "read_config",
+    "read_weights",
     "save_model",
     "within_model",
 ]
@@ -187,16 +188,27 @@ def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAge
     return ager.to(device).eval(), config
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors in a file, by name.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"cannot read the weights {path}: {one_line(error)}") from error
+
+
 def load_weights(network: nn.Module, path: Path) -> None:
     """Loads the weights in a file into a network.
 
     Raises:
         ModelError: they cannot be read, or are of another network.
     """
+    weights = read_weights(path)
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"cannot read the weights {path}: {one_line(error)}") from error
+        network.load_state_dict(weights)
     except RuntimeError as error:
         reason = textwrap.shorten(one_line(error), 300, placeholder=" ...")
         raise ModelError(f"the weights {path} do not fit the network: {reason}") from error
