@@ -30,6 +30,7 @@ class _Info(BaseModel):
     init_ages: tuple[int, int] | None = None
     framing: Framing | None = None
     distributions: dict[str, str] | None = None
+    columns: dict[str, str] | None = None
     device: str
     device_name: str
 
