@@ -117,6 +117,10 @@ def age(
         whole = aging.detects if detect is None else detect
         if whole and aging.guesses_the_cut:
             click.echo(f"note: {_GUESSED.format(model)}", err=True)
+        if looks is not None and not (whole and looks.finds):
+            note = looks.expect(aging.config.face, "the ager's faces")
+            if note is not None:
+                click.echo(f"note: {note}", err=True)
         answers: list[dict[str, Any]] = []
         with progress(len(images), "images") as step:
             paths = [image.path for image in images]

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from agekit.ager.judges.base import Judge
 from agekit.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.ager.pairs import to_network
+from agekit.data.decode import decode_image
 from agekit.data.images import ImageLike, several
 from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, similarity
+from agekit.faces.base import Detection
 from agekit.inference.paste import CutFace, paste
 from agekit.inference.reading import read_ahead
 from agekit.zoo.config import AgerConfig
@@ -124,8 +126,9 @@ class FaceAging:
             detect: whether the images are photos to find faces in and to put them back into, or
                 face chips themselves; None decides by how the ager's own faces were cut.
             faces: of a photo, all of them or the largest alone.
-            judge: says how old the faces look before and after; it is shown chips as the ager
-                takes them, those of photos cut again from the photo they were put back into.
+            judge: says how old the faces look before and after. An estimator of faces from photos
+                answers as it does for the photos themselves, before and after; others are shown
+                chips as the ager takes them.
 
         Returns:
             One for each image, in order; one that cannot be read has its `error` set, and one
@@ -155,6 +158,8 @@ class FaceAging:
         if detect:
             self.finder  # noqa: B018
         most = 1 if faces == "largest" else None
+        if judge is not None:
+            judge.expect(self.config.face, "the ager's faces")
         return self._stream(checked, to, detect, most, judge)
 
     def _stream(
@@ -165,7 +170,8 @@ class FaceAging:
         most: int | None,
         judge: Judge | None,
     ) -> Iterator[AgedImage]:
-        for picture in read_ahead(images, None if detect else self.config.image.size):
+        whole = detect or judge is not None
+        for picture in read_ahead(images, None if whole else self.config.image.size):
             if picture.pixels is None:
                 yield AgedImage(picture.name, None, None, error=picture.error)
             elif detect:
@@ -179,27 +185,30 @@ class FaceAging:
         size, target = self.config.image.size, self.finder.target
         height, width = photo.shape[:2]
         boxes: list[Box] = []
-        points: list[NDArray[np.floating]] = []
+        taken: list[Detection] = []
         chips: list[Pixels] = []
-        for found in self.finder.detector.detect([photo])[0]:
+        for found in self.finder.detect([photo])[0]:
             if len(chips) != most:
                 with suppress(DataError):
                     chips.append(cut(photo, found.points, target, size))
-                    points.append(found.points)
+                    taken.append(found)
                     x0, y0, x1, y1 = np.clip(found.box, 0, [width, height, width, height]).tolist()
                     boxes.append((x0, y0, x1, y1))
         if not chips:
             return AgedImage(name, photo, None)
-        there = [similarity(where, target * size) for where in points]
+        there = [similarity(face.points, target * size) for face in taken]
         after = paste(photo, [*map(CutFace, chips, self._aged(chips, to), there)])
         ages: list[Any] = []
-        if judge is not None:
-            ages = _ages(judge, chips, [cut(after, where, target, size) for where in points])
+        if judge is not None and judge.finds:
+            ages = judge.in_photo(photo, after, taken)
+        elif judge is not None:
+            ages = _ages(judge, chips, [cut(after, face.points, target, size) for face in taken])
         return AgedImage(name, photo, after, tuple(map(AgedFace, boxes, *ages)))
 
-    def _chip(self, name: str, chip: Pixels, to: Direction, judge: Judge | None) -> AgedImage:
+    def _chip(self, name: str, picture: Pixels, to: Direction, judge: Judge | None) -> AgedImage:
+        chip = decode_image(picture, self.config.image.size)
         after = np.rint(self._aged([chip], to)[0]).astype(np.uint8)
-        ages = [] if judge is None else _ages(judge, [chip], [after])
+        ages = [] if judge is None else _ages(judge, [_middle(picture)], [after])
         return AgedImage(name, chip, after, tuple(map(AgedFace, [None], *ages)))
 
     @torch.no_grad()
@@ -231,6 +240,13 @@ def _ages(
     judge: Judge, before: Sequence[Pixels], after: Sequence[Pixels]
 ) -> list[list[float | None]]:
     """How old faces look before and after, years; None where the judge finds none."""
-    years = judge.look(np.stack([*before, *after])).age.tolist()
-    known = [None if math.isnan(age) else age for age in years]
-    return [known[: len(before)], known[len(before) :]]
+    years = [judge.look(np.stack(chips)).age.tolist() for chips in (before, after)]
+    return [[None if math.isnan(age) else age for age in ages] for ages in years]
+
+
+def _middle(picture: Pixels) -> Pixels:
+    """The middle square of an image."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]

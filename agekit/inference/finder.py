@@ -40,6 +40,10 @@ class FaceFinder:
         self.size = size
         self.target = frame(face.margin) if face.points is None else np.array(face.points)
 
+    def detect(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """The faces of each photo, the largest first."""
+        return self.detector.detect(photos) if photos else []
+
     def find(self, photos: Sequence[NDArray[np.uint8]], *, most: int | None) -> list[list[Chip]]:
         """The faces of each photo, the largest first; what cannot be cut out is no face.
 
@@ -47,10 +51,9 @@ class FaceFinder:
             photos: (H, W, 3) uint8 each, RGB, upright.
             most: how many of a photo's faces to take; None takes all.
         """
-        found = self.detector.detect(photos) if photos else []
         return [
             list(islice(self._chips(photo, faces), most))
-            for photo, faces in zip(photos, found, strict=True)
+            for photo, faces in zip(photos, self.detect(photos), strict=True)
         ]
 
     def _chips(self, photo: NDArray[np.uint8], faces: Sequence[Detection]) -> Iterator[Chip]:

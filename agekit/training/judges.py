@@ -11,7 +11,7 @@ from agekit.ager.judges.base import Judge
 from agekit.ager.judges.estimator import EstimatorJudge
 from agekit.errors import ConfigError, ModelError, nearest
 from agekit.faces.align import known_points
-from agekit.registry import DETECTORS
+from agekit.inference.finder import FaceFinder
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config, within_model
 from agekit.zoo.index.locate import is_model, locate
@@ -62,9 +62,10 @@ def _load(name: str, device: torch.device) -> Judge:
         raise ConfigError(f"the judge {name} is an ager", f"a judge is {CHOICES}")
     network, config = load_model(folder, device)
     image = config.image
-    detects = config.face.align == "five-points"
-    with within_model(config):
-        detector = DETECTORS.get(config.face.detector)(device) if detects else None
+    finder = None
+    if config.face.align == "five-points":
+        with within_model(config):
+            finder = FaceFinder(config.face, image.size, device)
     return EstimatorJudge(
         config.name,
         network,
@@ -72,6 +73,6 @@ def _load(name: str, device: torch.device) -> Judge:
         mean=image.mean,
         std=image.std,
         crop_pct=image.crop_pct,
-        detector=detector,
+        finder=finder,
         points=known_points(config.face),
     )

@@ -21,6 +21,7 @@ from agekit.errors import ConfigError, ModelError
 from agekit.estimator.model import AgeEstimator
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
+from agekit.inference.finder import FaceFinder
 from agekit.inference.predictor import Predictor
 from agekit.recipe import resolve
 from agekit.training.judges import load_judges
@@ -58,7 +59,11 @@ def estimator(mirror: bool = False) -> AgeEstimator:
 
 def judge(network: AgeEstimator, detector: Detector | None = None, **more) -> EstimatorJudge:
     options = {"size": SIZE, "mean": MEAN, "std": STD, "points": frame(0.1), **more}
-    return EstimatorJudge("tiny", network, detector=detector, **options)
+    finder = None
+    if detector is not None:
+        finder = FaceFinder(standard(0.1, "mtcnn"), SIZE, CPU)
+        finder.detector = detector
+    return EstimatorJudge("tiny", network, finder=finder, **options)
 
 
 def faces(count: int, size: int = SIZE) -> NDArray[np.uint8]:

@@ -14,10 +14,11 @@ from agekit.ager.base import Generator
 from agekit.ager.build import build_ager
 from agekit.cli import main
 from agekit.data.alignment import Alignment
-from agekit.faces.align import TEMPLATE
+from agekit.faces.align import TEMPLATE, standard
 from agekit.faces.base import Detection, Detector
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import DETECTORS, GENERATORS
+from agekit.testing.models import write_untrained
 from agekit.training.publish import model_config
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import save_model
@@ -165,10 +166,46 @@ def test_without_a_default_judge_the_ages_are_left_out(agekit, here, model, monk
 def test_ages_with_a_judge(agekit, here, model, estimator):
     photo(40, 60).save("a.png")
     code, out, err = agekit("age", "a.png", "--model", model, "--judge", estimator)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("note: the judge tiny does not say where the eyes, nose and mouth lie")
     assert out.count("→") == 2
     assert out.startswith("a.png -> aged/a-old.png: ")
     assert out.endswith(" years\n")
+
+
+def test_before_and_after_are_what_predict_answers(agekit, here, model):
+    """Of photos and of their results, whatever the frame of the judge; of chips too."""
+    judge = str(write_untrained(here / "judge", "reg-resnet10-tiny", face=standard(0.4, "mtcnn")))
+    rng = np.random.default_rng(0)
+    pixels = np.asarray(photo(40, 60)).copy()
+    for x, side in ((30, 40), (110, 60)):
+        noise = rng.integers(60, 180, (side, side, 3), np.uint8)
+        noise[:, [0, -1]] = noise[[0, -1]] = 120
+        pixels[20 : 20 + side, x : x + side] = noise
+    Image.fromarray(pixels).save("a.png")
+
+    def ages(path, *options):
+        _, out, _ = agekit("predict", path, "--model", judge, "--json", *options)
+        return [face["age"] for face in json.loads(out)[0]["faces"]]
+
+    code, out, err = agekit("age", "a.png", "--model", model, "--judge", judge, "--json")
+    assert (code, err) == (0, "")
+    faces = json.loads(out)[0]["faces"]
+    assert len(faces) == 2
+    assert [face["before"] for face in faces] == pytest.approx(ages("a.png"), abs=0.011)
+    assert [face["after"] for face in faces] == pytest.approx(ages("aged/a-old.png"), abs=0.011)
+
+    same = str(write_untrained(here / "same", "reg-resnet10-tiny", face=standard(0.1, "mtcnn")))
+    Image.fromarray(pixels[20:80, 110:170]).save("chip.png")
+    options = ("--model", model, "--no-detect", "--json", "--judge")
+    _, out, err = agekit("age", "chip.png", *options, same)
+    answer = json.loads(out)[0]
+    judge = same
+    assert [answer["before"]] == pytest.approx(ages("chip.png", "--no-detect"), abs=0.011)
+    assert [answer["after"]] == pytest.approx(ages(answer["output"], "--no-detect"), abs=0.011)
+    assert "reframed" not in err
+    _, out, err = agekit("age", "chip.png", *options, str(here / "judge"))
+    assert "note: faces reframed: the eyes lie at" in err
 
 
 def test_json(agekit, here, model, estimator):
@@ -177,7 +214,7 @@ def test_json(agekit, here, model, estimator):
     arguments = ["a.png", "none.png", "bad.png", "--model", model, "--to", "young", "--json"]
     code, out, err = agekit("age", *arguments, "--judge", estimator)
     good, none, bad = json.loads(out)
-    assert (code, err) == (1, "")
+    assert (code, err.count("\n")) == (1, 1)
     assert (good["path"], good["output"], good["error"]) == ("a.png", "aged/a-young.png", None)
     assert good["side_by_side"] == "aged/a-young-side-by-side.png"
     assert [face["box"] for face in good["faces"]] == [[110, 20, 170, 80], [30, 20, 70, 60]]

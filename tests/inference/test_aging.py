@@ -170,7 +170,7 @@ def test_the_judge_sees_every_face_before_and_after(aging):
     for face in result.faces:
         assert face.before == pytest.approx(120, abs=1)
         assert face.after == pytest.approx(120 + STEP, abs=1)
-    [chip] = aging.age(photo(60, grey=200), detect=False, judge=Brightness())
+    [chip] = aging.age(np.full((48, 40, 3), 200, np.uint8), detect=False, judge=Brightness())
     assert chip.faces[0].after - chip.faces[0].before == pytest.approx(STEP, abs=2)
 
 

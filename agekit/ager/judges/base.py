@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
+from agekit.faces.base import Detection
 
 __all__ = ["Judge", "Verdict"]
 
@@ -53,6 +54,26 @@ class Judge(ABC):
     """
 
     name: str
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds the faces of whole photos itself, for `in_photo`."""
+        return False
+
+    def in_photo(
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[Detection]
+    ) -> list[list[float | None]]:
+        """Judges faces of a photo as it answers for photos: found anew, cut to its own frame.
+
+        Args:
+            before: (H, W, 3) the photo.
+            after: (H, W, 3) the photo with other faces in the same places.
+            faces: N faces of it.
+
+        Returns:
+            N ages before and N after, years; None of a face that it does not find.
+        """
+        raise NotImplementedError
 
     def expect(self, face: Alignment, what: str) -> str | None:
         """Is told how the chips were cut that it is going to be shown.

@@ -19,9 +19,10 @@ from agekit.errors import DataError
 from agekit.estimator.base import Head
 from agekit.estimator.model import AgeEstimator
 from agekit.faces.align import cut, known_points
-from agekit.faces.base import Detector
+from agekit.faces.base import Detection
 from agekit.faces.framing import MIN_FACE
 from agekit.faces.reframe import differ, reframing
+from agekit.inference.finder import FaceFinder
 
 __all__ = ["EstimatorJudge"]
 
@@ -36,8 +37,8 @@ class EstimatorJudge(Judge):
         mean: (3,) of RGB from 0 to 1.
         std: (3,) likewise.
         crop_pct: the share of a chip's side it looks at.
-        detector: finds the face in each chip whose alignment is not known; None takes such chips as
-            they are, and finds a face in every one.
+        finder: finds the faces of photos, and that of each chip whose alignment is not known; None
+            takes such chips as they are, and finds a face in every one.
         points: (5, 2) where the points lie in the faces it was trained on, shares of the side; None
             if that is not known.
     """
@@ -51,14 +52,14 @@ class EstimatorJudge(Judge):
         mean: Sequence[float],
         std: Sequence[float],
         crop_pct: float = 1.0,
-        detector: Detector | None = None,
+        finder: FaceFinder | None = None,
         points: NDArray[np.float64] | None = None,
     ) -> None:
         self.name = name
         self.network = network
         self.size = size
         self.crop_pct = crop_pct
-        self.detector = detector
+        self.finder = finder
         self.points = points
         self._have: NDArray[np.float64] | None = None
         self.device = next(network.parameters()).device
@@ -66,6 +67,36 @@ class EstimatorJudge(Judge):
         self._std = torch.tensor(std, device=self.device)
         heads = (head for head in network.heads.values() if isinstance(head, Head))
         self._length = next(heads).in_features
+
+    @property
+    def finds(self) -> bool:
+        """Whether it was trained on faces that were cut from photos."""
+        return self.finder is not None
+
+    def in_photo(
+        self, before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[Detection]
+    ) -> list[list[float | None]]:
+        """The ages that a prediction gives, of the faces nearest to those given."""
+        assert self.finder is not None
+        own = self.finder.detect([before])[0]
+        ages: list[list[float | None]] = [[None] * len(faces), [None] * len(faces)]
+        seen: list[NDArray[np.uint8]] = []
+        found: list[int] = []
+        for k, face in enumerate(faces):
+            mine = _nearest(face, own)
+            if mine is not None:
+                with suppress(DataError):
+                    both = [
+                        cut(photo, mine.points, self.finder.target, self.size)
+                        for photo in (before, after)
+                    ]
+                    seen += both
+                    found.append(k)
+        if found:
+            years, _ = self._estimate(np.stack(seen))
+            for k, age in zip(found, years.reshape(-1, 2).tolist(), strict=True):
+                ages[0][k], ages[1][k] = age
+        return ages
 
     def expect(self, face: Alignment, what: str) -> str | None:
         """Cuts what it will be shown to its own frame, where both are known."""
@@ -94,12 +125,12 @@ class EstimatorJudge(Judge):
         if self._have is not None and self.points is not None and differ(self._have, self.points):
             at = self._have * chips.shape[1]
             return [cut(chip, at, self.points, self.size) for chip in chips]
-        if self._have is not None or self.detector is None or self.points is None:
+        if self._have is not None or self.finder is None or self.points is None:
             return [decode_image(chip, self.size) for chip in chips]
         large = [enlarge(chip) for chip in chips]
         roomy = [with_room(chip) for chip in large]
         least = MIN_FACE * len(large[0])
-        detections = self.detector.detect([image for image, _ in roomy], min_face=least)
+        detections = self.finder.detector.detect([image for image, _ in roomy], min_face=least)
         out: list[NDArray[np.uint8] | None] = [None] * len(chips)
         for i, (chip, (_, pad), faces) in enumerate(zip(large, roomy, detections, strict=True)):
             with suppress(DataError):
@@ -122,3 +153,18 @@ class EstimatorJudge(Judge):
             hook.remove()
         features = torch.stack(seen).float().mean(0)
         return age.double().cpu().numpy(), features.cpu().numpy()
+
+
+def _nearest(face: Detection, others: Sequence[Detection]) -> Detection | None:
+    """The same face as another detector finds it: the nearest one whose middle is in its box."""
+    middle = face.points.mean(0)
+
+    def away(other: Detection) -> float:
+        return float(np.linalg.norm(other.points.mean(0) - middle))
+
+    near = min(others, key=away, default=None)
+    if near is None:
+        return None
+    x, y = near.points.mean(0)
+    x0, y0, x1, y1 = face.box
+    return near if x0 <= x <= x1 and y0 <= y <= y1 else None
