@@ -38,6 +38,7 @@ class Faces:
         metrics: what the protocol is scored by.
         subject_exclusive: whether no person is in two splits.
         face: how the faces were cut, as far as the data says.
+        drawn: what was drawn at random of it in place of the protocol's split; "" if nothing was.
     """
 
     table: FaceTable
@@ -47,6 +48,7 @@ class Faces:
     metrics: tuple[str, ...] = ("mae",)
     subject_exclusive: bool = False
     face: Alignment = field(default_factory=Alignment)
+    drawn: str = ""
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -65,7 +65,8 @@ def override(
 ) -> tuple[dict[str, Any], list[str]]:
     """Applies ``a.b.0.c=value`` assignments; returns the new recipe and the mistakes in them.
 
-    Only a mapping's last key may be new: whether it means anything is the schema's to say.
+    Only a mapping's last key may be new: whether it means anything is the schema's to say. What
+    is null may be a mapping that is not there yet.
     """
     out = copy.deepcopy(recipe)
     mistakes: list[str] = []
@@ -96,6 +97,8 @@ def _assign(tree: dict[str, Any], keys: list[str], value: Any) -> None:
             if last:
                 node.update(merge({key: node.get(key)}, {key: value}))
             elif key in node:
+                if node[key] is None:
+                    node[key] = {}
                 node = node[key]
             else:
                 raise KeyError(f"there is no key {key!r}{nearest(key, node)}")

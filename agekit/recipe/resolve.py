@@ -25,7 +25,7 @@ __all__ = ["Resolved", "resolve"]
 _TRAIN: dict[str, Any] = {"optimizer": {}, "schedule": {}}
 _SECTIONS: dict[str, dict[str, Any]] = {
     "estimator": {"train": _TRAIN, "data": {"augment": {}}, "estimate": {}},
-    "ager": {"train": _TRAIN, "data": {"where": {}}},
+    "ager": {"train": _TRAIN, "data": {"where": {}, "sample": None}},
 }
 """What an override may reach into though a recipe leaves it to its defaults, by its kind."""
 _OPEN = {"estimator": "backbone", "ager": "generator"}
@@ -114,11 +114,20 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
         recipe, part = _split(name)
         data = shipped(recipe)
         if part is not None:
-            data[_OPEN.get(str(data.get("kind")), "backbone")] = {"type": part}
+            _choose(data, _OPEN.get(str(data.get("kind")), "backbone"), part)
         found.append(data)
 
     _collect(mistakes, look)
     return _plain(name, found[0], mistakes) if found else None
+
+
+def _choose(data: dict[str, Any], key: str, part: str) -> None:
+    """Puts a part in place of the recipe's own, and out of presets what they say of another."""
+    own = data.get(key) or {}
+    data[key] = {"type": part}
+    for preset in (data.get("presets") or {}).values():
+        if isinstance(preset.get(key), dict) and {**own, **preset[key]}.get("type") != part:
+            del preset[key]
 
 
 def _split(name: str) -> tuple[str, str | None]:

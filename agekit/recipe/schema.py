@@ -22,6 +22,7 @@ __all__ = [
     "OptimizerConfig",
     "PartConfig",
     "Recipe",
+    "SampleConfig",
     "ScheduleConfig",
     "TrainConfig",
 ]
@@ -173,13 +174,25 @@ class EstimateConfig(_Strict):
     mirror: bool = False
 
 
+class SampleConfig(_Strict):
+    """Faces drawn at random from each domain, in place of the protocol's split.
+
+    As many as `per_domain`, or all; the share `test` of them is to test on, the others to train
+    on. Which ones depends on the pictures and on `seed`, not on the seed of the run.
+    """
+
+    per_domain: Annotated[int, Field(ge=3)] | None = None
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class AgerDataConfig(_Strict):
     """What an ager sees: faces of two domains, a young one and an old one.
 
     Images are stored at `load_size` and cropped at random to `size`, pixel by pixel; without it
     they are stored at 286/256 of `size`, as CycleGAN does. `domains` are two ranges of ages, both
     ends included; without it the dataset's groups ``A`` and ``B`` are the domains. `where` keeps
-    the rows of one gender or group, such as ``{gender: male}``.
+    the rows of one gender or group, such as ``{gender: male}``. `sample` draws faces of these.
     """
 
     size: Annotated[int, Field(ge=16, le=1024, multiple_of=4)] = 256
@@ -187,6 +200,12 @@ class AgerDataConfig(_Strict):
     flip: Share = 0.5
     domains: tuple[AgeRange, AgeRange] | None = None
     where: dict[Literal["gender", "group"], str | None] = {}
+    sample: SampleConfig | None = None
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """`where`, without what is not asked for."""
+        return {str(key): value for key, value in self.where.items() if value is not None}
 
     @property
     def stored(self) -> int:

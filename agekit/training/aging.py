@@ -12,6 +12,7 @@ from torch import nn
 from agekit.ager.build import build_ager
 from agekit.ager.domains import DOMAINS
 from agekit.ager.model import FaceAger
+from agekit.ager.sample import sampled
 from agekit.data.split import Faces
 from agekit.device import rank_and_world
 from agekit.errors import ConfigError
@@ -38,6 +39,10 @@ def _recipe(resolved: Resolved) -> AgerRecipe:
 class Aging(Task[DomainFaces, AgerLab]):
     """Recipes of the kind ``ager``."""
 
+    def select(self, resolved: Resolved, faces: Faces) -> Faces:
+        """With the faces drawn that `data.sample` asks for."""
+        return sampled(faces, _recipe(resolved).data)
+
     def prepare(
         self,
         resolved: Resolved,
@@ -62,6 +67,7 @@ class Aging(Task[DomainFaces, AgerLab]):
                 for split in ("train", "test")
             )
             + " faces"
+            + (data.faces.drawn and f" ({data.faces.drawn}, in place of the protocol's split)")
         )
 
     def start(self, init: str | Path, resolved: Resolved) -> Start:

@@ -45,9 +45,7 @@ class DomainFaces:
         self.config = config
         self.device = device
         table = faces.table
-        domain = domain_codes(
-            table, config.domains, {str(k): v for k, v in config.where.items() if v is not None}
-        )
+        domain = domain_codes(table, config.domains, config.kept)
         self._rows: dict[tuple[str, str], NDArray[np.int64]] = {}
         self._train = self._fill("train", domain, config.stored, progress)
         self._shown = self._fill("test", domain, config.size, progress)

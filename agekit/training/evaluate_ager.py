@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from rich.console import Console
 
 from agekit.ager.domains import DOMAINS, domain_codes
@@ -16,10 +18,12 @@ from agekit.ager.judges.base import Judge
 from agekit.ager.judges.identity import DlibIdentity
 from agekit.ager.kid import FEWEST
 from agekit.ager.model import DIRECTIONS
+from agekit.ager.sample import sampled
 from agekit.data.pool import FacePool
 from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, ModelError
+from agekit.recipe import AgerDataConfig
 from agekit.training.ager_pass import Pass, run_pass
 from agekit.training.ager_scores import accuracy, scores
 from agekit.training.counting import counting
@@ -27,6 +31,7 @@ from agekit.training.display import Display
 from agekit.training.framing import find_framing
 from agekit.training.judges import load_judges
 from agekit.training.progress import caching
+from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager, within_model
 
 __all__ = ["evaluate_ager"]
@@ -80,9 +85,11 @@ def evaluate_ager(
     """
     panel = load_judges(judges, device)
     ager, config = load_ager(folder, device)
-    faces = load_faces(dataset, root, protocol, columns=columns)
+    faces = _as_drawn(load_faces(dataset, root, protocol, columns=columns), config)
     rows = _domain_rows(faces, split, domains, where or {})
     remarks: list[str] = []
+    if faces.drawn:
+        remarks.append(f"the split is that of the ager's training: {faces.drawn}")
     display = Display(console, None)
     with within_model(config):
         framing = find_framing(
@@ -122,6 +129,20 @@ def evaluate_ager(
         "metrics": metrics,
         "remarks": remarks,
     }
+
+
+def _as_drawn(faces: Faces, config: AgerConfig) -> Faces:
+    """Split as for the ager's training, where faces of this protocol were drawn for that."""
+    drawn = config.trained.get("sample")
+    if drawn is None or config.trained.get("protocol") != faces.protocol:
+        return faces
+    try:
+        data = AgerDataConfig.model_validate_json(json.dumps(drawn))
+    except ValidationError as error:
+        raise ModelError(
+            f"{config.name}: its trained.sample cannot be read", "get it anew"
+        ) from error
+    return sampled(faces, data)
 
 
 def _domain_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = ["publish_ager"]
 LOCAL = ("root", "init", "protocol_file", "framing")
 """What a run knows of its own machine and data, and a model need not tell."""
 CYCLE = "cycle_"
+SAMPLE = {"domains", "where", "sample"}
+"""What says which faces were drawn, so that none trained on is tested on."""
 
 
 def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +47,8 @@ def publish_ager(lab: AgerLab, ager: FaceAger, info: dict[str, Any]) -> dict[str
         contact_sheet(lab.run.figures / f"faces-{to}.png", lab.folder(last.generation), to)
     metrics = {"generations": [vars(g) for g in lab.finished], "test": last.metrics["test"]}
     counts = {f"{d} {s}": lab.faces.count(s, d) for s in ("train", "test") for d in DOMAINS}
+    if lab.recipe.data.sample is not None:
+        info["sample"] = json.loads(lab.recipe.data.model_dump_json(include=SAMPLE))
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = ager_config(lab.recipe, ager, info, lab.faces.faces.face)
     card, extra = ager_card(config, metrics), eval_files(config, metrics)

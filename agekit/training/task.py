@@ -42,6 +42,10 @@ class Start:
 class Task(ABC, Generic[D, L]):
     """One kind of recipe: its data `D` and its lab `L`."""
 
+    def select(self, resolved: Resolved, faces: Faces) -> Faces:
+        """The faces with the splits that the recipe asks for; those of the protocol if none."""
+        return faces
+
     @abstractmethod
     def prepare(
         self,

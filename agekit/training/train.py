@@ -96,7 +96,8 @@ def train(
     torch.set_flush_denormal(True)
     run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
     from_main(run.must_be_free)
-    faces = load_faces(dataset, root, protocol, columns=columns)
+    task = TASKS[resolved.recipe.kind]
+    faces = task.select(resolved, load_faces(dataset, root, protocol, columns=columns))
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
         "recipe": resolved.name,
@@ -114,7 +115,6 @@ def train(
         **({"columns": dict(columns)} if columns else {}),
         **describe_device(place),
     }
-    task = TASKS[resolved.recipe.kind]
     start = task.start(init, resolved) if init is not None and rank_and_world()[0] == 0 else None
     framing = from_main(
         lambda: find_framing(
@@ -188,6 +188,8 @@ def _go_on(
         info.get("protocol_file") or info["protocol"],
         columns=info.get("columns"),
     )
+    task = TASKS[resolved.recipe.kind]
+    faces = task.select(resolved, faces)
     if faces.split_hash != info["split_hash"]:
         raise ModelError(
             f"the data of {info['protocol']} changed since this run began: split hash "
@@ -199,9 +201,7 @@ def _go_on(
     else:
         framing = from_main(lambda: find_framing(faces, place, as_chips=True))
         info["framing"] = framing.to_json()
-    data = TASKS[resolved.recipe.kind].prepare(
-        resolved, framing.apply(faces), place, console, info["seed"]
-    )
+    data = task.prepare(resolved, framing.apply(faces), place, console, info["seed"])
     told = from_main(lambda: lengthen(run, begun, resolved))
     return carry_out(run, resolved, data, info, console, told)
 

@@ -66,6 +66,27 @@ def test_every_shipped_recipe_resolves_with_each_preset(name, preset, tmp_path):
     assert resolve(str(path)).recipe == resolved.recipe
 
 
+def test_what_a_preset_says_of_a_part_is_of_that_part_alone():
+    own = resolve("ssrnet", preset="quick").recipe.backbone
+    assert own.arguments == {"size": 64, "bins": [3, 3, 3], "momentum": 0.1}
+    other = resolve("ssrnet-resnet10-tiny", preset="quick").recipe
+    assert (other.backbone.type, other.backbone.arguments) == ("resnet10-tiny", {})
+    assert other.train.epochs == 20
+    chosen = resolve("cyclegan-resnet-9blocks", preset="quick").recipe.generator
+    assert (chosen.type, chosen.arguments) == ("resnet-9blocks", {})
+    assert resolve("cyclegan-resnet-6blocks", preset="quick").recipe.generator.arguments == {
+        "width": 24
+    }
+
+
+def test_what_is_null_can_be_reached_into():
+    assert resolve("cyclegan").recipe.data.sample is None
+    sample = resolve("cyclegan", overrides=["data.sample.test=0.1"]).recipe.data.sample
+    assert (sample.per_domain, sample.test, sample.seed) == (None, 0.1, 0)
+    with pytest.raises(ConfigError, match=r"data\.sample\.tests"):
+        resolve("cyclegan", overrides=["data.sample.tests=0.1"])
+
+
 def test_every_recipe_file_of_the_workspace_is_registered():
     registered = {RECIPES.path(name).resolve() for name in RECIPES.names()}
     root = Path(__file__).resolve().parents[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from agekit.ager.kid import kid
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, ModelError
 from agekit.training.evaluate import evaluate
 from tests.ager.shades import OLD, YOUNG, write_ager, write_faces, write_judge, write_parts
 
@@ -54,6 +55,22 @@ def test_both_ways_are_scored(folders: dict[str, Path]) -> None:
     assert row["shift"] == pytest.approx(-14, abs=0.1)
     assert (row["over_10"], row["over_15"]) == (100, 0)
     assert "gender_flips" not in row
+
+
+def test_faces_drawn_for_the_training_are_split_as_then(folders: dict[str, Path]) -> None:
+    path = folders["ager"] / "config.json"
+    config = json.loads(path.read_text())
+    drawn = {"domains": DOMAINS, "where": {}, "sample": {"test": 0.3, "per_domain": 10}}
+    config["trained"] = {"sample": drawn, "protocol": "csv:auto"}
+    path.write_text(json.dumps(config))
+    out = score(folders)
+    assert out["n"] == 6
+    assert "the split is that of the ager's training: 10 of" in out["remarks"][0]
+    assert score(folders, split="train")["n"] == 14
+    config["trained"]["sample"]["sample"]["test"] = "half"
+    path.write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"its trained\.sample cannot be read"):
+        score(folders)
 
 
 def test_the_judge_is_scored_beside(folders: dict[str, Path]) -> None:

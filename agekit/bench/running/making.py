@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from agekit.ager.sample import sampled
 from agekit.bench.results.files import canonical_hash, predictions_path, write_result
 from agekit.bench.results.predictions import Estimates, write_predictions
 from agekit.bench.results.provenance import machine
@@ -120,7 +121,7 @@ def _score_ager(
     generation = max(g.generation for g in done.generations)
     recipe = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings).recipe
     assert isinstance(recipe, AgerRecipe)
-    split = scored_split(load_faces(spec.dataset, spec.root, spec.protocol))
+    split = scored_split(sampled(load_faces(spec.dataset, spec.root, spec.protocol), recipe.data))
     counts = config.trained["faces"]
     count = sum(n for name, n in counts.items() if name.split()[-1] == "test")
     scored: Mapping[str, Any] = {"n": count or sum(counts.values()), "skipped": 0}
@@ -134,7 +135,7 @@ def _score_ager(
             split=split,
             judges=spec.judges,
             domains=recipe.data.domains,
-            where={key: value for key, value in recipe.data.where.items() if value is not None},
+            where=recipe.data.kept,
             device=device,
             seed=spec.seed,
         )

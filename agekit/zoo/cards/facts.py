@@ -45,7 +45,7 @@ def training_facts(recipe: Recipe, faces: Faces, counts: Mapping[str, int]) -> d
         "licence": reader.licence,
         "source": reader.source,
         "citation": reader.citation,
-        "split": rule.description if rule else "by a list of the user's own",
+        "split": faces.drawn or (rule.description if rule else "by a list of the user's own"),
         "needs_root": reader.needs_root,
         "subject_exclusive": faces.subject_exclusive,
         "shared_people": faces.shared_identities,

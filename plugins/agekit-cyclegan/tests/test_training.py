@@ -23,6 +23,7 @@ TINY = (
     *("--set", "data.size=16", "--set", "data.load_size=18", "--set", "generator.width=4"),
     *("--set", "evolver.discriminator_width=4", "--set", "evolver.discriminator_layers=1"),
     *("--set", "train.batch_size=8", "--set", "train.amp=fp32", "--epochs", "3"),
+    *("--set", "data.sample.test=0.1"),
 )
 
 
@@ -76,6 +77,10 @@ def test_a_run_leaves_both_directions_and_its_figures(agekit, whole: Path) -> No
     config = json.loads((whole / "model/config.json").read_text())
     assert config["task"] == "ager"
     assert config["domains"] == {"young": "ages 20-29", "old": "ages 50-69"}
+    counts, told = config["trained"]["faces"], (whole / "log.txt").read_text()
+    assert counts["young test"] == round((counts["young train"] + counts["young test"]) / 10)
+    assert "drawn at random, 0.1 of them to test on, in place of the protocol's split" in told
+    assert "drawn at random" in config["trained"]["data"]["split"]
 
 
 def test_a_killed_run_ends_bit_identical(
@@ -127,6 +132,7 @@ def test_frozen_blocks_stay_and_get_no_optimiser_state(agekit, whole: Path, tmp_
     ("options", "says"),
     [
         (("--domains", "20-29,98-99"), "the old domain (ages 98-99) has 0 faces"),
+        (("--set", "data.sample.per_domain=5000"), "too few to draw 5,000 and test on 0.1"),
         (("--where", "gender=x"), "no gender 'x'"),
         (("--set", "evolver.type=single"), "evolver"),
         (("--set", "generator.type=resnet18"), "no generator named 'resnet18'"),
