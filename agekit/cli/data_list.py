@@ -109,6 +109,7 @@ def _document(reader: Dataset, entry: Entry) -> dict[str, Any]:
         "source": reader.source,
         "layout": reader.layout,
         "needs_root": reader.needs_root,
+        "alignment": reader.alignment.align,
         "official": reader.official,
         "default_protocol": reader.default_protocol,
         "protocols": [
@@ -125,6 +126,13 @@ def _document(reader: Dataset, entry: Entry) -> dict[str, Any]:
     }
 
 
+_FACES = {
+    "chips": "chips; where the eyes lie in them is measured",
+    "five-points": "chips; where the eyes lie in them is known",
+    "whole": "in whole photos: cut them out by `agekit data prepare` first",
+}
+
+
 def _print(reader: Dataset, entry: Entry) -> None:
     click.echo(click.style(f"{reader.name}: {reader.title}", bold=True))
     root = "" if reader.needs_root else "nothing: it is made as it is needed"
@@ -134,6 +142,7 @@ def _print(reader: Dataset, entry: Entry) -> None:
         "get it from": reader.source,
         "lay it out": reader.layout or root,
         "officially": counts,
+        "faces": _FACES[reader.alignment.align],
         "cite": reader.citation,
         "read by": f"{entry.distribution} {entry.version}",
     }

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol
 from agekit.data.table import MAX_AGE, SPLITS, FaceTable
@@ -65,6 +66,8 @@ def _check_description(subject: Subject, reader: Dataset, part: Part) -> None:
         subject.require(reader.name == bare, f"its name is {reader.name!r}, its entry {bare!r}")
     empty = [name for name in _DESCRIBED if not getattr(reader, name)]
     subject.require(not empty, f"it does not say its {', '.join(empty)}")
+    known = isinstance(reader.alignment, Alignment)
+    subject.require(known, "its alignment is none of agekit.data.alignment")
     subject.require(bool(reader.protocols), "it has no protocol")
     subject.require(
         reader.default_protocol in reader.protocols,

@@ -22,7 +22,7 @@ def train_briefly(
     size: int = 32,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    """Trains one epoch on a dataset by ``agekit train`` and gives its answer.
+    """Trains one epoch on a dataset by ``agekit train --as-chips`` and gives its answer.
 
     Args:
         dataset: its registry name.
@@ -41,7 +41,8 @@ def train_briefly(
     with TemporaryDirectory() as folder:
         arguments = ["train", recipe, dataset, "--out", str(out or f"{folder}/run")]
         arguments += [] if root is None else ["--root", str(root)]
-        arguments += ["--preset", "quick", "--epochs", "1", "--device", "cpu", "--json"]
+        arguments += ["--preset", "quick", "--epochs", "1", "--device", "cpu"]
+        arguments += ["--as-chips", "--json"]
         arguments += ["--set", f"data.size={size}", "--set", "train.batch_size=8", *options]
         result = CliRunner().invoke(agekit, arguments, catch_exceptions=False)
     if result.exit_code:

@@ -144,6 +144,7 @@ def test_info_in_json(plugin):
     told = json.loads(out)
     assert code == 0
     assert told["official"] == {"images": 1234, "people": 5}
+    assert told["alignment"] == "chips"
     assert (told["default_protocol"], told["distribution"]) == ("usual", "agekit-folds")
     assert [rule["name"] for rule in told["protocols"] if rule["default"]] == ["usual"]
     assert told["protocols"][0] == {
