@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +21,22 @@ from agekit.errors import DataError
 
 __all__ = ["numbers", "read_struct", "texts"]
 
+_CHILD = Path(__file__).with_name("matlab_child.py")
+_MEMORY = 8 << 30
+"""Bytes that the reader may have at least; that of IMDB-WIKI needs 1.5 GB."""
+_TIMES = 50
+"""What the reader may have for each byte of a large file."""
+_SECONDS = 60
+_SECONDS_PER_MB = 5
+
 
 def read_struct(
     path: Path, name: str, fields: Sequence[str], source: str
 ) -> dict[str, NDArray[Any]]:
     """Reads fields of a struct, each with one value for each of N rows.
+
+    The file is read by another process, see `matlab_child`, whose memory and time are bounded:
+    damage may crash SciPy's reader.
 
     Args:
         path: the file, of a version before 7.3.
@@ -26,53 +45,106 @@ def read_struct(
         source: where to get the file anew.
 
     Returns:
-        The fields by name, (N,); of cells, arrays of objects for `texts`.
+        The fields by name, (N,): float64, or of cells, arrays of objects for `texts`.
 
     Raises:
         DataError: the file is damaged or of another version, or has no such struct.
     """
-    from scipy.io import loadmat  # type: ignore[import-untyped]
-
     again = f"get the file again from {source}"
     try:
-        with open(path, "rb") as file:
-            loaded = loadmat(file, variable_names=[name])
+        size = path.stat().st_size
+        answer = _ask(path, name, fields, size)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}", again) from None
-    except NotImplementedError:
-        raise DataError(
-            f"{path}: a Matlab file of version 7.3 (HDF5), expected one of version 5 to 7",
-            f"{again}, or save it in Matlab with the option -v7",
-        ) from None
-    except Exception as error:  # of many kinds, as the damage strikes
-        raise DataError(f"{path}: a damaged Matlab file, or none: {error}", again) from None
-    struct = loaded.get(name)
-    if struct is None or struct.dtype.names is None or struct.size != 1:
-        raise DataError(f"{path}: expected a struct {name!r}; found none", again)
-    missing = [field for field in fields if field not in struct.dtype.names]
-    if missing:
-        found = ", ".join(struct.dtype.names)
-        raise DataError(f"{path}: {name} has no field {', '.join(missing)}; found: {found}", again)
-    columns = {field: np.ravel(struct[field].item()) for field in fields}
-    lengths = {field: len(column) for field, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{field} {n:,}" for field, n in lengths.items())
-        raise DataError(f"{path}: the fields of {name} differ in length: {shown}", again)
-    return columns
+    if "error" in answer:
+        hint = f"{again}, or save it in Matlab with the option -v7" if "old" in answer else again
+        raise DataError(f"{path}: {answer['error']}", hint)
+    return {field: _array(column) for field, column in answer["columns"].items()}
+
+
+def _ask(path: Path, name: str, fields: Sequence[str], size: int) -> dict[str, Any]:
+    """What the other process says; an error too where it says nothing."""
+    seconds = _SECONDS + int(_SECONDS_PER_MB * size / 1e6)
+    memory = max(_MEMORY, _TIMES * size)
+    code, answer = _reader.ask([str(path), name, list(fields), memory, seconds])
+    if code == -signal.SIGALRM:
+        return {"error": f"a damaged Matlab file: it cannot be read in {seconds} seconds"}
+    try:
+        told: dict[str, Any] = json.loads(answer)
+    except ValueError:
+        ended = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+        return {"error": f"a damaged Matlab file: its reader crashed ({ended})"}
+    return told
+
+
+class _Reader:
+    """The process that reads Matlab files; started when it is needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def ask(self, request: list[Any]) -> tuple[int, bytes]:
+        """The exit code of what read the file, and its answer."""
+        line = json.dumps(request).encode() + b"\n"
+        with self._lock:
+            for process in (self._running(), None):
+                process = process or self._start()
+                assert process.stdin is not None and process.stdout is not None
+                with suppress(BrokenPipeError):
+                    process.stdin.write(line)
+                    process.stdin.flush()
+                if head := process.stdout.readline():
+                    code, size = json.loads(head)
+                    return code, process.stdout.read(size)
+        raise OSError(f"{_CHILD.name} does not run: exit code {process.wait()}")
+
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        """The process, if it is this one's and has not ended."""
+        mine = self._process if self._owner == os.getpid() else None
+        return mine if mine is not None and mine.poll() is None else None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.close()
+        self._owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        return self._process
+
+    def close(self) -> None:
+        """Ends the process, if it is this one's."""
+        process, self._process = self._process, None
+        if process is not None and self._owner == os.getpid():
+            assert process.stdin is not None and process.stdout is not None
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
+
+_reader = _Reader()
+atexit.register(_reader.close)
+
+
+def _array(column: list[Any]) -> NDArray[Any]:
+    if column and isinstance(column[0], str):
+        return np.array([*column, None], object)[:-1]
+    return np.array(column, np.float64)
 
 
 def numbers(column: NDArray[Any]) -> NDArray[np.float64]:
     """A field of numbers, (N,) float64; NaN throughout if it holds something else."""
-    if column.dtype.kind in "biuf":
+    if column.dtype.kind == "f":
         return column.astype(np.float64)
     return np.full(len(column), np.nan)
 
 
 def texts(column: NDArray[Any]) -> list[str]:
     """The texts in a field of N cells; "" for an empty cell or one that holds no text."""
-    return [
-        str(cell.flat[0])
-        if isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.size
-        else ""
-        for cell in column
-    ]
+    return [cell if isinstance(cell, str) else "" for cell in column.tolist()]
