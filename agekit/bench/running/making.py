@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,7 @@ def make_result(
             predictions=predictions,
             recipe=recipe,
             recipe_hash=canonical_hash(recipe),
-            facts=_facts(config),
+            facts=_facts(config, spec.judges),
             parameters=config.parameters,
             wall_seconds={
                 "train": round(train_seconds, 3),
@@ -171,7 +171,9 @@ def _recipe(run: Run) -> dict[str, Any]:
     return plain
 
 
-def _facts(config: ModelConfig | AgerConfig) -> dict[str, str | int | float | bool | None]:
+def _facts(
+    config: ModelConfig | AgerConfig, judges: Sequence[str]
+) -> dict[str, str | int | float | bool | None]:
     trained = config.trained
     pretrained = trained.get("method", {}).get("pretrained")
     facts: dict[str, str | int | float | bool | None] = {
@@ -184,6 +186,8 @@ def _facts(config: ModelConfig | AgerConfig) -> dict[str, str | int | float | bo
         facts |= {"rule": config.rule, "mirror": config.mirror}
     faces = trained.get("faces", {})
     facts["train_faces"] = sum(n for name, n in faces.items() if name.split()[-1] == "train")
+    if judges:
+        facts["judges"] = ", ".join(judges)
     return facts
 
 
