@@ -9,6 +9,7 @@ __all__ = [
     "AgekitError",
     "ConfigError",
     "ConflictError",
+    "ContractError",
     "DataError",
     "ModelError",
     "PluginError",
@@ -24,15 +25,23 @@ class AgekitError(Exception):
     Args:
         message: what is wrong and where, in one line where possible.
         hint: how to mend it.
+        where: the file and the line at fault, where that is known.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", where: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.where = where
+
+    @property
+    def lines(self) -> list[str]:
+        """The message, then where and how to mend it where those are known."""
+        more = [f"  at: {self.where}"] if self.where else []
+        return [self.message, *more, *([f"  hint: {self.hint}"] if self.hint else [])]
 
     def __str__(self) -> str:
-        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+        return "\n".join(self.lines)
 
 
 class PluginError(AgekitError):
@@ -51,7 +60,7 @@ class ConfigError(AgekitError):
         hint: how to mend them.
     """
 
-    def __init__(self, mistakes: str | Sequence[str], hint: str = "") -> None:
+    def __init__(self, mistakes: str | Sequence[str], hint: str = "", where: str = "") -> None:
         self.mistakes = [mistakes] if isinstance(mistakes, str) else list(mistakes)
         if len(self.mistakes) == 1:
             text = self.mistakes[0]
@@ -59,11 +68,15 @@ class ConfigError(AgekitError):
             text = f"{len(self.mistakes)} mistakes:\n" + "\n".join(
                 f"  - {m}" for m in self.mistakes
             )
-        super().__init__(text, hint)
+        super().__init__(text, hint, where)
 
 
 class UnknownNameError(ConfigError):
     """A name that no installed distribution gives."""
+
+
+class ContractError(ConfigError, PluginError):
+    """A part does not do what its kind asks of it."""
 
 
 class DataError(AgekitError):

@@ -6,7 +6,7 @@ import torch
 
 from agekit.ager.base import Generator
 from agekit.ager.model import FaceAger
-from agekit.errors import ConfigError
+from agekit.culprit import Culprit
 from agekit.recipe import PartConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import GENERATORS
@@ -29,6 +29,6 @@ def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
             torch.manual_seed(seed)
         old, young = (build_part(GENERATORS, generator) for _ in range(2))
     if not isinstance(old, Generator):
-        kind = type(old).__name__
-        raise ConfigError(f"the generator {generator.type!r} is a {kind}, no Generator")
+        culprit = Culprit("generator", generator.type, old)
+        raise culprit.error(f"is a {type(old).__name__}, no Generator")
     return FaceAger(old, young)

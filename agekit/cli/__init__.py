@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except AgekitError as error:
-        return _report(error.message, error.hint)
+        return _report(*error.lines)
     except (click.Abort, KeyboardInterrupt) as error:
         if isinstance(error.__context__, EOFError):
             return _report("input ended before it was answered")
@@ -97,13 +97,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _report_system_error(error)
 
 
-def _report(message: str, hint: str = "") -> int:
-    """Writes an error, or the traceback too under `AGEKIT_DEBUG=1`; gives the exit code."""
+def _report(message: str, *more: str) -> int:
+    """Writes an error, after the traceback under `AGEKIT_DEBUG=1`; gives the exit code."""
     if os.environ.get("AGEKIT_DEBUG", "0") not in ("", "0"):
         traceback.print_exc()
     click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"  hint: {hint}", err=True)
+    for line in more:
+        click.echo(line, err=True)
     return 1
 
 

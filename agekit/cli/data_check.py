@@ -57,11 +57,11 @@ def check(
     and images that are left out, identical images, people in two splits where that is allowed.
     """
     from agekit.data.check import check_faces
+    from agekit.data.source import open_dataset
     from agekit.data.split import load_faces
-    from agekit.registry import DATASETS
 
     with only_json_on_stdout(as_json):
-        reader = DATASETS.get(dataset)()
+        reader = open_dataset(dataset)
         faces = load_faces(reader, root, protocol, columns=columns, tell=_in_the_report)
         with progress(len(faces.table) if decode else 0, "images") as step:
             report = check_faces(faces, official=reader.official, decode=decode, progress=step)

@@ -22,10 +22,10 @@ from agekit.data.home import SHARD
 from agekit.data.readers.columns import Columns
 from agekit.data.shard_images import Shards
 from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
+from agekit.data.source import open_dataset
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable, ImageSource, Problem
 from agekit.errors import DataError
-from agekit.registry import DATASETS
 
 __all__ = ["SHARD_BYTES", "Packed", "pack"]
 
@@ -93,7 +93,7 @@ def pack(
             written, or the disk is full.
     """
     check_place(out, force=force)
-    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    reader = open_dataset(dataset)
     faces = load_faces(reader, root, columns=columns)
     table = faces.table
     _check_apart(out, root, table.images)

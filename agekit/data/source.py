@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from agekit.culprit import Culprit
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.prepared import is_prepared, read_prepared
@@ -14,11 +15,41 @@ from agekit.data.readers.columns import Columns, check_columns
 from agekit.data.shards import is_packed, read_shards
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
+from agekit.registry import DATASETS
 
-__all__ = ["read_source"]
+__all__ = ["culprit_of", "open_dataset", "read_source"]
 
 _ANY_SHARDS = "parquet"
 """The dataset that takes shards as they are, whatever they were made from."""
+
+
+def open_dataset(dataset: str | Dataset) -> Dataset:
+    """The reader of a dataset.
+
+    Args:
+        dataset: its registry name, or the reader itself.
+
+    Raises:
+        AgekitError: there is none, or it does not say what every dataset says.
+    """
+    if isinstance(dataset, Dataset):
+        return dataset
+    culprit = Culprit("dataset", dataset)
+    factory = DATASETS.get(dataset)
+    with culprit.doing("cannot be made"):
+        reader: Dataset = factory()
+    for name in ("name", "protocols", "default_protocol"):
+        if not hasattr(reader, name):
+            raise culprit.error(f"does not say its {name}")
+    return reader
+
+
+def culprit_of(reader: Dataset) -> Culprit:
+    """Who is to be named where a reader does wrong: by its entry, or as it calls itself."""
+    made = type(reader)
+    here = (made.__module__, made.__qualname__)
+    names = [e.name for e in DATASETS.entries() if (e.module, e.attribute) == here]
+    return Culprit("dataset", names[0] if names else reader.name, reader, "read")
 
 
 _log = logging.getLogger(__name__)
@@ -67,8 +98,7 @@ def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTa
             )
         table, manifest = read_shards(place) if packed else read_prepared(place)
     else:
-        table = reader.read_named(place, columns) if columns else reader.read(place)
-        return table, reader.alignment
+        return _table(reader, place, columns), reader.alignment
     if manifest is None:
         raise DataError(
             f"{place} does not say which dataset it was made from",
@@ -80,3 +110,16 @@ def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTa
             f"name the dataset {manifest.dataset}",
         )
     return table, manifest.face
+
+
+def _table(reader: Dataset, place: Path | None, columns: Columns) -> FaceTable:
+    """What a reader reads, if it is a face table."""
+    culprit = culprit_of(reader)
+    with culprit.doing("cannot be read", but=OSError):
+        table: object = reader.read_named(place, columns) if columns else reader.read(place)
+    if not isinstance(table, FaceTable):
+        given = "nothing" if table is None else f"a {type(table).__name__}"
+        raise culprit.error(f"gives {given} from its read, not a FaceTable")
+    if wrong := table.misfit():
+        raise culprit.error(f"reads a table that cannot be: {wrong}", "use FaceTable.build")
+    return table

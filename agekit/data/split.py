@@ -17,7 +17,7 @@ from agekit.data.dataset import Dataset
 from agekit.data.home import data_root
 from agekit.data.protocols import Protocol
 from agekit.data.readers.columns import Columns
-from agekit.data.source import read_source
+from agekit.data.source import culprit_of, open_dataset, read_source
 from agekit.data.split_file import SPLIT_FILE, split_file
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import ConfigError, DataError, nearest
@@ -118,13 +118,17 @@ def load_faces(
         ConfigError: no such dataset or protocol, or no columns that could be named.
         DataError: the dataset cannot be read or split.
     """
-    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    reader = open_dataset(dataset)
     rule = _protocol(reader, protocol)
     place = None
     if reader.needs_root or root is not None:
         place = data_root(reader.name, root, file_allowed=reader.file_allowed)
     table, face = read_source(reader, place, columns, tell=tell)
-    codes = rule.assign(table)
+    culprit = culprit_of(reader)
+    with culprit.doing(f"cannot be split by its protocol {rule.name!r}", but=OSError):
+        codes = rule.assign(table)
+    if not isinstance(codes, np.ndarray) or codes.shape != (len(table),) or codes.dtype.kind != "i":
+        raise culprit.error(f"gives no split of each row by its protocol {rule.name!r}")
     full = f"{reader.name}:{rule.name}"
     name = DATASETS.pinned(dataset) if isinstance(dataset, str) else reader.name
     return Faces(table, codes, name, full, rule.metrics, rule.subject_exclusive, face)

@@ -11,10 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from agekit.errors import DataError
 
-__all__ = ["MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem"]
+__all__ = ["COLUMNS", "MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem"]
 
 SPLITS = ("train", "val", "test")
 MAX_AGE = 120.0
+COLUMNS = {
+    "age": np.float32,
+    "sigma": np.float32,
+    "identity": np.int64,
+    "gender": np.int8,
+    "group": np.int16,
+    "split": np.int8,
+}
+"""The columns of a face table, each (N,)."""
 
 
 class ImageSource(Protocol):
@@ -148,6 +157,26 @@ class FaceTable:
     def __len__(self) -> int:
         """The number of rows N."""
         return len(self.age)
+
+    def misfit(self) -> str:
+        """What is wrong with a column, in words; empty where all is as the class says."""
+        n = len(self.images)
+        for name, dtype in COLUMNS.items():
+            column = getattr(self, name)
+            if not isinstance(column, np.ndarray):
+                return f"the column {name!r} is a {type(column).__name__}, not an array"
+            if column.shape != (n,) or column.dtype != dtype:
+                return (
+                    f"the column {name!r} is {column.dtype} of shape {column.shape}, not "
+                    f"{np.dtype(dtype)} of ({n},), one for each image"
+                )
+        if n == 0:
+            return "it has no rows"
+        if not ((self.age >= 0) & (self.age <= MAX_AGE)).all():
+            return f"an age is not from 0 to {MAX_AGE:.0f} years"
+        if (self.group >= len(self.group_names)).any():
+            return "a group has no name in group_names"
+        return ""
 
     def take(self, index: NDArray[np.int64]) -> FaceTable:
         """The rows of `index`, in that order; the problems and notes stay."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from agekit.culprit import Culprit
 from agekit.errors import ConfigError
 from agekit.estimator.base import Loss
 from agekit.estimator.model import AgeEstimator, feature_length
@@ -46,7 +47,7 @@ def build_network(
             f"the label ages {low}-{high} are not usable", "give (first, last), 0 <= first < last"
         )
     network: nn.Module = build_part(BACKBONES, backbone)
-    features = feature_length(network, size)
+    features = feature_length(Culprit("backbone", backbone.type, network), size)
     built = {name: build_part(HEADS, head, features, (low, high)) for name, head in heads.items()}
     try:
         return AgeEstimator(network, built, (low, high), rule=rule, level=level, mirror=mirror)

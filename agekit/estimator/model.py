@@ -7,36 +7,39 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from agekit._loading import one_line
-from agekit.errors import ConfigError
+from agekit.culprit import Culprit
 from agekit.estimator.base import Head
 from agekit.estimator.estimate import Estimate, combine
 
 __all__ = ["AgeEstimator", "feature_length"]
 
 
-def feature_length(backbone: nn.Module, size: int) -> int:
+def feature_length(culprit: Culprit, size: int) -> int:
     """F, the length of the features a backbone gives for images of `size` x `size` pixels.
 
+    Args:
+        culprit: the backbone.
+        size: side of the images, pixels.
+
     Raises:
-        ConfigError: the backbone cannot take that size, or does not give one feature an image.
+        ContractError: it is no network, cannot take that size, or does not give one feature an
+            image.
     """
+    backbone = culprit.made
+    if not isinstance(backbone, nn.Module):
+        raise culprit.error(f"gives a {type(backbone).__name__}, not an nn.Module")
     training = backbone.training
+    hint = "choose its own input size with --set data.size=N"
     backbone.eval()
     try:
-        with torch.no_grad():
+        with culprit.doing(f"cannot take images of {size} x {size} pixels", hint), torch.no_grad():
             features = backbone(torch.zeros(1, 3, size, size))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise ConfigError(
-            f"the backbone cannot take images of {size} x {size} pixels: {one_line(error)}",
-            "choose its own input size with --set data.size=N",
-        ) from error
     finally:
         backbone.train(training)
     if not isinstance(features, Tensor) or features.ndim != 2:
         shape = f"features of shape {tuple(features.shape)}" if hasattr(features, "shape") else ""
-        raise ConfigError(
-            f"the backbone gives {shape or type(features).__name__}, not features of shape (N, F)",
+        raise culprit.error(
+            f"gives {shape or type(features).__name__}, not features of shape (N, F)",
             "pool them inside the backbone",
         )
     return int(features.shape[1])

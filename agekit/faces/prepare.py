@@ -19,7 +19,7 @@ from agekit.data.failures import FAILURES
 from agekit.data.home import data_root
 from agekit.data.prepared import write_table
 from agekit.data.readers.columns import Columns
-from agekit.data.source import read_source
+from agekit.data.source import open_dataset, read_source
 from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
@@ -30,7 +30,7 @@ from agekit.faces.plan import begin, make_plan, only_one, read_plan
 from agekit.faces.progress import ChipProgress
 from agekit.faces.source import keep_apart, origin_keys
 from agekit.faces.workers import run_blocks
-from agekit.registry import DATASETS, DETECTORS
+from agekit.registry import DETECTORS
 from agekit.scope import within
 
 __all__ = ["Prepared", "prepare"]
@@ -122,13 +122,14 @@ def prepare(
         )
     else:
         cuts = standard(margin, detector or Alignment().detector)
-    reader = DATASETS.get(dataset)() if isinstance(dataset, str) else dataset
+    reader = open_dataset(dataset)
     where = "cpu"
     if detector:
         from agekit.device import pick_device
 
         with within():
             detector = DETECTORS.pinned(detector)
+        cuts = cuts.model_copy(update={"detector": detector})
         where = str(pick_device(device))
     place = None
     if reader.needs_root or root is not None:

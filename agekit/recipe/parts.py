@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agekit._loading import one_line
-from agekit.errors import AgekitError, ConfigError
+from agekit.culprit import Culprit
 from agekit.recipe.check import loss_arguments
 from agekit.recipe.schema import EstimatorRecipe, PartConfig, Recipe
 from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES, Registry
@@ -22,19 +21,12 @@ def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
         positional: what the core gives it first.
 
     Raises:
-        ConfigError: it does not take these arguments, or fails with them.
+        ContractError: it does not take these arguments, or fails with them.
     """
     arguments = part.arguments
     factory = registry.get(part.type)
-    try:
+    with Culprit(registry.kind, part.type).doing(f"cannot be built with {arguments}"):
         return factory(*positional, **arguments)
-    except AgekitError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"the {registry.kind} {part.type!r} cannot be built with {arguments}: "
-            f"{one_line(error) or type(error).__name__}"
-        ) from error
 
 
 def distributions_of(recipe: Recipe) -> dict[str, str]:

@@ -25,6 +25,7 @@ from agekit.training.progress import caching
 from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
+from agekit.training.trial import try_ager
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import WEIGHTS, read_config, read_weights
 from agekit.zoo.index.locate import is_model, locate
@@ -39,6 +40,8 @@ def _recipe(resolved: Resolved) -> AgerRecipe:
 class Aging(Task[DomainFaces, AgerLab]):
     """Recipes of the kind ``ager``."""
 
+    trains = FaceAger
+
     def select(self, resolved: Resolved, faces: Faces) -> Faces:
         """With the faces drawn that `data.sample` asks for."""
         return sampled(faces, _recipe(resolved).data)
@@ -51,10 +54,10 @@ class Aging(Task[DomainFaces, AgerLab]):
         console: Console | None,
         seed: int,
     ) -> DomainFaces:
-        """Builds the generators, and needs two faces of each domain."""
+        """Tries the generators and the evolver's step, and needs two faces of each domain."""
         recipe = _recipe(resolved)
-        build_evolver(recipe.evolver, recipe.kind)
-        build_ager(recipe.generator, seed)
+        evolver = build_evolver(recipe.evolver, recipe.kind)
+        try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
         display = Display(console if rank_and_world()[0] == 0 else None, None)
         with caching(display, recipe.data.stored) as progress:
             return DomainFaces(faces, recipe.data, device, progress=progress)

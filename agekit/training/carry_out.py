@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from agekit.culprit import Culprit
 from agekit.device import from_main, rank_and_world
 from agekit.recipe import EstimatorRecipe, Resolved
 from agekit.training.aging import Aging
@@ -85,8 +86,17 @@ def carry_out(
     for line in told:
         display.line(line)
     lab = task.lab(resolved, data, run, display, data.device, info)
+    part = resolved.recipe.evolver
+    evolver = build_evolver(part, resolved.recipe.kind)
+    culprit = Culprit("evolver", part.type, evolver, "run")
     try:
-        network = build_evolver(resolved.recipe.evolver, resolved.recipe.kind).run(lab)
+        with culprit.doing("fails", but=OSError):
+            network = evolver.run(lab)
+        if not isinstance(network, task.trains) or not lab.finished:
+            raise culprit.error(
+                f"gives a {type(network).__name__} after {len(lab.finished)} finished generations, "
+                f"not the {task.trains.__name__} of the last"
+            )
     except KeyboardInterrupt:
         display.line(f"stopped; go on with: agekit train --resume {run.folder}")
         raise

@@ -24,6 +24,7 @@ from agekit.training.progress import caching
 from agekit.training.publish import publish
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
+from agekit.training.trial import try_estimator
 
 __all__ = ["Estimating"]
 
@@ -35,6 +36,8 @@ def _recipe(resolved: Resolved) -> EstimatorRecipe:
 class Estimating(Task[TrainingFaces, EstimatorLab]):
     """Recipes of the kind ``estimator``."""
 
+    trains = AgeEstimator
+
     def prepare(
         self,
         resolved: Resolved,
@@ -43,11 +46,12 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
         console: Console | None,
         seed: int,
     ) -> TrainingFaces:
-        """Builds a network of the label ages, and needs a training split."""
+        """Tries the parts on one batch, and needs a training split."""
         recipe = _recipe(resolved)
-        build_evolver(recipe.evolver, recipe.kind)
-        build_estimator(recipe, (0, 100), seed)
+        evolver = build_evolver(recipe.evolver, recipe.kind)
         display = Display(console if rank_and_world()[0] == 0 else None, None)
+        for note in try_estimator(recipe, evolver, faces, device, seed):
+            display.line(note)
         with caching(display, recipe.data.size) as progress:
             data = TrainingFaces(faces, recipe.data, device, progress=progress)
         data.require("train")

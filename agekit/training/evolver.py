@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
+from agekit.culprit import Culprit
 from agekit.errors import ConfigError, ModelError
 from agekit.recipe import LossTerm, PartConfig
 from agekit.recipe.check import loss_arguments
@@ -15,11 +20,15 @@ from agekit.recipe.parts import build_part
 from agekit.registry import EVOLVERS
 
 if TYPE_CHECKING:
+    import torch
+
+    from agekit.ager.model import FaceAger
+    from agekit.recipe import AgerRecipe
     from agekit.training.lab import Lab
 
 __all__ = ["Evolver", "build_evolver"]
 
-
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 L = TypeVar("L", bound="Lab")
 
 
@@ -34,10 +43,23 @@ class Evolver(ABC, Generic[L]):
     """
 
     kind: ClassVar[Literal["estimator", "ager"]] = "estimator"
+    first: ClassVar[str] = ""
+    """The argument that lists the terms of generation 1, which has no ancestor."""
 
     @abstractmethod
     def run(self, lab: L) -> nn.Module:
         """Trains one generation after another and gives the network of the last."""
+
+    def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:
+        """Tries the step of an ager's training on a few images, before a run is made.
+
+        What it raises ends the command. Without this nothing is tried but the generators.
+
+        Args:
+            recipe: what is to be trained.
+            ager: new generators on the device; they are thrown away afterwards.
+            device: where.
+        """
 
     def initial(self, path: Path) -> dict[str, Tensor]:
         """The weights in a file of a foreign format, for ``--init``, by the network's names.
@@ -71,9 +93,31 @@ def build_evolver(part: PartConfig, kind: str = "estimator") -> Evolver[Any]:
         if name in part.arguments
     }
     evolver: Evolver[Any] = build_part(EVOLVERS, part.model_copy(update=terms))
+    culprit = Culprit("evolver", part.type, evolver, "run")
+    asked = "define run(self, lab), which gives the network of the last generation"
+    try:
+        inspect.signature(evolver.run).bind(None)
+    except TypeError as error:
+        raise culprit.error(f"cannot be run: {error}", asked) from error
+    if _gives_nothing(type(evolver).run):
+        raise culprit.error("returns nothing from its run", asked)
     if evolver.kind != kind:
         raise ConfigError(
             f"the evolver {part.type!r} is for recipes of the kind {evolver.kind!r}, and this one "
             f"is of the kind {kind!r}"
         )
     return evolver
+
+
+def _gives_nothing(function: Callable[..., Any]) -> bool:
+    """Whether the source of a function is known, and returns no value anywhere."""
+    try:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    inner = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and node is not tree]
+    theirs = {id(node) for one in inner for node in ast.walk(one)}
+    own = [node for node in ast.walk(tree) if id(node) not in theirs]
+    values = [n.value for n in own if isinstance(n, ast.Return)]
+    given = any(v is not None and ast.unparse(v) != "None" for v in values)
+    return not given and not any(isinstance(n, ast.Raise) for n in own)

@@ -17,6 +17,8 @@ class Single(Evolver[EstimatorLab]):
         losses: the loss terms.
     """
 
+    first = "losses"
+
     def __init__(self, *, losses: LossTerms) -> None:
         self.losses = losses
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from rich.console import Console
@@ -40,7 +40,13 @@ class Start:
 
 
 class Task(ABC, Generic[D, L]):
-    """One kind of recipe: its data `D` and its lab `L`."""
+    """One kind of recipe: its data `D` and its lab `L`.
+
+    Attributes:
+        trains: what its evolvers give.
+    """
+
+    trains: ClassVar[type[nn.Module]]
 
     def select(self, resolved: Resolved, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""

@@ -66,7 +66,7 @@ def test_an_unknown_timm_model_names_the_nearest():
         ({"type": "timm/resnet10t", "output_stride": 5}, "cannot be built with"),
         ({"type": "timm/resnet10t", "no_such": 1}, "no_such"),
         ({"type": "timm/resnet10t", "num_classes": 3}, "num_classes"),
-        ({"type": "timm/resnet10t", "features_only": True}, "the backbone gives list"),
+        ({"type": "timm/resnet10t", "features_only": True}, "gives list, not features"),
         ({"type": "timm/resnet10t", "global_pool": ""}, r"shape \(1, 512, 1, 1\), not"),
         ({"type": "timm/resnet10t", "in_chans": 1}, "cannot take images of 32 x 32"),
         ("timm/vit_tiny_patch16_224", "cannot take images of 32 x 32"),

@@ -26,6 +26,8 @@ class Coupled(Evolver[EstimatorLab]):
             ``--init``), or from the ``ancestor``'s.
     """
 
+    first = "ancestor"
+
     def __init__(
         self,
         *,

@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
+from agekit.ager.base import PairBatch
 from agekit.ager.model import FaceAger
 from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
+from agekit.recipe import AgerRecipe
 from agekit.training.ager_lab import AgerLab
 from agekit.training.contact_sheet import ContactSheet
 from agekit.training.evolver import Evolver
+from agekit.training.schedule import optim_wrappers
 from agekit_cyclegan.checkpoints import generator_weights
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.step import CycleGANStep
 
 __all__ = ["CycleGAN"]
+
+NETWORKS = ("generators", "discriminators")
 
 
 class CycleGAN(Evolver[AgerLab]):
@@ -64,27 +70,40 @@ class CycleGAN(Evolver[AgerLab]):
         ager = lab.ager(1)
         config = lab.recipe.train
         with lab.drawing(1):
-            judges = {name: PatchGAN(width=self.width, layers=self.layers) for name in "ab"}
-        step = CycleGANStep(
-            nn.ModuleDict({"a2b": ager.old, "b2a": ager.young}),
-            nn.ModuleDict(judges),
-            lambda_cycle=self.lambda_cycle,
-            lambda_identity=self.lambda_identity,
-            pool=self.pool,
-            size=lab.recipe.data.size,
-            freeze_blocks=self.freeze_blocks,
-            seed=lab.seed_of(1),
-            dtype=autocast_dtype(config.amp, lab.device),
-        ).to(lab.device)
+            step = self._step(lab.recipe, ager, lab.device, lab.seed_of(1))
         if config.compile:
             for network in (*step.generators.values(), *step.discriminators.values()):
                 network.compile()
         pairs = lab.faces.pairs(config.batch_size, lab.seed_of(1))
         sheet = ContactSheet(lab.folder(1), ager, lab.faces, config.epochs)
-        networks = ("generators", "discriminators")
-        lab.fit(1, step, config, pairs, optimizers=networks, hooks=[sheet])
+        lab.fit(1, step, config, pairs, optimizers=NETWORKS, hooks=[sheet])
         lab.finish(1, ager)
         return ager
+
+    def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:
+        """One step on noise."""
+        step = self._step(recipe, ager, device, 0)
+        a, b = torch.rand(2, 1, 3, recipe.data.size, recipe.data.size, device=device) * 2 - 1
+        losses = step.train_step(PairBatch(a, b), optim_wrappers(recipe.train, step, NETWORKS))
+        if bad := [name for name, value in losses.items() if not value.isfinite()]:
+            raise ValueError(f"the loss {bad[0]} is not finite")
+
+    def _step(
+        self, recipe: AgerRecipe, ager: FaceAger, device: torch.device, seed: int
+    ) -> CycleGANStep:
+        """Of new discriminators, drawn from torch's random state."""
+        judges = {name: PatchGAN(width=self.width, layers=self.layers) for name in "ab"}
+        return CycleGANStep(
+            nn.ModuleDict({"a2b": ager.old, "b2a": ager.young}),
+            nn.ModuleDict(judges),
+            lambda_cycle=self.lambda_cycle,
+            lambda_identity=self.lambda_identity,
+            pool=self.pool,
+            size=recipe.data.size,
+            freeze_blocks=self.freeze_blocks,
+            seed=seed,
+            dtype=autocast_dtype(recipe.train.amp, device),
+        ).to(device)
 
     def initial(self, path: Path) -> dict[str, Tensor]:
         """The generators of a checkpoint of the reference, or a folder of them, to start from."""

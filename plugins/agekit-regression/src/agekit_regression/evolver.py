@@ -24,6 +24,8 @@ class Forest(Evolver[EstimatorLab]):
         min_sigma: its square is added to each fitted variance, years.
     """
 
+    first = "losses"
+
     def __init__(
         self,
         *,
