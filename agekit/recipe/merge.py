@@ -11,7 +11,7 @@ from typing import Any
 from agekit._yaml import parse_yaml
 from agekit.errors import nearest
 
-__all__ = ["merge", "override", "parse_value", "plain"]
+__all__ = ["assigned", "merge", "override", "parse_value", "plain"]
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +58,19 @@ def parse_value(text: str) -> Any:
         with suppress(ValueError):
             value = float(value)
     return plain(value)
+
+
+def assigned(assignments: Iterable[str], section: str) -> set[str]:
+    """The keys of a section that ``a.b=value`` assignments set, alone or with the whole of it."""
+    keys: set[str] = set()
+    for assignment in assignments:
+        path, _, text = assignment.partition("=")
+        first, *rest = path.split(".")
+        if first == section and rest:
+            keys.add(rest[0])
+        elif first == section and isinstance(value := parse_value(text), dict):
+            keys |= value.keys()
+    return keys
 
 
 def override(

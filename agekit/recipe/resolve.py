@@ -48,6 +48,21 @@ class Resolved:
     name: str
     recipe: Recipe
 
+    def with_data(self, changes: Mapping[str, Any]) -> Resolved:
+        """The same with other values of ``data``.
+
+        Raises:
+            ConfigError: they are not valid.
+        """
+        if not changes:
+            return self
+        kind, data = self.recipe.kind, json.loads(self.recipe.model_dump_json())
+        mistakes: list[str] = []
+        recipe = _validate({**data, "data": {**data["data"], **changes}}, kind, mistakes)
+        if recipe is None:
+            raise ConfigError(mistakes, "set these keys by --set data.KEY=VALUE")
+        return Resolved(self.name, recipe)
+
     def to_yaml(self) -> str:
         """The whole recipe as YAML that `resolve` reads back to the same."""
         data = json.loads(self.recipe.model_dump_json())

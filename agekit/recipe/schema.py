@@ -32,6 +32,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 AgeRange = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+LabelAge = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
 
@@ -151,9 +152,10 @@ class AugmentConfig(_Strict):
 
 
 class DataConfig(_Strict):
-    """What the network sees: image side in pixels, normalisation, augmentation.
+    """What the network sees: image side in pixels, normalisation, augmentation; the label ages.
 
-    ``crop_pct`` is the share of each side, in the middle, that evaluation takes.
+    ``crop_pct`` is the share of each side, in the middle, that evaluation takes. ``ages`` are the
+    first and the last label age, whole years; without it those of the training faces.
     """
 
     size: Annotated[int, Field(ge=16, le=1024)] = 224
@@ -161,6 +163,13 @@ class DataConfig(_Strict):
     std: tuple[Spread, Spread, Spread] = (0.229, 0.224, 0.225)
     augment: AugmentConfig | None = AugmentConfig()
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
+    ages: tuple[LabelAge, LabelAge] | None = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> DataConfig:
+        if self.ages is not None and self.ages[0] >= self.ages[1]:
+            raise KeyMistake("ages", "ages must be [first, last], first < last", list(self.ages))
+        return self
 
 
 class EstimateConfig(_Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from agekit.training.ager_lab import AgerLab
 from agekit.training.display import Display
 from agekit.training.domain_faces import DomainFaces
 from agekit.training.evolver import build_evolver
+from agekit.training.initial import adopt_images
 from agekit.training.progress import caching
 from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
@@ -73,10 +75,12 @@ class Aging(Task[DomainFaces, AgerLab]):
             + (data.faces.drawn and f" ({data.faces.drawn}, in place of the protocol's split)")
         )
 
-    def start(self, init: str | Path, resolved: Resolved) -> Start:
+    def start(
+        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+    ) -> Start:
         """Both generators, of an ager or of a checkpoint the evolver can read."""
         recipe = _recipe(resolved)
-        face = None
+        face, adopted, notes = None, dict[str, Any](), list[str]()
         if is_model(init):
             folder = locate(init)
             config = read_config(folder)
@@ -88,6 +92,10 @@ class Aging(Task[DomainFaces, AgerLab]):
                     "start from another model, or choose the same generator",
                 )
             weights, name, face = read_weights(folder / WEIGHTS), config.name, config.face
+            adopted, notes = adopt_images(config.image, recipe.data, fixed)
+            if "size" in adopted and recipe.data.load_size and "load_size" not in fixed:
+                scale = adopted["size"] / recipe.data.size
+                adopted["load_size"] = round(recipe.data.load_size * scale)
         else:
             evolver = build_evolver(recipe.evolver, recipe.kind)
             weights, name = evolver.initial(Path(init)), Path(init).name
@@ -98,7 +106,8 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{init} does not fit the generator {recipe.generator.type!r}: {odd[0]}",
                     "choose the generator it was trained with",
                 )
-        return Start(weights, {"init_name": name}, face)
+        notes.insert(0, f"starts from {init}: both generators are taken ({len(weights)} tensors)")
+        return Start(weights, {"init_name": name}, face, adopted, tuple(notes))
 
     def lab(
         self,

@@ -83,7 +83,7 @@ def carry_out(
             "this run was begun when random crops were cut to the image; in the epochs to come "
             "they are drawn anew until they fit, so that it ends otherwise than it would have"
         )
-    for line in told:
+    for line in (*told, *task.remarks(data)):
         display.line(line)
     lab = task.lab(resolved, data, run, display, data.device, info)
     part = resolved.recipe.evolver

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from agekit.training.display import Display
 from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.evolver import build_evolver
 from agekit.training.faces import TrainingFaces
-from agekit.training.initial import fitting_weights, initial_weights
+from agekit.training.initial import estimator_start, initial_weights
 from agekit.training.progress import caching
 from agekit.training.publish import publish
 from agekit.training.run import Run
@@ -63,11 +64,21 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
         counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in SPLITS if data.has(s))
         return f"{counts} faces, ages {data.ages[0]}-{data.ages[1]}"
 
-    def start(self, init: str | Path, resolved: Resolved) -> Start:
-        """The backbone, and the heads that fit."""
-        weights, config = fitting_weights(init, _recipe(resolved))
-        info = {"init_name": config.name, "init_ages": config.ages}
-        return Start(weights, info, config.face)
+    def remarks(self, data: TrainingFaces) -> Iterator[str]:
+        """Faces outside of the label ages."""
+        low, high = data.ages
+        for split in data.scored:
+            if outside := data.outside(split):
+                yield (
+                    f"{outside:,} of {len(data.rows(split)):,} {split} faces lie outside the label "
+                    f"ages {low}-{high}: no estimate can be right for them"
+                )
+
+    def start(
+        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+    ) -> Start:
+        """The backbone, the heads that fit, and how images are taken."""
+        return estimator_start(init, _recipe(resolved), faces, fixed)
 
     def lab(
         self,

@@ -95,19 +95,33 @@ class TrainingFaces:
 
     @cached_property
     def ages(self) -> tuple[int, int]:
-        """The label ages: the youngest and the oldest of the training faces, whole years.
+        """The label ages: as configured, else those of the training faces, whole years.
 
         Raises:
-            DataError: all are of one age.
+            DataError: the training faces are all of one age, or some lie outside of them.
         """
         age = self.faces.table.age[self._rows["train"]]
         low, high = round(float(age.min())), round(float(age.max()))
+        if (ages := self.config.ages) is not None:
+            if outside := self.outside("train"):
+                raise DataError(
+                    f"{self.faces.protocol}: {outside:,} of {len(age):,} training faces, of ages "
+                    f"{low} to {high}, lie outside the label ages {ages[0]}-{ages[1]} (data.ages)",
+                    "set data.ages to cover them, or leave those faces out of the training split",
+                )
+            return ages
         if low == high:
             raise DataError(
                 f"{self.faces.protocol}: all training faces are {low} years old",
                 "an estimator needs at least two ages to learn from",
             )
         return low, high
+
+    def outside(self, split: str) -> int:
+        """How many faces of a split are younger or older than the label ages."""
+        low, high = self.config.ages or self.ages
+        age = self.faces.table.age[self._rows[split]].round() if self.has(split) else np.empty(0)
+        return int(((age < low) | (age > high)).sum())
 
     def age(self, split: str) -> Tensor:
         """True ages of a split in years, (N,)."""

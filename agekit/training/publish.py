@@ -68,7 +68,7 @@ def model_config(
         backbone=backbone,
         heads=recipe.heads,
         ages=network.ages,
-        image=ImageConfig(**recipe.data.model_dump(exclude={"augment"})),
+        image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),
         face=face,
         rule=recipe.estimate.rule,
         mirror=recipe.estimate.mirror,

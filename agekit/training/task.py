@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -32,11 +33,15 @@ class Start:
         weights: kept with the run.
         info: what ``run.json`` keeps of it.
         face: the alignment of the faces it was trained on; None if nothing says it.
+        adopted: what the ``data`` of the recipe takes from it.
+        notes: what a person should know, a line each.
     """
 
     weights: dict[str, Tensor]
     info: dict[str, Any]
     face: Alignment | None = None
+    adopted: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Task(ABC, Generic[D, L]):
@@ -67,9 +72,22 @@ class Task(ABC, Generic[D, L]):
     def describe(self, data: D) -> str:
         """How many faces of what."""
 
+    def remarks(self, data: D) -> Iterable[str]:
+        """What a person should know of them before the training, a line each."""
+        return ()
+
     @abstractmethod
-    def start(self, init: str | Path, resolved: Resolved) -> Start:
-        """Reads what a run is to start from, and checks that it fits."""
+    def start(
+        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+    ) -> Start:
+        """Reads what a run is to start from, and checks that it fits.
+
+        Args:
+            init: the model.
+            resolved: what is going to be trained.
+            faces: on what.
+            fixed: the keys of the recipe's ``data`` that the user has set.
+        """
 
     @abstractmethod
     def lab(

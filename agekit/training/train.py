@@ -25,6 +25,7 @@ from agekit.device import (
 )
 from agekit.errors import AgekitError, ModelError
 from agekit.recipe import Resolved, resolve
+from agekit.recipe.merge import assigned
 from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
 from agekit.scope import within
@@ -69,7 +70,8 @@ def train(
         epochs: of each generation, in place of the recipe's.
         generations: in place of the recipe's.
         overrides: ``a.b=value`` assignments.
-        init: a model or run whose weights to start from; faces are shown as it knows them.
+        init: a model or run whose weights to start from; faces are shown as it knows them, and
+            images taken as it takes them but for what `overrides` say of ``data``.
         detector: registry name of what measures where the faces lie in images that do not say it;
             else that of `init`, else of the data.
         as_chips: takes the images of a dataset of whole photos as face chips all the same.
@@ -83,6 +85,7 @@ def train(
         DataError: the dataset cannot be read or split.
         TrainingError: the loss became non-finite.
     """
+    overrides = list(overrides)
     resolved = resolve(
         recipe,
         dataset=dataset,
@@ -115,7 +118,11 @@ def train(
         **({"columns": dict(columns)} if columns else {}),
         **describe_device(place),
     }
-    start = task.start(init, resolved) if init is not None and rank_and_world()[0] == 0 else None
+    start = None
+    if init is not None and rank_and_world()[0] == 0:
+        start = task.start(init, resolved, faces, assigned(overrides, "data"))
+    adopted = from_main(lambda: {} if start is None else start.adopted)
+    resolved = resolved.with_data(adopted)
     framing = from_main(
         lambda: find_framing(
             faces,
@@ -131,7 +138,8 @@ def train(
     data = task.prepare(resolved, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
-        return carry_out(run, resolved, data, info, console)
+        notes = () if start is None else start.notes
+        return carry_out(run, resolved, data, info, console, notes)
 
 
 def resume(
@@ -237,7 +245,7 @@ def _begin(
     """Writes what a run is; its info last, so that a run folder is whole or not there."""
     run.must_be_free()
     if start is not None:
-        info = info | start.info
+        info = info | start.info | {"adopted": start.adopted}
         run.write(run.initial, save(start.weights))
     run.write(run.recipe, resolved.to_yaml())
     run.write(run.info, json.dumps(info, indent=1) + "\n")

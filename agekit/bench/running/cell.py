@@ -24,8 +24,10 @@ from agekit.atomic import write_text
 from agekit.bench.running.failure import classify
 from agekit.bench.running.spec import CellSpec, read_spec
 from agekit.bench.running.start import hash_start, keep_start, same_start
+from agekit.errors import AgekitError
 
 if TYPE_CHECKING:
+    from agekit.recipe import Resolved
     from agekit.training.train import TrainResult
 
 __all__ = ["LOCK", "MACHINE", "OUTCOME", "RUN", "main", "run_cell"]
@@ -111,7 +113,7 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
     run, console = folder / RUN, Console(stderr=True)
     resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
     start = hash_start(spec.weights)
-    if same_start(folder, start) and _is_begun(run, spec, resolved.to_yaml()):
+    if same_start(folder, start) and _is_begun(run, spec, resolved):
         _place(run, spec)
         return resume(run, device=spec.device, console=console), True
     shutil.rmtree(run, ignore_errors=True)
@@ -131,16 +133,17 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
     ), False
 
 
-def _is_begun(run: Path, spec: CellSpec, recipe: str) -> bool:
+def _is_begun(run: Path, spec: CellSpec, resolved: Resolved) -> bool:
     """Whether a run is there that is this cell's: another recipe's is none."""
+    from agekit.recipe import resolve
+
     try:
         info = json.loads((run / "run.json").read_bytes())
-        kept = (run / "recipe.yaml").read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        kept = resolve(str(run / "recipe.yaml"))
+    except (OSError, ValueError, AgekitError):
         return False
-    body = [text.partition("\n")[2] for text in (kept, recipe)]
     same = (info.get("protocol"), info.get("seed")) == (spec.protocol, spec.seed)
-    return same and body[0] == body[1]
+    return same and kept.recipe == resolved.with_data(info.get("adopted") or {}).recipe
 
 
 def _place(run: Path, spec: CellSpec) -> None:
