@@ -12,16 +12,19 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "aside_of",
     "is_aside",
     "sweep",
     "write_bytes",
+    "write_from_memory",
     "write_text",
     "written",
     "written_folder",
@@ -140,3 +143,13 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` whole, as UTF-8."""
     write_bytes(path, text.encode())
+
+
+def write_from_memory(path: Path, save: Callable[[BytesIO], Any]) -> None:
+    """Writes whole what `save` puts into the file it is given, which is in memory.
+
+    For libraries that write pictures: on a full disk they may leave a part of one, and not say so.
+    """
+    file = BytesIO()
+    save(file)
+    write_bytes(path, file.getbuffer())

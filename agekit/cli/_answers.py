@@ -78,16 +78,19 @@ def lines() -> Iterator[Answer]:
 
 
 @contextmanager
-def json_document() -> Iterator[Answer]:
-    """One JSON list on stdout, when all is done; kept on disk meanwhile where it is large."""
+def json_document(distribution: bool) -> Iterator[Answer]:
+    """One JSON list on stdout, when all is done; kept on disk meanwhile where it is large.
+
+    Args:
+        distribution: adds the distribution of each age.
+    """
     with SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="ascii") as spool:
         count = 0
 
         def add(prediction: Prediction) -> None:
             nonlocal count
             spool.write(",\n" if count else "[\n")
-            text = json.dumps(to_plain(prediction.to_json()), indent=2, allow_nan=False)
-            spool.write("  " + text.replace("\n", "\n  "))
+            spool.write(json.dumps(to_plain(prediction.to_dict(distribution)), allow_nan=False))
             count += 1
 
         yield add

@@ -69,6 +69,9 @@ __all__ = ["predict"]
     help="What computes: torch, or ONNX Runtime, which needs no torch for face chips and a model "
     "made by `agekit export`; else ONNX Runtime for a --model that ends in .onnx.",
 )
+@click.option(
+    "--distribution", is_flag=True, help="With --json, the distribution over the ages as well."
+)
 @device_option
 @json_option
 def predict(
@@ -80,6 +83,7 @@ def predict(
     table: str | None,
     batch_size: int,
     runtime: Literal["torch", "onnx"] | None,
+    distribution: bool,
     device: str,
     as_json: bool,
 ) -> None:
@@ -98,6 +102,8 @@ def predict(
     model = model or chosen("estimator")
     if table is not None:
         _check_table(table, as_json)
+    if distribution and not as_json:
+        raise click.UsageError("--distribution adds to --json: give both.")
     images = find_images(inputs)
     keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
 
@@ -113,7 +119,7 @@ def predict(
         if plot is not None:
             takers.append(stack.enter_context(_pictures(plot, images, whole)))
         if as_json:
-            takers.append(stack.enter_context(json_document()))
+            takers.append(stack.enter_context(json_document(distribution)))
         if table is not None:
             takers.append(stack.enter_context(csv_rows(table)))
         if not as_json and table is None:

@@ -20,7 +20,7 @@ from agekit.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FilePath", "ImageLike", "is_path", "path_of", "read_image", "several"]
+__all__ = ["FilePath", "ImageLike", "is_one", "is_path", "path_of", "read_image", "several"]
 
 FilePath = str | os.PathLike[str] | os.PathLike[bytes]
 ImageLike: TypeAlias = (
@@ -39,6 +39,11 @@ def path_of(image: object) -> str:
     return os.fsdecode(place) if is_path(place) else ""
 
 
+def is_one(images: object) -> bool:
+    """Whether it is an image by itself, and not a list or a batch of them."""
+    return is_path(images) or _in_memory(images) or (is_array(images) and not _is_list(images))
+
+
 def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
     """An image as a list of one, a batch or a list as its images; each is checked.
 
@@ -48,7 +53,7 @@ def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
     Raises:
         ConfigError: something is no image; the hint says what is taken.
     """
-    if is_path(images) or _in_memory(images) or (is_array(images) and not _is_list(images)):
+    if is_one(images):
         listed: Iterable[Any] = [images]
     elif isinstance(images, Mapping) or hasattr(images, "read") or not isinstance(images, Iterable):
         raise _no_image(images, "images")

@@ -9,7 +9,16 @@ from PIL import Image
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, DataError
 
-__all__ = ["DEFAULT_MARGIN", "TEMPLATE", "cut", "frame", "known_points", "similarity", "standard"]
+__all__ = [
+    "DEFAULT_MARGIN",
+    "TEMPLATE",
+    "cut",
+    "frame",
+    "is_upright",
+    "known_points",
+    "similarity",
+    "standard",
+]
 
 DEFAULT_MARGIN = 0.25
 
@@ -96,6 +105,19 @@ def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> ND
     turn = product / spread
     shift = complex(goal.mean()) - turn * complex(source.mean())
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def is_upright(points: NDArray[np.floating]) -> bool:
+    """Whether a face is within 45 degrees of upright.
+
+    Args:
+        points: (5, 2) x and y, in the order of `TEMPLATE`.
+
+    Raises:
+        DataError: they do not make a face.
+    """
+    there = similarity(points, TEMPLATE)
+    return bool(abs(there[1, 0]) <= there[0, 0])
 
 
 def cut(

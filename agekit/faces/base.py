@@ -45,7 +45,13 @@ class Detector(ABC):
 
     Args:
         device: where its networks run, a torch device or its name.
+
+    Attributes:
+        sure: the score from which a face is surely upright. Where none has it, photos may be
+            looked at turned as well; at 0 any upright face will do.
     """
+
+    sure: float = 0.0
 
     def __init__(self, device: Any = "cpu") -> None:
         self._device = device

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ import torch
 from agekit.data.augment import normalise
 from agekit.device import pick_device
 from agekit.estimator.model import AgeEstimator
+from agekit.inference.finder import FaceFinder
 from agekit.inference.prediction import Face, Prediction
 from agekit.inference.reading import Chip
 from agekit.inference.streaming import Faces, PredictorBase
@@ -20,9 +20,6 @@ from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import load_model, within_model
 from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
-
-if TYPE_CHECKING:
-    from agekit.inference.finder import FaceFinder
 
 __all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
 
@@ -36,22 +33,16 @@ class Predictor(PredictorBase):
     """
 
     def __init__(self, network: AgeEstimator, config: ModelConfig) -> None:
-        super().__init__(config.face, config.image.size)
+        device = next(network.parameters()).device
+        super().__init__(config.name, config.face, config.image.size, config.interval.level, device)
         self.network = network
         self.config = config
-        self.device = next(network.parameters()).device
         self._mean = torch.tensor(config.image.mean, device=self.device)
         self._std = torch.tensor(config.image.std, device=self.device)
 
     @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces; made when first needed.
-
-        Raises:
-            UnknownNameError: the model's detector is not installed.
-        """
-        from agekit.inference.finder import FaceFinder
-
+        """What finds faces and cuts them out."""
         with within_model(self.config):
             return FaceFinder(self.face, self.size, self.device)
 
@@ -70,7 +61,7 @@ class Predictor(PredictorBase):
         p = estimate.distribution
         rows = [None] * len(chips) if p is None else [tuple(row) for row in p.cpu().tolist()]
         return [
-            Face(age, (low, high), chip.box, () if row is None else labels, row)
+            chip.face(age, (low, high), labels, row)
             for chip, age, low, high, row in zip(chips, *columns, rows, strict=True)
         ]
 

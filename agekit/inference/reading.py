@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.errors import DataError
+from agekit.inference.prediction import Box, Face, Points
 
 __all__ = ["Chip", "Picture", "read_ahead"]
 
@@ -28,11 +30,13 @@ class Picture:
         name: its path, or that of an open file; empty for one that came in memory.
         pixels: (H, W, 3) uint8, upright, RGB; None if it could not be read.
         error: why it could not be read, or None.
+        source: the image as it was given; None if it came out of a generator.
     """
 
     name: str
     pixels: NDArray[np.uint8] | None
     error: str | None = None
+    source: ImageLike | None = None
 
 
 class Chip(NamedTuple):
@@ -40,11 +44,26 @@ class Chip(NamedTuple):
 
     Args:
         pixels: (S, S, 3) uint8.
-        box: where it was (x0, y0, x1, y1), pixels, within the photo; None if it is all there is.
+        box: where it was, within the photo; None if it is all there is.
+        score: how sure the detector was of it.
+        points: where its five points were in the photo.
     """
 
     pixels: NDArray[np.uint8]
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
+    score: float | None = None
+    points: Points | None = None
+
+    def face(
+        self,
+        age: float,
+        interval: tuple[float, float],
+        ages: Sequence[int],
+        p: Sequence[float] | None,
+    ) -> Face:
+        """What a model says of it; `ages` are the label ages of the distribution `p`, if any."""
+        labels, shares = ((), None) if p is None else (tuple(ages), tuple(p))
+        return Face(age, interval, self.box, labels, shares, self.score, self.points)
 
 
 def read_ahead(images: Iterable[ImageLike], size: int | None) -> Iterator[Picture]:
@@ -59,36 +78,36 @@ def read_ahead(images: Iterable[ImageLike], size: int | None) -> Iterator[Pictur
     """
     threads = min(4, os.cpu_count() or 1)
     ahead = 2 * threads if size is None else CHIPS_AHEAD
+    read = partial(_read, size=size, keep=isinstance(images, Sized))
     waiting: deque[Future[Picture]] = deque()
     pool = ThreadPoolExecutor(threads)
     alone: ImageLike | None = None
     try:
         for number, image in enumerate(images):
             if alone is not None:
-                waiting.append(pool.submit(_read, alone, size, 0))
+                waiting.append(pool.submit(read, alone, 0))
                 alone = None
             if is_path(image) and number == 0:
                 alone = image
             elif is_path(image):
-                waiting.append(pool.submit(_read, image, size, number))
+                waiting.append(pool.submit(read, image, number))
             else:
                 waiting.append(Future())
-                waiting[-1].set_result(_read(image, size, number))
+                waiting[-1].set_result(read(image, number))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         if alone is not None:
-            yield _read(alone, size, 0)
+            yield read(alone, 0)
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(image: ImageLike, size: int | None, number: int) -> Picture:
-    path = path_of(image)
+def _read(image: ImageLike, number: int, size: int | None, keep: bool) -> Picture:
+    picture = Picture(path_of(image), None, source=image if keep or is_path(image) else None)
     try:
-        return Picture(path, read_image(image, size, f"images[{number}]"))
+        return replace(picture, pixels=read_image(image, size, f"images[{number}]"))
     except DataError as error:
-        return Picture(
-            path, None, f"{error.message} ({error.hint})" if error.hint else error.message
-        )
+        hint = f" ({error.hint})" if error.hint else ""
+        return replace(picture, error=error.message + hint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.atomic import written
+from agekit.atomic import write_from_memory
 from agekit.data.decode import quiet
 
 __all__ = ["JPEG_SUFFIXES", "colour_profile", "save_picture"]
@@ -42,8 +44,8 @@ def save_picture(
         profile: the ICC profile of its colours.
     """
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    with written(path) as aside:
-        if path.suffix.lower() in JPEG_SUFFIXES:
-            image.save(aside, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
-        else:
-            image.save(aside, "PNG", compress_level=4, icc_profile=profile)
+    if path.suffix.lower() in JPEG_SUFFIXES:
+        options: dict[str, Any] = {"format": "JPEG", "quality": QUALITY, "subsampling": 0}
+    else:
+        options = {"format": "PNG", "compress_level": 4}
+    write_from_memory(path, partial(image.save, **options, icc_profile=profile))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any, Literal
 
 from agekit.data.alignment import Alignment
-from agekit.data.images import ImageLike, several
+from agekit.data.images import ImageLike, is_one, several
 from agekit.errors import ConfigError
+from agekit.inference.finder import FaceFinder
+from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.prediction import Face, Prediction
 from agekit.inference.reading import Chip, Picture, read_ahead
-
-if TYPE_CHECKING:
-    from agekit.inference.finder import FaceFinder
 
 __all__ = ["GROUP_PIXELS", "Faces", "PredictorBase"]
 
@@ -25,13 +27,24 @@ class PredictorBase(ABC):
     """A model ready to estimate, whatever it is computed with. Needs no torch itself.
 
     Args:
+        name: what the model is called.
         face: how the faces it was trained on were cut.
         size: side of the face chips it takes, pixels.
+        level: the share of faces that its intervals are meant to hold, if it is known.
+        device: where it runs, a torch device or its name.
     """
 
-    def __init__(self, face: Alignment, size: int) -> None:
+    def __init__(
+        self, name: str, face: Alignment, size: int, level: float | None, device: Any
+    ) -> None:
+        self.name = name
         self.face = face
         self.size = size
+        self.level = level
+        self.device = device
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, size={self.size}, device='{self.device}')"
 
     @property
     def detects(self) -> bool:
@@ -43,10 +56,10 @@ class PredictorBase(ABC):
         """Whether faces found in photos are cut in a way the model says nothing of."""
         return not self.detects and self.face.points is None
 
-    @property
-    @abstractmethod
+    @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces; made when first needed."""
+        """What finds faces and cuts them out."""
+        return FaceFinder(self.face, self.size, self.device)
 
     @abstractmethod
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:
@@ -59,6 +72,8 @@ class PredictorBase(ABC):
         faces: Faces = "all",
         *,
         batch_size: int = 64,
+        boxes: Any = None,
+        points: Any = None,
     ) -> list[Prediction]:
         """Estimates the ages of the faces in each image.
 
@@ -72,16 +87,24 @@ class PredictorBase(ABC):
                 decides by how the model's own faces were cut.
             faces: of a photo, all of them or the largest alone.
             batch_size: how many faces go through the network at once.
+            boxes: of faces that another detector found, which are answered in their order: for
+                each image (K, 4), x0, y0, x1, y1, pixels of the upright image, or None; of one
+                image by itself, that alone. The points are looked for in each box; where none are
+                found, the face is cut as it usually lies in a box, and its `points` are None.
+            points: of such faces, with boxes or without: for each image (K, 5, 2), in the order of
+                `agekit.faces.base.Detection`. They say how the faces are cut.
 
         Returns:
             One prediction an image, in order; one that cannot be read has its `error` set, and one
-            without a face has none.
+            without a face has none. A face that lies on its side or upside down is found where no
+            upright one surely is, and is not `upright`.
 
         Raises:
             ConfigError: an argument is wrong, something is no image (before any is looked at, if
                 they are in a list), or the model's detector is not installed.
         """
-        return list(self.stream(images, detect, faces, batch_size=batch_size))
+        options = {"batch_size": batch_size, "boxes": boxes, "points": points}
+        return list(self.stream(images, detect, faces, **options))
 
     def stream(
         self,
@@ -90,6 +113,8 @@ class PredictorBase(ABC):
         faces: Faces = "all",
         *,
         batch_size: int = 64,
+        boxes: Any = None,
+        points: Any = None,
     ) -> Iterator[Prediction]:
         """As `predict`, one after the other: holds a few photos in memory, however many come.
 
@@ -99,26 +124,42 @@ class PredictorBase(ABC):
             raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
         if batch_size < 1:
             raise ConfigError(f"batch_size={batch_size} is below 1")
-        checked = several(images)
-        detect = self.detects if detect is None else detect
-        finder = self.finder if detect else None
         most = 1 if faces == "largest" else None
-        return self._stream(checked, finder, most, batch_size)
+        checked = several(images)
+        given = None
+        if boxes is not None or points is not None:
+            if detect is not None:
+                raise ConfigError("boxes and points say where the faces are", "leave out detect")
+            given = given_faces(boxes, points, checked, is_one(images))
+        elif self.detects if detect is None else detect:
+            self.finder.detector  # noqa: B018
+        else:
+            return self._stream(checked, None, None, None, batch_size)
+        return self._stream(checked, self.finder, given, most, batch_size)
 
     def _stream(
         self,
         images: Iterable[ImageLike],
         finder: FaceFinder | None,
+        given: Sequence[GivenFaces] | None,
         most: int | None,
         batch_size: int,
     ) -> Iterator[Prediction]:
         pictures = read_ahead(images, self.size if finder is None else None)
+        done = 0
+        if given is not None:
+            pictures = _holding(pictures, given)
         for group in _groups(pictures, batch_size):
             pixels = [picture.pixels for picture in group if picture.pixels is not None]
             if finder is None:
                 found = [[Chip(chip)] for chip in pixels]
-            else:
+            elif given is None:
                 found = finder.find(pixels, most=most)
+            else:
+                theirs = zip(group, given[done:], strict=False)
+                mine = [faces for picture, faces in theirs if picture.pixels is not None]
+                found = finder.take(pixels, mine, most=most)
+            done += len(group)
             yield from self._answer(group, found, batch_size)
 
     def _answer(
@@ -129,10 +170,22 @@ class PredictorBase(ABC):
         ages = (face for k in starts for face in self.estimate(chips[k : k + batch_size]))
         each = iter(found)
         for picture in group:
-            if picture.pixels is None:
-                yield Prediction(picture.name, (), picture.error)
-            else:
-                yield Prediction(picture.name, tuple(next(ages) for _ in next(each)))
+            faces = () if picture.pixels is None else tuple(next(ages) for _ in next(each))
+            yield Prediction(picture.name, faces, picture.error, picture.source)
+
+
+def _holding(pictures: Iterable[Picture], given: Iterable[GivenFaces]) -> Iterator[Picture]:
+    """The pictures; of one that does not hold all of its faces, an error instead."""
+    for picture, faces in zip_longest(pictures, given):
+        if picture is None or faces is None:
+            raise ConfigError("there are not as many images as lists of boxes or points")
+        if picture.pixels is not None:
+            height, width = picture.pixels.shape[:2]
+            if outside := faces.outside(width, height):
+                where = f"outside of its {width} x {height} pixels"
+                error = f"{picture.name or 'image'}: face {outside[0]} of those given lies {where}"
+                picture = replace(picture, pixels=None, error=error)
+        yield picture
 
 
 def _groups(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:

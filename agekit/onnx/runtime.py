@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from agekit._paths import expand_user
 from agekit.errors import ModelError
-from agekit.inference.finder import FaceFinder
 from agekit.inference.prediction import Face
 from agekit.inference.reading import Chip
 from agekit.inference.streaming import PredictorBase
@@ -34,20 +32,11 @@ class OnnxPredictor(PredictorBase):
     """
 
     def __init__(self, session: Any, card: OnnxCard) -> None:
-        super().__init__(card.face, card.size)
+        super().__init__(card.name, card.face, card.size, card.level, "cpu")
         self.card = card
         self._session = session
         low, high = card.ages or (0, 0)
         self._labels = tuple(range(low, high + 1)) if "distribution" in card.outputs else ()
-
-    @cached_property
-    def finder(self) -> FaceFinder:
-        """The detector and how faces are cut; made when first needed.
-
-        Raises:
-            UnknownNameError: the model's detector is not installed.
-        """
-        return FaceFinder(self.face, self.size, "cpu")
 
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:
         """The age of each chip."""
@@ -58,7 +47,7 @@ class OnnxPredictor(PredictorBase):
         if not self._labels:
             rows.append([None] * len(chips))
         return [
-            Face(age, (low, high), chip.box, self._labels, None if p is None else tuple(p))
+            chip.face(age, (low, high), self._labels, p)
             for chip, age, low, high, p in zip(chips, *rows, strict=True)
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from agekit.ager.model import Direction, FaceAger
 from agekit.ager.pairs import to_pixels
-from agekit.atomic import written
+from agekit.atomic import write_from_memory
 from agekit.device import rank_and_world
 from agekit.training.domain_faces import DomainFaces
 from agekit.training.run import Run
@@ -93,5 +94,4 @@ def contact_sheet(path: Path, folder: Path, to: Direction) -> None:
             for r in range(rows):
                 axes[r, c].imshow(faces[r])
                 axes[r, c].set_axis_off()
-        with written(path) as aside:
-            figure.savefig(aside, format="png", dpi=120)
+        write_from_memory(path, partial(figure.savefig, format="png", dpi=120))

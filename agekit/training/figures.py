@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from agekit.atomic import written
+from agekit.atomic import write_from_memory
 
 __all__ = ["curves", "distributions", "scatter"]
 
@@ -38,8 +39,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with written(path) as aside:
-        figure.savefig(aside, format="png", dpi=130)
+    write_from_memory(path, partial(figure.savefig, format="png", dpi=130))
 
 
 def curves(path: Path, records: Sequence[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 from agekit.ager.domains import DOMAINS
 from agekit.ager.model import DIRECTIONS, FaceAger
-from agekit.atomic import written
+from agekit.atomic import write_from_memory
 from agekit.data.alignment import Alignment
 from agekit.recipe import AgerRecipe
 from agekit.registry import GENERATORS
@@ -99,5 +100,4 @@ def draw_losses(path: Path, records: list[dict[str, Any]]) -> None:
         for axes in (cycle, others):
             if axes.lines:
                 axes.legend()
-        with written(path) as aside:
-            figure.savefig(aside, format="png", dpi=130)
+        write_from_memory(path, partial(figure.savefig, format="png", dpi=130))

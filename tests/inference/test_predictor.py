@@ -8,6 +8,7 @@ from PIL import Image
 
 import agekit
 from agekit.errors import ConfigError, DataError, ModelError
+from agekit.faces.align import TEMPLATE
 from agekit.inference.plot import plot_predictions
 from agekit.inference.predictor import Face, Prediction
 
@@ -103,25 +104,44 @@ def test_a_model_without_a_distribution(make_model, paths):
     face = agekit.load(make_model("reg-resnet10-tiny"), "cpu").predict(paths[0])[0].faces[0]
     assert (face.p, face.ages) == (None, ())
     assert face.interval[0] <= face.age <= face.interval[1]
-    assert face.to_json()["distribution"] is None
+    assert face.to_dict(distribution=True)["distribution"] is None
 
 
-def test_json_of_a_prediction():
+def test_dictionaries_and_reprs_of_a_prediction():
     face = Face(31.2345, (25.129, 40.0), None, (30, 31), (0.25, 0.75))
-    assert Prediction("a.png", (face,)).to_json() == {
-        "path": "a.png",
-        "faces": [
-            {
-                "age": 31.23,
-                "interval": [25.13, 40.0],
-                "box": None,
-                "distribution": {"ages": [30, 31], "p": [0.25, 0.75]},
-            }
-        ],
-        "error": None,
+    shape = {
+        "age": 31.23,
+        "interval": [25.13, 40.0],
+        "score": None,
+        "points": None,
+        "upright": None,
+        "box": None,
     }
-    boxed = Face(1.0, (0.0, 2.0), (1.0, 2.0, 3.0, 4.0))
-    assert json.loads(json.dumps(boxed.to_json()))["box"] == [1, 2, 3, 4]
+    prediction = Prediction("a.png", (face,), image=np.zeros((9, 9, 3), np.uint8))
+    assert prediction.to_dict() == {"path": "a.png", "faces": [shape], "error": None}
+    full = prediction.to_dict(distribution=True)["faces"][0]
+    assert full == {**shape, "distribution": {"ages": [30, 31], "p": [0.25, 0.75]}}
+    assert repr(face) == "Face(age=31.2, interval=(25.1, 40.0))"
+    assert repr(prediction) == f"Prediction(path='a.png', faces=({face!r},), error=None)"
+
+
+@pytest.mark.parametrize(("turns", "upright"), [(0, True), (1, False), (2, False), (3, False)])
+def test_what_a_detector_knows_of_a_face(turns, upright):
+    points = TEMPLATE - 0.5
+    for _ in range(turns):
+        points = points @ [[0, -1], [1, 0]]
+    face = Face(
+        1.0, (0.0, 2.0), (1.0, 2.0, 3.06, 4.0), (), None, 0.98765, tuple(map(tuple, points))
+    )
+    made = json.loads(json.dumps(face.to_dict()))
+    assert (made["box"], made["score"], made["upright"]) == ([1, 2, 3.1, 4], 0.9877, upright)
+    assert np.shape(made["points"]) == (5, 2)
+    assert ("upright=False" in repr(face)) is not upright
+
+
+def test_models_and_agers_say_what_they_are(predictor):
+    assert repr(predictor).startswith("Predictor('")
+    assert len(repr(predictor)) < 80
 
 
 def test_no_model_and_no_device(tmp_path, make_model):

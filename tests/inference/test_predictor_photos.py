@@ -106,7 +106,7 @@ def test_faces_are_cut_as_the_model_says_and_estimated_as_chips(load, marks, poi
 def test_no_face_is_no_error(predictor):
     found = predictor.predict([np.full((50, 60, 3), 7, np.uint8), photo(50)])
     assert [(len(p.faces), p.error) for p in found] == [(0, None), (1, None)]
-    assert found[0].to_json() == {"path": "", "faces": [], "error": None}
+    assert found[0].to_dict() == {"path": "", "faces": [], "error": None}
 
 
 def test_good_bad_and_empty_photos_keep_their_places(predictor, tmp_path):
