@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from agekit.cli._lazy import LazyCommand, LazyGroup
+from agekit.cli._output import printable, say
 from agekit.errors import AgekitError
 
 __all__ = ["agekit", "main"]
@@ -84,6 +85,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         )
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]
         error.show()
         return error.exit_code
     except AgekitError as error:
@@ -101,9 +103,9 @@ def _report(message: str, *more: str) -> int:
     """Writes an error, after the traceback under `AGEKIT_DEBUG=1`; gives the exit code."""
     if os.environ.get("AGEKIT_DEBUG", "0") not in ("", "0"):
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    say(f"error: {message}")
     for line in more:
-        click.echo(line, err=True)
+        say(line)
     return 1
 
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from agekit.atomic import written
-from agekit.cli._output import to_plain
+from agekit.cli._output import printable, to_plain
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "STDOUT", "Answer", "Tally", "csv_rows", "json_document", "lines"]
 
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
+MORE_COLUMNS = ("score", "upright")
 STDOUT = "-"
 Answer = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _IN_MEMORY = 16_000_000
 _CHUNK = 1_000_000
 
@@ -41,6 +43,8 @@ class Tally:
     faces: int = 0
     without: int = 0
     unread: int = 0
+    turned: int = 0
+    boxed: int = 0
 
     def add(self, prediction: Prediction) -> None:
         """Counts an image."""
@@ -48,6 +52,8 @@ class Tally:
         self.faces += len(prediction.faces)
         self.unread += prediction.error is not None
         self.without += prediction.error is None and not prediction.faces
+        self.turned += any(face.upright is False for face in prediction.faces)
+        self.boxed += sum(face.box is not None and face.points is None for face in prediction.faces)
 
     def text(self) -> str:
         """For people."""
@@ -56,13 +62,23 @@ class Tally:
         text += f"; {self.without:,} without a face" if self.without else ""
         return text + (f"; {self.unread:,} could not be read" if self.unread else "")
 
+    def notes(self) -> Iterator[str]:
+        """What people should know of how the faces were found."""
+        if self.turned:
+            yield f"in {self.turned:,} of the images there are faces on their side or upside down"
+        if self.boxed:
+            yield (
+                f"{self.boxed:,} faces were cut by their boxes, where no eyes, nose and mouth were "
+                "found: their ages may be off"
+            )
+
 
 @contextmanager
 def lines() -> Iterator[Answer]:
     """A line a face on stdout."""
 
     def add(prediction: Prediction) -> None:
-        path, faces = click.format_filename(prediction.path), prediction.faces
+        path, faces = printable(prediction.path), prediction.faces
         if not faces and prediction.error is None:
             click.echo(f"{path}: no face found")
         for k, face in enumerate(faces, 1):
@@ -104,6 +120,8 @@ def json_document(distribution: bool) -> Iterator[Answer]:
 def csv_rows(place: str) -> Iterator[Answer]:
     """A row a face, and one for each image without; UTF-8.
 
+    Paths that a spreadsheet would take for a formula begin with ``./``, which is the same path.
+
     Args:
         place: the file, which appears when all is done; or ``-``, stdout.
     """
@@ -114,17 +132,25 @@ def csv_rows(place: str) -> Iterator[Answer]:
             path = stack.enter_context(written(Path(place)))
             file = stack.enter_context(open(path, "w", -1, "utf-8", "surrogateescape", newline=""))
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
+        table.writerow((*COLUMNS, *MORE_COLUMNS))
 
         def add(prediction: Prediction) -> None:
             for k, face in enumerate(prediction.faces, 1):
                 years = [f"{value:.2f}" for value in (face.age, *face.interval)]
                 box = [""] * 4 if face.box is None else [f"{end:.1f}" for end in face.box]
-                table.writerow([prediction.path, k, *years, *box, ""])
+                score = "" if face.score is None else f"{face.score:.4f}"
+                upright = {None: "", True: "1", False: "0"}[face.upright]
+                table.writerow([_cell(prediction.path), k, *years, *box, "", score, upright])
             if not prediction.faces:
-                table.writerow([prediction.path, *[""] * 8, prediction.error or ""])
+                error = _cell(prediction.error or "")
+                table.writerow([_cell(prediction.path), *[""] * 8, error, "", ""])
 
         yield add
+
+
+def _cell(text: str) -> str:
+    """A path, or what begins with one, so that no spreadsheet takes it for a formula."""
+    return f"./{text}" if text.startswith(_FORMULA) else text
 
 
 class _Utf8:

@@ -30,8 +30,10 @@ __all__ = [
     "only_json_on_stdout",
     "out_option",
     "print_table",
+    "printable",
     "protocol_option",
     "root_option",
+    "say",
     "seed_option",
     "set_option",
     "split_option",
@@ -41,7 +43,23 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NO_LIMIT = 10_000
 _NEXT_COLUMN = re.compile(r",(?=\s*\w+\s*=)")
+_ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
+    **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+"""Control characters, those that turn the direction of writing, and bytes that are no text."""
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def printable(text: str) -> str:
+    """A name in one line as a terminal may show it, with escapes for what would steer it."""
+    return text.translate(_ESCAPES)
+
+
+def say(message: str, *, err: bool = True) -> None:
+    """Writes a message, to stderr if not told otherwise, with nothing in it to steer a terminal."""
+    click.echo("\n".join(map(printable, message.split("\n"))), err=err)
 
 
 def emit_json(document: object) -> None:
@@ -101,7 +119,7 @@ def print_table(
         numeric = body and all(isinstance(row[index], int | float | None) for row in body)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in body:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else _NO_LIMIT).print(table)
 
 

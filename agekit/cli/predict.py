@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
+from agekit.cli._boxes import read_boxes
 from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import device_option, json_option, only_json_on_stdout
+from agekit.cli._output import device_option, json_option, only_json_on_stdout, say
 from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
 from agekit.cli._progress import FEW, progress
 from agekit.errors import DataError
@@ -20,6 +21,7 @@ from agekit.errors import DataError
 if TYPE_CHECKING:
     from agekit.cli._answers import Answer
     from agekit.inference.inputs import ImageFile
+    from agekit.inference.prediction import Prediction
     from agekit.inference.predictor import Predictor
     from agekit.onnx.runtime import OnnxPredictor
 
@@ -54,7 +56,14 @@ __all__ = ["predict"]
     "--csv",
     "table",
     metavar="FILE",
-    help="Write one row a face to this file instead of lines; - is stdout.",
+    help="Write one row a face to this file instead of lines; - is stdout. Paths that a "
+    "spreadsheet would take for a formula begin with ./ there.",
+)
+@click.option(
+    "--boxes",
+    metavar="FILE",
+    help="Take the faces that another detector found, and look for none: a csv of path, x0, y0, "
+    "x1, y1, as --csv writes it, or JSON as --json prints it, whose points are taken as well.",
 )
 @click.option(
     "--batch-size",
@@ -81,6 +90,7 @@ def predict(
     faces: Literal["all", "largest"],
     plot: str | None,
     table: str | None,
+    boxes: str | None,
     batch_size: int,
     runtime: Literal["torch", "onnx"] | None,
     distribution: bool,
@@ -94,29 +104,44 @@ def predict(
     in each image, cut out the same way, and answered the largest first; with any other, each
     image is taken as a face chip.
 
-    Boxes are in pixels of the upright image. Exits with 1 if an image cannot be read - the others
-    are answered all the same - or if there is no face in any of them.
+    Boxes and points are in pixels of the upright image. Faces on their side or upside down are
+    looked for where no upright one is surely found. Exits with 1 if an image cannot be read - the
+    others are answered all the same - or if there is no face in any of them.
     """
-    from agekit.inference.inputs import find_images
+    from agekit.inference.inputs import find_images, unreadable
+    from agekit.zoo.index.locate import find
 
-    model = model or chosen("estimator")
     if table is not None:
         _check_table(table, as_json)
     if distribution and not as_json:
         raise click.UsageError("--distribution adds to --json: give both.")
+    if boxes is not None and detect is not None:
+        raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
     images = find_images(inputs)
+    paths = [image.path for image in images]
     keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
+    given = {} if boxes is None else read_boxes(boxes, paths)
+    unread = unreadable(paths)
+    for error in () if as_json else unread.values():
+        say(f"error: {error}")
 
     def stdout_is_kept() -> AbstractContextManager[None]:
         return only_json_on_stdout(as_json or table == STDOUT)
 
-    with stdout_is_kept():
-        predictor = _load(model, runtime, device)
-    whole = predictor.detects if detect is None else detect
+    if model is not None and not model.endswith(".onnx"):
+        find(model)
+    predictor = None
+    if plot is not None or len(unread) < len({*paths}):
+        model = model or chosen("estimator")
+        with stdout_is_kept():
+            predictor = _load(model, runtime, device)
+    whole = predictor is not None and (
+        boxes is not None or (predictor.detects if detect is None else detect)
+    )
     tally = Tally()
     with ExitStack() as stack:
         takers: list[Answer] = [tally.add]
-        if plot is not None:
+        if predictor is not None and plot is not None:
             takers.append(stack.enter_context(_pictures(plot, images, whole)))
         if as_json:
             takers.append(stack.enter_context(json_document(distribution)))
@@ -125,25 +150,32 @@ def predict(
         if not as_json and table is None:
             takers.append(stack.enter_context(lines()))
         stack.enter_context(stdout_is_kept())
-        if whole and predictor.guesses_the_cut:
-            click.echo(f"note: {_GUESSED.format(model)}", err=True)
-        paths = [image.path for image in images]
-        predictions = predictor.stream(paths, whole, faces, batch_size=batch_size)
+        if predictor is None:
+            predictions = _failures(unread, paths)
+        else:
+            if whole and predictor.guesses_the_cut:
+                say(f"note: {_GUESSED.format(model)}")
+            if predictor.level is not None and not as_json:
+                say(f"note: {_INTERVAL.format(100 * predictor.level)}")
+            predictions = predictor.stream(paths, detect, faces, batch_size=batch_size, **given)
         step = stack.enter_context(progress(len(images), "images"))
         for prediction in predictions:
-            if prediction.error is not None and not as_json:
-                click.echo(f"error: {prediction.error}", err=True)
+            if prediction.error is not None and not as_json and prediction.path not in unread:
+                say(f"error: {prediction.error}")
             for take in reversed(takers):
                 take(prediction)
             step()
     if len(images) > FEW or table is not None:
-        click.echo(tally.text(), err=True)
+        say(tally.text())
+    for note in tally.notes():
+        say(f"note: {note}")
     if whole and tally.images > tally.unread and not tally.faces:
         raise DataError("no face was found", "if the images are face chips, use --no-detect")
     if tally.unread:
         raise click.exceptions.Exit(1)
 
 
+_INTERVAL = "the interval in brackets is meant to hold the true age of {:g} % of faces"
 _GUESSED = (
     "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
     "their ages may be off"
@@ -161,6 +193,12 @@ def _load(model: str, runtime: str | None, device: str) -> Predictor | OnnxPredi
     from agekit.inference.predictor import load
 
     return load(model, device)
+
+
+def _failures(unread: Mapping[str, str], paths: Sequence[str]) -> Iterator[Prediction]:
+    from agekit.inference.prediction import Prediction
+
+    return (Prediction(path, (), unread[path]) for path in paths)
 
 
 def _check_table(table: str, as_json: bool) -> None:

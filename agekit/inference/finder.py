@@ -72,7 +72,9 @@ class FaceFinder:
         Args:
             photos: (H, W, 3) uint8 each, RGB.
         """
-        found = self.detector.detect(photos) if photos else []
+        if not photos:
+            return []
+        found = self.detector.detect(photos)
         first = [_best(faces) for faces in found]
         sure = self.detector.sure
         doubtful = [i for i, score in enumerate(first) if score is None or score < sure]

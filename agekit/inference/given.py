@@ -110,7 +110,7 @@ def _rows(value: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64] 
 
 def _numbers(value: Any) -> NDArray[np.float64] | None:
     try:
-        return np.array(value.detach().cpu() if is_tensor(value) else value, np.float64)
+        return np.asarray(value.detach().cpu().numpy() if is_tensor(value) else value, np.float64)
     except (TypeError, ValueError):
         return None
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agekit.data.readers.scan import find_files, is_image
 from agekit.errors import DataError
 
-__all__ = ["ImageFile", "find_images"]
+__all__ = ["ImageFile", "find_images", "unreadable"]
 
 
 class ImageFile(NamedTuple):
@@ -53,6 +53,17 @@ def find_images(inputs: Iterable[str]) -> list[ImageFile]:
             found += images
         else:
             found.append(ImageFile(given, Path(given).name or "image"))
+    return found
+
+
+def unreadable(paths: Iterable[str]) -> dict[str, str]:
+    """The paths at which nothing lies, each with the error that reading it would give."""
+    found: dict[str, str] = {}
+    for path in paths:
+        try:
+            os.stat(path)
+        except (OSError, ValueError) as error:
+            found[path] = f"{path}: cannot be read: {getattr(error, 'strerror', error)}"
     return found
 
 

@@ -45,6 +45,9 @@ MARKS = """
     """
 
 
+INTERVAL = "note: the interval in brackets is meant to hold the true age of 90 % of faces\n"
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """The folders of two untrained models: one of chips, one of faces cut from photos."""
@@ -109,13 +112,15 @@ def test_json_of_photos_through_the_real_command(run_agekit, model, photo):
     assert boxes == [[[62, 20, 132, 90], [10, 20, 50, 60]], [], [[10, 20, 60, 70]]]
     face = found[0]["faces"][0]
     assert face["interval"][0] <= face["age"] <= face["interval"][1]
-    assert len(face["distribution"]["p"]) == 31
+    assert (face["score"], face["upright"], len(face["points"])) == (1, True, 5)
+    assert "distribution" not in face
+    assert len(done.stdout.splitlines()) == 5
 
 
 def test_lines_for_people(agekit, model, photo):
     two, none, one = photo("two.png", 40, 70), photo("none.png"), photo("one.png", 50)
     code, out, err = agekit(two, none, one, "--model", model)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, INTERVAL)
     lines = out.splitlines()
     assert lines[0].startswith(f"{two}: face 1 of 2: ")
     assert re.search(r" \d\d\.\d years \(\d\d-\d\d\), 70 x 70 pixels at \(62, 20\)$", lines[0])
@@ -130,7 +135,7 @@ def test_no_face_in_any_photo(agekit, model, photo):
     none = photo("none.png")
     code, out, err = agekit(none, none, "--model", model)
     assert (code, out) == (1, f"{none}: no face found\n" * 2)
-    assert err.splitlines()[0] == "error: no face was found"
+    assert err.splitlines()[1] == "error: no face was found"
     assert "--no-detect" in err
     code, out, _ = agekit(none, "--model", model, "--json")
     assert (code, json.loads(out)) == (1, [{"path": none, "faces": [], "error": None}])
@@ -140,10 +145,10 @@ def test_an_unreadable_photo_among_others(agekit, model, photo, tmp_path):
     (tmp_path / "bad.png").write_text("no image")
     code, out, err = agekit(photo("one.png", 50), str(tmp_path / "bad.png"), "--model", model)
     assert (code, len(out.splitlines())) == (1, 1)
-    assert err.startswith(f"error: {tmp_path}/bad.png: not an image agekit reads (use JPEG, ")
-    assert len(err.splitlines()) == 1
+    told = err.splitlines()[1]
+    assert told.startswith(f"error: {tmp_path}/bad.png: not an image agekit reads (use JPEG, ")
     code, out, err = agekit(str(tmp_path / "bad.png"), "--model", model)
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert (code, out, err.splitlines()[1:]) == (1, "", [told])
 
 
 def test_chips_and_photos_by_request(agekit, model, models, photo):
@@ -181,11 +186,13 @@ def test_csv_in_a_file(agekit, model, photo, tmp_path):
     assert err.splitlines()[-1] == "3 images: 2 faces; 1 without a face; 1 could not be read"
     with open(table, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error"]
+    columns = ["path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error"]
+    assert list(rows[0]) == [*columns, "score", "upright"]
+    assert (rows[0]["score"], rows[0]["upright"]) == ("1.0000", "1")
     assert [(r["path"], r["face"]) for r in rows[:2]] == [(two, "1"), (two, "2")]
     assert [rows[0][key] for key in ("x0", "y0", "x1", "y1")] == ["62.0", "20.0", "132.0", "90.0"]
     assert float(rows[0]["low"]) <= float(rows[0]["age"]) <= float(rows[0]["high"])
-    assert [rows[2][key] for key in rows[2]] == [none, *[""] * 9]
+    assert [rows[2][key] for key in rows[2]] == [none, *[""] * 11]
     assert "not an image" in rows[3]["error"]
     assert list(table.parent.iterdir()) == [table]
     _, out, _ = agekit(*arguments, "--csv", "-")
@@ -196,6 +203,55 @@ def test_csv_and_json_at_once(agekit, model, photo, tmp_path):
     one, table = photo("one.png", 50), tmp_path / "ages.csv"
     code, out, _ = agekit(one, "--model", model, "--csv", str(table), "--json")
     assert (code, len(json.loads(out)), len(table.read_text().splitlines())) == (0, 1, 2)
+
+
+def test_names_that_a_spreadsheet_or_a_terminal_would_obey(
+    agekit, model, photo, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.png", "-2.png", "@a.png", "\t=b.png", "-=bad.png", "\x1b]0;c\x07\n\u202e.png"]
+    for name in names:
+        photo(name, 50)
+    (tmp_path / names[4]).write_text("no image")
+    given = ["--model", model, "--csv", "ages.csv", "--", *names]
+    code, out, err = agekit(*given)
+    assert (code, out) == (1, "")
+    with open("ages.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [*(f"./{name}" for name in names[:5]), names[5]]
+    assert rows[4]["error"].startswith("./-=bad.png: not an image")
+    _, out, err = agekit("--model", model, "--", *names, "\x1b2J.png", "no/\x9b1m\r.png")
+    assert out.splitlines()[4].startswith("\\x1b]0;c\\x07\\x0a\\u202e.png: ")
+    assert "error: \\x1b2J.png: cannot be read: No such file" in err
+    assert "error: no/\\x9b1m\\x0d.png: cannot be read: No such file" in err
+    assert not set(out + err) & set("\x1b\x07\x9b\r\t\u202e")
+
+
+def test_boxes_of_another_detector(agekit, model, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo("in/two.png", 40, 70)
+    photo("in/none.png")
+    answer = agekit("in", "--model", model, "--json")[1]
+    (tmp_path / "own.json").write_text(answer)
+    agekit("in", "--model", model, "--csv", "in/own.csv")
+    (tmp_path / "in" / "own2.csv").write_text("path,x0,y0,x1,y1\ntwo.png,10,20,50,60\nz,1,2,3,4\n")
+    for file, count in (("own.json", 2), ("in/own.csv", 2), ("in/own2.csv", 1)):
+        code, out, err = agekit("in", "--boxes", file, "--model", model, "--json")
+        found = json.loads(out)
+        assert (code, [len(image["faces"]) for image in found]) == (0, [0, count])
+        assert f"note: 1 of the images have no face in {file}" in err
+        assert ("1 faces in" in err) is (count == 1)
+        faces = json.loads(answer)[1]["faces"][-count:]
+        assert [face["box"] for face in found[1]["faces"]] == [face["box"] for face in faces]
+        assert [face["age"] for face in found[1]["faces"]] == pytest.approx(
+            [face["age"] for face in faces], abs=0.5
+        )
+    for text in ("path,x0\n", "path,x0,y0,x1,y1\na.png,1,2,3,x\n", "[3]", '[{"path": "a"}]', "\0"):
+        (tmp_path / "bad").write_text(text)
+        code, out, err = agekit("in", "--boxes", "bad", "--model", model)
+        assert (code, out) == (1, "")
+        assert "--boxes bad: is no list of boxes" in err
+        assert "hint: a csv with the columns path, x0, y0, x1, y1" in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -301,8 +357,8 @@ def test_many_photos_are_counted_and_shown_now_and_then(agekit, model, photo, mo
     code, out, err = agekit(*[one] * 25, "--model", model)
     assert (code, len(out.splitlines())) == (0, 25)
     lines = err.splitlines()
-    assert lines[0].startswith("1 of 25 images, ")
-    assert len(lines) == 25
+    assert lines[1].startswith("1 of 25 images, ")
+    assert len(lines) == 26
     assert lines[-1] == "25 images: 25 faces"
 
 
