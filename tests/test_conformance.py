@@ -168,6 +168,7 @@ imdb_wiki = module_of("imdb_wiki").root
 megaage_asian = module_of("megaage_asian").root
 two_folder = module_of("two_folder").root
 utkface = module_of("utkface").root
+wiki_aginggan = module_of("wiki_aginggan").root
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
 from agekit_datasets.matlab import numbers, read_struct, texts
 
-__all__ = ["IMDB", "IMDBWIKI", "WIKI", "age_in_photo"]
+__all__ = ["IMDB", "IMDBWIKI", "WIKI", "Conditions", "Part", "age_in_photo", "read_part", "years"]
 
 _MIN_SCORE = 1.0
 _MAX_AGE = 100.0
@@ -79,7 +79,7 @@ class IMDBWIKI(Dataset):
         }
         if len(folders) < len(self.parts):
             raise self._unexpected(root, folders)
-        parts = [_read_part(root, folders[part], part, self.source) for part in self.parts]
+        parts = [self._read_part(root, folders[part], part) for part in self.parts]
         return FaceTable.build(
             Files(root, [path for part in parts for path in part.paths]),
             np.concatenate([part.age for part in parts]),
@@ -87,6 +87,9 @@ class IMDBWIKI(Dataset):
             gender=np.concatenate([part.gender for part in parts]),
             problems=[problem for part in parts for problem in part.problems],
         )
+
+    def _read_part(self, root: Path, folder: str, part: str) -> Part:
+        return read_part(root, folder, part, self.source, _usual)
 
     def _unexpected(self, root: Path, folders: Mapping[str, str]) -> DataError:
         mats = [f"{folder}{part}.mat" for part, folder in folders.items()]
@@ -135,16 +138,24 @@ def age_in_photo(born: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArr
         (N,) years, the year of birth taken from that of the photo and one more from those born
         in July or later; NaN where either is unknown.
     """
+    return years(born, taken) - (_day(born).astype("datetime64[M]").astype(np.int64) % 12 >= 6)
+
+
+def years(born: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The years from that of birth to that of the photo, as `age_in_photo`; months do not count."""
     known = np.isfinite(born) & np.isfinite(taken)
-    ordinal = np.clip(np.trunc(np.where(known, born, 0)) - 366, 1, _LAST_DAY)
-    day = (ordinal.astype(np.int64) - _DAYS_TO_1970).astype("datetime64[D]")
-    year = day.astype("datetime64[Y]").astype(np.int64) + 1970
-    month = day.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return np.where(known, taken - year - (month >= 7), np.nan)
+    year = _day(born).astype("datetime64[Y]").astype(np.int64) + 1970
+    return np.where(known, taken - year, np.nan)
+
+
+def _day(born: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    """Matlab's days as dates; any where they are none."""
+    ordinal = np.clip(np.trunc(np.nan_to_num(born, posinf=0, neginf=0)) - 366, 1, _LAST_DAY)
+    return (ordinal.astype(np.int64) - _DAYS_TO_1970).astype("datetime64[D]")
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """The rows of one part: paths below the root and their labels, and the rows left out."""
 
     paths: list[str]
@@ -160,11 +171,30 @@ def _folder(root: Path, part: str) -> str | None:
     return next((place for place in places if (root / place / f"{part}.mat").is_file()), None)
 
 
-def _read_part(root: Path, folder: str, part: str, source: str) -> _Part:
+Conditions = Sequence[tuple[NDArray[np.bool_], str]]
+"""What the rows of a .mat must meet, (N,) each, and what those are that do not."""
+
+
+def read_part(
+    root: Path,
+    folder: str,
+    part: str,
+    source: str,
+    choose: Callable[[Mapping[str, NDArray[Any]]], tuple[NDArray[np.float64], Conditions]],
+) -> Part:
+    """Reads one .mat.
+
+    Args:
+        root: of the dataset.
+        folder: the part's below it, "" or with a slash at its end.
+        part: ``imdb`` or ``wiki``.
+        source: where to get it.
+        choose: from the fields of the .mat to the ages, (N,) years, and which rows are kept.
+    """
     file = f"{part}.mat"
     mat = read_struct(root / folder / file, part, _FIELDS, source)
-    age = age_in_photo(numbers(mat["dob"]), numbers(mat["photo_taken"]))
-    left, problems = _filter(mat, age, folder, file)
+    age, conditions = choose(mat)
+    left, problems = _filter(mat, conditions, folder, file)
     paths = texts(mat["full_path"][left])
     there = set(find_files(root / folder))
     missing = [path for path in paths if path not in there]
@@ -180,7 +210,7 @@ def _read_part(root: Path, folder: str, part: str, source: str) -> _Part:
         else:
             met[path] = i
     rows = list(met.values())
-    return _Part(
+    return Part(
         [folder + path for path in met],
         age[rows],
         _people(texts(mat["name"][rows]), list(met)),
@@ -189,19 +219,25 @@ def _read_part(root: Path, folder: str, part: str, source: str) -> _Part:
     )
 
 
-def _filter(
-    mat: Mapping[str, NDArray[Any]], age: NDArray[np.float64], folder: str, file: str
-) -> tuple[NDArray[np.int64], list[Problem]]:
-    """The rows that the field keeps; those it leaves out, as one problem for each reason."""
+def _usual(mat: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float64], Conditions]:
+    """The rows that the field keeps."""
     score, second = numbers(mat["face_score"]), numbers(mat["second_face_score"])
-    left = np.arange(len(age))
-    problems = []
-    for good, why in (
+    age = age_in_photo(numbers(mat["dob"]), numbers(mat["photo_taken"]))
+    return age, (
         (score > -np.inf, "no face was found"),
         (score >= _MIN_SCORE, f"the face's score is below {_MIN_SCORE:g}"),
         (np.isnan(second), "a second face was found"),
         ((age >= 0) & (age <= _MAX_AGE), f"the age is not from 0 to {_MAX_AGE:g}"),
-    ):
+    )
+
+
+def _filter(
+    mat: Mapping[str, NDArray[Any]], conditions: Conditions, folder: str, file: str
+) -> tuple[NDArray[np.int64], list[Problem]]:
+    """The rows that are kept; those left out, as one problem for each reason."""
+    left = np.arange(len(mat["full_path"]))
+    problems = []
+    for good, why in conditions:
         out = left[~good[left]]
         left = left[good[left]]
         if len(out):
