@@ -13,24 +13,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
 from agekit.data.arrays import pixels_of
+from agekit.data.formats import reader_of
 from agekit.errors import DataError
 
 __all__ = [
     "DECODE_VERSION",
-    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
     "decode",
     "decode_image",
@@ -41,20 +31,7 @@ __all__ = [
 
 DECODE_VERSION = 1
 MAX_PIXELS = 64_000_000
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
-    | {".webp"}
-)
 
-_READERS: tuple[tuple[tuple[bytes, ...], type[ImageFile.ImageFile]], ...] = (
-    ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
-    ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
-    ((b"RIFF",), WebPImagePlugin.WebPImageFile),
-    ((b"BM",), BmpImagePlugin.BmpImageFile),
-    ((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
-    ((b"II*\0", b"MM\0*"), TiffImagePlugin.TiffImageFile),
-    ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImagePlugin.PpmImageFile),
-)
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -70,8 +47,8 @@ def decode(data: bytes | Path, size: int, name: str = "") -> NDArray[np.uint8]:
     """Decodes an image file: upright, RGB, short side scaled to `size`, centre square.
 
     The format is told from the first bytes; the reader of each is called itself, so that nothing
-    but JPEG, PNG, WebP, BMP, GIF, TIFF and PNM is ever tried, and the pixel count is known before
-    a pixel is decoded.
+    but JPEG, PNG, WebP, AVIF, HEIC, BMP, GIF, TIFF and PNM is ever tried, and the pixel count is
+    known before a pixel is decoded.
 
     Args:
         data: the file's bytes, or its path.
@@ -152,11 +129,7 @@ def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8
     name = name or "image"
     if not data:
         raise DataError(f"{name}: the file is empty")
-    reader = next((r for magic, r in _READERS if data.startswith(magic)), None)
-    if reader is None:
-        raise DataError(
-            f"{name}: not an image agekit reads", "use JPEG, PNG, WebP, BMP, GIF, TIFF or PNM"
-        )
+    reader = reader_of(data, name)
     with quiet():
         try:
             with reader(BytesIO(data)) as image:
@@ -203,7 +176,7 @@ def _upright(image: Image.Image, size: int | None, name: str) -> NDArray[np.uint
     """The centre square scaled to `size`, or the whole image; upright and RGB either way."""
     image.load()
     from_file = image.format is not None
-    turn = _TURN.get(_orientation(image.info.get("exif", b""))) if from_file else None
+    turn = _TURN.get(_orientation(image.info.get("exif") or b"")) if from_file else None
     image = _plain(image, name)
     if size is not None:
         width, height = image.size

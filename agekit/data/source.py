@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from agekit.culprit import Culprit
+from agekit.data import notes
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.prepared import is_prepared, read_prepared
@@ -52,9 +51,6 @@ def culprit_of(reader: Dataset) -> Culprit:
     return Culprit("dataset", names[0] if names else reader.name, reader, "read")
 
 
-_log = logging.getLogger(__name__)
-
-
 def read_source(
     reader: Dataset,
     place: Path | None,
@@ -77,13 +73,8 @@ def read_source(
     check_columns(columns or {})
     table, face = _read(reader, place, columns or {})
     for note in table.notes:
-        (tell or _warn)(note)
+        (tell or notes.tell)(note)
     return table, face
-
-
-def _warn(note: str) -> None:
-    if os.environ.get("RANK", "0") == "0":
-        _log.warning("note: %s", note)
 
 
 def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from agekit.data.readers.scan import find_files, is_image
+from agekit.data.notes import tell
+from agekit.data.readers.scan import left_out, scan, split_images
 from agekit.errors import DataError
 
 __all__ = ["ImageFile", "find_images", "unreadable"]
@@ -34,7 +35,8 @@ def find_images(inputs: Iterable[str]) -> list[ImageFile]:
         inputs: a file is taken whatever it is, and so is a path where nothing lies; a folder
             stands for all images below it, sorted, hidden ones left out; a pattern (``*``, ``?``,
             ``[...]``, and ``**`` for any folders) for the images, and those in the folders, that
-            it matches, sorted, each once.
+            it matches, sorted, each once. A file without a suffix is an image if it begins as
+            one. How many of which other files were left out is told.
 
     Raises:
         DataError: a folder holds no image or cannot be read, or a pattern matches none.
@@ -42,17 +44,18 @@ def find_images(inputs: Iterable[str]) -> list[ImageFile]:
     found: list[ImageFile] = []
     for given in inputs:
         if os.path.isdir(given):
-            images = _below(given)
+            images, others = _below(given)
             if not images:
-                raise DataError(f"{given}: there is no image in this folder", _HINT)
-            found += images
+                raise _nothing(f"{given}: there is no image in this folder", others)
         elif glob.has_magic(given) and not os.path.lexists(given):
-            images = _matches(given)
+            images, others = _matches(given)
             if not images:
-                raise DataError(f"{given!r} matches no image", _HINT)
-            found += images
+                raise _nothing(f"{given!r} matches no image", others)
         else:
-            found.append(ImageFile(given, Path(given).name or "image"))
+            images, others = [ImageFile(given, Path(given).name or "image")], []
+        found += images
+        if others:
+            tell(f"{given}: {left_out(others)}")
     return found
 
 
@@ -67,25 +70,38 @@ def unreadable(paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
-_HINT = "images are files that end in .jpg, .png, .webp, .bmp, .gif, .tif, .ppm and the like"
+_HINT = "images are files that end in .jpg, .png, .webp, .avif, .bmp, .gif, .tif, .ppm and the like"
 
 
-def _below(folder: str) -> list[ImageFile]:
-    names = filter(is_image, find_files(Path(folder)))
-    return [ImageFile(str(Path(folder, name)), name) for name in names]
+def _nothing(what: str, others: list[str]) -> DataError:
+    told = f": {left_out(others)}" if others else ""
+    return DataError(what + told, _HINT)
 
 
-def _matches(pattern: str) -> list[ImageFile]:
+def _below(folder: str) -> tuple[list[ImageFile], list[str]]:
+    """The images below a folder, and the other files."""
+    found = scan(Path(folder))
+    names, others = split_images(found.root, found.files)
+    if found.folder_links:
+        tell(f"{folder}: {len(found.folder_links):,} links to folders are not followed")
+    return [ImageFile(str(Path(folder, name)), name) for name in names], others
+
+
+def _matches(pattern: str) -> tuple[list[ImageFile], list[str]]:
+    """The images that a pattern matches, and those in the folders; and the other files."""
     fixed: list[str] = []
     for part in Path(pattern).parts[:-1]:
         if glob.has_magic(part):
             break
         fixed.append(part)
     start = Path(*fixed)
-    paths: set[str] = set()
-    for match in glob.glob(pattern, recursive=True):
-        if os.path.isdir(match):
-            paths.update(image.path for image in _below(match))
-        elif is_image(match):
-            paths.add(str(Path(match)))
-    return [ImageFile(path, Path(path).relative_to(start).as_posix()) for path in sorted(paths)]
+    matches = glob.glob(pattern, recursive=True)
+    files = [str(Path(match)) for match in matches if not os.path.isdir(match)]
+    names, others = split_images(Path(), files)
+    paths = {*names}
+    for folder in filter(os.path.isdir, matches):
+        images, left = _below(folder)
+        paths.update(image.path for image in images)
+        others += [str(Path(folder, name)) for name in left]
+    images = [ImageFile(path, Path(path).relative_to(start).as_posix()) for path in sorted(paths)]
+    return images, sorted({*others})

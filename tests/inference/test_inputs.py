@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from agekit.errors import DataError
 from agekit.inference.inputs import ImageFile, find_images
@@ -29,6 +32,28 @@ def test_a_folder_stands_for_all_images_below_it(photos):
     assert names("photos") == names("photos/") == names(str(photos)) == ALL
     assert find_images(["photos/"])[1] == ImageFile("photos/a.png", "a.png")
     assert find_images([str(photos)])[1].path == str(photos / "a.png")
+
+
+def test_what_is_left_out_is_told_once(photos, caplog):
+    for name in ("1.HEIC", "2.heic", "3.dng", "README", "x.txt"):
+        (photos / name).write_bytes(b"not an image")
+    image = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(image, "jpeg")
+    (photos / "no-suffix").write_bytes(image.getvalue())
+    for ending in ("jfif", "jpe", "avif"):
+        (photos / f"z.{ending}").touch()
+    assert names("photos") == sorted([*ALL, "no-suffix", "z.avif", "z.jfif", "z.jpe"])
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "2 .heic, 2 .txt, 1 .dng, 1 without a suffix (pip install 'agekit[heic]'" in told
+    caplog.clear()
+    assert names("photos/*[xf]") == ["no-suffix", "z.avif", "z.jfif"]
+    assert not caplog.records
+
+
+def test_a_folder_of_what_is_not_read_says_so(tmp_path):
+    (tmp_path / "IMG_1.HEIC").touch()
+    with pytest.raises(DataError, match=r"no image in this folder: left out, .* 1 \.heic"):
+        find_images([str(tmp_path)])
 
 
 def test_files_are_taken_as_they_are_in_the_order_given(photos):

@@ -10,7 +10,7 @@ from agekit.data.readers.columns import Columns
 from agekit.data.readers.labels import find_labels, read_tables
 from agekit.data.readers.names import ages_in_names
 from agekit.data.readers.rows import Rows
-from agekit.data.readers.scan import is_image
+from agekit.data.readers.scan import left_out, split_images
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
 
@@ -58,9 +58,11 @@ class Folder(Dataset):
 
 def _read_names(root: Path, tables: list[str], layout: str) -> FaceTable:
     rows = Rows(root)
-    images = [path for path in rows.files if is_image(path)]
-    for path in (path for path in rows.files if not is_image(path)):
+    images, others = split_images(root, rows.files)
+    for path in others:
         rows.problem("name", path, "not an image")
+    if others:
+        rows.notes.append(left_out(others))
     ages, notes = ages_in_names(images)
     if tables:
         shown = ", ".join(tables)

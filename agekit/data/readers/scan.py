@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agekit.data.decode import IMAGE_SUFFIXES
+from agekit.data.formats import HEIC_HINT, HEIC_SUFFIXES, has_image, has_suffix
 from agekit.errors import DataError
 
-__all__ = ["Found", "find_files", "is_image", "scan"]
+__all__ = ["Found", "find_files", "is_image", "left_out", "scan", "split_images"]
 
 
 @dataclass
@@ -80,4 +81,36 @@ def find_files(root: Path) -> list[str]:
 
 def is_image(path: str) -> bool:
     """Whether the ending is that of an image agekit reads."""
-    return os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES
+    return has_suffix(path)
+
+
+def split_images(root: Path, files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The images among files, by their endings, or by their content where they have none.
+
+    Args:
+        root: the folder that the files are in.
+        files: paths below it.
+
+    Returns:
+        The images, and the others.
+    """
+    images: list[str] = []
+    others: list[str] = []
+    for path in files:
+        good = has_suffix(path) or (not _suffix(path) and has_image(root / path))
+        (images if good else others).append(path)
+    return images, others
+
+
+def left_out(others: Sequence[str], most: int = 6) -> str:
+    """What to tell of files that are no images: how many of each ending."""
+    counts = Counter(_suffix(path) for path in others).most_common()
+    shown = [f"{n:,} {suffix or 'without a suffix'}" for suffix, n in counts[:most]]
+    if counts[most:]:
+        shown.append(f"{sum(n for _, n in counts[most:]):,} more")
+    hint = f" ({HEIC_HINT})" if HEIC_SUFFIXES & {suffix for suffix, _ in counts} else ""
+    return f"left out, not read as images: {', '.join(shown)}{hint}"
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()

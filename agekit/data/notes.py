@@ -1,0 +1,17 @@
+"""Remarks for people on stderr: what was chosen, guessed, or left out."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+__all__ = ["tell"]
+
+_log = logging.getLogger(__name__)
+
+
+def tell(note: str) -> None:
+    """Logs a remark as a warning, on one line; of several processes, the first does."""
+    if os.environ.get("RANK", "0") == "0":
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in note)
+        _log.warning("note: %s", text)
