@@ -11,7 +11,7 @@ from agekit.data.alignment import Alignment
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detector
 
-__all__ = ["measure_alignment"]
+__all__ = ["measure_alignment", "points_in_chips"]
 
 PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
@@ -37,13 +37,8 @@ def measure_alignment(
         show a face and its points are within 5 % of the side of the median place (half of them,
         that is: the median distance); else ``chips`` without points.
     """
-    if not chips:
-        return Alignment(detector=name)
-    side = chips[0].shape[0]
-    pad = round(PAD * side)
-    padded = [np.pad(chip, ((pad, pad), (pad, pad), (0, 0)), mode="edge") for chip in chips]
-    faces = detector.detect(padded, min_face=MIN_FACE * side)
-    points = np.array([(found[0].points - pad) / side for found in faces if found])
+    found = points_in_chips(detector, chips)
+    points = np.array([where for where in found if where is not None])
     if len(points) < max(1.0, MIN_SHARE * len(chips)):
         return Alignment(detector=name)
     median = np.median(points, axis=0)
@@ -59,6 +54,28 @@ def measure_alignment(
         margin=round(float(margin), 3),
         points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in middle),  # type: ignore[arg-type]
     )
+
+
+def points_in_chips(
+    detector: Detector, chips: Sequence[NDArray[np.uint8]], min_face: float = MIN_FACE
+) -> list[NDArray[np.float64] | None]:
+    """Where the largest face of each chip has its five points.
+
+    Args:
+        detector: finds them.
+        chips: (S, S, 3) RGB each, all of one size.
+        min_face: side of the smallest face to look for, as a share of S.
+
+    Returns:
+        (5, 2) shares of the side each; None where no face is found.
+    """
+    if not chips:
+        return []
+    side = chips[0].shape[0]
+    pad = round(PAD * side)
+    padded = [np.pad(chip, ((pad, pad), (pad, pad), (0, 0)), mode="edge") for chip in chips]
+    faces = detector.detect(padded, min_face=min_face * side)
+    return [(one[0].points - pad) / side if one else None for one in faces]
 
 
 def _eyes(points: NDArray[np.float64]) -> float:

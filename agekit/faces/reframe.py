@@ -12,7 +12,17 @@ from agekit.data.shard_images import Shards
 from agekit.data.table import ImageSource
 from agekit.faces.align import cut, similarity
 
-__all__ = ["MEASURED", "TOLERANCE", "Reframed", "beyond", "differ", "eyes", "reframing", "zoom"]
+__all__ = [
+    "MEASURED",
+    "TOLERANCE",
+    "Reframed",
+    "beyond",
+    "cut_framed",
+    "differ",
+    "eyes",
+    "reframing",
+    "zoom",
+]
 
 TOLERANCE = 0.005
 """Of the side: points nearer than that are in one place."""
@@ -69,14 +79,28 @@ class Reframed:
         else:
             side = round(size * max(1.0, zoom(self.have, self.want)))
             picture = self.source.decode(i, min(side, _MOST_SIDE))
-        height, width = picture.shape[:2]
-        side = min(height, width)
-        corner = np.array([width - side, height - side]) / 2
-        return cut(picture, self.have * side + corner, self.want, size)
+        return cut_framed(picture, self.have, self.want, size)
 
     def take(self, index: NDArray[np.int64]) -> Reframed:
         """The images of `index`, in that order, in the same frame."""
         return Reframed(self.source.take(index), self.have, self.want)
+
+
+def cut_framed(
+    picture: NDArray[np.uint8], have: NDArray[np.float64], want: NDArray[np.float64], size: int
+) -> NDArray[np.uint8]:
+    """The face of an image in another frame, cut from all of its pixels.
+
+    Args:
+        picture: (H, W, 3) RGB.
+        have: (5, 2) where the points lie, shares of the side of the middle square.
+        want: (5, 2) where they are to lie, shares of `size`.
+        size: side of the result, pixels.
+    """
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    corner = np.array([width - side, height - side]) / 2
+    return cut(picture, have * side + corner, want, size)
 
 
 def zoom(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:

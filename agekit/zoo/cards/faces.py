@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agekit.data.alignment import Alignment
-from agekit.faces.align import frame
+from agekit.faces.align import known_points
 from agekit.zoo.cards.text import code, table
 from agekit.zoo.config import ImageConfig
 
@@ -28,11 +28,18 @@ def face_section(face: Alignment, image: ImageConfig) -> list[str]:
     kept = f", of which the middle {image.crop_pct:.0%} is used" if image.crop_pct < 1 else ""
     takes = f"It takes RGB face chips of {image.size} x {image.size} pixels{kept}. "
     detector = code(face.detector)
-    if face.align == "chips" and face.points is None:
+    points = known_points(face)
+    if points is None:
+        cut = (
+            "It was trained on the middle squares of whole photos, whatever part of a face they "
+            "show. With"
+            if face.align == "whole"
+            else "How those it was trained on were cut is not recorded: they were used as the data "
+            "has them. Give it chips cut alike. With"
+        )
         return [
             "### Faces",
-            takes + "How those it was trained on were cut is not recorded: they were used as the "
-            "data has them. Give it chips cut alike. With `--detect`, faces are found in photos "
+            f"{takes}{cut} `--detect`, faces are found in photos "
             f"by {detector} and cut to a standard frame; what that costs was not measured.",
         ]
     first = (
@@ -42,7 +49,6 @@ def face_section(face: Alignment, image: ImageConfig) -> list[str]:
         else "Chips are taken as they are. With `--detect` it takes whole photos, whose faces are "
         f"found by {detector} and cut with five points where they are in such chips."
     )
-    points = frame(face.margin).tolist() if face.points is None else face.points
     return [
         "### Faces",
         takes + first + " Faces cut in another way were not measured; expect worse. Chips that are "

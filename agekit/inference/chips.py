@@ -1,0 +1,118 @@
+"""Images taken as face chips: shown to a model in its frame, and told where they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.data.alignment import Alignment
+from agekit.data.decode import decode_image
+from agekit.data.derived import MANIFEST, parse_manifest
+from agekit.data.readers.sheet import read_text
+from agekit.errors import AgekitError
+from agekit.faces.align import known_points
+from agekit.faces.framing import points_in_chips
+from agekit.faces.reframe import cut_framed, differ, eyes, reframing, zoom
+from agekit.inference.finder import FaceFinder
+from agekit.inference.reading import Picture
+
+__all__ = ["ChipTaker"]
+
+_LOOKED_AT = 16
+"""Images; a folder of chips is cut in one way."""
+_SIDE = 160
+_MIN_FACE = 0.1
+_MOST_RATIO = 1.25
+_MOST_ZOOM = 1.3
+_MOST_SHIFT = 0.15
+"""Of the side."""
+
+
+class ChipTaker:
+    """Takes images for face chips.
+
+    Chips that `agekit data prepare` made say where the eyes lie, and are reframed to the model's
+    frame. Of other images the shape is looked at, and of the first few the face.
+
+    Args:
+        face: the model's alignment.
+        size: side of what it takes, pixels.
+        finder: makes its face finder.
+        model: what to call it.
+    """
+
+    def __init__(
+        self, face: Alignment, size: int, finder: Callable[[], FaceFinder], model: str
+    ) -> None:
+        self.size = size
+        self.model = model
+        self._want = known_points(face)
+        self._finder = finder
+        self._left = 0 if self._want is None else _LOOKED_AT
+
+    def take(self, pictures: Sequence[Picture]) -> list[tuple[NDArray[np.uint8], str | None]]:
+        """What the model is shown of each image that could be read, and what to know of it.
+
+        Args:
+            pictures: read whole.
+
+        Returns:
+            (size, size, 3) RGB, and a line that says how it was reframed or why it is no chip, or
+            None.
+        """
+        return [
+            self._take(picture.name, picture.pixels)
+            for picture in pictures
+            if picture.pixels is not None
+        ]
+
+    def _take(self, path: str, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str | None]:
+        want, have = self._want, _told(str(Path(path).parent)) if path else None
+        if want is not None and have is not None and differ(have, want):
+            note = reframing(have, want, "these chips", self.model)
+            return cut_framed(pixels, have, want, self.size), note
+        chip = decode_image(pixels, self.size)
+        return chip, None if have is not None else self._objection(pixels)
+
+    def _objection(self, pixels: NDArray[np.uint8]) -> str | None:
+        """Why an image is plainly no chip of the model's frame, as far as that can be told."""
+        height, width = pixels.shape[:2]
+        if max(height, width) > _MOST_RATIO * min(height, width):
+            return f"{width} x {height} pixels are no face chip: its middle square is taken for one"
+        if self._want is None or not self._left:
+            return None
+        self._left -= 1
+        where = None
+        try:
+            detector = self._finder().detector
+            [where] = points_in_chips(detector, [decode_image(pixels, _SIDE)], _MIN_FACE)
+        except AgekitError:
+            self._left = 0
+        if where is None:
+            return None
+        shift = float(np.linalg.norm(where.mean(0) - self._want.mean(0)))
+        with suppress(AgekitError):
+            scale = zoom(where, self._want)
+            if shift <= _MOST_SHIFT and 1 / _MOST_ZOOM <= scale <= _MOST_ZOOM:
+                return None
+        return (
+            f"no chip of the frame of {self.model}: the eyes lie at {eyes(where)}, in the faces it "
+            f"was trained on at {eyes(self._want)}"
+        )
+
+
+@lru_cache(maxsize=256)
+def _told(folder: str) -> NDArray[np.float64] | None:
+    """Where the points lie in the chips of a folder, if it or one above it was prepared."""
+    for place in (Path(folder), *Path(folder).parents):
+        if (place / MANIFEST).is_file():
+            with suppress(AgekitError, OSError):
+                manifest = parse_manifest(read_text(place / MANIFEST), str(place / MANIFEST))
+                return known_points(manifest.face)
+            return None
+    return None
