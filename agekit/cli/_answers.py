@@ -7,7 +7,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -31,6 +32,7 @@ Answer = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_WARNINGS = 3
 _IN_MEMORY = 16_000_000
 _CHUNK = 1_000_000
 
@@ -45,6 +47,7 @@ class Tally:
     unread: int = 0
     turned: int = 0
     boxed: int = 0
+    warned: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, prediction: Prediction) -> None:
         """Counts an image."""
@@ -53,6 +56,8 @@ class Tally:
         self.unread += prediction.error is not None
         self.without += prediction.error is None and not prediction.faces
         self.turned += any(face.upright is False for face in prediction.faces)
+        if prediction.warning is not None:
+            self.warned.setdefault(prediction.warning, []).append(prediction.path)
         self.boxed += sum(face.box is not None and face.points is None for face in prediction.faces)
 
     def text(self) -> str:
@@ -66,6 +71,11 @@ class Tally:
         """What people should know of how the faces were found."""
         if self.turned:
             yield f"in {self.turned:,} of the images there are faces on their side or upside down"
+        for warning, paths in islice(self.warned.items(), _WARNINGS):
+            more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+            yield f"{printable(paths[0])}{more}: {warning}"
+        if left := sum(map(len, islice(self.warned.values(), _WARNINGS, None))):
+            yield f"{left:,} more images are no face chips, or not of the model's frame"
         if self.boxed:
             yield (
                 f"{self.boxed:,} faces were cut by their boxes, where no eyes, nose and mouth were "

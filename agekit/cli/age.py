@@ -122,11 +122,16 @@ def age(
             if note is not None:
                 click.echo(f"note: {note}", err=True)
         answers: list[dict[str, Any]] = []
+        warned: set[str] = set()
         with progress(len(images), "images") as step:
             paths = [image.path for image in images]
             aged = aging.stream(paths, to, whole, faces, looks)
             for result, target in zip(aged, targets, strict=True):
                 answers.append(_write(result, target, pairs))
+                if result.warning is not None and result.warning not in warned:
+                    warned.add(result.warning)
+                    path = click.format_filename(result.path)
+                    click.echo(f"note: {path}: {result.warning}", err=True)
                 if not as_json:
                     _tell(answers[-1])
                 step()

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from agekit.ager.judges.base import Judge
 from agekit.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.ager.pairs import to_network
-from agekit.data.decode import decode_image
 from agekit.data.images import ImageLike, several
 from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, similarity
 from agekit.faces.base import Detection
+from agekit.inference.chips import ChipTaker
 from agekit.inference.paste import CutFace, paste
-from agekit.inference.reading import read_ahead
+from agekit.inference.reading import Picture, read_ahead
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager, within_model
 from agekit.zoo.index.default import default_model
@@ -66,6 +66,7 @@ class AgedImage:
         after: the same, aged; None if there is no face in it.
         faces: those that were aged, the largest first.
         error: why it could not be read, or None.
+        warning: of an image taken as a face chip: how it was reframed, or why it is none.
     """
 
     path: str
@@ -73,6 +74,7 @@ class AgedImage:
     after: Pixels | None
     faces: tuple[AgedFace, ...] = ()
     error: str | None = None
+    warning: str | None = None
 
 
 class FaceAging:
@@ -170,14 +172,15 @@ class FaceAging:
         most: int | None,
         judge: Judge | None,
     ) -> Iterator[AgedImage]:
-        whole = detect or judge is not None
-        for picture in read_ahead(images, None if whole else self.config.image.size):
+        face, size = self.config.face, self.config.image.size
+        taker = ChipTaker(face, size, lambda: self.finder, self.config.name)
+        for picture in read_ahead(images, None):
             if picture.pixels is None:
                 yield AgedImage(picture.name, None, None, error=picture.error)
             elif detect:
                 yield self._photo(picture.name, picture.pixels, to, most, judge)
             else:
-                yield self._chip(picture.name, picture.pixels, to, judge)
+                yield self._chip(picture, picture.pixels, taker, to, judge)
 
     def _photo(
         self, name: str, photo: Pixels, to: Direction, most: int | None, judge: Judge | None
@@ -205,11 +208,22 @@ class FaceAging:
             ages = _ages(judge, chips, [cut(after, face.points, target, size) for face in taken])
         return AgedImage(name, photo, after, tuple(map(AgedFace, boxes, *ages)))
 
-    def _chip(self, name: str, picture: Pixels, to: Direction, judge: Judge | None) -> AgedImage:
-        chip = decode_image(picture, self.config.image.size)
-        after = np.rint(self._aged([chip], to)[0]).astype(np.uint8)
-        ages = [] if judge is None else _ages(judge, [_middle(picture)], [after])
-        return AgedImage(name, chip, after, tuple(map(AgedFace, [None], *ages)))
+    def _chip(
+        self,
+        picture: Picture,
+        pixels: Pixels,
+        taker: ChipTaker,
+        to: Direction,
+        judge: Judge | None,
+    ) -> AgedImage:
+        [chip] = taker.take([picture])
+        after = np.rint(self._aged([chip.pixels], to)[0]).astype(np.uint8)
+        ages: list[Any] = []
+        if judge is not None:
+            large = taker.frame(picture.name, pixels, min(pixels.shape[:2]))
+            ages = _ages(judge, [large], [after])
+        faces = tuple(map(AgedFace, [None], *ages))
+        return AgedImage(picture.name, chip.pixels, after, faces, warning=chip.warning)
 
     @torch.no_grad()
     def _aged(self, chips: Sequence[Pixels], to: Direction) -> NDArray[np.float32]:
@@ -242,11 +256,3 @@ def _ages(
     """How old faces look before and after, years; None where the judge finds none."""
     years = [judge.look(np.stack(chips)).age.tolist() for chips in (before, after)]
     return [[None if math.isnan(age) else age for age in ages] for ages in years]
-
-
-def _middle(picture: Pixels) -> Pixels:
-    """The middle square of an image."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return picture[top : top + side, left : left + side]

@@ -19,7 +19,7 @@ from agekit.faces.align import known_points
 from agekit.faces.framing import points_in_chips
 from agekit.faces.reframe import cut_framed, differ, eyes, reframing, zoom
 from agekit.inference.finder import FaceFinder
-from agekit.inference.reading import Picture
+from agekit.inference.reading import Chip, Picture
 
 __all__ = ["ChipTaker"]
 
@@ -55,29 +55,34 @@ class ChipTaker:
         self._finder = finder
         self._left = 0 if self._want is None else _LOOKED_AT
 
-    def take(self, pictures: Sequence[Picture]) -> list[tuple[NDArray[np.uint8], str | None]]:
-        """What the model is shown of each image that could be read, and what to know of it.
+    def take(self, pictures: Sequence[Picture]) -> list[Chip]:
+        """The chips of the images that could be read.
 
         Args:
             pictures: read whole.
 
         Returns:
-            (size, size, 3) RGB, and a line that says how it was reframed or why it is no chip, or
-            None.
+            What the model is shown of each, with a warning that says how it was reframed or why it
+            is no chip.
         """
-        return [
-            self._take(picture.name, picture.pixels)
-            for picture in pictures
-            if picture.pixels is not None
-        ]
+        return [self._take(p.name, p.pixels) for p in pictures if p.pixels is not None]
 
-    def _take(self, path: str, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str | None]:
-        want, have = self._want, _told(str(Path(path).parent)) if path else None
-        if want is not None and have is not None and differ(have, want):
-            note = reframing(have, want, "these chips", self.model)
-            return cut_framed(pixels, have, want, self.size), note
-        chip = decode_image(pixels, self.size)
-        return chip, None if have is not None else self._objection(pixels)
+    def frame(self, path: str, pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+        """An image in the model's frame as far as that is known, (size, size, 3)."""
+        have = _told(path)
+        if self._want is None or have is None or not differ(have, self._want):
+            return decode_image(pixels, size)
+        return cut_framed(pixels, have, self._want, size)
+
+    def _take(self, path: str, pixels: NDArray[np.uint8]) -> Chip:
+        want, have = self._want, _told(path)
+        if have is None:
+            warning = self._objection(pixels)
+        elif want is not None and differ(have, want):
+            warning = reframing(have, want, "these chips", self.model)
+        else:
+            warning = None
+        return Chip(self.frame(path, pixels, self.size), warning=warning)
 
     def _objection(self, pixels: NDArray[np.uint8]) -> str | None:
         """Why an image is plainly no chip of the model's frame, as far as that can be told."""
@@ -106,13 +111,17 @@ class ChipTaker:
         )
 
 
+def _told(path: str) -> NDArray[np.float64] | None:
+    """Where the points lie in the chips of a folder that was prepared, if the image is in one."""
+    return _told_above(str(Path(path).parent)) if path else None
+
+
 @lru_cache(maxsize=256)
-def _told(folder: str) -> NDArray[np.float64] | None:
-    """Where the points lie in the chips of a folder, if it or one above it was prepared."""
-    for place in (Path(folder), *Path(folder).parents):
-        if (place / MANIFEST).is_file():
+def _told_above(folder: str) -> NDArray[np.float64] | None:
+    for place in (Path(folder), *Path(folder).absolute().parents):
+        manifest = place / MANIFEST
+        if manifest.is_file():
             with suppress(AgekitError, OSError):
-                manifest = parse_manifest(read_text(place / MANIFEST), str(place / MANIFEST))
-                return known_points(manifest.face)
+                return known_points(parse_manifest(read_text(manifest), str(manifest)).face)
             return None
     return None

@@ -86,17 +86,20 @@ class Prediction:
         faces: the largest first, or in the order in which their boxes were given.
         error: why the image could not be read, or None.
         image: the image as it was given, for `plot`; None if it came out of a generator.
+        warning: of an image taken as a face chip: how it was reframed, or why it is none.
     """
 
     path: str
     faces: tuple[Face, ...]
     error: str | None = None
     image: ImageLike | None = field(default=None, repr=False, compare=False)
+    warning: str | None = field(default=None, repr=False)
 
     def to_dict(self, distribution: bool = False) -> dict[str, Any]:
         """As ``agekit predict --json`` prints it, with or without the ages' distributions."""
         faces = [face.to_dict(distribution) for face in self.faces]
-        return {"path": self.path, "faces": faces, "error": self.error}
+        told = {} if self.warning is None else {"warning": self.warning}
+        return {"path": self.path, "faces": faces, "error": self.error, **told}
 
     def plot(self, image: ImageLike | None = None) -> Image:
         """Draws the faces' boxes, ages and intervals; of a chip, its distribution beside it.

@@ -47,12 +47,14 @@ class Chip(NamedTuple):
         box: where it was, within the photo; None if it is all there is.
         score: how sure the detector was of it.
         points: where its five points were in the photo.
+        warning: what a person should know of it.
     """
 
     pixels: NDArray[np.uint8]
     box: Box | None = None
     score: float | None = None
     points: Points | None = None
+    warning: str | None = None
 
     def face(
         self,

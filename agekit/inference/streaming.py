@@ -12,6 +12,7 @@ from typing import Any, Literal
 from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike, is_one, several
 from agekit.errors import ConfigError
+from agekit.inference.chips import ChipTaker
 from agekit.inference.finder import FaceFinder
 from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.prediction import Face, Prediction
@@ -145,14 +146,15 @@ class PredictorBase(ABC):
         most: int | None,
         batch_size: int,
     ) -> Iterator[Prediction]:
-        pictures = read_ahead(images, self.size if finder is None else None)
+        pictures = read_ahead(images, None)
+        taker = ChipTaker(self.face, self.size, lambda: self.finder, self.name)
         done = 0
         if given is not None:
             pictures = _holding(pictures, given)
         for group in _groups(pictures, batch_size):
             pixels = [picture.pixels for picture in group if picture.pixels is not None]
             if finder is None:
-                found = [[Chip(chip)] for chip in pixels]
+                found = [[chip] for chip in taker.take(group)]
             elif given is None:
                 found = finder.find(pixels, most=most)
             else:
@@ -170,8 +172,10 @@ class PredictorBase(ABC):
         ages = (face for k in starts for face in self.estimate(chips[k : k + batch_size]))
         each = iter(found)
         for picture in group:
-            faces = () if picture.pixels is None else tuple(next(ages) for _ in next(each))
-            yield Prediction(picture.name, faces, picture.error, picture.source)
+            mine = () if picture.pixels is None else next(each)
+            faces = tuple(next(ages) for _ in mine)
+            told = next((chip.warning for chip in mine if chip.warning), None)
+            yield Prediction(picture.name, faces, picture.error, picture.source, told)
 
 
 def _holding(pictures: Iterable[Picture], given: Iterable[GivenFaces]) -> Iterator[Picture]:
