@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,6 +29,7 @@ from agekit.cli._output import (
 
 if TYPE_CHECKING:
     from agekit.bench.running.plan import Place, Planned
+    from agekit.bench.suites.suite import Suite
 
 __all__ = ["run"]
 
@@ -114,7 +115,7 @@ def run(
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
 
-    from agekit.bench.running.checking import check_start, choose_judges
+    from agekit.bench.running.checking import check_start, choose_judges, require_cut
 
     if not dry_run:
         _require_new(planned, folder, resume or retry_failed)
@@ -130,8 +131,9 @@ def run(
     if told:
         click.echo(told, err=True)
     if dry_run:
-        _show(planned, places, folder, device, as_json)
+        _show(loaded, planned, places, folder, device, as_json)
         return
+    require_cut(loaded, planned, places)
 
     from agekit.bench.running.runner import Options, run_suite
     from agekit.recipe.merge import parse_value
@@ -174,38 +176,43 @@ def _require_new(planned: Sequence[Planned], folder: Path, resumed: bool) -> Non
 
 
 def _show(
-    planned: Sequence[Planned], places: dict[str, Place], folder: Path, device: str, as_json: bool
+    suite: Suite,
+    planned: Sequence[Planned],
+    places: dict[str, Place],
+    folder: Path,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Reads and splits every dataset that is here, and prints what would be trained."""
-    data = _read_data(planned, places)
+    from agekit.bench.running.checking import to_cut
+    from agekit.bench.running.reading import read_protocols
+    from agekit.bench.suites.cutting import cut_command
+
+    cuts = to_cut(suite, planned, places)
+    data = read_protocols(suite, planned, places, list(cuts))
+    for one in data:
+        if one.is_lost:
+            name = one.protocol.partition(":")[0]
+            cuts[name] = cut_command(suite, name, places[name].root)
     costs = costs_of(planned, folder, device)
     lacking = sorted({p.why for p in planned if p.state == "waiting"})
     if as_json:
         document = {"cells": cells_json(planned, folder, costs), "data": data, "lacking": lacking}
-        emit_json(document | {"device": costs.device, "estimated_seconds": costs.total(planned)[0]})
+        document |= {"prepare": cuts, "device": costs.device}
+        emit_json(document | {"estimated_seconds": costs.total(planned)[0]})
         return
     print_cells(planned, costs)
     for one in data:
-        counts = ", ".join(f"{split} {n:,}" for split, n in one["faces"].items())
-        click.echo(f"{one['protocol']}: {counts} faces, split {one['split_hash']}")
+        counts = ", ".join(f"{split} {n:,}" for split, n in one.faces.items())
+        click.echo(f"{one.protocol}: {counts} faces, split {one.split_hash}")
+        for note in one.notes:
+            click.echo(f"  {note}")
     for why in lacking:
         count = sum(p.why == why for p in planned if p.state == "waiting")
         click.echo(f"{count} cells wait for {why}")
-
-
-def _read_data(planned: Sequence[Planned], places: dict[str, Place]) -> list[dict[str, Any]]:
-    from agekit.data.split import load_faces
-    from agekit.data.table import SPLITS
-
-    out = []
-    wanted = dict.fromkeys((p.cell.dataset, p.cell.protocol) for p in planned)
-    for dataset, protocol in wanted:
-        if places[dataset].lacking:
-            continue
-        faces = load_faces(dataset, places[dataset].root, protocol)
-        counts = {split: int((faces.codes == k).sum()) for k, split in enumerate(SPLITS)}
-        out.append({"protocol": protocol, "split_hash": faces.split_hash, "faces": counts})
-    return out
+    for name, command in cuts.items():
+        click.echo(f"the faces of {name} have to be cut out; then give --root {name}={name}-chips")
+        click.echo(f"  {command}")
 
 
 def _conclude(

@@ -42,15 +42,26 @@ WHOLE = Alignment(align="whole")
 """Of datasets of photos."""
 
 
-def prepare_command(dataset: str, root: Path | None = None, like: str = "") -> str:
+def prepare_command(
+    dataset: str,
+    root: Path | None = None,
+    like: str = "",
+    *,
+    alignment: Alignment | None = None,
+    out: str = "CHIPS",
+) -> str:
     """The command that cuts the faces of a dataset out as a model knows them.
 
     Args:
         dataset: its registry name.
         root: where it lies, if that was told.
         like: the model; empty for the standard frame.
+        alignment: the detector and the margin, in place of `like`.
+        out: where the chips go.
     """
     words = ["agekit", "data", "prepare", dataset]
     words += ["--root", str(root)] if root is not None else []
     words += ["--like", like] if like else []
-    return shlex.join([*words, "--out", "CHIPS"])
+    if alignment is not None:
+        words += ["--detector", alignment.detector, "--margin", f"{alignment.margin:g}"]
+    return shlex.join([*words, "--out", out])

@@ -76,6 +76,7 @@ def find_framing(
     root: Path | None = None,
     detector: str | None = None,
     as_chips: bool = False,
+    must_fit: bool = False,
 ) -> Framing:
     """Finds out how faces are to be shown to a model.
 
@@ -90,9 +91,11 @@ def find_framing(
         root: where the dataset lies, for the hint.
         detector: registry name of what measures; None takes the model's, else the data's.
         as_chips: takes the images of a dataset of whole photos as chips all the same.
+        must_fit: refuses faces of which it is not known where they lie, where `wanted` says it.
 
     Raises:
-        DataError: the dataset is of whole photos, and neither `as_chips` nor the model is.
+        DataError: the dataset is of whole photos, and neither `as_chips` nor the model is; or
+            `must_fit`, and where the faces lie cannot be found out.
         UnknownNameError: there is no such `detector`.
     """
     told = faces.face
@@ -119,6 +122,9 @@ def find_framing(
         notes.append(note)
         if known_points(measured) is None:
             command = prepare_command(faces.dataset, root, like)
+            if must_fit and target is not None:
+                hint = f"cut them: `{prepare_command(faces.dataset, root, alignment=wanted)}`"
+                raise DataError(note, f"{hint}, then give --root CHIPS")
             notes.append(f"they are used as they are; if they are photos, cut them: {command}")
             unknown = measured.model_copy(update={"align": told.align})
             return Framing(data=unknown, shown=unknown, notes=tuple(notes))

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import save
 
+from agekit.data.alignment import Alignment
 from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.data.split_file import SPLIT_FILE
@@ -53,6 +54,7 @@ def train(
     init: str | Path | None = None,
     detector: str | None = None,
     as_chips: bool = False,
+    alignment: Alignment | None = None,
     device: str = "auto",
     seed: int = 0,
     out: Path | None = None,
@@ -75,6 +77,7 @@ def train(
         detector: registry name of what measures where the faces lie in images that do not say it;
             else that of `init`, else of the data.
         as_chips: takes the images of a dataset of whole photos as face chips all the same.
+        alignment: where the faces are to lie; else as `init` knows them, else as the data has them.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of every random choice.
         out: the run's folder; else ``runs/<recipe>-<dataset>-<time>``.
@@ -127,11 +130,12 @@ def train(
         lambda: find_framing(
             faces,
             place,
-            wanted=None if start is None else start.face,
-            model=str(init),
+            wanted=alignment or (None if start is None else start.face),
+            model=str(init) if alignment is None else "this run",
             root=root,
             detector=detector,
             as_chips=as_chips,
+            must_fit=alignment is not None,
         )
     )
     info["framing"] = framing.to_json()

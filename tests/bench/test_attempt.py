@@ -14,6 +14,7 @@ import pytest
 
 from agekit.bench.results.files import read_files
 from agekit.bench.results.result import Result
+from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.testing import write_face
 from agekit.zoo.entry import hash_file
 
@@ -236,6 +237,8 @@ def test_two_runners_train_no_cell_twice(
         assert (own.protocol, own.alignment, own.margin) == ("synthfaces:tiny", None, None)
         assert (other.protocol, other.n) == ("folder:auto", 20)
         assert other.alignment in ("chips", "five-points") and other.margin is not None
+        assert own.data_alignment == own.shown_alignment == SynthFaces.alignment
+        assert other.shown_alignment is not None and other.remarks
 
 
 @pytest.mark.slow

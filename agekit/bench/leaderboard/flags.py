@@ -135,6 +135,8 @@ def table_flags(
     elif scored.protocol != trained and _dataset(scored.protocol) == _dataset(trained):
         out.append("contamination: another protocol of the dataset that it was trained on")
     out += _other_cut(results[0], scored)
+    if scored.shown_alignment != scored.data_alignment or scored.protocol != trained:
+        out += scored.remarks
     if several_splits:
         out.append("there are results on another split of this name; tables do not compare")
     if comparison is not None and comparison.left_out:

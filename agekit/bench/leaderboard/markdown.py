@@ -178,10 +178,11 @@ def _printed(table: Printed) -> Iterator[str]:
     if table.waits_for:
         needed = ", ".join(f"`{_code(name)}`" for name in table.waits_for)
         yield f"Reproduced figures that are not there wait for licensed data: {needed}."
-        yield "Whoever has it fills them with"
+        cut = "cuts the faces out of the PHOTOS, and " if table.prepare else ""
+        yield f"Whoever has it {cut}fills them with"
         yield ""
         yield "```"
-        yield table.command.replace("`", "")
+        yield "\n".join([*table.prepare, table.command]).replace("`", "")
         yield "```"
         yield ""
 

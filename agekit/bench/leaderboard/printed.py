@@ -15,6 +15,7 @@ from agekit.bench.leaderboard.reported import (
 from agekit.bench.leaderboard.standings import Printed, PrintedRow
 from agekit.bench.results.result import Evaluation, Result
 from agekit.bench.statistics.intervals import Spread, spread
+from agekit.bench.suites.cutting import cut_command, is_uncut
 from agekit.bench.suites.suite import Suite, find_suites, load_suite
 from agekit.errors import AgekitError, ConfigError
 from agekit.recipe import resolve
@@ -64,6 +65,13 @@ def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Pat
         ],
         rows=rows,
         waits_for=needs if waits else [],
+        prepare=[]
+        if suite is None
+        else [
+            cut_command(suite, name, Path("PHOTOS"), "DIR")
+            for name in needs
+            if is_uncut(suite, name, None)
+        ],
         command=" ".join(
             [f"agekit bench run {table.suite}", *([] if suite is None else _options(suite))]
         )

@@ -243,6 +243,7 @@ class Printed:
         columns: as printed, each with the number of decimals.
         rows: of methods.
         waits_for: datasets without which nothing more is reproduced; none where all of it is.
+        prepare: the commands that cut the faces of these datasets out first.
         command: what fills the rest.
     """
 
@@ -253,6 +254,7 @@ class Printed:
     columns: list[tuple[str, int]]
     rows: list[PrintedRow]
     waits_for: list[str]
+    prepare: list[str]
     command: str
 
 

@@ -152,9 +152,7 @@ def _table(
 ) -> Table:
     trained_on, _, scored_on, split, split_hash = where
     with_faces = _comparable([group for group in groups if group.scored is not None])
-    comparison = compare(
-        [group.scored or [] for group in with_faces], [group.seeds for group in with_faces]
-    )
+    comparison = compare([g.scored or [] for g in with_faces], [g.seeds for g in with_faces])
     rates = {id(group): speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
     ranked = with_faces if comparison is not None else []
@@ -163,7 +161,7 @@ def _table(
         _first_generation(groups, group) if own_first else _named(groups, wanted, group)
         for group in groups
     ]
-    common_overrides = set.intersection(*(set(g.first.result.overrides) for g in groups))
+    same = set.intersection(*(set(g.first.result.overrides) for g in groups))
     most_seeds = max(len(group.entries) for group in groups)
     most_faces = max(group.first.evaluation.n for group in groups)
     rows = [
@@ -175,12 +173,7 @@ def _table(
             place=_index(ranked, group),
             base=_index(ranked, base),
             is_baseline=group is base,
-            detail=_detail(
-                group.first,
-                _needs_backbone(group, groups),
-                by_generation,
-                common_overrides,
-            ),
+            detail=_detail(group.first, _needs_backbone(group, groups), by_generation, same),
             rate=rates[id(group)],
             flags=row_flags(
                 group,
@@ -207,7 +200,7 @@ def _table(
         common=common,
         people=comparison.people if comparison is not None else 0,
         baseline=_baseline(rows, own_first),
-        facts=_shared([group.first.result for group in groups], common_overrides),
+        facts=_shared([group.first.result for group in groups], same),
         rate_of=f"inference alone, the best batch, on {speeds.machine}" if measured else "",
         rate_href=hrefs[speeds.path] if measured and speeds.path is not None else None,
         flags=table_flags(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agekit._mistakes import KeyMistake
+from agekit.data.alignment import Alignment
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -57,6 +58,10 @@ class Evaluation(_Strict):
         alignment: how the faces scored are cut, where that is not the model's own data:
             ``five-points``, or ``chips`` where that could not be told.
         margin: likewise, as a share of the standard frame's side.
+        data_alignment: where the faces lie in the data, as it says or as was measured; unknown are
+            ``chips`` without points. None in results from before it was kept.
+        shown_alignment: likewise, in what the model was shown of them.
+        remarks: on that, a line each: what was measured, how the faces were reframed.
         metrics: scalars by name, in years or shares.
         by: metrics of parts of the faces: ``age``, ``gender``, ``group`` to a part's name to its
             ``n``, ``mae``, ``bias`` and more.
@@ -71,6 +76,9 @@ class Evaluation(_Strict):
     skipped: Annotated[int, Field(ge=0, lt=10**9)] = 0
     alignment: str | None = None
     margin: float | None = None
+    data_alignment: Alignment | None = None
+    shown_alignment: Alignment | None = None
+    remarks: list[str] = []
     metrics: dict[str, float]
     by: dict[str, dict[str, dict[str, float]]] = {}
 

@@ -50,6 +50,7 @@ class Board:
     def __init__(self, console: Console | None) -> None:
         self.console = console
         self._live: Live | None = None
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         if self.console is not None and self.console.is_terminal:
@@ -86,6 +87,10 @@ class Board:
         else:
             text = f"done{took}{_score(result)}"
         self.line(f"{place} {_title(cell)}: {text}")
+        for told in (f"{e.protocol}: {line}" for e in result.evaluations for line in e.remarks):
+            if told not in self._told:
+                self._told.add(told)
+                self.line(f"  {told}")
 
     def show(self, running: Sequence[tuple[Cell, float, str]], counts: Counts) -> None:
         """Draws the table anew.

@@ -112,7 +112,7 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
 
     run, console = folder / RUN, Console(stderr=True)
     resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
-    start = hash_start(spec.weights)
+    start = hash_start(spec.weights, spec.alignment)
     if same_start(folder, start) and _is_begun(run, spec, resolved):
         _place(run, spec)
         return resume(run, device=spec.device, console=console), True
@@ -126,6 +126,8 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
         preset=spec.preset,
         overrides=spec.settings,
         init=spec.weights,
+        as_chips=spec.as_chips,
+        alignment=spec.frame,
         device=spec.device,
         seed=spec.seed,
         out=run,

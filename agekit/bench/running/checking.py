@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agekit.bench.leaderboard.reported import find_reported
-from agekit.bench.running.plan import Planned
+from agekit.bench.running.plan import Place, Planned
+from agekit.bench.suites.cutting import cut_command, is_uncut
 from agekit.bench.suites.suite import Suite
 from agekit.errors import AgekitError, ConfigError, nearest
 
-__all__ = ["check_start", "choose_judges"]
+__all__ = ["check_start", "choose_judges", "require_cut", "to_cut"]
 
 
 def check_start(
@@ -76,6 +77,50 @@ def choose_judges(
         besides = f" ({error.message})"
     told = f"how old the faces look says {' and '.join(chosen)}{besides}; others with --judge MODEL"
     return tuple(chosen), told
+
+
+def to_cut(suite: Suite, planned: Sequence[Planned], places: Mapping[str, Place]) -> dict[str, str]:
+    """The command that cuts out the faces of each dataset whose are not yet, by its name.
+
+    Args:
+        suite: theirs.
+        planned: the cells; those that are done need nothing.
+        places: where the datasets lie.
+    """
+    ahead = [one.cell for one in planned if one.state != "done"]
+    names = [cell.dataset for cell in ahead]
+    if any(cell.resolved.recipe.kind == "estimator" for cell in ahead):
+        names += [cross.dataset for cross in suite.cross]
+    return {
+        name: cut_command(suite, name, places[name].root)
+        for name in dict.fromkeys(names)
+        if is_uncut(suite, name, places[name].root)
+    }
+
+
+def require_cut(suite: Suite, planned: Sequence[Planned], places: Mapping[str, Place]) -> None:
+    """Refuses datasets of whole photos before anything is trained.
+
+    Args:
+        suite: theirs.
+        planned: the cells.
+        places: where the datasets lie; what is not at hand holds nothing up.
+
+    Raises:
+        ConfigError: faces have to be cut out first; the commands are told.
+    """
+    commands = to_cut(suite, planned, places)
+    here = {name: line for name, line in commands.items() if not places[name].lacking}
+    if here:
+        roots = " ".join(f"--root {name}={name}-chips" for name in here)
+        raise ConfigError(
+            [
+                f"{name} is a dataset of whole photos: cut its faces out by `{line}`"
+                for name, line in here.items()
+            ],
+            f"then give {roots}; or let the suite take photos as they are: alignment: {{align: "
+            "whole}",
+        )
 
 
 def _device(name: str) -> Iterator[str]:

@@ -17,7 +17,13 @@ from agekit.bench.results.files import canonical_hash, predictions_path, write_r
 from agekit.bench.results.predictions import Estimates, write_predictions
 from agekit.bench.results.provenance import machine
 from agekit.bench.results.result import CodeState, Evaluation, Predictions, Result
-from agekit.bench.running.scoring import score_cross, score_generations, scored_split
+from agekit.bench.running.scoring import (
+    alignments,
+    framing_of,
+    score_cross,
+    score_generations,
+    scored_split,
+)
 from agekit.bench.running.spec import CellSpec
 from agekit.data.split import load_faces
 from agekit.errors import AgekitError
@@ -103,7 +109,7 @@ def _score_estimator(
     scored = score_generations(network, config, Run(done.run), numbers, faces, device)
     for cross in spec.cross:
         try:
-            scored.append(score_cross(network, config, numbers[-1], cross, device))
+            scored.append(score_cross(network, config, numbers[-1], cross, device, spec.as_chips))
         except AgekitError as error:
             raise type(error)(f"{cross.dataset}: {error.message}", error.hint) from error
     parts: list[Estimates] = [estimates for _, estimates in scored]
@@ -136,6 +142,7 @@ def _score_ager(
             judges=spec.judges,
             domains=recipe.data.domains,
             where=recipe.data.kept,
+            as_chips=spec.as_chips,
             device=device,
             seed=spec.seed,
         )
@@ -150,6 +157,7 @@ def _score_ager(
             n=scored["n"],
             skipped=scored["skipped"],
             metrics=dict(sorted(metrics.items())),
+            **alignments(framing_of(Run(done.run))),
         )
     ], None
 

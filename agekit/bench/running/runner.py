@@ -238,6 +238,7 @@ class _Runner:
             threads=threads_for(self.options.jobs if self.options.cluster is None else 1),
             cross=self._cross(cell),
             judges=list(self.options.judges or self.suite.judges),
+            alignment=self.suite.alignment,
         )
 
     def _cross(self, cell: Cell) -> list[CrossSpec]:
@@ -261,10 +262,8 @@ class _Runner:
             self.pace.add(item.cell, time.monotonic() - item.began)
             if item.cell.name in self.retries:
                 counts.failed -= 1
-            if result.status == "done":
-                counts.done += 1
-            else:
-                counts.failed += 1
+            counts.done += result.status == "done"
+            counts.failed += result.status != "done"
             self.board.ended(item.cell, result, counts)
 
     def _result(self, item: _Running) -> Result | None:

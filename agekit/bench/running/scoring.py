@@ -22,11 +22,18 @@ from agekit.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.estimator.model import AgeEstimator
 from agekit.recipe import DataConfig
 from agekit.training.faces import TrainingFaces
-from agekit.training.framing import find_framing
+from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
 from agekit.zoo.config import ModelConfig
 
-__all__ = ["parts_of", "score_cross", "score_generations", "scored_split"]
+__all__ = [
+    "alignments",
+    "framing_of",
+    "parts_of",
+    "score_cross",
+    "score_generations",
+    "scored_split",
+]
 
 Split = Literal["train", "val", "test", "all"]
 _PREFERRED: tuple[Split, ...] = ("test", "val", "train")
@@ -52,14 +59,16 @@ def score_generations(
         device: where the network is.
     """
     split = scored_split(faces)
-    data = _data(faces, config, split, device)
+    framing = framing_of(run) or find_framing(faces, device, wanted=config.face, as_chips=True)
+    data = _data(framing.apply(faces), config, split, device)
     out = []
     for number in generations:
         folder = run.generation(number)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         network.margin = metrics["interval"]["margin"]
-        out.append(_score(network, data, split, number))
+        evaluation, estimates = _score(network, data, split, number)
+        out.append((evaluation.model_copy(update=alignments(framing)), estimates))
     return out
 
 
@@ -74,17 +83,48 @@ def score_cross(
     generation: int,
     cross: CrossSpec,
     device: torch.device,
+    as_chips: bool = False,
 ) -> tuple[Evaluation, Estimates]:
-    """Scores the last generation on another dataset.
+    """Scores the last generation on another dataset, reframed to what the model knows.
+
+    Args:
+        network: of the model.
+        config: of the model.
+        generation: its number.
+        cross: the other dataset.
+        device: where the network is.
+        as_chips: takes the images of a dataset of whole photos as face chips all the same.
 
     Raises:
-        DataError: that cannot be read, or has no such split.
+        DataError: that cannot be read, has no such split, or is of whole photos.
     """
     faces = load_faces(cross.dataset, cross.root, cross.protocol)
-    data = _data(faces, config, cross.split, device)
+    faces.rows(cross.split)
+    framing = find_framing(
+        faces, device, wanted=config.face, model="the model", root=cross.root, as_chips=as_chips
+    )
+    data = _data(framing.apply(faces), config, cross.split, device)
     evaluation, estimates = _score(network, data, cross.split, generation)
-    face = data.faces.face
-    return evaluation.model_copy(update={"alignment": face.align, "margin": face.margin}), estimates
+    face = framing.shown
+    told = {"alignment": face.align, "margin": face.margin, **alignments(framing)}
+    return evaluation.model_copy(update=told), estimates
+
+
+def framing_of(run: Run) -> Framing | None:
+    """How a run showed its faces to the model; None of one from before that was kept."""
+    told = json.loads(run.info.read_text(encoding="utf-8")).get("framing")
+    return None if told is None else Framing.model_validate(told)
+
+
+def alignments(framing: Framing | None) -> dict[str, Any]:
+    """What an `Evaluation` keeps of how faces were shown."""
+    if framing is None:
+        return {}
+    return {
+        "data_alignment": framing.data,
+        "shown_alignment": framing.shown,
+        "remarks": list(framing.notes),
+    }
 
 
 def parts_of(
@@ -127,10 +167,8 @@ def parts_of(
 
 
 def _data(faces: Faces, config: ModelConfig, split: Split, device: torch.device) -> TrainingFaces:
-    faces.rows(split)
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
-    faces = find_framing(faces, device, wanted=config.face, model=config.name).apply(faces)
     data = TrainingFaces(faces, image, device, splits=splits)
     data.require(split)
     return data

@@ -13,7 +13,9 @@ from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.suite import Cross
+from agekit.data.alignment import Alignment
 from agekit.errors import ModelError
+from agekit.faces.align import standard
 
 __all__ = ["SPEC", "CellSpec", "CrossSpec", "read_spec", "threads_for", "write_spec"]
 
@@ -49,6 +51,7 @@ class CellSpec(BaseModel):
         cross: what is scored besides.
         judges: of an ager.
         kind: of its recipe.
+        alignment: where its faces are to lie, see `Suite`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +76,19 @@ class CellSpec(BaseModel):
     cross: list[CrossSpec]
     judges: list[str]
     kind: Literal["estimator", "ager"]
+    alignment: Alignment | None = None
+
+    @property
+    def as_chips(self) -> bool:
+        """Whether the middle squares of photos are taken as they are."""
+        return self.alignment is not None and self.alignment.align == "whole"
+
+    @property
+    def frame(self) -> Alignment | None:
+        """Where its faces are to lie, point by point; None where that is left to the data."""
+        if self.alignment is None or self.as_chips:
+            return None
+        return standard(self.alignment.margin, self.alignment.detector)
 
     def identity(self) -> dict[str, Any]:
         """What a result says of its cell, by the names that `Result` gives it."""
@@ -90,6 +106,7 @@ class CellSpec(BaseModel):
         threads: int,
         cross: list[CrossSpec],
         judges: list[str],
+        alignment: Alignment | None = None,
     ) -> CellSpec:
         """The specification of a cell whose results go to `out`."""
         return cls(
@@ -113,6 +130,7 @@ class CellSpec(BaseModel):
             cross=cross,
             judges=judges,
             kind=cell.resolved.recipe.kind,
+            alignment=alignment,
         )
 
 

@@ -1,4 +1,4 @@
-"""What weights a cell started from, kept beside its run: one from others is not gone on with."""
+"""What a cell started from, kept beside its run: one from other weights is not gone on with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agekit.atomic import write_text
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
 
 __all__ = ["hash_start", "keep_start", "same_start"]
@@ -13,11 +14,12 @@ __all__ = ["hash_start", "keep_start", "same_start"]
 START = "start.sha256"
 
 
-def hash_start(weights: str | None) -> str:
+def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     """The SHA-256 of the weights that a cell starts from; ``scratch`` without any.
 
     Args:
         weights: a model or a file.
+        alignment: where its faces are to lie; named behind the hash if it is said.
 
     Raises:
         AgekitError: they are not there.
@@ -26,6 +28,8 @@ def hash_start(weights: str | None) -> str:
     from agekit.zoo.folder import WEIGHTS
     from agekit.zoo.index.locate import is_model, locate
 
+    if alignment is not None:
+        return f"{hash_start(weights)} {alignment.align} {alignment.detector} {alignment.margin:g}"
     if weights is None:
         return "scratch"
     path = locate(weights) / WEIGHTS if is_model(weights) else Path(weights)

@@ -13,6 +13,7 @@ from agekit._yaml import read_yaml
 from agekit.bench.results.files import RUNS
 from agekit.bench.suites.claim import Claim
 from agekit.bench.suites.listing import ENDINGS, VARIABLE, find_suites
+from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, nearest
 
 __all__ = ["Cross", "OnProtocol", "Row", "Suite", "find_suites", "load_suite"]
@@ -84,6 +85,9 @@ class Suite(_Strict):
         rows: in the table's order.
         baseline: the label of the row that the others are compared with; without one, generations
             that are rows are compared with the first of theirs.
+        alignment: where the faces of every dataset are to lie: ``five-points`` with a margin, to
+            which they are reframed; or ``whole``, the middle squares of photos as they are. Without
+            one faces lie as each dataset has them, and photos are refused.
         cross: what the last generation is scored on besides, where that data is at hand.
         by_generation: whether each generation is a row of the table.
         reported: the name of a file of reported figures.
@@ -100,6 +104,7 @@ class Suite(_Strict):
     protocols: Annotated[list[OnProtocol], Field(min_length=1)]
     rows: Annotated[list[Row], Field(min_length=1)]
     baseline: str | None = None
+    alignment: Alignment | None = None
     cross: list[Cross] = []
     by_generation: bool = False
     reported: str | None = None
@@ -111,6 +116,10 @@ class Suite(_Strict):
         if self.name == RUNS:
             text = f"a suite cannot be called {RUNS!r}: results have a folder of that name"
             raise KeyMistake("name", text)
+        if self.alignment is not None and (
+            self.alignment.points or self.alignment.align == "chips"
+        ):
+            raise ValueError("an alignment is five-points with a margin, or whole")
         if wrong := _repeated(self.seeds, self.backbones, self.protocols):
             raise KeyMistake(*wrong)
         for index, row in enumerate(self.rows):
