@@ -19,6 +19,7 @@ from agekit.cli._bench import (
     roots_option,
 )
 from agekit.cli._output import (
+    columns_option,
     console,
     device_option,
     emit_json,
@@ -38,6 +39,7 @@ __all__ = ["run"]
 @click.argument("suite")
 @cell_options
 @roots_option
+@columns_option
 @click.option(
     "--init",
     "weights",
@@ -91,6 +93,7 @@ def run(
     epochs: int | None,
     protocols: tuple[str, ...],
     roots: dict[str, str],
+    columns: dict[str, str],
     weights: dict[str, str],
     judges: tuple[str, ...],
     device: str,
@@ -112,8 +115,11 @@ def run(
     """
     if settings and cluster is None:
         raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
+    from agekit.bench.running.plan import name_columns
+
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
+    places = name_columns(places, columns)
 
     from agekit.bench.running.checking import check_start, choose_judges, require_cut
 

@@ -122,6 +122,7 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
         spec.recipe,
         spec.dataset,
         root=spec.root,
+        columns=spec.columns,
         protocol=spec.protocol,
         preset=spec.preset,
         overrides=spec.settings,
@@ -149,15 +150,16 @@ def _is_begun(run: Path, spec: CellSpec, resolved: Resolved) -> bool:
 
 
 def _place(run: Path, spec: CellSpec) -> None:
-    """Tells a run where its dataset lies now."""
+    """Tells a run where its dataset lies now, and what its columns are called."""
     from agekit.training.run import Run
 
     begun = Run(run)
     info = begun.read_info()
     root = None if spec.root is None else str(spec.root.resolve())
-    if info["root"] != root:
+    here = {"root": root, **({"columns": spec.columns} if spec.columns else {})}
+    if info != info | here:
         begun.check()
-        begun.write(begun.info, json.dumps(info | {"root": root}, indent=1) + "\n")
+        begun.write(begun.info, json.dumps(info | here, indent=1) + "\n")
 
 
 def _seconds_before(run: Path) -> float:

@@ -105,7 +105,7 @@ def _score_estimator(
 ) -> Scored:
     network, _ = load_model(done.model, device)
     numbers = sorted(generation.generation for generation in done.generations)
-    faces = load_faces(spec.dataset, spec.root, spec.protocol)
+    faces = load_faces(spec.dataset, spec.root, spec.protocol, columns=spec.columns)
     scored = score_generations(network, config, Run(done.run), numbers, faces, device)
     for cross in spec.cross:
         try:
@@ -127,7 +127,8 @@ def _score_ager(
     generation = max(g.generation for g in done.generations)
     recipe = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings).recipe
     assert isinstance(recipe, AgerRecipe)
-    split = scored_split(sampled(load_faces(spec.dataset, spec.root, spec.protocol), recipe.data))
+    faces = load_faces(spec.dataset, spec.root, spec.protocol, columns=spec.columns)
+    split = scored_split(sampled(faces, recipe.data))
     counts = config.trained["faces"]
     count = sum(n for name, n in counts.items() if name.split()[-1] == "test")
     scored: Mapping[str, Any] = {"n": count or sum(counts.values()), "skipped": 0}
@@ -137,6 +138,7 @@ def _score_ager(
             done.model,
             spec.dataset,
             root=spec.root,
+            columns=spec.columns,
             protocol=spec.protocol,
             split=split,
             judges=spec.judges,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +15,12 @@ from agekit.bench.running.spec import SPEC, CrossSpec
 from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.listing import ENDINGS
 from agekit.bench.suites.suite import Suite
+from agekit.data.dataset import Dataset
 from agekit.data.home import data_root
 from agekit.errors import ConfigError, DataError, nearest
 from agekit.registry import DATASETS
 
-__all__ = ["Place", "Planned", "State", "cross_specs", "find_places", "plan"]
+__all__ = ["Place", "Planned", "State", "cross_specs", "find_places", "name_columns", "plan"]
 
 State = Literal["done", "failed", "begun", "new", "waiting", "blocked"]
 
@@ -31,10 +32,12 @@ class Place:
     Attributes:
         root: None where it needs none, or is not here.
         lacking: why it is not here; "" if it is.
+        columns: field → column of a table of the user's own.
     """
 
     root: Path | None = None
     lacking: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,32 @@ def _place(name: str, root: Path | None) -> Place:
         return Place(lacking=f"{name} (--root {name}=DIR)")
 
 
+def name_columns(places: Mapping[str, Place], columns: Mapping[str, str]) -> dict[str, Place]:
+    """The places, with what a user calls the columns of those that are tables of his own.
+
+    Raises:
+        ConfigError: none of them is.
+    """
+    tables = [name for name in places if DATASETS.get(name).read_named is not Dataset.read_named]
+    if columns and not tables:
+        raise ConfigError(
+            f"no dataset of the suite has columns to name: {', '.join(places)}",
+            "--columns is for csv, folder and parquet",
+        )
+    return {
+        name: replace(place, columns=columns) if name in tables else place
+        for name, place in places.items()
+    }
+
+
 def cross_specs(suite: Suite, places: Mapping[str, Place]) -> list[CrossSpec]:
     """What finished models are scored on besides, of the datasets that are here."""
     return [
-        CrossSpec(**cross.model_dump(), root=places[cross.dataset].root)
+        CrossSpec(
+            **cross.model_dump(),
+            root=places[cross.dataset].root,
+            columns=dict(places[cross.dataset].columns),
+        )
         for cross in suite.cross
         if not places[cross.dataset].lacking
     ]

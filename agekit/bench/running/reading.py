@@ -52,7 +52,8 @@ def read_protocols(
     for dataset, protocol in dict.fromkeys((p.cell.dataset, p.cell.protocol) for p in planned):
         if places[dataset].lacking:
             continue
-        faces = load_faces(dataset, places[dataset].root, protocol)
+        place = places[dataset]
+        faces = load_faces(dataset, place.root, protocol, columns=place.columns)
         counts = {split: int((faces.codes == k).sum()) for k, split in enumerate(SPLITS)}
         notes, is_lost = [], False
         if wanted is not None and wanted.align != "whole" and dataset not in uncut:

@@ -228,11 +228,12 @@ class _Runner:
         if cell.after is not None:
             source = next(c for c in self.found if c.name == cell.after)
             weights = str((source.folder(self.out) / RUN).absolute())
-        root = self.places[cell.dataset].root
+        place = self.places[cell.dataset]
         return CellSpec.of(
             cell,
             self.out,
-            root=None if root is None else root.absolute(),
+            root=None if place.root is None else place.root.absolute(),
+            columns=place.columns,
             weights=weights,
             device=self.devices[slot % len(self.devices)],
             threads=threads_for(self.options.jobs if self.options.cluster is None else 1),

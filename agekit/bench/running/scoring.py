@@ -98,7 +98,7 @@ def score_cross(
     Raises:
         DataError: that cannot be read, has no such split, or is of whole photos.
     """
-    faces = load_faces(cross.dataset, cross.root, cross.protocol)
+    faces = load_faces(cross.dataset, cross.root, cross.protocol, columns=cross.columns)
     faces.rows(cross.split)
     framing = find_framing(
         faces, device, wanted=config.face, model="the model", root=cross.root, as_chips=as_chips

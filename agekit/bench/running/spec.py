@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agekit._mistakes import summary
 from agekit.atomic import write_text
@@ -37,6 +38,7 @@ class CrossSpec(Cross):
     """What a finished model is scored on besides, and where that lies."""
 
     root: Path | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
 
 
 class CellSpec(BaseModel):
@@ -45,6 +47,7 @@ class CellSpec(BaseModel):
     Attributes:
         result: where its result goes.
         root: where its dataset lies.
+        columns: field → column of that, where it is a table of the user's own.
         weights: the model or file whose weights it starts from.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: of torch; a cell that goes on keeps the number it began with, as sums depend on it.
@@ -70,6 +73,7 @@ class CellSpec(BaseModel):
     seed: int
     result: Path
     root: Path | None
+    columns: dict[str, str] = Field(default_factory=dict)
     weights: str | None
     device: str
     threads: int
@@ -101,6 +105,7 @@ class CellSpec(BaseModel):
         out: Path,
         *,
         root: Path | None,
+        columns: Mapping[str, str] | None = None,
         weights: str | None,
         device: str,
         threads: int,
@@ -124,6 +129,7 @@ class CellSpec(BaseModel):
             seed=cell.seed,
             result=cell.path(out).absolute(),
             root=root,
+            columns=dict(columns or {}),
             weights=weights,
             device=device,
             threads=threads,
