@@ -118,8 +118,12 @@ def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> 
             f"{people:,} people are in more than one split of {info['protocol']}: "
             "its errors are too good to be those on strangers"
         )
-    left_out = [problem for problem in data.problems if not problem.kept]
-    if left_out:
-        display.line(f"{len(left_out):,} rows or images were left out; the first ones:")
-        for problem in left_out[:3]:
+    unused = int((data.faces.codes < 0).sum())
+    if unused and not data.faces.drawn:
+        display.line(f"{unused:,} faces are in no split of {info['protocol']}")
+    for kept, what in ((False, "left out"), (True, "read in part or guessed at")):
+        those = [problem for problem in data.problems if problem.kept == kept]
+        if those:
+            display.line(f"{len(those):,} rows or images were {what}; the first ones:")
+        for problem in those[:3]:
             display.line(f"  {problem.name}: {problem.detail}")

@@ -78,7 +78,9 @@ def test_a_finished_run_resumes_to_the_same(agekit: Train, run: Path) -> None:
     done = agekit("train", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert (run / "model/model.safetensors").read_bytes() == before
-    assert "begun when random crops were cut" in (run / "log.txt").read_text()
+    told = (run / "log.txt").read_text()
+    assert "begun when random crops were cut" in told
+    assert "faces are in no split of synthfaces:tiny" in told
 
 
 def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agekit.data.files import Files
-from agekit.data.readers.scan import scan
+from agekit.data.readers.scan import is_image, scan
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
 
@@ -124,6 +124,22 @@ class Rows:
     def problem(self, kind: str, name: str, detail: str, *, kept: bool = False) -> None:
         """Notes a row or file that is left out or, where it is `kept`, read in part."""
         self.problems.append(Problem(kind, name, detail, kept))
+
+    def unlisted(self, listed: str, told: Collection[str] = ()) -> None:
+        """Notes the images that no row is of, as one problem.
+
+        Args:
+            listed: what names the images, for people.
+            told: images that were told otherwise.
+        """
+        known = {*self._seen, *told}
+        left = [file for file in self.files if is_image(file) and file not in known]
+        if left:
+            self.problem(
+                "unlisted",
+                left[0],
+                f"{listed} does not name it: left out with {len(left) - 1:,} more",
+            )
 
     def build(self, group_names: Sequence[str] = ()) -> FaceTable:
         """The face table.

@@ -79,6 +79,13 @@ def test_a_photo_without_crop_is_used_whole_and_told(root: Path) -> None:
     assert problem.detail == "no crop of any photo (X.jpg_face.jpg): used as a whole"
 
 
+def test_a_missing_list_is_told(root: Path) -> None:
+    (root / "gt_avg_valid.csv").unlink()
+    (problem,) = APPAREAL().read(root).problems
+    assert problem.name == "gt_avg_valid.csv"
+    assert problem.detail == "no such file: no val split"
+
+
 def test_gender_and_race_where_the_second_release_is_there(root: Path) -> None:
     folder = root.parent / "allcategories_trainvalidtest_split"
     folder.mkdir()

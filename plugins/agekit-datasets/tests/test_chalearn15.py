@@ -91,6 +91,7 @@ def test_answers_in_reference_csv(tmp_path: Path, place: str) -> None:
     names = [f"image_{i}.jpg\n" for i in range(25, 33)]
     (root / "Validation.csv").write_text("".join(names))
     assert counts(root) == [24, 0, 8]
+    assert "Validation.csv: names no ages, not used" in ChaLearn15().read(root).notes
 
 
 def test_reference_of_images_in_a_folder_of_no_split(tmp_path: Path) -> None:
@@ -101,6 +102,8 @@ def test_reference_of_images_in_a_folder_of_no_split(tmp_path: Path) -> None:
             path.rename(root / path.name)
     assert counts(root) == [24, 0, 8]
     assert counts(root, "official") == [24, 8, 0]
+    (note,) = ChaLearn15().read(root).notes
+    assert note == "Reference.csv: of no split, taken for val where no folder says"
 
 
 def test_another_layout_says_expected_and_found(tmp_path: Path) -> None:

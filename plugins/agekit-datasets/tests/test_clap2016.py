@@ -80,6 +80,12 @@ def test_an_image_in_the_folder_of_another_split_is_not_taken(root: Path) -> Non
     assert problem.detail == "test_gt.csv line 2: no such file"
 
 
+def test_a_missing_list_is_told(root: Path) -> None:
+    (root / "valid_gt.csv").unlink()
+    (problem,) = CLAP2016().read(root).problems
+    assert problem.detail == "no such file: no val split"
+
+
 def test_a_list_that_points_outside_is_refused(root: Path) -> None:
     write_face(root.parent / "000032.jpg")
     text = (root / "test_gt.csv").read_text()

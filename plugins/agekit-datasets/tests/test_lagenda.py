@@ -49,6 +49,13 @@ def test_labels_are_read_and_all_is_for_the_test(tmp_path: Path) -> None:
     assert table.problems == ()
 
 
+def test_a_gender_that_is_not_understood_is_told(tmp_path: Path) -> None:
+    table = LAGENDA().read(write_set(tmp_path / "set", [("a", 30, "?", LARGE)]))
+    (problem,) = table.problems
+    assert (table.gender.tolist(), problem.kind, problem.kept) == ([-1], "gender", True)
+    assert problem.detail == "lagenda_annotation.csv line 2: '?' taken as unknown"
+
+
 def test_a_photo_is_taken_if_its_largest_face_alone_has_an_age(tmp_path: Path) -> None:
     faces = [
         ("main", -1, "-1", SMALL),

@@ -106,6 +106,15 @@ def test_foreign_names_and_copies_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_photos_that_the_csv_does_not_name_are_told(tmp_path: Path) -> None:
+    root = release(tmp_path / "MORPH")
+    write_face(root / "Album2/300009_0F40.JPG")
+    write_face(root / "Album2/300009_1F41.JPG")
+    (problem,) = MORPH().read(root).problems
+    assert (problem.kind, problem.name) == ("unlisted", "Album2/300009_0F40.JPG")
+    assert problem.detail == f"{OFFICIAL} does not name it: left out with 1 more"
+
+
 def test_the_csv_counts_where_the_name_says_another_age(tmp_path: Path) -> None:
     root = release(tmp_path / "MORPH")
     text = (root / OFFICIAL).read_text()

@@ -71,6 +71,7 @@ class APPAREAL(Dataset):
         whole: list[str] = []
         for word, split in _SPLITS.items():
             if (path := lists.get(f"gt_avg_{word}.csv")) is None:
+                rows.problem("missing", f"gt_avg_{word}.csv", f"no such file: no {split} split")
                 continue
             traits = _traits(rows, lists.get(f"allcategories_{word}.csv"))
             sheet = read_sheet(rows.root / path)

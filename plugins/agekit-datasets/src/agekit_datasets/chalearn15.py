@@ -68,17 +68,17 @@ class ChaLearn15(Dataset):
         """
         assert root is not None
         rows = Rows(root)
-        sheets = {
-            path: sheet
-            for path in rows.files
-            if _is_labels(path) and len(sheet := read_apparent(rows, path))
-        }
+        found = {path: read_apparent(rows, path) for path in rows.files if _is_labels(path)}
+        sheets = {path: sheet for path, sheet in found.items() if len(sheet)}
         if not sheets:
             raise rows.expected(self.layout, self.source)
+        rows.notes += [f"{path}: names no ages, not used" for path in found if path not in sheets]
         splits = {path: _split(path) for path in sheets}
         answers = "test" if "val" in splits.values() else "val"
         pictures = Pictures(rows.files)
         for path, sheet in sheets.items():
+            if not splits[path]:
+                rows.notes.append(f"{path}: of no split, taken for {answers} where no folder says")
             add_apparent(rows, pictures, sheet, splits[path], other=answers)
         return rows.build()
 

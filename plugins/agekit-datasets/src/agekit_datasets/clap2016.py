@@ -11,7 +11,7 @@ from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column
 from agekit.data.readers.rows import Rows, parse_split
-from agekit.data.table import FaceTable
+from agekit.data.table import SPLITS, FaceTable
 from agekit_datasets.apparent import SCORED, add_apparent, as_splits, read_apparent
 from agekit_datasets.pictures import Pictures
 
@@ -71,6 +71,9 @@ class CLAP2016(Dataset):
         ]
         if not labels:
             raise rows.expected(self.layout, self.source)
+        for split in SPLITS:
+            if not any(parse_split(word) == split for _, word in labels):
+                rows.problem("missing", f"{split}_gt.csv", f"no such file: no {split} split")
         pictures = Pictures(rows.files)
         for path, split in labels:
             add_apparent(rows, pictures, read_apparent(rows, path), parse_split(split) or "")

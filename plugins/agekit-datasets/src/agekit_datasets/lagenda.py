@@ -82,13 +82,17 @@ class LAGENDA(Dataset):
                 left_out.setdefault(why, []).append(name)
                 continue
             i = labelled[0]
-            gender = parse_gender(genders[i])
+            gender, before = parse_gender(genders[i]), len(rows)
             rows.add(
                 folder + name if rows.find(folder + name) else name,
                 ages[i],
                 gender=-1 if gender is None else gender,
                 where=sheet.where(i),
             )
+            if gender is None and genders[i] != "-1" and len(rows) > before:
+                rows.problem(
+                    "gender", name, f"{sheet.where(i)}: {genders[i]!r} taken as unknown", kept=True
+                )
         for why, found in left_out.items():
             rows.problem("faces", found[0], f"{why}; left out with {len(found) - 1:,} more images")
         return rows.build()

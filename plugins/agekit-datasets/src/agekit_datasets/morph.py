@@ -111,6 +111,7 @@ def _add_sheet(rows: Rows, sheet: Sheet) -> None:
     start = "" if folder == "." else f"{folder}/"
     names = ("photo", "age", "id_num", "gender", "race")
     columns = [sheet.column(n, default=None if n in ("photo", "age") else "") for n in names]
+    doubtful: list[str] = []
     for i, (photo, age, person, gender, race) in enumerate(zip(*columns, strict=True)):
         where = sheet.where(i)
         file = rows.find(start + photo.replace("\\", "/"))
@@ -118,6 +119,7 @@ def _add_sheet(rows: Rows, sheet: Sheet) -> None:
             places = pictures.named(photo)
             if len(places) > 1:
                 shown = ", ".join(places[:3])
+                doubtful += places
                 rows.problem("missing", photo, f"{where}: not there, but of that name: {shown}")
                 continue
             file = places[0] if places else photo
@@ -141,6 +143,7 @@ def _add_sheet(rows: Rows, sheet: Sheet) -> None:
             rows.problem("gender", file, f"{where}: {gender!r} taken as unknown", kept=True)
         if race and not group:
             rows.problem("group", file, f"{where}: race {race!r} taken as unknown", kept=True)
+    rows.unlisted(sheet.path.name, doubtful)
 
 
 def _add_names(rows: Rows) -> None:
