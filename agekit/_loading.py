@@ -17,6 +17,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import PluginError, UnknownNameError, nearest
+from agekit.installed import how_to_upgrade
 
 __all__ = ["check_api", "load", "one_line", "unknown", "unusable"]
 
@@ -66,13 +67,14 @@ def check_api(entry: Entry) -> None:
     raise PluginError(
         f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version} is written for "
         f"version {entry.api} of the plugin interface; this agekit accepts {accepted}",
-        f"`pip install -U {upgrade}`",
+        how_to_upgrade(upgrade),
     )
 
 
 def unusable(entry: Entry, reason: str) -> PluginError:
     """The error for an entry whose own code or file is at fault."""
-    hint = f"reinstall it with `pip install -U {entry.distribution}`"
+    hint = how_to_upgrade(entry.distribution)
+    hint = f"reinstall it with {hint}" if hint.startswith("`") else hint
     if normalise(entry.distribution) != CORE:
         hint += (
             f", or go on without it: {DISABLE_VARIABLE}={entry.distribution} "

@@ -216,7 +216,7 @@ def test_the_core_alone_works_and_names_what_it_lacks(install: Install) -> None:
     core = install("agekit")
     assert core.parts() == parts(["agekit"])
     assert [d["name"] for d in core.json("plugins", "list")] == ["agekit"]
-    examined = core.agekit("plugins", "doctor")
+    examined = core.agekit("plugins", "doctor", "--no-check")
     assert examined.returncode == 0, examined.stdout + examined.stderr
     done = core.agekit("train", "cen-resnet10-tiny", "synthfaces")
     assert done.returncode == 1
@@ -230,7 +230,7 @@ def test_the_core_alone_works_and_names_what_it_lacks(install: Install) -> None:
 def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: Install) -> None:
     alone = install(name)
     assert alone.parts() == parts(with_requirements(name))
-    done = alone.agekit("plugins", "doctor", name)
+    done = alone.agekit("plugins", "doctor", "--no-check", name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

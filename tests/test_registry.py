@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from agekit.errors import ConflictError, PluginError, UnknownNameError
+from agekit.installed import how_to_upgrade
 from agekit.registry import (
     BACKBONES,
     HEADS,
@@ -85,7 +86,7 @@ def test_other_interface_version_is_refused_before_import(backbone, api, upgrade
     backbone("1 / 0", api=api)
     with pytest.raises(PluginError, match=f"agekit-thrown 1.0 is written for version {api}") as e:
         BACKBONES.get("thrown")
-    assert e.value.hint == f"`pip install -U {upgrade}`"
+    assert e.value.hint == how_to_upgrade(upgrade)
     assert "thrown_module" not in sys.modules
 
 

@@ -1,19 +1,28 @@
-"""What `agekit plugins doctor` does: imports every part, one process per distribution.
+"""What `agekit plugins doctor` does: imports and checks every part, a process per distribution.
 
-A plugin that crashes the interpreter, exits it or hangs then costs its own parts alone.
+A part that crashes the interpreter, exits it or hangs costs itself alone: the next one begins a
+new process.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from tempfile import TemporaryFile
+from typing import IO
 
 import click
 
+from agekit._loading import one_line
 from agekit.cli._output import print_table
 from agekit.discovery import Distribution, Entry, distributions, entries, normalise
 from agekit.errors import AgekitError, UnknownNameError, nearest
@@ -22,8 +31,10 @@ from agekit.scaffold.shadow import shadowed
 
 __all__ = ["Finding", "Report", "examine", "load_parts"]
 
-_LIMIT = 300
-"""Seconds that one distribution may take."""
+_BEGIN = 60
+"""Seconds that a process may take besides its parts."""
+_LATE = b"Timeout ("
+"""How `faulthandler` begins what it says when it ends a process."""
 _SHOWN = 60
 
 
@@ -39,6 +50,7 @@ class Finding:
         status: ok, warning, error or disabled.
         error: what is wrong, or "".
         hint: how to mend it, or "".
+        check: ``passed``, ``failed``, ``left out: `` and why, or "" where it was not begun.
     """
 
     distribution: str
@@ -48,6 +60,7 @@ class Finding:
     status: str
     error: str = ""
     hint: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,22 +77,31 @@ class Report:
 
     def print(self) -> None:
         """Prints the table of findings, then each error with its hint, to stdout."""
+        columns = ("distribution", "version", "group", "name", "status", "check")
         print_table(
-            ["distribution", "version", "part", "name", "status"],
-            [(f.distribution, f.version, f.group, f.name, f.status) for f in self.findings],
+            ["distribution", "version", "part", "name", "status", "check"],
+            [[getattr(finding, column) for column in columns] for finding in self.findings],
         )
         for finding in self.findings:
             if finding.error:
                 click.echo(f"\n{finding.status}: {finding.error}")
                 if finding.hint:
                     click.echo(f"  hint: {finding.hint}")
+        parts = [f for f in self.findings if f.group]
+        counts = Counter(f.status for f in parts)
+        checked = Counter(f.check.partition(":")[0] for f in parts if f.check)
+        told = [f"{count} {what}" for what, count in counts.items()]
+        told += [f"{count} checks {what}" for what, count in checked.items()]
+        click.echo(f"\n{len(parts)} parts: {', '.join(told) or 'none'}")
 
 
-def examine(names: Sequence[str] = ()) -> Report:
+def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120) -> Report:
     """Examines distributions that give parts.
 
     Args:
         names: which; none means all.
+        check: whether to run the check of each part that can be imported.
+        limit: seconds that one part may take.
 
     Raises:
         UnknownNameError: a named one gives no part, or is not installed.
@@ -97,29 +119,55 @@ def examine(names: Sequence[str] = ()) -> Report:
     for distribution in chosen:
         findings += _remarks(distribution)
         if not distribution.disabled:
-            click.echo(f"loading the parts of {distribution.name} ...", err=True)
-            findings += _parts(distribution)
+            doing = "checking" if check else "loading"
+            click.echo(f"{doing} the parts of {distribution.name} ...", err=True)
+            findings += _parts(distribution, check, limit)
     return Report(all(finding.status != "error" for finding in findings), tuple(findings))
 
 
-def load_parts(distribution: str, *labels: str) -> None:
-    """Loads parts of one distribution, and writes one JSON line about each to the real stdout.
+def load_parts(check: str, limit: str, distribution: str, *labels: str) -> None:
+    """Loads and checks parts of one distribution, and writes one JSON line about each to stdout.
+
+    What the parts themselves print goes to stderr.
 
     Args:
+        check: whether to check them; empty loads them only.
+        limit: seconds that one may take; then the process ends.
         distribution: its name.
         labels: `kind/name` of each part.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    if check:
+        import_module("agekit.testing.usual")
     for label in labels:
+        faulthandler.dump_traceback_later(float(limit), exit=True, file=2)
         kind, _, name = label.partition("/")
-        answer = {"part": label, "error": "", "hint": ""}
+        answer = {"part": label, "error": "", "hint": "", "check": ""}
         try:
-            REGISTRIES[kind].get(f"{distribution}:{name}")
+            registry = REGISTRIES[kind]
+            registry.get(f"{distribution}:{name}")
+            if check:
+                answer |= _checked(registry.find(f"{distribution}:{name}"))
         except AgekitError as error:
             answer |= {"error": error.message, "hint": error.hint}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _checked(entry: Entry) -> dict[str, str]:
+    """What the check of a part says."""
+    from agekit.testing.usual import check_as_used
+
+    try:
+        lacking = check_as_used(entry)
+        return {"check": f"left out: {lacking}" if lacking else "passed"}
+    except (Exception, SystemExit) as error:
+        told = isinstance(error, AgekitError | AssertionError)
+        reason = one_line(error) if told else f"{type(error).__name__}: {one_line(error)}"
+        part = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
+        hint = f"see check_{entry.kind} in agekit.testing, which a test of the plugin can call"
+        return {"check": "failed", "error": f"{part} fails its check: {reason}", "hint": hint}
 
 
 def _remarks(distribution: Distribution) -> list[Finding]:
@@ -144,22 +192,23 @@ def _remarks(distribution: Distribution) -> list[Finding]:
     return []
 
 
-def _parts(distribution: Distribution) -> list[Finding]:
-    """Loads its parts in a process of their own, in a new one after each that ends the process."""
+def _parts(distribution: Distribution, check: bool, limit: float) -> list[Finding]:
+    """Tries its parts in a process of their own, in a new one after each that ends the process."""
     found = [entry for entry in entries() if entry.distribution == distribution.name]
     findings: list[Finding] = []
     while len(findings) < len(found):
-        answers, end = _run(distribution.name, found[len(findings) :])
+        answers, end = _run(distribution.name, found[len(findings) :], check, limit)
         for entry, answer in zip(found[len(findings) :], answers, strict=False):
-            findings.append(_finding(entry, answer["error"], answer["hint"]))
+            findings.append(_finding(entry, answer["error"], answer["hint"], answer["check"]))
         if len(findings) < len(found):
             entry = found[len(findings)]
             what = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
-            findings.append(_finding(entry, f"{what} {end}", f"import {entry.module} by hand"))
+            hint = f"import {entry.module} by hand, or give it more seconds by --limit"
+            findings.append(_finding(entry, f"{what} {end}", hint))
     return findings
 
 
-def _finding(entry: Entry, error: str, hint: str) -> Finding:
+def _finding(entry: Entry, error: str, hint: str, check: str = "") -> Finding:
     rivals = [
         f"{other.distribution} {other.version}"
         for other in entries(entry.kind)
@@ -178,33 +227,56 @@ def _finding(entry: Entry, error: str, hint: str) -> Finding:
         )
         hint = "give the recipe another name"
     status = "error" if error else "ok"
-    return Finding(entry.distribution, entry.version, entry.kind, entry.name, status, error, hint)
+    giver = (entry.distribution, entry.version)
+    return Finding(*giver, entry.kind, entry.name, status, error, hint, check)
 
 
-def _run(distribution: str, parts: Sequence[Entry]) -> tuple[list[dict[str, str]], str]:
-    """The answers about the first of `parts`, and how the process ended if it left some out."""
+def _run(
+    distribution: str, parts: Sequence[Entry], check: bool, limit: float
+) -> tuple[list[dict[str, str]], str]:
+    """The answers about the first of `parts`, and how the process ended if it left some out.
+
+    What it writes goes to files: a child of its own that outlives it holds no pipe open.
+    """
     labels = [f"{entry.kind}/{entry.name}" for entry in parts]
     program = f"import sys; from {__name__} import load_parts; load_parts(*sys.argv[1:])"
     path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program, distribution, *labels],
+    arguments = ["check" * check, str(limit), distribution, *labels]
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", program, *arguments],
             env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            timeout=_LIMIT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
         )
-        output, status = done.stdout, done.returncode
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        end = f"ends the Python process ({how}){': ' + last if last else ''}"
-    except subprocess.TimeoutExpired as error:
-        output, end = error.stdout or b"", f"takes longer than {_LIMIT} s to import"
+        late = False
+        try:
+            process.wait(limit * len(parts) + _BEGIN)
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+        output, said = (_contents(file) for file in (out, err))
+    last = said.decode(errors="replace").strip().rpartition("\n")[2]
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    end = f"ends the Python process ({how}){': ' + last if last else ''}"
+    if late or _LATE in said:
+        end = f"takes longer than {limit:g} s"
     answers: list[dict[str, str]] = []
     for label, line in zip(labels, output.splitlines(), strict=False):
         if (answer := _answer(label, line)) is None:
             return answers, f"writes to file descriptors that it did not open: {line[:_SHOWN]!r}"
         answers.append(answer)
     return answers, end
+
+
+def _contents(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _answer(label: str, line: bytes) -> dict[str, str] | None:
@@ -215,4 +287,4 @@ def _answer(label: str, line: bytes) -> dict[str, str] | None:
         return None
     if not isinstance(answer, dict) or answer.get("part") != label:
         return None
-    return answer if {"error", "hint"} <= answer.keys() else None
+    return answer if {"error", "hint", "check"} <= answer.keys() else None

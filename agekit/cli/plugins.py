@@ -49,17 +49,31 @@ def list_(as_json: bool) -> None:
                 click.echo(f"  {kind:<9} {', '.join(names)}")
 
 
-@plugins.command("doctor", short_help="Import every part; exit 1 on a failure.")
+@plugins.command("doctor", short_help="Import and check every part; exit 1 on a failure.")
 @click.argument("distribution", nargs=-1)
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Run the check of each part's kind (agekit.testing), or import the parts only.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(1, 3600),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one part may take.",
+)
 @json_option
-def doctor(distribution: tuple[str, ...], as_json: bool) -> None:
-    """Import every part of every plugin, each plugin in its own process; exit 1 on a failure.
+def doctor(distribution: tuple[str, ...], check: bool, limit: float, as_json: bool) -> None:
+    """Import and check every part of every plugin, each plugin in its own process.
 
-    DISTRIBUTION limits it to some, such as the plugin you are writing.
+    Exits 1 where one fails. DISTRIBUTION limits it to some, such as the plugin you are writing.
     """
     from agekit.cli._doctor import examine
 
-    report = examine(distribution)
+    report = examine(distribution, check=check, limit=limit)
     if as_json:
         emit_json(report)
     else:

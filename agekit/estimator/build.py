@@ -15,7 +15,7 @@ from agekit.recipe import EstimatorRecipe, LossTerm, PartConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import BACKBONES, HEADS, LOSSES
 
-__all__ = ["build_estimator", "build_loss", "build_network"]
+__all__ = ["build_estimator", "build_loss", "build_network", "require_no_ancestor"]
 
 
 def build_network(
@@ -75,6 +75,23 @@ def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -
             recipe.estimate.rule,
             recipe.estimate.level,
             recipe.estimate.mirror,
+        )
+
+
+def require_no_ancestor(loss: str, generation: str) -> None:
+    """Makes sure that a loss can train a generation that has no ancestor.
+
+    Args:
+        loss: its registry name.
+        generation: what to call the generation.
+
+    Raises:
+        ContractError: it learns from an ancestor.
+    """
+    if LOSSES.get(loss).needs_ancestor:
+        raise Culprit("loss", loss).error(
+            f"learns from an ancestor, and {generation} has none",
+            "use it in the terms of the offspring, or take a loss that needs no ancestor",
         )
 
 

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agekit._mistakes import summary
 from agekit.data.alignment import Alignment
+from agekit.discovery import CORE
 from agekit.errors import ModelError
+from agekit.installed import how_to_upgrade
 
 __all__ = ["EXTRA", "INPUT", "METADATA", "OUTPUTS", "Direction", "OnnxCard", "parse_card"]
 
@@ -94,5 +96,5 @@ def parse_card(text: str | None, name: str) -> OnnxCard:
     except ValidationError as error:
         raise ModelError(
             f"{name}: its description is not valid: {summary(error, OnnxCard)}",
-            "it may be damaged, or from a newer agekit: `pip install -U agekit`",
+            f"it may be damaged, or from a newer agekit: {how_to_upgrade(CORE)}",
         ) from error

@@ -29,8 +29,8 @@ def check_plugin(distribution: str) -> None:
     """Checks that an installed distribution keeps the contract of plugins.
 
     Its parts are listed by ``agekit list`` without an import of its code, each can be loaded
-    (``agekit plugins doctor``), it says which plugin interface it is written for, and its parts'
-    arguments can be read from the source with types and defaults that a recipe can hold.
+    (``agekit plugins doctor --no-check``), it says which plugin interface it is written for, and
+    its parts' arguments can be read from the source with types and defaults that a recipe can hold.
 
     Args:
         distribution: its name.
@@ -82,7 +82,7 @@ def _check_listing(distribution: str, parts: set[tuple[str, str]], modules: set[
 
 
 def _check_loading(distribution: str) -> None:
-    done = _python("-m", "agekit", "plugins", "doctor", distribution, "--json")
+    done = _python("-m", "agekit", "plugins", "doctor", distribution, "--no-check", "--json")
     report: dict[str, Any] = json.loads(done.stdout)
     wrong = [
         f"{one['error']}" for one in report["findings"] if one["status"] in ("error", "warning")

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from agekit.device import autocast_dtype, rank_and_world
-from agekit.estimator.build import build_estimator, build_loss
+from agekit.estimator.build import build_estimator, build_loss, require_no_ancestor
 from agekit.estimator.calibrate import conformal_margin
 from agekit.estimator.infer import raw_outputs
 from agekit.estimator.metrics import mae
@@ -81,7 +81,13 @@ class EstimatorLab(Lab):
             online: ask the ancestor about every augmented batch, not once about every face.
             inherit: start from the ancestor's weights.
             hooks: more of mmengine's hooks; they find the `EstimatorStep` in ``runner.model``.
+
+        Raises:
+            ContractError: a term learns from an ancestor, and there is none.
         """
+        if ancestor is None:
+            for term in terms:
+                require_no_ancestor(term.type, f"generation {number}")
         folder = self.run.generation(number)
         folder.mkdir(parents=True, exist_ok=True)
         network = self.network(number)

@@ -20,7 +20,7 @@ from agekit.culprit import Culprit
 from agekit.data.split import Faces
 from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
-from agekit.estimator.build import build_estimator, build_loss
+from agekit.estimator.build import build_estimator, build_loss, require_no_ancestor
 from agekit.estimator.estimate import Estimate
 from agekit.estimator.model import AgeEstimator
 from agekit.estimator.target import Target
@@ -229,13 +229,10 @@ class _Trial:
 
     def _value(self, term: LossTerm, raw: Tensor, *, first: bool) -> Tensor:
         """A loss of a head's output, after all that is asked of it."""
+        if first:
+            require_no_ancestor(term.type, "the first generation")
         loss = build_loss(term).to(raw.device)
         culprit = Culprit("loss", term.type, loss)
-        if loss.needs_ancestor and first:
-            raise culprit.error(
-                "learns from an ancestor, and the first generation has none",
-                "use it in the terms of the offspring, or take a loss that needs no ancestor",
-            )
         inherited = self.ancestor[term.head] if loss.needs_ancestor else None
         shape = tuple(raw.shape)
         what = f"cannot take the output of the head {term.head!r}, of shape {shape}"

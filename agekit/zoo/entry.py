@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from agekit._mistakes import summary
+from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError
+from agekit.installed import how_to_upgrade
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
 from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
@@ -52,7 +54,7 @@ def parse_entry(text: str, where: str) -> ZooEntry:
     except ValidationError as error:
         raise ModelError(
             f"{where} is not a valid entry of the zoo: {summary(error, ZooEntry)}",
-            "correct it, or if it is from a newer agekit: `pip install -U agekit`",
+            f"correct it, or if it is from a newer agekit: {how_to_upgrade(CORE)}",
         ) from error
 
 

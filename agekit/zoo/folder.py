@@ -21,9 +21,11 @@ from agekit._mistakes import summary
 from agekit.ager.build import build_ager
 from agekit.ager.model import FaceAger
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
+from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError
 from agekit.estimator.build import build_network
 from agekit.estimator.model import AgeEstimator
+from agekit.installed import how_to_upgrade
 from agekit.scope import within
 from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, small_text
@@ -129,7 +131,7 @@ def read_config(folder: Path) -> ModelConfig | AgerConfig:
     except ValidationError as error:
         raise ModelError(
             f"{path} is not a valid model configuration: {summary(error, AnyConfig)}",
-            "it may be damaged, or from a newer agekit: `pip install -U agekit`",
+            f"it may be damaged, or from a newer agekit: {how_to_upgrade(CORE)}",
         ) from error
     return config
 

@@ -1,6 +1,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from agekit.errors import PluginError
+from agekit.installed import how_to_upgrade
+from agekit.registry import LOSSES
 
 
 def test_list_tells_what_each_distribution_gives(run_agekit, write_plugin):
@@ -24,8 +32,8 @@ def test_list_tells_what_each_distribution_gives(run_agekit, write_plugin):
     assert "agekit-thrown 1.0  A thrown plugin.\n  loss      a, b\n" in human
 
 
-def doctor(run_agekit, *names, **environment):
-    done = run_agekit("plugins", "doctor", "--json", *names, **environment)
+def doctor(run_agekit, *names, check="--no-check", **environment):
+    done = run_agekit("plugins", "doctor", "--json", check, *names, **environment)
     report = json.loads(done.stdout)
     assert done.returncode == (0 if report["ok"] else 1)
     assert "Traceback" not in done.stderr
@@ -77,7 +85,7 @@ def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
     assert "ZeroDivisionError" in thrown["d-raise"]["error"]
     assert "has no 'absent'" in thrown["e-lacks"]["error"]
     assert "also given by agekit-rival 1.0" in thrown["twice"]["error"]
-    assert "pip install -U agekit" in found["agekit-newer", "newer"]["hint"]
+    assert how_to_upgrade("agekit") in found["agekit-newer", "newer"]["hint"]
 
 
 def test_doctor_tells_who_writes_rubbish_to_descriptors_that_are_not_its_own(
@@ -157,3 +165,125 @@ def test_doctor_table_shows_error_and_hint(run_agekit, write_plugin):
     assert done.returncode == 1
     assert "error: recipe 'lost' of agekit-thrown 1.0 cannot be used: no package has" in done.stdout
     assert "hint: reinstall it with" in done.stdout
+
+
+CHECKED = """
+    import os
+    import torch
+    from torch import nn
+    from agekit.estimator.base import Loss
+
+    class Good(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(3, 4)
+        def forward(self, images):
+            return self.net(images.mean((2, 3)))
+
+    class Flat(Good):
+        def forward(self, images):
+            return super().forward(images).mean()
+
+    class Crashes(Good):
+        def __init__(self):
+            os.abort()
+
+    class Squared(Loss):
+        def forward(self, raw, target, ancestor=None):
+            return (raw.float() - target.unit).square().mean()
+
+    class PerFace(Loss):
+        def forward(self, raw, target, ancestor=None):
+            return (raw.float() - target.unit).square()
+
+    class Odd(Loss):
+        def forward(self, raw, target, ancestor=None):
+            raise TypeError("made for nothing")
+"""
+
+
+def test_doctor_checks_every_part_and_none_costs_another(run_agekit, write_plugin):
+    write_plugin(
+        "agekit-thrown",
+        {
+            "backbone": {
+                "b-crashes": "thrown:Crashes",
+                "c-flat": "thrown:Flat",
+                "d-good": "thrown:Good",
+            },
+            "loss": {"per-face": "thrown:PerFace", "squared": "thrown:Squared"},
+            "recipe": {"thrown": "thrown_recipes:thrown"},
+        },
+        {
+            "thrown.py": CHECKED,
+            "thrown_recipes/thrown.yaml": """
+                kind: estimator
+                description: thrown
+                backbone: {type: d-good}
+                heads: {reg: {type: regression}}
+                evolver:
+                  type: single
+                  losses: [{type: squared, head: reg}, {type: per-face, head: reg}]
+                train: {epochs: 1}
+            """,
+        },
+    )
+    done = run_agekit("plugins", "doctor", "--json", "agekit-thrown")
+    assert done.returncode == 1, done.stderr
+    found = {one["name"]: one for one in json.loads(done.stdout)["findings"]}
+    assert {name: one["status"] for name, one in found.items()} == {
+        "b-crashes": "error",
+        "c-flat": "error",
+        "d-good": "ok",
+        "per-face": "error",
+        "squared": "ok",
+        "thrown": "error",
+    }
+    assert "signal 6" in found["b-crashes"]["error"]
+    assert "fails its check" in found["c-flat"]["error"]
+    assert "of shape (), not (3, *)" in found["c-flat"]["error"]
+    assert "not a scalar" in found["per-face"]["error"]
+    assert (found["d-good"]["check"], found["per-face"]["check"]) == ("passed", "failed")
+
+
+def test_doctor_ends_a_part_that_hangs_and_what_it_started(run_agekit, write_plugin, tmp_path):
+    pid = tmp_path / "pid"
+    hangs = f"""
+        import os, time
+        if (child := os.fork()) == 0:
+            time.sleep(1000)
+        open({str(pid)!r}, "w").write(str(child))
+        time.sleep(1000)
+    """
+    write_plugin(
+        "agekit-thrown",
+        {"backbone": {"a-hangs": "thrown_hangs:part", "b-good": "thrown_good:part"}},
+        {"thrown_hangs.py": hangs, "thrown_good.py": "def part(): ..."},
+    )
+    done = run_agekit("plugins", "doctor", "--json", "--no-check", "--limit", "3", "agekit-thrown")
+    first, second = json.loads(done.stdout)["findings"]
+    assert (first["status"], second["status"]) == ("error", "ok")
+    assert "backbone 'a-hangs' of agekit-thrown 1.0 takes longer than 3 s" in first["error"]
+    with suppress(FileNotFoundError):
+        state = Path(f"/proc/{pid.read_text()}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state == "Z", "what it started is ended too"
+
+
+def test_hints_fit_how_a_distribution_was_installed(write_plugin):
+    site = write_plugin("agekit-thrown", {"loss": {"lost": "nobody_at_all:Loss"}})
+    info = site / "agekit_thrown-1.0.dist-info" / "direct_url.json"
+    for origin, hint in (
+        ('{"url": "file:///a%20b/c", "dir_info": {"editable": true}}', "`pip install -e '/a b/c'`"),
+        ('{"url": "file:///a/c", "dir_info": {}}', "`pip install --force-reinstall /a/c`"),
+        (
+            '{"url": "https://host/c.git", "vcs_info": {"vcs": "git", "commit_id": "0"}}',
+            "`pip install --force-reinstall 'agekit-thrown @ git+https://host/c.git'`",
+        ),
+        ("[", "`pip install -U agekit-thrown`"),
+        ('{"url": 3}', "`pip install -U agekit-thrown`"),
+    ):
+        info.write_text(origin)
+        with pytest.raises(PluginError) as caught:
+            LOSSES.get("lost")
+        assert hint in caught.value.hint
+        assert ("-U" in caught.value.hint) is ("-U" in hint)

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from agekit.errors import ModelError
+from agekit.installed import how_to_upgrade
 from agekit.zoo.check import squares
 from agekit.zoo.entry import FileRecord, entry_for, parse_entry, write_entry
 
@@ -137,7 +138,7 @@ def test_entries_that_are_refused(changes, says):
 def test_what_is_no_entry(text):
     with pytest.raises(ModelError, match="is not a valid entry") as error:
         parse_entry(text, "it")
-    assert "pip install -U agekit" in error.value.hint
+    assert how_to_upgrade("agekit") in error.value.hint
 
 
 def test_a_large_entry_is_not_parsed():

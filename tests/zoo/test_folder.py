@@ -8,6 +8,7 @@ import torch
 
 import agekit
 from agekit.errors import ModelError
+from agekit.installed import how_to_upgrade
 from agekit.zoo import folder as files
 from agekit.zoo.folder import load_model, read_config, save_model
 from agekit.zoo.index.locate import locate
@@ -185,4 +186,4 @@ def test_a_newer_configuration_says_to_upgrade(model):
     change(model, schema_version=2)
     with pytest.raises(ModelError) as error:
         load_model(model)
-    assert "pip install -U agekit" in error.value.hint
+    assert how_to_upgrade("agekit") in error.value.hint
