@@ -277,9 +277,27 @@ def test_a_model_that_goes_on_from_another_sees_what_that_saw(
     framing = json.loads((tmp_path / "run/run.json").read_text())["framing"]
     assert (framing["data"]["margin"], framing["shown"]["margin"]) == (0.5, 0.1)
     assert "faces reframed" in (tmp_path / "run/log.txt").read_text()
+    resumed = run("train", "--resume", "run", "--device", "cpu")
+    assert resumed.code == 0, resumed.err
+    assert "faces reframed" in resumed.out + resumed.err
     again = run("evaluate", "run", "csv", "--root", chips, "--json")
     trained = json.loads((tmp_path / "run/model/metrics.json").read_text())["test"]
     assert json.loads(again.out)["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-3)
+
+
+def test_a_new_model_says_what_was_measured_by_the_detector_asked_for(
+    run: Run, centres: str, tmp_path: Path, photos: Path
+) -> None:
+    options = ("--set", "data.size=32", "--epochs", 1, "--device", "cpu", "--out", "run")
+    command = ("train", "ldl-resnet10-tiny", "csv", "--root", photos, *options)
+    wrong = run(*command, "--detector", "centre")
+    assert (wrong.code, "did you mean 'centres'" in wrong.err) == (1, True)
+    done = run(*command, "--detector", centres)
+    assert done.code == 0, done.err
+    assert "was measured by centres on 12 of them" in done.out + done.err
+    face = read_config(tmp_path / "run/model").face
+    assert (face.align, face.detector) == ("five-points", "centres")
+    assert face.margin == pytest.approx(0.5, abs=0.01)
 
 
 def test_synthfaces_lie_where_it_says() -> None:
