@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "PluginError",
     "TrainingError",
     "UnknownNameError",
+    "causes",
+    "lacks_memory",
     "nearest",
 ]
 
@@ -89,6 +91,24 @@ class ModelError(AgekitError):
 
 class TrainingError(AgekitError):
     """Training had to stop."""
+
+
+_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it came from, and so on."""
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        seen.append(found)
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error, its causes aside, says that memory is lacking: of Python, torch or CUDA."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _MEMORY)
 
 
 def nearest(name: str, names: Iterable[str], n: int = 3) -> str:

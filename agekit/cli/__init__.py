@@ -12,11 +12,22 @@ import click
 
 from agekit.cli._lazy import LazyCommand, LazyGroup
 from agekit.cli._output import printable, say
-from agekit.errors import AgekitError
+from agekit.errors import AgekitError, causes, lacks_memory
 
 __all__ = ["agekit", "main"]
 
 _INTERRUPTED = 130
+_MORE_MEMORY = (
+    "use smaller batches (--batch-size, --set train.batch_size=N) or images (--set data.size=N), "
+    "another --device, or end other programs"
+)
+_MORE_ROOM = "free some space, or write to another disk; TMPDIR and AGEKIT_CACHE say where to"
+_HINTS = {
+    errno.ENOMEM: _MORE_MEMORY,
+    errno.ENOSPC: _MORE_ROOM,
+    errno.EDQUOT: _MORE_ROOM,
+}
+"""What to do about errors of the system, by their number."""
 _COMMANDS = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
     "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
@@ -97,6 +108,15 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _INTERRUPTED
     except OSError as error:
         return _report_system_error(error)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and "home directory" in str(error):
+            text, hint = f"this user has no home folder: {error}", "set HOME to one you can use"
+            return _report(*AgekitError(text, hint).lines)
+        lack = next(filter(lacks_memory, causes(error)), None)
+        if lack is None:
+            raise
+        lines = str(lack).splitlines() or ["not told how much was asked for"]
+        return _report(*AgekitError(f"out of memory: {lines[0]}", _MORE_MEMORY).lines)
 
 
 def _report(message: str, *more: str) -> int:
@@ -116,4 +136,5 @@ def _report_system_error(error: OSError) -> int:
     if error.errno == errno.EPIPE:
         return 1
     where = f": {error.filename}" if error.filename is not None else ""
-    return _report(f"{error.strerror or error}{where}")
+    hint = _HINTS.get(error.errno or 0, "")
+    return _report(*AgekitError(f"{error.strerror or error}{where}", hint).lines)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from agekit._paths import expand_user
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 
 __all__ = ["SHARD", "cache_home", "data_root"]
 
@@ -15,11 +15,22 @@ SHARD = ".parquet"
 
 
 def cache_home() -> Path:
-    """``$AGEKIT_CACHE``, else ``$XDG_CACHE_HOME/agekit``, else ``~/.cache/agekit``."""
+    """``$AGEKIT_CACHE``, else ``$XDG_CACHE_HOME/agekit``, else ``~/.cache/agekit``.
+
+    Raises:
+        ConfigError: the user has no home folder.
+    """
     if own := os.environ.get("AGEKIT_CACHE"):
         return expand_user(own)
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "agekit"
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "agekit"
+    try:
+        return Path.home() / ".cache" / "agekit"
+    except RuntimeError as error:
+        raise ConfigError(
+            "where to keep the cache is not known: this user has no home folder",
+            "set AGEKIT_CACHE to a folder you can write to, or HOME",
+        ) from error
 
 
 def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:

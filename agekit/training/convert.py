@@ -21,6 +21,7 @@ from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
 from agekit.training.evolver import Evolver, build_evolver
+from agekit.zoo.cards.ager import ager_card
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import load_ager, save_model
 from agekit.zoo.index.locate import is_model, locate
@@ -86,7 +87,7 @@ def import_ager(
             "agekit": version("agekit"),
         },
     )
-    save_model(out, ager, config, {}, _card(config))
+    save_model(out, ager, config, {}, ager_card(config, {}))
     return config
 
 
@@ -188,34 +189,3 @@ def _name(source: Path) -> str:
 def _must_be_free(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already", "name a folder that is not there yet")
-
-
-def _card(config: AgerConfig) -> str:
-    lines = [
-        "---",
-        "library_name: agekit",
-        "pipeline_tag: image-to-image",
-        "tags: [face-aging, cyclegan, face]",
-        "---",
-        f"# {config.name}",
-        "",
-        "Makes a young face old and an old face young; both directions are in the file.",
-        "",
-        f"- Generator `{config.generator.type}`, two of them; {config.parameters:,} parameters.",
-        f"- Takes face chips of {config.image.size} x {config.image.size} pixels, RGB.",
-        f"- Converted from {', '.join(f'`{name}`' for name in config.trained['imported'])} by "
-        f"agekit {config.trained['agekit']}. What it was trained on, and how well it does, the "
-        "checkpoint does not say.",
-        "",
-        "## Use and limits",
-        "",
-        "For research. It shows what a network learnt of old and young faces in its data, not what "
-        "a person will look like. Do not pass its pictures off as photos of anybody. The weights "
-        "carry the terms they came under.",
-        "",
-        "```",
-        "agekit age photo.jpg --model path/to/this/folder --to old",
-        "```",
-        "",
-    ]
-    return "\n".join(lines)

@@ -95,8 +95,8 @@ class Hashes:
         try:
             found = hash_file(path)
         except OSError as error:
-            return f"it cannot be read: {error.strerror}"
-        return None if found in known else "it is not what was written: its SHA-256 is another"
+            return error.strerror or str(error)
+        return None if found in known else "it changed since this run began"
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

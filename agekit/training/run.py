@@ -196,14 +196,16 @@ class Run:
             hint = f"remove the folder {path.parent}: its generation is trained anew"
         else:
             hint = "remove it: what it held is made again"
-        return ModelError(f"the run {self.folder} is damaged: {name}: {problem}", hint)
+        return ModelError(
+            f"the run {self.folder} is damaged: {name} cannot be read: {problem}", hint
+        )
 
     def _there(self, listed: Iterable[str]) -> list[Path]:
         """The files there that a resumed run goes on from, and those listed."""
-        paths = {self.recipe, self.info, self.initial, self.metrics}
-        paths |= {place / name for place in self.folder.glob(_GENERATIONS) for name in _FILES}
-        paths |= {self.folder / name for name in listed}
-        return sorted(path for path in paths if os.path.lexists(path))
+        paths = [self.info, self.recipe, self.initial, self.metrics]
+        paths += [place / name for place in self.folder.glob(_GENERATIONS) for name in _FILES]
+        paths += [self.folder / name for name in listed]
+        return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
 
     def read_info(self) -> dict[str, Any]:
         """What ``run.json`` holds.
@@ -281,6 +283,6 @@ class Run:
         try:
             return parse(path.read_bytes())
         except OSError as error:
-            raise self.damaged(path, f"it cannot be read: {error.strerror}") from error
+            raise self.damaged(path, error.strerror or str(error)) from error
         except ValueError as error:
             raise self.damaged(path, str(error)) from error

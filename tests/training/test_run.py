@@ -109,7 +109,7 @@ def test_damage_is_told_with_what_to_do(run, name, damage):
         path.write_bytes(data)
     else:
         path.write_bytes({"cut": bytes(data[:-1]), "empty": b"", "another's": b"{}"}[damage])
-    with pytest.raises(ModelError, match=f"is damaged: {name}: it ") as told:
+    with pytest.raises(ModelError, match=f"is damaged: {name} cannot be read: ") as told:
         run.check()
     assert FILES[name] in told.value.hint
 
@@ -193,5 +193,5 @@ def test_metrics_that_cannot_be_are_told(run, text):
         with pytest.raises(ModelError, match=r"is damaged: generation-1/metrics\.json"):
             run.read_metrics(1, kind)
     run.metrics.write_text(f"{text}\n", encoding="latin-1")
-    with pytest.raises(ModelError, match=r"is damaged: metrics\.jsonl: line 1"):
+    with pytest.raises(ModelError, match=r"is damaged: metrics\.jsonl cannot be read: line 1"):
         run.records()

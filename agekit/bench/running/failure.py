@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from agekit._loading import one_line
-from agekit.errors import AgekitError, TrainingError
+from agekit.errors import AgekitError, TrainingError, causes, lacks_memory
 
 __all__ = ["Kind", "classify", "ended", "oom_kills"]
 
 Kind = Literal["raised", "memory", "diverged", "killed", "timeout"]
 
-_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 _COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 
 
@@ -25,9 +23,9 @@ def classify(error: BaseException) -> tuple[Kind, str]:
     Memory is lacking where a `MemoryError`, or torch saying so for a CPU or a GPU, is the error or
     what it came from. Diverged is a training that stopped for a number that is not finite.
     """
-    for cause in _causes(error):
+    for cause in causes(error):
         lowered = str(cause).lower()
-        if isinstance(cause, MemoryError) or any(text in lowered for text in _MEMORY):
+        if lacks_memory(cause):
             return "memory", _line(cause)
         if isinstance(cause, TrainingError) and "not finite" in lowered:
             return "diverged", _line(cause)
@@ -63,15 +61,6 @@ def oom_kills() -> int:
                 if key == "oom_kill":
                     total += int(value)
     return total
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in seen:
-        seen.append(found)
-        yield found
-        found = found.__cause__ or found.__context__
 
 
 def _line(error: BaseException) -> str:

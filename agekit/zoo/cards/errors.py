@@ -134,8 +134,8 @@ def _reading(
     text = [
         "MAE is the mean absolute error and bias the mean error, in years; CA(5) the share of "
         "errors below 5 years, CS@5 of at most 5; coverage the share of true ages within their "
-        f"interval, width that interval's in years. Intervals were calibrated on the {calibrated} "
-        "split."
+        "interval, width that interval's in years. Intervals were calibrated on the "
+        f"{plain(calibrated)} split."
     ]
     if len(metrics.get("generations") or []) > 1:
         text.append("This model is the last generation.")
@@ -155,20 +155,26 @@ def _seeds(metrics: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
         return (
             f"Over {len(runs)} seeds the MAE is {statistics.mean(errors):.2f} ± "
             f"{statistics.stdev(errors):.2f} (mean and standard deviation); this model's seed is "
-            f"{trained.get('seed')}."
+            f"{plain(trained.get('seed'))}."
         )
     if trained.get("seed") is None:
         return ""
-    return f"One training, seed {trained['seed']}: another seed gives somewhat other figures."
+    return (
+        f"One training, seed {plain(trained['seed'])}: another seed gives somewhat other figures."
+    )
+
+
+def _is_enough(row: Mapping[str, Any]) -> bool:
+    return row["n"] >= FEW and row.get("mae") is not None
 
 
 def _spread(row: Mapping[str, Any]) -> str:
     """Between which ages and groups the error differs most, of those with enough faces."""
-    by_age = [r for r in row.get("by_age") or [] if r["n"] >= FEW]
+    by_age = [r for r in row.get("by_age") or [] if _is_enough(r)]
     sides = [("ages", [(r["ages"], r["mae"]) for r in by_age])]
     for key, title in _GROUPS:
         groups = mapping(row, key).items()
-        sides.append((f"{title}s", [(name, r["mae"]) for name, r in groups if r["n"] >= FEW]))
+        sides.append((f"{title}s", [(name, r["mae"]) for name, r in groups if _is_enough(r)]))
     text = []
     for title, errors in sides:
         if len(errors) > 1:
@@ -180,10 +186,10 @@ def _spread(row: Mapping[str, Any]) -> str:
     if not text:
         return ""
     out = f"Where there are at least {FEW} faces, the MAE goes over {', over '.join(text)}."
-    if len(by_age) > 1 and by_age[0]["bias"] > 0 > by_age[-1]["bias"]:
+    if len(by_age) > 1 and (by_age[0].get("bias") or 0) > 0 > (by_age[-1].get("bias") or 0):
         out += (
             " Young faces are taken for older than they are "
-            f"({by_age[0]['bias']:+.2f} years at {by_age[0]['ages']}), old ones for younger "
-            f"({by_age[-1]['bias']:+.2f} at {by_age[-1]['ages']})."
+            f"({by_age[0]['bias']:+.2f} years at {plain(by_age[0]['ages'])}), old ones for younger "
+            f"({by_age[-1]['bias']:+.2f} at {plain(by_age[-1]['ages'])})."
         )
     return out + " Rows of fewer faces say little."

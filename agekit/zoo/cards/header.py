@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agekit.zoo.cards.eval_results import OWN_DATA, legacy_results
-from agekit.zoo.cards.text import mapping
+from agekit.zoo.cards.text import clean, mapping
 from agekit.zoo.config import AgerConfig, ModelConfig
 
 __all__ = ["hub_licence", "metadata"]
@@ -48,9 +48,9 @@ def metadata(
     data = ModelCardData(
         library_name="agekit",
         pipeline_tag=_PIPELINE[config.task],
-        tags=[*_TAGS[config.task], *tags],
+        tags=[*_TAGS[config.task], *map(clean, tags)],
         metrics=["mae"] if any(result.metric_type == "mae" for result in results) else None,
-        model_name=config.name if results else None,
+        model_name=clean(config.name) if results else None,
         eval_results=results or None,
         license=licence["license"],
         license_name=licence.get("license_name"),

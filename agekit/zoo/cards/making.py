@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from agekit.zoo.cards.eval_results import OWN_DATA
-from agekit.zoo.cards.text import bullets, code, linked, mapping, plain
+from agekit.zoo.cards.text import bullets, code, count, linked, mapping, mappings, plain
 from agekit.zoo.config import AgerConfig, ModelConfig
 
 __all__ = ["citation_section", "licence_section", "making_section", "people_pictured"]
@@ -24,7 +24,7 @@ def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
         network: its parts, in one line.
     """
     trained = config.trained
-    if "imported" in trained:
+    if isinstance(trained.get("imported"), list):
         names = ", ".join(map(code, trained["imported"]))
         return [
             "## Data and training",
@@ -46,9 +46,9 @@ def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
             "were trained on is not in the figures above."
         )
     lines += [
-        f"Generation {plain(went['generation'])} was lengthened to {plain(went['epochs'])} epochs "
-        f"after its epoch {plain(went['epoch'])}: its learning rate is not that of one training."
-        for went in trained.get("lengthened", ())
+        "Generation {} was lengthened to {} epochs after its epoch {}: its learning rate is not that "
+        "of one training.".format(*(plain(went.get(k)) for k in ("generation", "epochs", "epoch")))
+        for went in mappings(trained, "lengthened")
     ]
     lines.append(_place(trained))
     return ["## Data and training", bullets(line for line in lines if line)]
@@ -123,7 +123,9 @@ def _protocol(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     if trained.get("split_hash"):
         text += f", split hash {code(trained['split_hash'])}"
     if counts := mapping(trained, "faces"):
-        text += ": " + ", ".join(f"{n:,} {plain(which)}" for which, n in counts.items()) + " faces"
+        text += (
+            ": " + ", ".join(f"{count(n)} {plain(which)}" for which, n in counts.items()) + " faces"
+        )
     return text + "." + _people(data)
 
 
@@ -132,7 +134,7 @@ def _people(data: Mapping[str, Any]) -> str:
         return " No person is in two splits."
     if data.get("shared_people"):
         return (
-            f" {data['shared_people']:,} people are in more than one split: the errors are "
+            f" {count(data['shared_people'])} people are in more than one split: the errors are "
             "too good to be those on strangers."
         )
     return " Nothing is known of whether a person is in two splits." if data else ""
@@ -151,17 +153,18 @@ def _method(trained: Mapping[str, Any], method: Mapping[str, Any]) -> str:
         text += f": {plain(method['description'])}"
     if epochs := method.get("epochs"):
         generations = method.get("generations") or 1
-        many = f"{generations} generations of " if generations > 1 else ""
+        many = f"{count(generations)} generations of " if generations != 1 else ""
+        rate = method.get("learning_rate", 0)
         text += (
-            f"; {many}{epochs} epoch{'s' * (epochs > 1)}, batches of {method.get('batch_size')}, "
-            f"{plain(method.get('optimizer'))} with a learning rate of "
-            f"{method.get('learning_rate', 0):g}"
+            f"; {many}{count(epochs)} epoch{'s' * (epochs != 1)}, batches of "
+            f"{plain(method.get('batch_size'))}, {plain(method.get('optimizer'))} with a learning "
+            f"rate of {f'{rate:g}' if isinstance(rate, int | float) else plain(rate)}"
         )
     return text + "."
 
 
 def _place(trained: Mapping[str, Any]) -> str:
-    text = f"Seed {trained['seed']}" if trained.get("seed") is not None else ""
+    text = f"Seed {plain(trained['seed'])}" if trained.get("seed") is not None else ""
     if trained.get("device_name"):
         text += f", on {plain(trained['device_name'])} ({plain(trained.get('device', '?'))})"
     versions = [f"{name} {plain(trained[name])}" for name in ("agekit", "torch") if name in trained]

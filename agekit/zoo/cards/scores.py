@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agekit.zoo.cards.text import interval, mapping
+from agekit.zoo.cards.text import clean, interval, mapping
 from agekit.zoo.config import AgerConfig, ModelConfig
 
 __all__ = ["Score", "identifier", "scores"]
@@ -113,16 +113,17 @@ def _judged(where: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Score]:
 
 
 def _score(where: Mapping[str, Any], metric: str, name: str, value: float, notes: str) -> Score:
-    dataset = str(where.get("dataset") or "unknown")
+    dataset = clean(where.get("dataset") or "unknown")
+    split_hash = where.get("split_hash")
     return Score(
         dataset,
-        str(where.get("protocol") or "unknown").removeprefix(f"{dataset}:"),
-        str(where.get("split") or "test"),
-        str(where.get("split_hash") or ""),
-        metric,
-        name,
+        clean(where.get("protocol") or "unknown").removeprefix(f"{dataset}:"),
+        clean(where.get("split") or "test"),
+        clean(split_hash) if split_hash else "",
+        clean(metric),
+        clean(name),
         round(float(value), 4),
-        notes,
+        clean(notes),
     )
 
 

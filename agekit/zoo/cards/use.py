@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agekit.zoo.cards.text import code, mapping
+from shlex import quote
+
+from agekit.zoo.cards.text import clean, code, mapping
 from agekit.zoo.config import AgerConfig, ModelConfig
 
 __all__ = ["use_section"]
@@ -20,7 +22,7 @@ def use_section(
         options: of ``agekit evaluate``, a space before each.
     """
     needs = ", ".join(code(f"{name} {version}") for name, version in config.requires.items())
-    dataset = config.trained.get("dataset") or "DATASET"
+    dataset = quote(clean(config.trained.get("dataset") or "DATASET"))
     root = " --root DIR" if mapping(config.trained, "data").get("needs_root", True) else ""
     return [
         "## Use",
