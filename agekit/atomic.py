@@ -30,7 +30,7 @@ __all__ = [
     "written_folder",
 ]
 
-_ASIDE = re.compile(r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+")
+_ASIDE = re.compile(r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part")
 _HOST = blake2b(platform.node().encode(), digest_size=4).hexdigest()
 _START = secrets.token_hex(4)
 _count = itertools.count()
@@ -46,7 +46,7 @@ def aside_of(path: Path) -> Path:
     if folder not in _swept:
         _swept.add(folder)
         sweep(folder)
-    return folder / f".agekit-{_HOST}-{os.getpid()}-{_START}-{next(_count)}"
+    return folder / f".agekit-{_HOST}-{os.getpid()}-{_START}-{next(_count)}.part"
 
 
 def is_aside(name: str) -> bool:

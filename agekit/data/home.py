@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agekit._paths import expand_user
 from agekit.errors import ConfigError, DataError
 
-__all__ = ["SHARD", "cache_home", "data_root"]
+__all__ = ["SHARD", "cache_home", "data_root", "only_one"]
 
+_log = logging.getLogger(__name__)
 SHARD = ".parquet"
 """The ending of a file that holds packed faces."""
 
@@ -31,6 +36,32 @@ def cache_home() -> Path:
             "where to keep the cache is not known: this user has no home folder",
             "set AGEKIT_CACHE to a folder you can write to, or HOME",
         ) from error
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keeps other processes from filling `folder` meanwhile; says so where one is waited for.
+
+    The lock lies in the cache; where that cannot be written, nobody is kept away.
+    """
+    from filelock import FileLock, Timeout
+
+    name = hashlib.blake2b(os.path.realpath(folder).encode(), digest_size=8).hexdigest()
+    lock = FileLock(cache_home() / "hub" / f"{name}.lock")
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            _log.warning("waiting for another process that writes to %s", folder)
+            lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:

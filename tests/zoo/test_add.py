@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from agekit.errors import ConfigError
+from agekit.zoo.entry import parse_entry
 from agekit.zoo.index.add import add_model
 from agekit.zoo.verify import verify
 
@@ -46,3 +48,29 @@ def test_what_is_no_evaluation(tmp_path, model, text, says):
     with pytest.raises(ConfigError, match=says):
         add_model(model, tmp_path, "mine", evaluation=path)
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_two_at_once_leave_one_whole_model(tmp_path, make_model, force):
+    sources = [make_model(name="one"), make_model("ldl-resnet10-tiny", name="two")]
+
+    def add(source):
+        return add_model(source, tmp_path / "zoo", "mine", force=force)
+
+    with ThreadPoolExecutor(2) as threads:
+        done = [threads.submit(add, source) for source in sources]
+    failed = [one for one in done if one.exception() is not None]
+    assert len(failed) == (0 if force else 1)
+    for one in failed:
+        with pytest.raises(ConfigError, match="is there already"):
+            one.result()
+    entry = parse_entry((tmp_path / "zoo/mine.json").read_text(), "mine.json")
+    assert verify(tmp_path / "zoo/mine", entry) == []
+    assert sorted(p.name for p in (tmp_path / "zoo").iterdir()) == ["mine", "mine.json"]
+
+
+def test_what_else_lies_in_the_folder_stays(tmp_path, make_model):
+    add_model(make_model(), tmp_path / "zoo", "mine")
+    (tmp_path / "zoo/mine/notes.txt").write_text("mine")
+    add_model(tmp_path / "model", tmp_path / "zoo", "mine", force=True)
+    assert (tmp_path / "zoo/mine/notes.txt").read_text() == "mine"

@@ -46,8 +46,10 @@ def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
             "were trained on is not in the figures above."
         )
     lines += [
-        "Generation {} was lengthened to {} epochs after its epoch {}: its learning rate is not that "
-        "of one training.".format(*(plain(went.get(k)) for k in ("generation", "epochs", "epoch")))
+        "Generation {} was lengthened to {} epochs after its epoch {}: its learning rate is not "
+        "that of one training.".format(
+            *(plain(went.get(k)) for k in ("generation", "epochs", "epoch"))
+        )
         for went in mappings(trained, "lengthened")
     ]
     lines.append(_place(trained))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
-
-from agekit.data.home import cache_home
+from agekit.data.home import only_one
 from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, WEIGHTS
 from agekit.zoo.header import read_header
@@ -108,7 +104,7 @@ def pull(
     found = _plan(repo, model)
     names = sorted(model.files, key=lambda name: (name == WEIGHTS, name != CONFIG))
     if force or not all(file.cached for file in found.files):
-        with _alone(found.folder):
+        with only_one(found.folder):
             for name in names:
                 _bring(found, name, model.files[name], force, progress)
                 if files is None and name == CONFIG:
@@ -194,24 +190,3 @@ def _check_weights(path: Path) -> None:
         with explained(path):
             discard(path)
         raise
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other processes from fetching into `folder`, where the cache can be written."""
-    name = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
-    lock = FileLock(cache_home() / "hub" / f"{name}.lock")
-    try:
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            _log.warning("waiting for another process that pulls the same model")
-            lock.acquire()
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()

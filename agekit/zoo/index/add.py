@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agekit.atomic import write_text
+from agekit.data.home import only_one
 from agekit.errors import ConfigError, ModelError
 from agekit.zoo.cards.ager import ager_card
 from agekit.zoo.cards.estimator import model_card
@@ -79,8 +80,7 @@ def add_model(
         raise ConfigError(
             f"a model cannot be called {name!r}", "use letters, digits, '.', '_', '-'"
         )
-    if not force and (folder.exists() or path.exists()):
-        raise ConfigError(f"{path} is there already", "replace it with --force")
+    _must_be_free(folder, path, force)
     source = locate(model)
     config = read_config(source)
     network, image = load_network(source)
@@ -101,20 +101,27 @@ def add_model(
                 f"{source}: a weight is too large for half precision", "leave out --half"
             )
         card += _HALF
-    save_model(folder, network, config, metrics, card, keep=True)
-    entry = entry_for(
-        folder,
-        f"bundled:{name}",
-        name=name,
-        description=description,
-        licence=licence,
-        default=default,
-    )
-    write_text(path, write_entry(entry))
+    with only_one(out):
+        _must_be_free(folder, path, force)
+        save_model(folder, network, config, metrics, card, keep=True)
+        entry = entry_for(
+            folder,
+            f"bundled:{name}",
+            name=name,
+            description=description,
+            licence=licence,
+            default=default,
+        )
+        write_text(path, write_entry(entry))
     after = entry.check.outputs if entry.check else before
     pairs = (zip(values, after[key], strict=True) for key, values in before.items())
     change = max(abs(one - other) for pair in pairs for one, other in pair)
     return Added(entry, path, folder, change)
+
+
+def _must_be_free(folder: Path, path: Path, force: bool) -> None:
+    if not force and (folder.exists() or path.exists()):
+        raise ConfigError(f"{path} is there already", "replace it with --force")
 
 
 def _evaluation(path: Path, config: ModelConfig | AgerConfig) -> dict[str, Any]:
