@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agekit.ager.kid import kid
+from agekit.data.derived import Manifest
+from agekit.data.prepared import write_table
+from agekit.data.readers.csv import Csv
 from agekit.errors import ConfigError, DataError, ModelError
+from agekit.faces.align import standard
 from agekit.training.evaluate import evaluate
 from tests.ager.shades import OLD, YOUNG, write_ager, write_faces, write_judge, write_parts
 
@@ -55,6 +60,26 @@ def test_both_ways_are_scored(folders: dict[str, Path]) -> None:
     assert row["shift"] == pytest.approx(-14, abs=0.1)
     assert (row["over_10"], row["over_15"]) == (100, 0)
     assert "gender_flips" not in row
+
+
+def test_faces_are_shown_to_ager_and_judge_as_these_know_them(folders: dict[str, Path]) -> None:
+    table = Csv().read(folders["faces"] / "labels.csv")
+    names = [table.images.name(i) for i in range(len(table))]
+    told = Manifest(dataset="csv", face=standard(0.5, "any"), rows=len(table), made_by="a test")
+    write_table(folders["faces"], replace(table, origin=table.content_keys()), names, told)
+    for folder, margin in (("ager", 0.1), ("judge", 0.3)):
+        path = folders[folder] / "config.json"
+        config = json.loads(path.read_text())
+        config["face"] = standard(margin, "any").model_dump(mode="json") | {"align": "chips"}
+        path.write_text(json.dumps(config))
+    out = score(folders)
+    assert out["alignment"]["data"]["margin"] == 0.5
+    assert out["alignment"]["shown"]["margin"] == 0.1
+    [note] = out["alignment"]["notes"]
+    assert note.startswith("faces reframed: the eyes lie at (42%, 48%)")
+    judged = [remark for remark in out["remarks"] if "in the faces of the judge halves" in remark]
+    assert judged and "scale 0.75" in judged[0]
+    assert out["metrics"]["old"]["judges"]["halves"]["shift"] == pytest.approx(7, abs=0.1)
 
 
 def test_faces_drawn_for_the_training_are_split_as_then(folders: dict[str, Path]) -> None:
