@@ -60,17 +60,18 @@ def parse_value(text: str) -> Any:
     return plain(value)
 
 
-def assigned(assignments: Iterable[str], section: str) -> set[str]:
+def assigned(assignments: Iterable[str], *section: str) -> set[str]:
     """The keys of a section that ``a.b=value`` assignments set, alone or with the whole of it."""
-    keys: set[str] = set()
+    tree: Any = {}
     for assignment in assignments:
         path, _, text = assignment.partition("=")
-        first, *rest = path.split(".")
-        if first == section and rest:
-            keys.add(rest[0])
-        elif first == section and isinstance(value := parse_value(text), dict):
-            keys |= value.keys()
-    return keys
+        value = parse_value(text)
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        tree = merge(tree, value)
+    for key in section:
+        tree = tree.get(key, {}) if isinstance(tree, dict) else {}
+    return set(tree) if isinstance(tree, dict) else set()
 
 
 def override(

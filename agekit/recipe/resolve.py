@@ -48,8 +48,8 @@ class Resolved:
     name: str
     recipe: Recipe
 
-    def with_data(self, changes: Mapping[str, Any]) -> Resolved:
-        """The same with other values of ``data``.
+    def with_changes(self, changes: Mapping[str, Any]) -> Resolved:
+        """The same with other values, laid on top mapping by mapping.
 
         Raises:
             ConfigError: they are not valid.
@@ -58,9 +58,9 @@ class Resolved:
             return self
         kind, data = self.recipe.kind, json.loads(self.recipe.model_dump_json())
         mistakes: list[str] = []
-        recipe = _validate({**data, "data": {**data["data"], **changes}}, kind, mistakes)
+        recipe = _validate(merge(data, changes), kind, mistakes)
         if recipe is None:
-            raise ConfigError(mistakes, "set these keys by --set data.KEY=VALUE")
+            raise ConfigError(mistakes, "set these keys by --set KEY=VALUE")
         return Resolved(self.name, recipe)
 
     def to_yaml(self) -> str:

@@ -121,7 +121,12 @@ class ScheduleConfig(_Strict):
 
 
 class TrainConfig(_Strict):
-    """How one generation is trained."""
+    """How one generation is trained, and which weights are kept.
+
+    ``init_lr`` is the learning rate in place of the optimizer's where a model is started from. Of
+    the epochs ``keep`` keeps the ``last``, or the ``best`` on the validation split;
+    ``keep_generation`` says the same of the generations.
+    """
 
     epochs: Positive
     batch_size: Positive = 128
@@ -131,6 +136,9 @@ class TrainConfig(_Strict):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     amp: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool = False
+    init_lr: Annotated[float, Field(gt=0)] | None = None
+    keep: Literal["last", "best"] = "last"
+    keep_generation: Literal["last", "best"] = "last"
 
 
 class AugmentConfig(_Strict):
@@ -175,12 +183,15 @@ class DataConfig(_Strict):
 class EstimateConfig(_Strict):
     """How a distribution becomes an age, and the share its interval is meant to hold.
 
-    ``mirror`` averages the outputs over a face and its mirror image.
+    ``mirror`` averages the outputs over a face and its mirror image. ``holdout`` is a share of the
+    training faces that is not trained on: the intervals are calibrated on it, in place of the
+    validation split.
     """
 
     rule: Literal["expectation", "median"] = "expectation"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.9
     mirror: bool = False
+    holdout: Below1 = 0.0
 
 
 class SampleConfig(_Strict):
@@ -264,6 +275,14 @@ class AgerRecipe(_Recipe):
     kind: Literal["ager"] = "ager"
     generator: PartConfig
     data: AgerDataConfig = AgerDataConfig()
+
+    @model_validator(mode="after")
+    def _keeps_the_last(self) -> AgerRecipe:
+        for key in ("keep", "keep_generation"):
+            if (value := getattr(self.train, key)) != "last":
+                text = "an ager is watched on no validation split: it keeps the last"
+                raise KeyMistake(f"train.{key}", text, value)
+        return self
 
 
 Recipe = EstimatorRecipe | AgerRecipe

@@ -57,7 +57,9 @@ class AgerLab(Lab):
 
     def finish(self, generation: int, ager: FaceAger) -> None:
         """Scores trained generators and keeps them."""
-        metrics: dict[str, Any] = {"generation": generation, "test": self._score(ager)}
+        errors = self._score(ager)
+        self.must_be_finite(generation, errors)
+        metrics: dict[str, Any] = {"generation": generation, "test": errors}
         self.keep(generation, ager, metrics)
 
     def _score(self, ager: FaceAger) -> dict[str, Any]:

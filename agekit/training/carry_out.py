@@ -37,7 +37,7 @@ class TrainResult:
         run: its folder.
         model: the model's folder.
         generations: number and metrics of each.
-        metrics: of the last, by split.
+        metrics: of the generation that the model is, by split.
     """
 
     run: Path
@@ -102,6 +102,7 @@ def carry_out(
         raise
     if lengthened := run.lengthened():
         info = info | {"lengthened": lengthened}
+    info = info | {"kept": lab.choose(network, recipe.train.keep_generation)}
     metrics = from_main(lambda: task.publish(lab, network, info))
     return TrainResult(run.folder, run.model, lab.finished, metrics)
 

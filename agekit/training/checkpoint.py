@@ -25,7 +25,9 @@ def _schedulers(runner: Runner) -> list[Any]:
     return list(found)
 
 
-def save_checkpoint(run: Run, path: Path, runner: Runner, epoch: int, step: int) -> None:
+def save_checkpoint(
+    run: Run, path: Path, runner: Runner, epoch: int, step: int, best: Path | None = None
+) -> None:
     """Writes everything that the rest of the generation depends on.
 
     Args:
@@ -34,6 +36,7 @@ def save_checkpoint(run: Run, path: Path, runner: Runner, epoch: int, step: int)
         runner: the runner, between two epochs.
         epoch: finished epochs.
         step: finished steps.
+        best: where the weights go too, written before, if they are the best ones so far.
     """
     checkpoint: dict[str, Any] = {
         "epoch": epoch,
@@ -46,8 +49,14 @@ def save_checkpoint(run: Run, path: Path, runner: Runner, epoch: int, step: int)
     if device.type == "cuda":
         checkpoint["random_cuda"] = torch.cuda.get_rng_state(device)
     runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+    if best is not None:
+        _write(run, best, {"epoch": epoch, "state_dict": checkpoint["state_dict"]})
+    _write(run, path, checkpoint)
+
+
+def _write(run: Run, path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
+    torch.save(state, buffer)
     run.write(path, buffer.getbuffer())
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.estimator.build import build_estimator, build_loss, require_no_ancestor
@@ -101,6 +101,13 @@ class EstimatorLab(Lab):
         self._finish(number, network)
         return network
 
+    def choose(self, network: nn.Module, rule: Literal["last", "best"]) -> dict[str, Any]:
+        """As every lab, with the calibration of the chosen one."""
+        kept = super().choose(network, rule)
+        assert isinstance(network, AgeEstimator)
+        network.margin = self.chosen.metrics["interval"]["margin"]
+        return kept
+
     def _ancestor(
         self, number: int, network: AgeEstimator | None, online: bool, terms: LossTerms
     ) -> Ancestor | None:
@@ -145,7 +152,7 @@ class EstimatorLab(Lab):
 
     def _finish(self, number: int, network: AgeEstimator) -> None:
         """Calibrates and scores a trained network, and keeps it."""
-        calibrated_on = "val" if self.faces.has("val") else "train"
+        calibrated_on = self.faces.calibration
         outputs = {
             split: raw_outputs(network, self.faces.loader(split))
             for split in dict.fromkeys([calibrated_on, *self.faces.scored])
@@ -164,6 +171,9 @@ class EstimatorLab(Lab):
                 for split in self.faces.scored
             },
         }
+        self.must_be_finite(
+            number, {s: metrics[s]["mae"] for s in self.faces.scored} | {"interval": network.margin}
+        )
         self.keep(number, network, metrics)
         for split in self.faces.scored:
             self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")

@@ -14,6 +14,7 @@ from torch import Tensor
 from agekit.data.augment import Augment, normalise
 from agekit.data.loader import Batch, FaceLoader
 from agekit.data.pool import FacePool, Progress
+from agekit.data.protocols import by_content, by_identity
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
@@ -23,6 +24,8 @@ from agekit.recipe import DataConfig
 __all__ = ["TrainingFaces"]
 
 EVALUATION_BATCH = 256
+HOLDOUT = "holdout"
+"""What the training faces are called that are not trained on, but calibrate the intervals."""
 
 
 class TrainingFaces:
@@ -33,10 +36,12 @@ class TrainingFaces:
         config: image size, normalisation, augmentation.
         device: where batches go.
         splits: the splits to decode.
+        holdout: the share of the training faces to hold out for the calibration: by the hash of
+            their content, or of the person where no person is in two splits.
         progress: called with the images decoded and to decode.
 
     Raises:
-        DataError: a split in `splits` is left without a usable image.
+        DataError: a split in `splits` is left without a usable image; nothing is held out.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class TrainingFaces:
         device: torch.device,
         *,
         splits: tuple[str, ...] = SPLITS,
+        holdout: float = 0.0,
         progress: Progress | None = None,
     ) -> None:
         self.faces = faces
@@ -66,6 +72,22 @@ class TrainingFaces:
                 self._rows[split], self._slots[split] = rows[here], slots[here]
         if good.any():
             self._rows["all"], self._slots["all"] = rows[good], slots[good]
+
+        if holdout and "train" in self._rows:
+            self._hold_out(holdout)
+
+    def _hold_out(self, share: float) -> None:
+        rule = by_identity if self.faces.subject_exclusive else by_content
+        rows, slots = self._rows["train"], self._slots["train"]
+        held = rule(share, 0.0, HOLDOUT)(self.faces.table)[rows] == 0
+        if held.all() or not held.any():
+            raise DataError(
+                f"{self.faces.protocol}: {share:g} of {len(rows):,} training faces are "
+                f"{int(held.sum())}: none would be left to train on, or to calibrate on",
+                "choose another estimate.holdout",
+            )
+        for split, here in ((HOLDOUT, held), ("train", ~held)):
+            self._rows[split], self._slots[split] = rows[here], slots[here]
 
     def require(self, split: str) -> None:
         """Checks that a split has rows whose images can be read.
@@ -93,6 +115,11 @@ class TrainingFaces:
         """The splits that a trained network is scored on."""
         return tuple(split for split in ("val", "test") if self.has(split))
 
+    @property
+    def calibration(self) -> str:
+        """The split that intervals are calibrated on."""
+        return next(split for split in (HOLDOUT, "val", "train") if self.has(split))
+
     @cached_property
     def ages(self) -> tuple[int, int]:
         """The label ages: as configured, else those of the training faces, whole years.
@@ -100,10 +127,11 @@ class TrainingFaces:
         Raises:
             DataError: the training faces are all of one age, or some lie outside of them.
         """
-        age = self.faces.table.age[self._rows["train"]]
+        rows = np.concatenate([self._rows[s] for s in ("train", HOLDOUT) if self.has(s)])
+        age = self.faces.table.age[rows]
         low, high = round(float(age.min())), round(float(age.max()))
         if (ages := self.config.ages) is not None:
-            if outside := self.outside("train"):
+            if outside := sum(self.outside(split) for split in ("train", HOLDOUT)):
                 raise DataError(
                     f"{self.faces.protocol}: {outside:,} of {len(age):,} training faces, of ages "
                     f"{low} to {high}, lie outside the label ages {ages[0]}-{ages[1]} (data.ages)",

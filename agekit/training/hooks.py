@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.hooks import Hook
@@ -34,16 +34,21 @@ class Watch(Hook):  # type: ignore[misc]
         run: the run's folder.
         generation: counted from 1.
         display: what a person sees.
+        keep: which epoch's weights to keep, the ``last`` or the ``best`` on the validation split.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, run: Run, generation: int, display: Display) -> None:
+    def __init__(
+        self, run: Run, generation: int, display: Display, keep: Literal["last", "best"] = "last"
+    ) -> None:
         self.run = run
         self.generation = generation
         self.display = display
         self.main = rank_and_world()[0] == 0
+        self.keep = keep
         self.best: float | None = None
+        self.best_epoch: int | None = None
         self._sums: dict[str, Tensor] = {}
         self._totals: dict[str, float] = {}
 
@@ -60,7 +65,11 @@ class Watch(Hook):  # type: ignore[misc]
             self.run.keep(lambda r: r["generation"] != self.generation or r["epoch"] <= done)
             for record in self.run.records():
                 if record["generation"] == self.generation:
-                    self._better(record.get("val_mae"))
+                    self._better(record.get("val_mae"), record["epoch"])
+            if self.keep == "best" and self.best_epoch is not None:
+                best = self.run.best(self.generation, self.best_epoch)
+                if not best.exists():
+                    raise self.run.damaged(best, "it is missing")
         if saved is not None:
             restore(runner, saved)
         if rank_and_world()[1] > 1:
@@ -135,15 +144,17 @@ class Watch(Hook):  # type: ignore[misc]
             "lower train.optimizer.lr, set train.clip_norm, or set train.amp=fp32",
         )
 
-    def _better(self, mae: float | None) -> None:
+    def _better(self, mae: float | None, epoch: int) -> None:
         if mae is not None and (self.best is None or mae < self.best):
-            self.best = mae
+            self.best, self.best_epoch = mae, epoch
 
     def _close(self, runner: Runner, epoch: int, mae: float | None) -> None:
         finite = torch.stack([p.detach().isfinite().all() for p in runner.model.parameters()])
         if not bool(finite.all()):
             self._stop("a weight", epoch, len(runner.train_dataloader) - 1)
-        self._better(mae)
+        if mae is not None and not math.isfinite(mae):
+            self._stop("the validation error", epoch, len(runner.train_dataloader) - 1)
+        self._better(mae, epoch)
         if not self.main:
             return
         record = {
@@ -158,5 +169,10 @@ class Watch(Hook):  # type: ignore[misc]
         }
         self.run.append(record)
         steps = epoch * len(runner.train_dataloader)
-        save_checkpoint(self.run, self.checkpoint, runner, epoch, steps)
+        best = None
+        if self.keep == "best" and self.best_epoch == epoch:
+            best = self.run.best(self.generation, epoch)
+        save_checkpoint(self.run, self.checkpoint, runner, epoch, steps, best)
+        if best is not None:
+            self.run.drop_bests(self.generation, but=best)
         self.display.epoch(record, runner.max_epochs, self.best)

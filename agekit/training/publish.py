@@ -14,6 +14,7 @@ from agekit.recipe import EstimatorRecipe
 from agekit.registry import BACKBONES, HEADS
 from agekit.training import figures
 from agekit.training.estimator_lab import EstimatorLab
+from agekit.training.faces import HOLDOUT
 from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.cards.eval_results import eval_files
 from agekit.zoo.cards.facts import training_facts
@@ -32,17 +33,17 @@ def publish(lab: EstimatorLab, network: AgeEstimator, info: dict[str, Any]) -> d
 
     Args:
         lab: with every generation finished.
-        network: the last generation's.
+        network: that of the chosen generation.
         info: what ``run.json`` holds.
     """
     split = next((s for s in ("test", "val") if lab.faces.has(s)), "train")
     figures.curves(lab.run.figures / "curves.png", lab.run.records())
     _scatter(lab, network, split)
     _distributions(lab, split)
-    final = lab.finished[-1].metrics
+    final = lab.chosen.metrics
     scored = {name: final[name] for name in SPLITS if name in final}
-    metrics = {"generations": [vars(g) for g in lab.finished], **scored}
-    counts = {s: len(lab.faces.rows(s)) for s in SPLITS if lab.faces.has(s)}
+    metrics = {"generations": [vars(g) for g in lab.finished], "kept": info["kept"], **scored}
+    counts = {s: len(lab.faces.rows(s)) for s in (*SPLITS, HOLDOUT) if lab.faces.has(s)}
     info = info | training_facts(lab.recipe, lab.faces.faces, counts)
     config = model_config(lab.recipe, network, info, final["interval"], lab.faces.faces.face)
     card, extra = model_card(config, metrics), eval_files(config, metrics)

@@ -27,6 +27,7 @@ T = TypeVar("T")
 _LOCK = ".lock"
 _GENERATIONS = "generation-*"
 _CHECKPOINT, _END, _OUTPUTS = "checkpoint.pth", "end.pt", "outputs.safetensors"
+_BEST = "best-"
 _FILES = (_CHECKPOINT, _END, METRICS, _OUTPUTS, WEIGHTS)
 """What a generation is gone on with from."""
 
@@ -66,6 +67,16 @@ class Run:
         """Whether a generation is trained and scored."""
         return (self.generation(number) / METRICS).exists()
 
+    def best(self, number: int, epoch: int) -> Path:
+        """The weights of a generation after the best of its epochs so far."""
+        return self.generation(number) / f"{_BEST}{epoch}.pth"
+
+    def drop_bests(self, number: int, *, but: Path | None = None) -> None:
+        """Removes the weights of a generation's best epochs but for those in one file."""
+        for path in self.generation(number).glob(f"{_BEST}*.pth"):
+            if path != but:
+                self.hashes.remove(path)
+
     def begun(self) -> int:
         """The number of the last generation that has an epoch; 0 where there is none."""
         number = 0
@@ -81,6 +92,7 @@ class Run:
         if self.checkpoint(number).exists():
             self.hashes.move(self.checkpoint(number), self._end(number))
         self.hashes.remove(self._end(number - 1))
+        self.drop_bests(number - 1)
 
     def reopen(self, number: int) -> bool:
         """Takes a finished generation up again where its state at the end was kept."""
@@ -192,7 +204,7 @@ class Run:
             hint = "restore it, or start a new run"
         elif path == self.metrics:
             hint = "restore it; or remove it, to go on without the curves so far"
-        elif path.name in (WEIGHTS, METRICS):
+        elif path.name in (WEIGHTS, METRICS) or path.name.startswith(_BEST):
             hint = f"remove the folder {path.parent}: its generation is trained anew"
         else:
             hint = "remove it: what it held is made again"

@@ -33,7 +33,7 @@ class Start:
         weights: kept with the run.
         info: what ``run.json`` keeps of it.
         face: the alignment of the faces it was trained on; None if nothing says it.
-        adopted: what the ``data`` of the recipe takes from it.
+        adopted: what the recipe's ``data`` takes from it.
         notes: what a person should know, a line each.
     """
 

@@ -124,8 +124,12 @@ def train(
     start = None
     if init is not None and rank_and_world()[0] == 0:
         start = task.start(init, resolved, faces, assigned(overrides, "data"))
-    adopted = from_main(lambda: {} if start is None else start.adopted)
-    resolved = resolved.with_data(adopted)
+    adopted = from_main(lambda: {} if start is None else {"data": start.adopted})
+    rate = resolved.recipe.train.init_lr
+    if init is not None and rate and "lr" not in assigned(overrides, "train", "optimizer"):
+        adopted["train"] = {"optimizer": {"lr": rate}}
+    resolved = resolved.with_changes(adopted)
+    info |= {"adopted": adopted} if adopted else {}
     framing = from_main(
         lambda: find_framing(
             faces,
@@ -142,7 +146,12 @@ def train(
     data = task.prepare(resolved, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
-        notes = () if start is None else start.notes
+        notes = [] if start is None else list(start.notes)
+        if "train" in adopted:
+            notes.append(
+                f"learning rate {rate:g}, the recipe's for a start from a model; "
+                "--set train.optimizer.lr=VALUE overrides"
+            )
         return carry_out(run, resolved, data, info, console, notes)
 
 
@@ -249,7 +258,7 @@ def _begin(
     """Writes what a run is; its info last, so that a run folder is whole or not there."""
     run.must_be_free()
     if start is not None:
-        info = info | start.info | {"adopted": start.adopted}
+        info = info | start.info
         run.write(run.initial, save(start.weights))
     run.write(run.recipe, resolved.to_yaml())
     run.write(run.info, json.dumps(info, indent=1) + "\n")

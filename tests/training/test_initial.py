@@ -92,7 +92,7 @@ def test_images_are_taken_as_the_model_takes_them(faces: Faces, preset: str | No
     override = [] if preset != "quick" else ["data.mean=[0.5,0.5,0.5]"]
     found = start(faces, "cen-resnet10-tiny", *override, preset=preset)
     recipe = resolve("cen-resnet10-tiny", preset=preset, overrides=override)
-    data = recipe.with_data(found.adopted).recipe.data
+    data = recipe.with_changes({"data": found.adopted}).recipe.data
     assert (data.size, data.crop_pct, data.ages) == (64, 0.94, (1, 116))
     if preset == "quick":
         assert data.mean == (0.5, 0.5, 0.5)
@@ -118,7 +118,7 @@ def test_a_run_says_it_and_resumes(here: Here, chips: Path, tmp_path: Path) -> N
     assert "head ldl is taken" in out and "as set: size 32, not 64" in out
     config = json.loads((run / "model/config.json").read_text())
     assert config["ages"] == [1, 116] and config["image"]["crop_pct"] == 0.94
-    assert config["trained"]["adopted"]["ages"] == [1, 116]
+    assert config["trained"]["adopted"]["data"]["ages"] == [1, 116]
     assert "heads.ldl.fc.weight" in load_file(run / "init.safetensors")
     (run / "generation-1/metrics.json").unlink()
     assert here("train", "--resume", run)[0] == 0

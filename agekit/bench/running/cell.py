@@ -146,7 +146,7 @@ def _is_begun(run: Path, spec: CellSpec, resolved: Resolved) -> bool:
     except (OSError, ValueError, AgekitError):
         return False
     same = (info.get("protocol"), info.get("seed")) == (spec.protocol, spec.seed)
-    return same and kept.recipe == resolved.with_data(info.get("adopted") or {}).recipe
+    return same and kept.recipe == resolved.with_changes(info.get("adopted") or {}).recipe
 
 
 def _place(run: Path, spec: CellSpec) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agekit.zoo.cards.text import code, figure, interval, mapping, plain, table
+from agekit.zoo.config import IntervalConfig
 
 __all__ = ["error_section", "headline", "scored_split"]
 
@@ -36,17 +37,26 @@ def _is_scored(metrics: Mapping[str, Any], split: str) -> bool:
     return row.get("n") is not None and row.get("mae") is not None
 
 
-def headline(metrics: Mapping[str, Any], trained: Mapping[str, Any], level: float) -> str:
+def headline(
+    metrics: Mapping[str, Any], trained: Mapping[str, Any], intervals: IntervalConfig
+) -> str:
     """In a few sentences: how far off it is.
 
     Args:
         metrics: what the model folder's ``metrics.json`` holds.
         trained: how the model was trained.
-        level: the share of faces its intervals are meant to hold.
+        intervals: the share of faces they are meant to hold, and what calibrated them.
     """
+    level = intervals.level
+    doubt = ""
+    if intervals.calibrated_on == "train":
+        doubt = (
+            " **The intervals were calibrated on faces it was trained on: they hold fewer than "
+            f"{level:.0%} of other faces.**"
+        )
     split = scored_split(metrics)
     if split is None:
-        return "How good it is was not measured on faces it did not learn from."
+        return "How good it is was not measured on faces it did not learn from." + doubt
     row = metrics[split]
     faces = f"{row['n']:,} faces of the {split} split"
     where = f" of {code(trained['protocol'])}" if trained.get("protocol") else ""
@@ -63,7 +73,7 @@ def headline(metrics: Mapping[str, Any], trained: Mapping[str, Any], level: floa
             " There is no test split: these faces were looked at during training and calibrated "
             "the intervals, so that errors on others are larger."
         )
-    return text
+    return text + doubt
 
 
 def error_section(
@@ -134,11 +144,15 @@ def _reading(
     text = [
         "MAE is the mean absolute error and bias the mean error, in years; CA(5) the share of "
         "errors below 5 years, CS@5 of at most 5; coverage the share of true ages within their "
-        "interval, width that interval's in years. Intervals were calibrated on the "
-        f"{plain(calibrated)} split."
+        "interval, width that interval's in years. Intervals were calibrated on "
+        f"{_faces(calibrated)}."
     ]
     if len(metrics.get("generations") or []) > 1:
-        text.append("This model is the last generation.")
+        kept = mapping(metrics, "kept")
+        best = f"generation {plain(kept.get('generation'))}, the best on the validation split"
+        text.append(f"This model is {best if kept.get('by') == 'best' else 'the last generation'}.")
+    if mapping(mapping(metrics, "kept"), "of").get("by") == "best":
+        text.append("Of its epochs the weights are those of the best on the validation split.")
     if row.get("mae_interval"):
         text.append(
             "The interval of the MAE is a bootstrap over the faces; it says nothing of other data "
@@ -146,6 +160,15 @@ def _reading(
         )
     text.append(_seeds(metrics, trained))
     return " ".join(part for part in text if part)
+
+
+def _faces(calibrated_on: str) -> str:
+    """What the intervals were calibrated on, in words."""
+    if calibrated_on == "train":
+        return "the faces it was trained on"
+    if calibrated_on == "holdout":
+        return "training faces that were held out for it"
+    return f"the {plain(calibrated_on)} split"
 
 
 def _seeds(metrics: Mapping[str, Any], trained: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def model_card(config: ModelConfig, metrics: Mapping[str, Any]) -> str:
         f"# {plain(config.name)}",
         f"Estimates the age of a face, from {low} to {high} years, with a {interval.level:.0%} "
         "interval.",
-        headline(metrics, trained, interval.level),
+        headline(metrics, trained, interval),
         *use_section(config, "agekit predict photo.jpg --model MODEL", _PYTHON),
         *face_section(config.face, config.image),
         *making_section(config, network),
