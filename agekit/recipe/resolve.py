@@ -30,6 +30,8 @@ _SECTIONS: dict[str, dict[str, Any]] = {
 """What an override may reach into though a recipe leaves it to its defaults, by its kind."""
 _OPEN = {"estimator": "backbone", "ager": "generator"}
 """The part that the name of what is trained may choose."""
+ADOPTED = ("size", "load_size", "mean", "std", "crop_pct", "ages")
+"""The keys of ``data`` that a training takes from the model it starts from; and its rate."""
 _MODELS: dict[str, type[EstimatorRecipe] | type[AgerRecipe]] = {
     "estimator": EstimatorRecipe,
     "ager": AgerRecipe,
@@ -62,6 +64,20 @@ class Resolved:
         if recipe is None:
             raise ConfigError(mistakes, "set these keys by --set KEY=VALUE")
         return Resolved(self.name, recipe)
+
+    def was(self, written: Mapping[str, Any], *, started: bool = False) -> bool:
+        """Whether a recipe that was written down, maybe by an older agekit, is this one.
+
+        Args:
+            written: the recipe as plain data.
+            started: it began from a model, of which it may have taken what `ADOPTED` names.
+        """
+        recipe = _validate(written, self.recipe.kind, [])
+        if recipe is None or not started:
+            return recipe == self.recipe
+        data = json.loads(recipe.data.model_dump_json(include=set(ADOPTED)))
+        rate = {"optimizer": {"lr": recipe.train.optimizer.lr}}
+        return recipe == self.with_changes({"data": data, "train": rate}).recipe
 
     def to_yaml(self) -> str:
         """The whole recipe as YAML that `resolve` reads back to the same."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import yaml
 
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
+from agekit.recipe.merge import assigned
 from agekit.registry import RECIPES
 
 SHIPPED = [
@@ -21,6 +23,7 @@ ALL_WRONG = """
 import sys
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
+from agekit.recipe.merge import assigned
 try:
     resolve(
         "cen-resnet81",
@@ -304,3 +307,30 @@ def test_files_that_are_no_recipe(tmp_path, text, says):
 def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="there is no file"):
         resolve(str(tmp_path / "none.yaml"))
+
+
+def test_a_recipe_that_was_written_down_is_known_again() -> None:
+    """By an older agekit without a key, or with what a training took from its model."""
+    resolved = resolve("reg-resnet10-tiny", preset="quick")
+    written = json.loads(resolved.recipe.model_dump_json())
+    assert resolved.was(written)
+    assert not resolved.was({}) and not resolved.was({**written, "heads": {}})
+    older = {key: value for key, value in written.items() if key != "estimate"}
+    older["train"] = {k: v for k, v in written["train"].items() if k not in ("keep", "init_lr")}
+    assert not resolved.was(older), "the preset sets estimate and init_lr"
+    older = {**written, "train": {k: v for k, v in written["train"].items() if k != "keep"}}
+    assert resolved.was(older)
+    kept = resolve("reg-resnet10-tiny", preset="quick", overrides=["train.keep=best"])
+    assert not kept.was(older)
+    started = {**written, "data": {**written["data"], "size": 96, "ages": [1, 90]}}
+    assert resolved.was(started, started=True) and not resolved.was(started)
+    other = {**started, "estimate": {"rule": "expectation"}}
+    assert not resolved.was(other, started=True)
+
+
+def test_which_keys_assignments_set() -> None:
+    asked = ["data.size=64", "data.augment.flip=0", "train={optimizer: {lr: 0.1}}"]
+    assert assigned(asked, "data") == {"size", "augment"}
+    assert assigned(asked, "train", "optimizer") == {"lr"}
+    assert assigned([*asked, "data={mean: [0, 0, 0]}"], "data") == {"size", "augment", "mean"}
+    assert assigned(asked, "estimate") == assigned(["data=5"], "data") == set()

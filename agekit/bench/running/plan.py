@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from agekit.bench.results.files import canonical_hash, is_kept, read_result
+from agekit.bench.results.files import is_kept, read_result
 from agekit.bench.results.result import Result
 from agekit.bench.running.spec import SPEC, CrossSpec
 from agekit.bench.suites.cells import Cell
@@ -187,8 +186,8 @@ def _stand(
 def _require_same(path: Path, result: Result, cell: Cell) -> None:
     """A result's path says neither its suite, nor the preset of that, nor what a file held."""
     if cell.recipe.endswith(ENDINGS) and result.status == "done":
-        plain = json.loads(cell.resolved.recipe.model_dump_json())
-        if result.recipe_hash != canonical_hash(plain):
+        started = cell.init is not None or cell.after is not None
+        if not cell.resolved.was(result.recipe or {}, started=started):
             raise ConfigError(
                 f"{path} is the result of another recipe than {cell.recipe} is now",
                 "choose another folder with --out, or take the recipe back",
