@@ -124,7 +124,7 @@ class Files:
             if folder not in inside:
                 inside[folder] = self._contains(folder)
             linked = stat.S_ISLNK(status.st_mode)
-            if not inside[folder] or (linked and not self._links.may_be(place)):
+            if (linked or not inside[folder]) and not self._links.may_be(place):
                 raise _outside(path, self.root)
             return os.stat(place) if linked else status
         except OSError as error:
@@ -142,13 +142,13 @@ class Files:
 
 
 class _Links:
-    """Which links of a folder may lead out of it; see `Files`."""
+    """Which files of a folder may lie outside of it, through links; see `Files`."""
 
     def __init__(self, root: Path, paths: Sequence[str]) -> None:
         self.root, self.paths = root, paths
 
     def may_be(self, place: str) -> bool:
-        """Whether the link at `place` may lead where it does."""
+        """Whether what is at `place` may lie where it does."""
         target = os.path.realpath(place)
         return _is_below(target, self.root) or self._is_store(target) or self._is_usual
 
@@ -162,10 +162,7 @@ class _Links:
     def _is_usual(self) -> bool:
         """Whether links that lead out are several, and at least half of the files."""
         places = (os.path.join(self.root, path) for path in self.paths)
-        out = sum(
-            os.path.islink(place) and not _is_below(os.path.realpath(place), self.root)
-            for place in places
-        )
+        out = sum(not _is_below(os.path.realpath(place), self.root) for place in places)
         return out > 1 and 2 * out >= len(self.paths)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agekit.culprit import Culprit
@@ -72,9 +73,17 @@ def read_source(
     """
     check_columns(columns or {})
     table, face = _read(reader, place, columns or {})
-    for note in table.notes:
+    for note in (*table.notes, *_read_in_part(table)):
         (tell or notes.tell)(note)
     return table, face
+
+
+def _read_in_part(table: FaceTable) -> Iterator[str]:
+    """What is to be told of rows that are there, but not with all they say: a line a kind."""
+    kept = [problem for problem in table.problems if problem.kept]
+    for kind, count in Counter(problem.kind for problem in kept).items():
+        first = next(problem for problem in kept if problem.kind == kind)
+        yield f"{count:,} rows are read in part ({kind}), such as {first.name}: {first.detail}"
 
 
 def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:

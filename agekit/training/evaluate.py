@@ -114,6 +114,9 @@ def evaluate(
     with caching(display, image.size) as progress:
         data = TrainingFaces(faces, image, place, splits=splits, progress=progress)
     data.require(split)
+    if left := [problem for problem in data.problems if not problem.kept]:
+        first = f"{left[0].name}: {left[0].detail}"
+        display.line(f"{len(left):,} rows or images are left out, such as {first}")
     raw = raw_outputs(network, data.loader(split))
     metrics = generation_metrics(network, raw, data, split)
     return {
@@ -123,7 +126,7 @@ def evaluate(
         "split_hash": faces.split_hash,
         "split": split,
         "n": metrics.pop("n"),
-        "skipped": sum(not problem.kept for problem in data.problems),
+        "skipped": len(left),
         "alignment": framing.to_json(),
         "metrics": metrics,
     }

@@ -181,7 +181,9 @@ def _require(
     wanted = [name for field in missing for name in names[field]]
     close = next(filter(None, (nearest(name, free, n=1) for name in wanted)), "")
     example = ",".join(f"{field}=COLUMN" for field in missing)
+    bare = any(name.replace(".", "").isdecimal() for name in header)
+    first = "the first line has to name the columns; " if bare else ""
     raise DataError(
         f"{where}: no column {' and no column '.join(missing)}; found: {shown}{close}",
-        f"expected: {_EXPECTED}; of another name: --columns {example}",
+        f"{first}expected: {_EXPECTED}; of another name: --columns {example}",
     )

@@ -69,7 +69,9 @@ def _read_names(root: Path, tables: list[str], layout: str) -> FaceTable:
         rows.notes.append(f"{root}: no one is called labels.csv: not used: {shown}")
     rows.notes.extend(notes)
     for path, age in zip(images, ages, strict=True):
-        if age is None:
+        if not (root / path).exists():
+            rows.problem("missing", path, "a link to a file that is not there")
+        elif age is None:
             rows.problem("age", path, "no age in the names of its folder or file")
         else:
             rows.add(path, age.years, sigma=age.sigma)

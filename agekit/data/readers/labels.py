@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agekit.data.formats import has_suffix
 from agekit.data.readers.ages import Ranges, parse_age, why_no_age
 from agekit.data.readers.columns import NAMES, Columns, choose
 from agekit.data.readers.rows import Rows, parse_gender, parse_split
@@ -104,8 +105,19 @@ def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = 
             cell["split"] = cell["split"] or table.split
             _add(rows, ranges, sheet, i, cell)
     rows.notes.extend(ranges.notes())
+    rows.notes.extend(_unused(rows, [table.path for table in tables]))
     rows.take_folder_splits()
     return rows.build()
+
+
+def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:
+    """What lies in the folder and is in no row: tables and images."""
+    others = [p for p in rows.files if "/" not in p and Path(p).suffix.lower() in TABLES]
+    if unread := [name for name in others if rows.root / name not in tables]:
+        yield f"{rows.root}: tables that are not used: {', '.join(unread)}"
+    named = rows.named()
+    if unnamed := [path for path in rows.files if has_suffix(path) and path not in named]:
+        yield f"{rows.root}: {len(unnamed):,} images are in no row, such as {unnamed[0]}"
 
 
 def _add(rows: Rows, ranges: Ranges, sheet: Sheet, i: int, cell: Mapping[str, str]) -> None:

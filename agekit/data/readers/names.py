@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
@@ -46,12 +46,14 @@ class _Place:
         padded: whether they are filled with zeros to three figures, as numbers of files are.
         serial: whether they count the names, from 0 or 1.
         counting: whether they are all numbers from 0 or 1 on, whichever name has which.
+        bare: whether the names are nothing but numbers.
     """
 
     ages: tuple[float | None, ...]
     padded: bool
     serial: bool
     counting: bool
+    bare: bool = False
 
     @property
     def distinct(self) -> int:
@@ -111,7 +113,7 @@ def ages_in_names(paths: Sequence[str]) -> tuple[list[Age | None], list[str]]:
                 )
     rest = [k for k, age in enumerate(ages) if age is None]
     names, told = _number_in([stems[k] for k in rest])
-    if names is not None:
+    if names is not None and not (inside and names.bare):
         notes.extend(told)
         for k, years in zip(rest, names.ages, strict=True):
             ages[k] = None if years is None else Age(years)
@@ -160,9 +162,10 @@ def _number_in(stems: Sequence[str]) -> tuple[_Place | None, list[str]]:
     best = min(usable, key=lambda p: (p.is_number, p.distinct <= 2 < len(stems), p.counting))
     k = next(k for k, age in enumerate(best.ages) if age is not None)
     told = f"{best.ages[k]:g} is taken for the age in names such as {stems[k]}"
+    best = replace(best, bare=bare)
     if best.is_number:
         return best, [f"{told}, but these look like running numbers, not like ages"]
-    rivals = [p for p in usable if p is not best and not p.is_number and p.distinct > 2]
+    rivals = [p for p in usable if p.ages != best.ages and not p.is_number and p.distinct > 2]
     if rivals and best.distinct > 1:
         other = next((p.ages[k] for p in rivals if p.ages[k] is not None), None)
         if other is not None:

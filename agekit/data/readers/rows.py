@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,6 +112,10 @@ class Rows:
             values = (file, age, sigma, identity_number(identity), gender, group, split)
             for column, value in zip(self._columns.values(), values, strict=True):
                 column.append(value)
+
+    def named(self) -> Set[str]:
+        """The files that rows have named so far, used or not."""
+        return self._seen.keys()
 
     def take_folder_splits(self) -> None:
         """Takes the splits from the folders the images are in, where no row has one so far."""

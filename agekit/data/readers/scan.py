@@ -22,19 +22,21 @@ class Found:
         root: the folder.
         files: every file, and every link to one or to nothing.
         links: those that are links.
-        folder_links: links to folders, which are not followed.
+        folder_links: links to folders.
+        follows: whether these were followed: where no image lies elsewhere.
     """
 
     root: Path
     files: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     folder_links: list[str] = field(default_factory=list)
+    follows: bool = False
 
     def notes(self) -> Iterator[str]:
         """What a user should know of the links."""
         for links, what in (
             (self.links, "files are links"),
-            (self.folder_links, "links to folders are not followed"),
+            (self.folder_links, f"links to folders are {'' if self.follows else 'not '}followed"),
         ):
             if links:
                 target = os.readlink(self.root / links[0])
@@ -44,11 +46,26 @@ class Found:
 def scan(root: Path) -> Found:
     """Lists a folder; what is neither a file nor a folder, such as a socket, is left out.
 
+    Links to folders are followed where there is no image elsewhere, but none within what they
+    lead to, and none to a folder that holds `root`.
+
     Raises:
         DataError: a folder cannot be read.
     """
     found = Found(root)
-    folders = [""]
+    _walk([""], found)
+    if found.folder_links and not any(map(has_suffix, found.files)):
+        inside = Path(os.path.realpath(root))
+        here = [p for p in found.folder_links if not inside.is_relative_to((root / p).resolve())]
+        found.follows = bool(here)
+        _walk([f"{path}/" for path in here], found)
+    for names in (found.files, found.links, found.folder_links):
+        names.sort()
+    return found
+
+
+def _walk(folders: list[str], found: Found) -> None:
+    root = found.root
     while folders:
         start = folders.pop()
         try:
@@ -59,19 +76,18 @@ def scan(root: Path) -> Found:
         except OSError as error:
             where = error.filename or root / start
             raise DataError(f"{where}: cannot be read: {error.strerror}") from None
-    for names in (found.files, found.links, found.folder_links):
-        names.sort()
-    return found
 
 
 def _sort(entry: os.DirEntry[str], path: str, found: Found, folders: list[str]) -> None:
-    linked = entry.is_symlink()
-    if entry.is_dir():
-        (found.folder_links if linked else folders).append(path if linked else f"{path}/")
-    elif entry.is_file() or (linked and not os.path.exists(entry.path)):
+    if entry.is_symlink():
+        is_folder = os.path.isdir(entry.path)
+        (found.folder_links if is_folder else found.links).append(path)
+        if not is_folder and (os.path.isfile(entry.path) or not os.path.exists(entry.path)):
+            found.files.append(path)
+    elif entry.is_dir():
+        folders.append(f"{path}/")
+    elif entry.is_file():
         found.files.append(path)
-        if linked:
-            found.links.append(path)
 
 
 def find_files(root: Path) -> list[str]:

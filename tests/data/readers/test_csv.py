@@ -262,3 +262,24 @@ def test_protocols_choose_the_column_then_people_then_bytes(root: Path) -> None:
     assert seeded.split_hash == faces.split_hash
     with pytest.raises(DataError, match="own split"):
         load_faces("csv", root, "column")
+
+
+def test_what_no_row_names_is_told(root: Path) -> None:
+    (root / "labels.csv").write_text("path,age\na.png,20\n")
+    table = read(root, "path,age\nb.png,20\n")
+    assert names(table) == ["a.png"]
+    tables, images = table.notes
+    assert "tables that are not used: ages.csv" in tables
+    assert "3 images are in no row, such as b.png" in images
+
+
+def test_a_csv_without_a_header_says_so(root: Path) -> None:
+    with pytest.raises(DataError, match=r"no column path.*found: a\.png, 25") as caught:
+        read(root, "a.png,25\nb.png,30\n")
+    assert "the first line has to name the columns" in caught.value.hint
+
+
+def test_values_that_are_not_used_are_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "x.csv").write_text("path,age,sex\na.png,20,x\nb.png,30,y\n")
+    load_faces("csv", root)
+    assert "2 rows are read in part (gender), such as a.png: " in caplog.text

@@ -138,6 +138,20 @@ def test_links_to_folders_are_told(tmp_path: Path, write_image: WriteImage) -> N
     assert "1 links to folders are not followed: 30 -> " in table.notes[0]
 
 
+def test_links_to_folders_are_followed_where_all_is_in_them(
+    tmp_path: Path, write_image: WriteImage
+) -> None:
+    write_all(tmp_path / "other", write_image, "1/25/a.png", "1/30/b.png", "2/40/c.png")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train").symlink_to(tmp_path / "other" / "1")
+    (tmp_path / "set" / "test").symlink_to(tmp_path / "other" / "2")
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    faces = load_faces("folder", tmp_path / "set")
+    assert faces.codes.tolist() == [2, 0, 0]
+    assert faces.table.images.digests().shape == (3, 16)
+    assert "3 links to folders are followed: test -> " in faces.table.notes[0]
+
+
 def test_several_tables_are_told(tmp_path: Path, write_image: WriteImage) -> None:
     write_image(tmp_path / "25_x.png")
     for name in ("a.csv", "b.csv"):
@@ -152,3 +166,15 @@ def test_nothing_that_says_an_age_is_an_error(tmp_path: Path, write_image: Write
     with pytest.raises(DataError, match=r"how old the faces are; found: faces/anna\.png") as caught:
         Folder().read(tmp_path)
     assert "25/x.jpg" in caught.value.hint
+
+
+def test_links_to_nothing_are_told(tmp_path: Path, write_image: WriteImage) -> None:
+    write_image(tmp_path / "25" / "a.png")
+    (tmp_path / "25" / "b.png").symlink_to("nothing.png")
+    (tmp_path / "25" / "c.png").symlink_to("c.png")
+    table = Folder().read(tmp_path)
+    assert len(table) == 1
+    assert [(p.kind, p.name) for p in table.problems] == [
+        ("missing", "25/b.png"),
+        ("missing", "25/c.png"),
+    ]

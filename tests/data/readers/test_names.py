@@ -100,6 +100,10 @@ def test_numbers_that_rather_count_the_files_are_doubted() -> None:
     assert "look like running numbers" in notes[0]
 
 
+def test_numbers_of_files_are_no_ages_beside_folders_of_ages() -> None:
+    assert years(["0-2/1.jpg", "4-6/2.jpg", "unknown/3.jpg"]) == [1, 5, None]
+
+
 def test_folders_of_ranges() -> None:
     ages, notes = ages_in_names(["0-2/a.jpg", "(25, 32)/b.jpg", "more_than_70/c.jpg", "25/d.jpg"])
     assert [age and age.years for age in ages] == [1, 28.5, 85, 25]
