@@ -15,6 +15,7 @@ from agekit.bench.leaderboard.build import gather, make_leaderboard
 from agekit.bench.leaderboard.printed import printed_tables
 from agekit.bench.results.files import read_result
 from agekit.bench.running.cell import run_cell
+from agekit.bench.running.scoring import alignments
 from agekit.bench.running.spec import CellSpec, CrossSpec, write_spec
 from agekit.bench.running.start import hash_start
 from agekit.bench.suites.cells import cells
@@ -27,6 +28,8 @@ from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import standard
 from agekit.testing import write_face
+from agekit.training.evaluate import evaluate
+from agekit.training.framing import Framing
 
 HEAD = """
 name: framed
@@ -101,6 +104,8 @@ def test_a_cell_and_what_it_is_scored_on_besides_are_shown_as_the_suite_says(
         assert evaluation.shown_alignment == at(0.25)
         assert "faces reframed: the eyes lie at" in evaluation.remarks[0]
     assert "lies beyond the image and is mirrored" in other.remarks[0]
+    seen = evaluate(folder / "run", "csv", root=place / "tight", protocol="column", split="all")
+    assert seen["metrics"]["mae"] == pytest.approx(other.metrics["mae"])
     board = make_leaderboard(gather([place / "out"]), place)
     told = [" ".join(table.flags) for table in board.standings[0].tables]
     assert all("faces reframed" in text for text in told)
@@ -186,6 +191,15 @@ def test_the_tables_of_the_paper_align_every_face() -> None:
 def test_a_cell_of_another_alignment_is_not_gone_on_with() -> None:
     starts = {hash_start(None), *(hash_start(None, a) for a in (WHOLE, at(0.2), at(0)))}
     assert len(starts) == 4 and "scratch" in starts
+
+
+def test_what_is_kept_of_it_names_no_folder_of_the_machine() -> None:
+    note = "cut them: agekit data prepare csv --root /home/me/faces/labels.csv --out CHIPS"
+    framing = Framing(data=Alignment(), shown=Alignment(), notes=(note,))
+    assert alignments(framing)["remarks"] == [
+        "cut them: agekit data prepare csv --root .../faces/labels.csv --out CHIPS"
+    ]
+    assert alignments(None) == {}
 
 
 def test_faces_that_lie_nobody_knows_where_are_not_trained_on(place: Path) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from agekit.bench.results.provenance import code_state
 from agekit.bench.results.result import CellError, Machine, Result
 from agekit.bench.running.cell import MACHINE, OUTCOME, RUN
 from agekit.bench.running.failure import Kind, ended, oom_kills
+from agekit.bench.running.failure import plain as _plain
 from agekit.bench.running.spec import CellSpec, write_spec
 from agekit.errors import AgekitError
 from agekit.recipe import resolve
@@ -34,7 +33,6 @@ _POLL = 0.2
 _GRACE = 5.0
 _LOG_LINES = 40
 _LOG_CHARACTERS = 6000
-_PATH = re.compile(r"""(?<![\w.~:/])(/[^\s/:'",()]+){3,}""")
 
 
 def attempt(
@@ -214,11 +212,3 @@ def _tail(path: Path) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-_LOG_LINES:])
-
-
-def _plain(text: str, names: Mapping[str, str]) -> str:
-    """The text without the folders of this machine; of other paths the last two parts stay."""
-    for name in sorted(names, key=len, reverse=True):
-        if len(name) > 1 and name != "None":
-            text = text.replace(name, names[name])
-    return _PATH.sub(lambda found: "..." + "/".join(["", *found[0].split("/")[-2:]]), text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -10,10 +12,11 @@ from typing import Literal
 from agekit._loading import one_line
 from agekit.errors import AgekitError, TrainingError, causes, lacks_memory
 
-__all__ = ["Kind", "classify", "ended", "oom_kills"]
+__all__ = ["Kind", "classify", "ended", "oom_kills", "plain"]
 
 Kind = Literal["raised", "memory", "diverged", "killed", "timeout"]
 
+_PATH = re.compile(r"""(?<![\w.~:/])(/[^\s/:'",()]+){3,}""")
 _COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 
 
@@ -68,3 +71,16 @@ def _line(error: BaseException) -> str:
         return error.message
     text = one_line(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def plain(text: str, names: Mapping[str, str]) -> str:
+    """A text for a result: without the folders of this machine.
+
+    Args:
+        text: what is to be kept.
+        names: of folders, and what is written in their place; of others the last two parts stay.
+    """
+    for name in sorted(names, key=len, reverse=True):
+        if len(name) > 1 and name != "None":
+            text = text.replace(name, names[name])
+    return _PATH.sub(lambda found: "..." + "/".join(["", *found[0].split("/")[-2:]]), text)

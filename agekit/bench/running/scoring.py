@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from agekit.bench.results.predictions import Estimates
 from agekit.bench.results.result import Evaluation
+from agekit.bench.running.failure import plain
 from agekit.bench.running.spec import CrossSpec
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable
@@ -123,7 +124,7 @@ def alignments(framing: Framing | None) -> dict[str, Any]:
     return {
         "data_alignment": framing.data,
         "shown_alignment": framing.shown,
-        "remarks": list(framing.notes),
+        "remarks": [plain(note, {}) for note in framing.notes],
     }
 
 
