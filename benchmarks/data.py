@@ -154,7 +154,7 @@ def ways(size: int, device: torch.device) -> dict[str, Callable[[], object]]:
     rng = torch.Generator().manual_seed(0)
     shape = (BATCH, size, size, 3)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng).to(device)
-    windows = Augment().draw(BATCH, size, 0, 0).to(device)
+    windows = Augment().draw(BATCH, 0, 0, size).to(device)
     return {
         "crop": lambda: crop(pixels, windows, mean, std, channels_last=True),
         "normalise alone": lambda: normalise(pixels, mean, std, channels_last=True),

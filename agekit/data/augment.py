@@ -35,8 +35,8 @@ class Augment:
     crop_ratio: tuple[float, float] = (0.8, 1.25)
     flip: float = 0.5
 
-    def draw(self, rows: int, size: int, seed: int, epoch: int) -> Tensor:
-        """The windows of one epoch: row i's depends on size, seed, epoch and i alone.
+    def draw(self, rows: int, seed: int, epoch: int, size: int | None = None) -> Tensor:
+        """The windows of one epoch: row i's depends on seed, epoch, size and i alone.
 
         Area and ratio are drawn anew until the crop fits, ten times at most; then the largest
         crop of an allowed ratio is taken, in the middle. Cutting a crop that is too large to the
@@ -47,9 +47,9 @@ class Augment:
 
         Args:
             rows: N.
-            size: S, the side of the images, pixels.
             seed: of the run.
             epoch: counted from 0.
+            size: S, the side of the images, pixels; None draws boxes of no whole pixels.
 
         Returns:
             (N, 4) float32 on the CPU: top, height, left, width as shares of the image; of a
@@ -60,22 +60,26 @@ class Augment:
         drawn = [torch.rand(n, 2 * _TRIES + 3, generator=random) for n in blocks]
         return torch.cat([self._windows(u.double(), size) for u in drawn] or [torch.empty(0, 4)])
 
-    def _windows(self, u: Tensor, size: int) -> Tensor:
+    def _windows(self, u: Tensor, pixels: int | None) -> Tensor:
         """Windows (N, 4) from uniform numbers (N, 23)."""
+        size = pixels or 1
         low, high = self.crop_scale
         area = (low + (high - low) * u[:, :_TRIES]) * size**2
         low, high = (math.log(r) for r in self.crop_ratio)
         ratio = torch.exp(low + (high - low) * u[:, _TRIES : 2 * _TRIES])
-        sides = torch.stack([area / ratio, area * ratio]).sqrt_().round_()
+        sides = torch.stack([area / ratio, area * ratio]).sqrt_()
+        sides = sides.round_() if pixels else sides
         fits = ((sides > 0) & (sides <= size)).all(0)
         first = fits.byte().argmax(1)
         found = fits.any(1)
         sides = sides[:, torch.arange(len(u)), first]
         least, most = self.crop_ratio
-        whole = torch.tensor([[size / max(least, 1)], [size * min(most, 1)]]).round().clamp(min=1)
-        height, width = torch.where(found, sides, whole)
+        largest = torch.tensor([[size / max(least, 1)], [size * min(most, 1)]]).double()
+        largest = largest.round_().clamp_(min=1) if pixels else largest
+        height, width = torch.where(found, sides, largest)
         free = size - torch.stack([height, width])
-        top, left = torch.where(found, u.T[-3:-1] * (free + 1), free / 2).floor()
+        start = torch.where(found, u.T[-3:-1] * (free + (1 if pixels else 0)), free / 2)
+        top, left = start.floor_() if pixels else start
         flipped = u[:, -1] < self.flip
         left = torch.where(flipped, left + width, left)
         width = torch.where(flipped, -width, width)

@@ -133,7 +133,7 @@ class FaceLoader(Passes):
         windows = None
         if self.augment is not None:
             size = self._images.shape[1]
-            windows = self.augment.draw(n, size, self.seed, self.epoch).to(self.device)
+            windows = self.augment.draw(n, self.seed, self.epoch, size).to(self.device)
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
         norm, last = (self._mean, self._std), self.channels_last

@@ -60,7 +60,7 @@ def test_the_whole_window_and_its_flip_are_exact() -> None:
 
 
 def test_bfloat16_is_within_rounding_of_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels, windows = noise(64, 32), Augment().draw(64, 32, 0, 0)
+    pixels, windows = noise(64, 32), Augment().draw(64, 0, 0, size=32)
     results = []
     for fast in (False, True):
         monkeypatch.setattr(augment, "_fast_bfloat16", lambda _, fast=fast: fast)
@@ -83,7 +83,7 @@ def test_normalise_is_timms() -> None:
 
 
 def test_memory_format() -> None:
-    pixels, windows = noise(), Augment().draw(5, 16, 0, 0)
+    pixels, windows = noise(), Augment().draw(5, 0, 0, size=16)
     for last in (False, True):
         layout = torch.channels_last if last else torch.contiguous_format
         for image in (
@@ -109,7 +109,7 @@ RULES = [
 
 def boxes(rule: Any, rows: int, size: int) -> NDArray[np.int64]:
     """Top, left, height, width in pixels, as torchvision gives them, (N, 4)."""
-    windows = Augment(*rule, flip=0.0).draw(rows, size, 1, 2)
+    windows = Augment(*rule, flip=0.0).draw(rows, 1, 2, size=size)
     pixels = windows.double() * size
     assert (pixels - pixels.round()).abs().max() < 1e-4
     return pixels.round().long()[:, [0, 2, 1, 3]].numpy()
@@ -155,13 +155,26 @@ def test_crops_are_distributed_as_torchvisions(rule: Any) -> None:
         assert shares[0] == pytest.approx(shares[1], abs=0.04)
 
 
+def test_boxes_need_not_be_of_whole_pixels() -> None:
+    rows = Augment((0.5, 0.9), (0.8, 1.25), 0.0).draw(5000, 1, 2)
+    top, height, left, width = rows.unbind(1)
+    assert 0.5 <= (height * width).min() < 0.51
+    assert (width / height).log().abs().max() <= 0.2232  # ln 1.25
+    assert (top + height).max() <= 1 + 1e-6
+    assert (left + width).max() <= 1 + 1e-6
+    assert ((height == 1) | (width == 1)).float().mean() < 0.01
+    ours = boxes(((0.5, 0.9), (0.8, 1.25)), 5000, 64)
+    for mine, other in zip(ours.T[2:], (height, width), strict=True):
+        assert ks_2samp(mine / 64, (other * 64).round() / 64).pvalue > 1e-3
+
+
 def test_a_crop_that_is_smaller_than_a_pixel_is_one_pixel() -> None:
     assert (boxes(((0.001, 0.001), (1000.0, 1000.0)), 50, 32)[:, 2:] == [1, 32]).all()
 
 
 def test_flips_are_of_the_share_that_is_asked_for() -> None:
-    rows = Augment(flip=0.3).draw(20_000, 64, 1, 2)
-    plain = Augment(flip=0.0).draw(20_000, 64, 1, 2)
+    rows = Augment(flip=0.3).draw(20_000, 1, 2, size=64)
+    plain = Augment(flip=0.0).draw(20_000, 1, 2, size=64)
     flipped = rows[:, 3] < 0
     assert abs(flipped.float().mean().item() - 0.3) < 0.015
     assert torch.equal(rows[~flipped], plain[~flipped])
@@ -169,15 +182,15 @@ def test_flips_are_of_the_share_that_is_asked_for() -> None:
 
 
 def test_windows_depend_on_seed_epoch_and_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Augment().draw(50, 64, seed=3, epoch=7)
+    first = Augment().draw(50, seed=3, epoch=7, size=64)
     torch.manual_seed(123)
-    assert torch.equal(Augment().draw(50, 64, seed=3, epoch=7), first)
-    assert torch.equal(Augment().draw(20, 64, seed=3, epoch=7), first[:20])
-    assert not torch.equal(Augment().draw(50, 64, seed=3, epoch=8), first)
-    assert not torch.equal(Augment().draw(50, 64, seed=4, epoch=7), first)
+    assert torch.equal(Augment().draw(50, seed=3, epoch=7, size=64), first)
+    assert torch.equal(Augment().draw(20, seed=3, epoch=7, size=64), first[:20])
+    assert not torch.equal(Augment().draw(50, seed=3, epoch=8, size=64), first)
+    assert not torch.equal(Augment().draw(50, seed=4, epoch=7, size=64), first)
     monkeypatch.setattr(augment, "_BLOCK", 16)
-    assert torch.equal(Augment().draw(50, 64, seed=3, epoch=7), first)
-    assert Augment().draw(0, 64, seed=3, epoch=7).shape == (0, 4)
+    assert torch.equal(Augment().draw(50, seed=3, epoch=7, size=64), first)
+    assert Augment().draw(0, seed=3, epoch=7, size=64).shape == (0, 4)
 
 
 @pytest.mark.usefixtures("precision")
@@ -196,7 +209,7 @@ def test_warp_is_crop_within_rounding() -> None:
     pixels = torch.stack([ramp.view(1, 16).expand(16, 16), ramp.view(16, 1).expand(16, 16)])
     pixels = pixels[..., None].expand(2, 16, 16, 3).contiguous()
     windows = torch.cat(
-        [Augment(flip=0.0).draw(2, 16, 0, 0)[:1], Augment(flip=1.0).draw(2, 16, 1, 0)[1:]]
+        [Augment(flip=0.0).draw(2, 0, 0, size=16)[:1], Augment(flip=1.0).draw(2, 1, 0, size=16)[1:]]
     )
     found = torch.from_numpy(warp(pixels.numpy(), windows.numpy())).float()
     assert (found - grey(pixels, windows)).abs().max() <= 1.5
