@@ -114,9 +114,13 @@ def find_framing(
             f"on: those of {faces.dataset} are shown to it as they are"
         )
     tolerance = TOLERANCE
+    if detector is not None:
+        DETECTORS.find(detector)
+        if known_points(told) is not None:
+            notes.append(
+                f"the detector {detector} is not used: {faces.dataset} says where its faces lie"
+            )
     if known_points(told) is None:
-        if detector is not None:
-            DETECTORS.find(detector)
         name = detector or (told if wanted is None else wanted).detector
         measured, note = _measure(faces, name, device)
         notes.append(note)

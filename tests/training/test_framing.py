@@ -223,6 +223,8 @@ def test_what_cannot_be_known_is_said(photos: Path) -> None:
     with pytest.raises(UnknownNameError, match="away"):
         find_framing(faces, CPU, detector="away")
     known = replace(faces, face=at(0.3))
+    [unused] = find_framing(known, CPU, detector="mtcnn").notes
+    assert "mtcnn is not used: csv says where its faces lie" in unused
     unsaid = find_framing(known, CPU, wanted=Alignment(), model="m")
     assert unsaid.notes[0].startswith("m does not say where the eyes, nose and mouth lie")
     assert unsaid.shown == at(0.3)
