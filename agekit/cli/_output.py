@@ -32,6 +32,7 @@ __all__ = [
     "print_table",
     "printable",
     "protocol_option",
+    "refuse",
     "root_option",
     "say",
     "seed_option",
@@ -81,6 +82,22 @@ def given(*, but: Iterable[str] = ()) -> list[str]:
         and parameter.name not in but
         and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     ]
+
+
+def refuse(why: str, *names: str) -> None:
+    """Ends the command where the command line names options that it would drop.
+
+    Args:
+        why: what they do not go with, such as ``--no-detect looks for no face``.
+        names: parameters, by the names the command's function has for them.
+
+    Raises:
+        click.UsageError: some are given.
+    """
+    command = click.get_current_context().command
+    others = {p.name for p in command.params if p.name is not None} - set(names)
+    if found := given(but=others):
+        raise click.UsageError(f"{why}: leave out {', '.join(found)}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout
+from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout, refuse
 from agekit.cli._pictures import keep_inputs
 from agekit.cli._progress import progress
 from agekit.errors import AgekitError, DataError
@@ -99,6 +99,10 @@ def age(
     with 1 if an image cannot be read or written - the others are aged all the same - or if there
     is no face in any of them.
     """
+    if no_judge:
+        refuse("--no-judge asks nobody how old the faces look", "judge")
+    if detect is False:
+        refuse("--no-detect takes each image as one face", "faces")
     from agekit.inference.inputs import find_images
 
     model = model or chosen("ager")

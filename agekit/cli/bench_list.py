@@ -15,7 +15,14 @@ from agekit.cli._bench import (
     print_cells,
     roots_option,
 )
-from agekit.cli._output import device_option, emit_json, json_option, out_option, print_table
+from agekit.cli._output import (
+    device_option,
+    emit_json,
+    json_option,
+    out_option,
+    print_table,
+    refuse,
+)
 
 __all__ = ["list_"]
 
@@ -45,6 +52,8 @@ def list_(
     better.
     """
     if suite is None:
+        own = ("only", "seeds", "preset", "epochs", "protocols", "roots", "device", "out")
+        refuse("without a SUITE the suites are listed", *own)
         _list_all(as_json)
         return
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)

@@ -17,6 +17,7 @@ from agekit.cli._output import (
     only_json_on_stdout,
     out_option,
     print_table,
+    refuse,
     to_plain,
 )
 
@@ -111,6 +112,8 @@ def speed(
     for name in names:
         if not is_model(name):
             resolve(name, preset=preset)
+    if all(map(is_model, names)):
+        refuse("models are measured as they are, and only recipes have presets", "preset")
 
     import torch
 

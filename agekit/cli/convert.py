@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout
+from agekit.cli._output import emit_json, json_option, only_json_on_stdout, refuse
 
 __all__ = ["convert"]
 
@@ -66,6 +66,10 @@ def convert(
     exports = is_model(sources[0]) if to is None else to == "reference"
     if exports and len(sources) > 1:
         raise click.UsageError("name one ager.")
+    if exports:
+        refuse("an ager is written to checkpoints as it is", *options)
+    if len(sources) > 1:
+        refuse("two SOURCEs are a generator for each direction", "both_from_one")
     answer: dict[str, Any] = {"sources": sources, "output": out}
     with only_json_on_stdout(as_json):
         if exports:

@@ -14,6 +14,7 @@ from agekit.cli._output import (
     emit_json,
     json_option,
     only_json_on_stdout,
+    refuse,
     root_option,
 )
 from agekit.errors import ConfigError
@@ -99,6 +100,8 @@ def prepare(
     DATASET for every other command: pass it as --root. Stopped in any way, the same command goes
     on where it was. Photos without a chip are listed in failures.csv.
     """
+    if format_ == "png":
+        refuse("png has no quality, it loses nothing", "quality")
     if no_detect and (margin is not None or detector is not None):
         raise click.UsageError("--no-detect looks for no face: it takes no --margin, no --detector")
     if like is not None and (no_detect or (size, margin, detector) != (None, None, None)):

@@ -12,6 +12,7 @@ from agekit.cli._output import (
     columns_option,
     device_option,
     emit_json,
+    given,
     json_option,
     only_json_on_stdout,
     print_table,
@@ -85,6 +86,8 @@ def evaluate(
             seed=seed,
             console=Console(stderr=True),
         )
+    if "--seed" in given() and "judges" not in result:
+        click.echo("note: --seed is for agers: nothing is drawn for an estimator", err=True)
     if as_json:
         emit_json(result)
         return

@@ -13,7 +13,7 @@ import click
 from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
 from agekit.cli._boxes import read_boxes
 from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import device_option, json_option, only_json_on_stdout, say
+from agekit.cli._output import device_option, json_option, only_json_on_stdout, refuse, say
 from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
 from agekit.cli._progress import FEW, progress
 from agekit.errors import DataError
@@ -115,6 +115,8 @@ def predict(
         _check_table(table, as_json)
     if distribution and not as_json:
         raise click.UsageError("--distribution adds to --json: give both.")
+    if detect is False:
+        refuse("--no-detect takes each image as one face", "faces")
     if boxes is not None and detect is not None:
         raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
     images = find_images(inputs)

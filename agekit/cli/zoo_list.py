@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli._output import emit_json, json_option
+from agekit.cli._output import emit_json, json_option, refuse
 from agekit.discovery import normalise
 from agekit.errors import nearest
 
@@ -54,6 +54,8 @@ def list_(
 
     A PATTERN such as 'cen-*' chooses some. Nothing is fetched, and no plugin imported.
     """
+    if as_json:
+        refuse("--json answers with all that is known", "quiet")
     from agekit.zoo.index.cached import folders_here
     from agekit.zoo.index.entries import read_index
 

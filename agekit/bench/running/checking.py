@@ -40,6 +40,8 @@ def check_start(
     mistakes += _models(weights)
     if any(one.cell.resolved.recipe.kind == "ager" for one in planned):
         mistakes += _judges(judges or suite.judges)
+    elif judges:
+        mistakes.append(f"--judge: none of these cells of {suite.name} is of an ager")
     if suite.reported is not None and suite.reported not in (known := find_reported()):
         meant = nearest(suite.reported, known)
         mistakes.append(f"there are no reported figures called {suite.reported!r}{meant}")
