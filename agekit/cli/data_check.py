@@ -57,12 +57,13 @@ def check(
     and images that are left out, identical images, people in two splits where that is allowed.
     """
     from agekit.data.check import check_faces
+    from agekit.data.notes import in_the_report
     from agekit.data.source import open_dataset
     from agekit.data.split import load_faces
 
     with only_json_on_stdout(as_json):
         reader = open_dataset(dataset)
-        faces = load_faces(reader, root, protocol, columns=columns, tell=_in_the_report)
+        faces = load_faces(reader, root, protocol, columns=columns, tell=in_the_report)
         with progress(len(faces.table) if decode else 0, "images") as step:
             report = check_faces(faces, official=reader.official, decode=decode, progress=step)
     if as_json:
@@ -71,10 +72,6 @@ def check(
         _print(report)
     if not report.ok:
         raise click.exceptions.Exit(1)
-
-
-def _in_the_report(note: str) -> None:
-    """Takes what the reader tells: the report has it among the findings."""
 
 
 def _print(report: Check) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import os
 
-__all__ = ["tell"]
+__all__ = ["in_the_report", "tell"]
 
 _log = logging.getLogger(__name__)
+
+
+def in_the_report(note: str) -> None:
+    """Takes a remark that what is printed later has among others."""
 
 
 def tell(note: str) -> None:

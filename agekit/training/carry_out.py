@@ -112,7 +112,7 @@ def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> 
         f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
         f"{info['device']} ({info['device_name']})"
     )
-    for note in info["framing"]["notes"]:
+    for note in (*data.faces.table.notes, *info["framing"]["notes"]):
         display.line(note)
     if people := data.faces.shared_identities:
         display.line(

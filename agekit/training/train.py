@@ -14,6 +14,7 @@ from rich.console import Console
 from safetensors.torch import save
 
 from agekit.data.alignment import Alignment
+from agekit.data.notes import in_the_report
 from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.data.split_file import SPLIT_FILE
@@ -103,7 +104,9 @@ def train(
     run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
     from_main(run.must_be_free)
     task = TASKS[resolved.recipe.kind]
-    faces = task.select(resolved, load_faces(dataset, root, protocol, columns=columns))
+    faces = task.select(
+        resolved, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
+    )
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
         "recipe": resolved.name,
@@ -208,6 +211,7 @@ def _go_on(
         root,
         info.get("protocol_file") or info["protocol"],
         columns=info.get("columns"),
+        tell=in_the_report,
     )
     task = TASKS[resolved.recipe.kind]
     faces = task.select(resolved, faces)

@@ -58,6 +58,7 @@ def test_every_command_takes_them(table: Path, tmp_path: Path) -> None:
     trained = train_briefly("csv", table, *named, "--set", "data.columns.split=part", out=out)
     kept = json.loads((out / "run.json").read_text())["columns"]
     assert kept == {"path": "shot", "age": "taken at", "split": "part"}
+    assert "1 column is not used: mood" in (out / "log.txt").read_text()
     scored = run("evaluate", out, "csv", "--root", table, *NAMED)
     assert scored["n"] == 4
     assert scored["metrics"]["mae"] == pytest.approx(trained["metrics"]["test"]["mae"])
