@@ -108,6 +108,8 @@ def test_the_table_of_aginggan(dry_run: Callable[..., tuple[Any, str]], tmp_path
         answer, err = dry_run(suite, ["cacd", "two-folder"], "--device", "cpu", *starts)
         assert answer["lacking"] == [] and len(answer["cells"]) == 10
         assert "how old the faces look says cen-resnet18-tiny" in err
+        (note,) = next(one["notes"] for one in answer["data"] if "cacd" in one["protocol"])
+        assert note.startswith("#0: the old domain (ages 50-69) has 0 faces")
     judged = ["--judge", "cen-resnet10-tiny"]
     assert "judge" not in dry_run("aging-table1", ["cacd", "two-folder"], *starts, *judged)[1]
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
+from agekit.ager.sample import sampled
 from agekit.bench.running.plan import Place, Planned
+from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.suite import Suite
-from agekit.data.split import load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
+from agekit.recipe import AgerRecipe
 from agekit.training.framing import find_framing
 
 __all__ = ["Reading", "read_protocols"]
@@ -25,7 +28,8 @@ class Reading:
         protocol: such as ``utkface:hash-80-10-10``.
         split_hash: of it.
         faces: how many each split has.
-        notes: how its faces are shown to models, where the suite says where they are to lie.
+        notes: what cells draw of it in place of its split, and how its faces are shown to models,
+            where the suite says where they are to lie.
         is_lost: whether they cannot be shown so, for it is not known where they lie.
     """
 
@@ -55,14 +59,29 @@ def read_protocols(
         place = places[dataset]
         faces = load_faces(dataset, place.root, protocol, columns=place.columns)
         counts = {split: int((faces.codes == k).sum()) for k, split in enumerate(SPLITS)}
-        notes, is_lost = [], False
+        cells = [
+            p.cell for p in planned if (p.cell.dataset, p.cell.protocol) == (dataset, protocol)
+        ]
+        notes, is_lost = list(dict.fromkeys(filter(None, (_drawn(c, faces) for c in cells)))), False
         if wanted is not None and wanted.align != "whole" and dataset not in uncut:
             try:
                 framing = find_framing(
                     faces, torch.device("cpu"), wanted=wanted, model="the suite", must_fit=True
                 )
-                notes = list(framing.notes)
+                notes += framing.notes
             except DataError as error:
-                notes, is_lost = [error.message], True
+                notes, is_lost = [*notes, error.message], True
         out.append(Reading(protocol, faces.split_hash, counts, notes, is_lost))
     return out
+
+
+def _drawn(cell: Cell, faces: Faces) -> str:
+    """What a cell draws of the faces, or why it cannot; "" for nothing."""
+    recipe = cell.resolved.recipe
+    if not isinstance(recipe, AgerRecipe) or recipe.data.sample is None:
+        return ""
+    try:
+        drawn = sampled(faces, recipe.data)
+    except (ConfigError, DataError) as error:
+        return f"{cell.row}: {error.message}"
+    return f"{cell.row}: {drawn.drawn}, split {drawn.split_hash}"
