@@ -11,7 +11,9 @@ import pytest
 
 import agekit
 from agekit import discovery
+from agekit.bench.suites.cells import _parse_protocol
 from agekit.bench.suites.listing import is_open
+from agekit.bench.suites.suite import OnProtocol
 from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import AgekitError, ConflictError, ModelError, PluginError
@@ -182,6 +184,10 @@ def test_parts_are_named_with_their_distribution_everywhere(
     assert "agekit:resnet18" in (tmp_path / "copy.yaml").read_text()
     faces = load_faces("agekit:synthfaces", None, "tiny")
     assert (faces.dataset, faces.protocol) == ("agekit:synthfaces", "synthfaces:tiny")
+    assert _parse_protocol("agekit:synthfaces:tiny") == OnProtocol(
+        dataset="agekit:synthfaces", protocol="tiny"
+    )
+    assert _parse_protocol("synthfaces:tiny").dataset == "synthfaces"
     listed = json.loads(command("list", "detectors", "--json"))
     assert [one["conflict"] for one in listed if one["name"] == "mtcnn"] == [True, True]
     assert "conflict: say agekit:mtcnn" in command("list", "detectors")

@@ -114,7 +114,7 @@ def _building(config: ModelConfig | AgerConfig, folder: Path) -> Iterator[None]:
         with within_model(config):
             yield
     except AgekitError as error:
-        raise ModelError(f"{folder}: {error.message}", error.hint) from error
+        raise ModelError(f"{folder}: {error.message}", error.hint, error.where) from error
 
 
 def read_config(folder: Path) -> ModelConfig | AgerConfig:

@@ -217,7 +217,11 @@ def whole_name(rule: OnProtocol) -> tuple[str, str]:
 
 
 def _parse_protocol(text: str) -> OnProtocol:
+    """`dataset` or `dataset:protocol`, where the dataset may have its distribution before it."""
     dataset, _, protocol = text.partition(":")
+    name, _, rest = protocol.partition(":")
+    if dataset not in DATASETS.names() and f"{dataset}:{name}" in DATASETS.spellings():
+        dataset, protocol = f"{dataset}:{name}", rest
     return OnProtocol(dataset=dataset, protocol=protocol or None)
 
 
