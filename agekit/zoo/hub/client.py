@@ -81,6 +81,7 @@ def hub_client(guard: Guard | None = None, token: str | None = None) -> Iterator
                 }
             yield HfApi(endpoint(), token, "agekit", version("agekit"))
         finally:
+            Guard.current = None
             session.event_hooks = hooks
             client_log.set_verbosity(loudness)
             if hide_bars:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from agekit.errors import ModelError
@@ -18,6 +20,8 @@ HUB_DOMAINS = ("hf.co", "huggingface.co")
 """Hosts in these domains serve the Hub's large files."""
 PATIENCE = 60
 """Most seconds that the client may be made to wait."""
+SLOWEST = 1000
+"""Bytes a second; an answer that comes slower than that for `PATIENCE` seconds is given up."""
 _PORTS = {"http": 80, "https": 443}
 _COMMIT = re.compile("[0-9a-f]{40}")
 _ETAG = re.compile(r'(W/)?"?([0-9A-Za-z-]{1,128})"?')
@@ -37,6 +41,9 @@ class Guard:
         size: bytes of the file that is fetched; None if it is not known.
     """
 
+    current: ClassVar[Guard | None] = None
+    """Whose request is under way; connections outlive it."""
+
     def __init__(
         self, endpoint: str, what: str, commit: str | None = None, size: int | None = None
     ) -> None:
@@ -45,6 +52,7 @@ class Guard:
         self.commit = commit
         self.size = size
         self._open = False
+        self._began, self._came = 0.0, 0
 
     def request(self, request: Any) -> None:
         """Lets a request go out to the Hub's hosts only.
@@ -66,6 +74,44 @@ class Guard:
                 f"{self.what}: {self.endpoint} sends us to another host, {where}; refused",
                 f"if you trust that host, set {HOSTS_VARIABLE}={url.hostname}",
             )
+        self._began, self._came = time.monotonic(), 0
+        Guard.current = self
+        request.extensions["trace"] = self._trace
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Told by the transport what it does: of each connection it opens, reading is watched.
+
+        The client waits for ever on a Hub that sends a byte now and then, be it of the head.
+        """
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            stream = info["return_value"]
+            read = stream.read
+
+            def watched(*args: Any, **options: Any) -> bytes:
+                data: bytes = read(*args, **options)
+                if Guard.current is not None:
+                    Guard.current.pace(len(data))
+                return data
+
+            stream.read = watched
+
+    def pace(self, came: int) -> None:
+        """Counts the bytes that came.
+
+        Raises:
+            ModelError: they come too slowly.
+        """
+        self._came += came
+        spent = time.monotonic() - self._began
+        if spent < PATIENCE:
+            return
+        if self._came < SLOWEST * spent:
+            raise ModelError(
+                f"{self.what}: {self.endpoint} sends too slowly: {self._came:,} bytes in "
+                f"{spent:.0f} seconds",
+                "try again later: it goes on where it stopped",
+            )
+        self._began, self._came = time.monotonic(), 0
 
     def response(self, response: Any) -> None:
         """Looks at the head of an answer before the client acts on it.
