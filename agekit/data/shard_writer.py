@@ -151,7 +151,7 @@ def check_place(out: Path, *, force: bool) -> None:
     if out.suffix == SHARD:
         if out.is_dir():
             raise DataError(f"{out}: is a folder", "name a file, or a folder without this ending")
-        there = out.exists()
+        there, content = out.exists(), []
     else:
         if out.exists() and not out.is_dir():
             raise DataError(f"{out}: is a file", f"name a folder, or a file that ends in {SHARD}")
@@ -164,6 +164,19 @@ def check_place(out: Path, *, force: bool) -> None:
         there = bool(content)
     if there and not force:
         raise DataError(f"{out}: is already there", "pass --force to replace it")
+    for path in [out] if out.is_file() else content if there else ():
+        if not _is_packed(path):
+            raise DataError(
+                f"{path}: is not one of agekit's shards, and is not replaced",
+                "move it away, or write elsewhere",
+            )
+
+
+def _is_packed(path: Path) -> bool:
+    try:
+        return b"agekit" in (pq.read_metadata(path).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False
 
 
 @contextmanager

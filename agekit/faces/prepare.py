@@ -135,6 +135,8 @@ def prepare(
     if reader.needs_root or root is not None:
         place = data_root(reader.name, root, file_allowed=reader.file_allowed)
     keep_apart(out, place)
+    if out.is_dir():
+        read_plan(out)  # not even a lock is put into a folder of something else
     with only_one(out):
         before = read_plan(out)
         table, face = read_source(reader, place, columns)

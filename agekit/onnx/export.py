@@ -81,11 +81,11 @@ def export_onnx(
         package_module(package, package, EXTRA)
     plans = _plans(locate(model), out, to)
     for plan in plans:
-        _keep_json(plan.json)
+        _keep_others(plan)
     made = [_made(plan) for plan in plans]
     for plan, (data, differences) in zip(plans, made, strict=True):
-        write_bytes(plan.onnx, data)
         write_text(plan.json, _json(plan, data, differences))
+        write_bytes(plan.onnx, data)
     return [
         Exported(plan.onnx, plan.json, plan.card.to, len(data), differences)
         for plan, (data, differences) in zip(plans, made, strict=True)
@@ -171,8 +171,15 @@ def _ager(
     return _Plan(AgedPixels(ager, to).eval(), card, path)
 
 
-def _keep_json(path: Path) -> None:
-    """Makes sure that the JSON beside the model replaces nothing but one of its kind."""
+def _keep_others(plan: _Plan) -> None:
+    """Makes sure that nothing is replaced but an exported model and its description."""
+    path = plan.json
+    if plan.onnx.exists() and not path.exists():
+        raise ConfigError(
+            f"{plan.onnx} is there, and {path.name}, which each exported model has, is not: it "
+            "would be overwritten",
+            "choose another name with --out",
+        )
     if path.exists():
         try:
             known = "opset" in json.loads(path.read_bytes())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -155,6 +156,17 @@ def test_row_groups_are_small(tmp_path: Path, write_image: Callable[..., Path]) 
     (packed,) = pack("folder", tmp_path / "x.parquet", root=tmp_path / "set").files
     meta = pq.read_metadata(packed)
     assert [meta.row_group(g).num_rows for g in range(meta.num_row_groups)] == [256, 256, 88]
+
+
+@pytest.mark.parametrize("place", ["mine.parquet", "folder"])
+def test_parquet_of_others_is_not_replaced(root: Path, tmp_path: Path, place: str) -> None:
+    mine = tmp_path / place if place.endswith(".parquet") else tmp_path / place / "mine.parquet"
+    mine.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"a": [1]}), mine)
+    before = mine.read_bytes()
+    with pytest.raises(DataError, match=r"mine\.parquet: is not one of agekit's shards"):
+        pack("folder", tmp_path / place, root=root, force=True)
+    assert mine.read_bytes() == before
 
 
 def test_what_is_there_is_kept(root: Path, tmp_path: Path) -> None:

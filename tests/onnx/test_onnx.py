@@ -274,6 +274,14 @@ def test_no_other_json_is_overwritten(model, number):
     assert not (model / "config.onnx").exists()
 
 
+def test_no_other_model_is_overwritten(model, tmp_path):
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"mine\.onnx is there, and mine\.json, .* is not"):
+        export_onnx(model, mine)
+    assert mine.read_bytes() == b"mine"
+
+
 def test_other_endings_are_refused(model, tmp_path):
     with pytest.raises(ConfigError, match=r"an exported model ends in \.onnx"):
         export_onnx(model, tmp_path / "model.pt")
