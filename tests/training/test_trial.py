@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from agekit.ager.build import build_ager
 from agekit.cli import main
 from agekit.data.split import load_faces
-from agekit.recipe import EstimatorRecipe, resolve
+from agekit.errors import ContractError, DataError
+from agekit.recipe import AgerRecipe, EstimatorRecipe, resolve
 from agekit.training.evolver import build_evolver
-from agekit.training.trial import try_estimator
+from agekit.training.trial import try_ager, try_estimator
 from tests.conftest import WritePlugin
 
 SOURCE = """
@@ -383,3 +385,43 @@ def test_a_head_that_no_loss_trains_is_told() -> None:
     faces = load_faces("synthfaces", None, "tiny")
     (note,) = try_estimator(made, build_evolver(made.evolver), faces, torch.device("cpu"), 0)
     assert note.startswith("no loss trains the head 'ldl'")
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        ("return self.net(images)[..., ::2]", r"gives faces of shape \(2, 3, 16, 8\), not \(2, 3"),
+        ("return self.net(images).detach()", "gives faces without a gradient"),
+        ("return None", "gives nothing as its faces, not a tensor"),
+        ("return self.net(images) / 0", "gives faces that are not finite"),
+        ("return images.cube()", "cannot take images of 16 x 16 pixels: AttributeError"),
+    ],
+)
+def test_a_generator_is_tried_too(forward: str, says: str, plugin: Callable[..., Path]) -> None:
+    plugin(
+        "generator",
+        f"""
+        class Part(Generator):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Conv2d(3, 3, 1)
+            def forward(self, images):
+                {forward}
+        """,
+    )
+    changes = ["data.size=16", "evolver.discriminator_layers=1"]
+    made = resolve("cyclegan-thrown-bad", overrides=changes).recipe
+    assert isinstance(made, AgerRecipe)
+    evolver = build_evolver(made.evolver, "ager")
+    with pytest.raises(ContractError, match=f"the generator 'thrown-bad' {says}") as caught:
+        try_ager(made, evolver, build_ager(made.generator, 0), torch.device("cpu"))
+    assert "thrown.py, line" in caught.value.where
+
+
+def test_the_step_of_an_agers_evolver_is_tried_too() -> None:
+    changes = ["data.size=16", "generator.width=4"]
+    made = resolve("cyclegan-resnet-6blocks", overrides=changes).recipe
+    assert isinstance(made, AgerRecipe)
+    evolver = build_evolver(made.evolver, "ager")
+    with pytest.raises(DataError, match="3 layers cannot take images of 16 x 16 pixels"):
+        try_ager(made, evolver, build_ager(made.generator, 0), torch.device("cpu"))
