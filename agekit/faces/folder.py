@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from agekit.faces.names import readable
 
 __all__ = ["ChipFolder", "writing"]
 
+_OLD_ASIDE = re.compile(r"\.(.+)\.\d+")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,7 +49,7 @@ class ChipFolder:
         self.names = [readable(name) for name in names]
         self.chips = chips
         with writing(folder):
-            files = _whole_files(folder)
+            files = _whole_files(folder, set(chips))
             self.there = [chip in files for chip in chips]
             known = {failure.name: failure for failure in read_failures(folder)}
             self.failures: dict[int, Problem] = {}
@@ -110,13 +112,19 @@ def writing(folder: Path) -> Iterator[None]:
         raise DataError(f"{where}: cannot be used: {error.strerror or error}") from None
 
 
-def _whole_files(folder: Path) -> set[str]:
-    """The files below a folder, after those are removed that were being written."""
+def _whole_files(folder: Path, chips: Container[str]) -> set[str]:
+    """The files below a folder, after those are removed that were being written.
+
+    Args:
+        folder: of the chips.
+        chips: their paths in it; an earlier agekit wrote ``a.jpg`` aside to ``.a.jpg.PROCESS``.
+    """
     found: set[str] = set()
     for place, _, files in os.walk(folder):
         below = os.path.relpath(place, folder)
         for name in files:
-            if is_aside(name):
+            old = _OLD_ASIDE.fullmatch(name)
+            if is_aside(name) or (old and os.path.normpath(f"{below}/{old[1]}") in chips):
                 os.unlink(os.path.join(place, name))
             elif not (below == "." and name == PLAN):
                 found.add(name if below == "." else f"{below}/{name}".replace(os.sep, "/"))
