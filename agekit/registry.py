@@ -74,11 +74,6 @@ class Registry:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.kind!r})"
 
-    @property
-    def plural(self) -> str:
-        """What `agekit list` calls this kind: `backbones`, `losses`, ..."""
-        return GROUPS[self.kind].rpartition(".")[2]
-
     def entries(self) -> tuple[Entry, ...]:
         """Every entry, sorted; a name that two distributions give appears twice."""
         return entries(self.kind)
@@ -159,7 +154,7 @@ class Registry:
         if self._mirror is None:
             root = getattr(import_module("mmengine.registry"), _MMENGINE_ROOTS[self.kind])
             scope = _child(root, CORE, f"agekit_{root.name}")
-            self._mirror = _child(scope, self.kind, f"agekit_{self.plural}")
+            self._mirror = _child(scope, self.kind, GROUPS[self.kind].replace(".", "_"))
             for name in list(self._loaded):
                 self._register(name)
         return self._mirror

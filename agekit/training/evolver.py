@@ -115,6 +115,8 @@ def _gives_nothing(function: Callable[..., Any]) -> bool:
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
     except (OSError, TypeError, SyntaxError, ValueError):
         return False
+    if not isinstance(tree, ast.FunctionDef):
+        return False
     inner = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and node is not tree]
     theirs = {id(node) for one in inner for node in ast.walk(one)}
     own = [node for node in ast.walk(tree) if id(node) not in theirs]

@@ -8,12 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import EllipsisType
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agekit.ager.model import DIRECTIONS, FaceAger
 from agekit.culprit import Culprit
@@ -26,6 +25,7 @@ from agekit.estimator.model import AgeEstimator
 from agekit.estimator.target import Target
 from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm
 from agekit.recipe.check import loss_arguments
+from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver
 
 __all__ = ["try_ager", "try_estimator"]
@@ -106,11 +106,11 @@ def try_ager(
             culprit = Culprit("generator", recipe.generator.type, network)
             with culprit.doing(f"cannot take images of {size} x {size} pixels"):
                 made = network(images)
-            _check(culprit, "faces", made, tuple(images.shape))
-            _flows(culprit, "faces", made, network)
+            check(culprit, "faces", made, tuple(images.shape))
+            flows(culprit, "faces", made, network)
             with culprit.doing("cannot be trained: the backward pass fails"):
                 torch.autograd.backward((made.float() - images).square().mean())
-            _check_gradients(culprit, network)
+            check_gradients(culprit, network)
         ager.zero_grad(set_to_none=True)
         with Culprit("evolver", recipe.evolver.type, evolver, "rehearse").doing("cannot train"):
             evolver.rehearse(recipe, ager, device)
@@ -152,12 +152,12 @@ class _Trial:
                         self.ancestor[name], self.network.rule, self.network.level
                     )
                 if not isinstance(estimate, Estimate):
-                    raise asked.error(f"gives {_kind(estimate)}, not an Estimate")
+                    raise asked.error(f"gives {kind_of(estimate)}, not an Estimate")
                 for field in ("age", "low", "high"):
-                    _check(asked, f"values of {field!r}", getattr(estimate, field), (self._n,))
+                    check(asked, f"values of {field!r}", getattr(estimate, field), (self._n,))
                 if estimate.distribution is not None:
                     shape = (self._n, ages[1] - ages[0] + 1)
-                    _check(asked, "distributions", estimate.distribution, shape)
+                    check(asked, "distributions", estimate.distribution, shape)
 
     def train(self, terms: Sequence[LossTerm], *, first: bool) -> None:
         """One step's passes for the terms of a generation.
@@ -186,8 +186,8 @@ class _Trial:
             ) from error
         heads = [self.heads[term.head] for term in terms]
         for culprit in (self.backbone, *heads):
-            _check_gradients(culprit, culprit.made, reached=culprit is not self.backbone)
-        if _untouched(self.network.backbone):
+            check_gradients(culprit, culprit.made, reached=culprit is not self.backbone)
+        if untouched(self.network.backbone):
             raise heads[0].error(
                 "passes no gradient on to the backbone, and no other head does",
                 "compute its output from the features without .detach() or torch.no_grad()",
@@ -207,7 +207,7 @@ class _Trial:
         ):
             with self.backbone.doing(f"cannot take images of {size} x {size} pixels"):
                 features = self.network.backbone(self.images)
-            _check(self.backbone, "features", features, (self._n, None))
+            check(self.backbone, "features", features, (self._n, None))
             length = next(iter(self.heads.values())).made.in_features
             if features.shape[1] != length:
                 when = "in training" if training else "in evaluation"
@@ -217,14 +217,14 @@ class _Trial:
                     "give features of one length whatever the images and the mode",
                 )
             if training:
-                _flows(self.backbone, "features", features, self.network.backbone)
+                flows(self.backbone, "features", features, self.network.backbone)
             raw: dict[str, Tensor] = {}
             for name, culprit in self.heads.items():
                 with culprit.doing(f"cannot take features of shape {tuple(features.shape)}"):
                     raw[name] = culprit.made(features)
-                _check(culprit, "raw outputs", raw[name], (self._n, ...))
+                check(culprit, "raw outputs", raw[name], (self._n, ...))
                 if training:
-                    _flows(culprit, "raw outputs", raw[name], self.network)
+                    flows(culprit, "raw outputs", raw[name], self.network)
         return raw
 
     def _value(self, term: LossTerm, raw: Tensor, *, first: bool) -> Tensor:
@@ -244,7 +244,7 @@ class _Trial:
                 f"gives a tensor of shape {tuple(value.shape)} {of}, not a scalar",
                 "give the mean over the batch",
             )
-        _check(culprit, f"values {of}", value, ())
+        check(culprit, f"values {of}", value, ())
         gradient = None
         if value.requires_grad:
             with culprit.doing("cannot be trained: the backward pass fails"):
@@ -258,54 +258,6 @@ class _Trial:
         if not bool(gradient.isfinite().all()):
             raise culprit.error(f"has a gradient that is not finite {of}")
         return value
-
-
-def _check(
-    culprit: Culprit, what: str, value: object, shape: tuple[int | EllipsisType | None, ...]
-) -> None:
-    """A finite tensor of floating point and of a shape; None is any size, ... any rest."""
-    if not isinstance(value, Tensor):
-        raise culprit.error(f"gives {_kind(value)} as its {what}, not a tensor")
-    found = tuple(value.shape)
-    fits = len(found) == len(shape) and all(
-        size in (None, is_) for size, is_ in zip(shape, found, strict=True)
-    )
-    if ... in shape:
-        fits = found[:1] == shape[:1]
-    if not fits:
-        asked = ", ".join("*" if s is None else "..." if s is ... else str(s) for s in shape)
-        raise culprit.error(f"gives {what} of shape {found}, not ({asked})")
-    if not value.is_floating_point():
-        raise culprit.error(f"gives {what} of type {value.dtype}, not of floating point")
-    if not bool(value.isfinite().all()):
-        raise culprit.error(f"gives {what} that are not finite")
-
-
-def _flows(culprit: Culprit, what: str, value: Tensor, trained: nn.Module) -> None:
-    if not value.requires_grad and any(p.requires_grad for p in trained.parameters()):
-        raise culprit.error(
-            f"gives {what} without a gradient: nothing before them can learn",
-            "compute them without .detach(), .data or torch.no_grad()",
-        )
-
-
-def _check_gradients(culprit: Culprit, network: nn.Module, *, reached: bool = True) -> None:
-    """Some weight has a gradient, if `reached`, and none is not finite."""
-    if reached and _untouched(network):
-        raise culprit.error("lets no gradient reach its weights")
-    for name, parameter in network.named_parameters():
-        if parameter.grad is not None and not bool(parameter.grad.isfinite().all()):
-            raise culprit.error(f"has a gradient that is not finite, of {name}")
-
-
-def _untouched(network: nn.Module) -> bool:
-    """Whether there are weights to train and none has a gradient."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    return bool(trained) and all(p.grad is None for p in trained)
-
-
-def _kind(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 @contextmanager
