@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,3 +154,14 @@ def test_a_dataset_without_domains_asks_for_them(agekit, tmp_path: Path) -> None
     done = agekit("train", "cyclegan", "synthfaces", "--preset", "quick", "--out", tmp_path / "run")
     assert done.returncode == 1
     assert "--domains 20-29,50-69" in done.stderr
+
+
+def test_a_finished_run_goes_on_by_the_schedule_of_the_longer_one(
+    agekit, whole: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    done = agekit("train", "--resume", run, "--epochs", 4)
+    assert done.returncode == 0, done.stderr
+    assert "from 3 to 4 epochs" in done.stdout
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["epoch"], last["lr"]) == (4, pytest.approx(0.0003 / 3))
