@@ -1,10 +1,20 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
-from agekit.atomic import write_bytes, write_text, written
+from agekit.atomic import (
+    is_aside,
+    sweep,
+    write_bytes,
+    write_text,
+    written,
+    written_folder,
+)
 
 
 def test_files_appear_with_their_folders(tmp_path):
@@ -45,3 +55,41 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), written(tmp_path / "file"):
         pass
     assert os.listdir(tmp_path) == []
+
+
+def test_litter_of_ended_processes_goes_and_no_other_file(tmp_path):
+    program = (
+        "import os, pathlib, sys; from agekit.atomic import aside_of; "
+        "aside_of(pathlib.Path(sys.argv[1])).write_text('cut sho')"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "file"], check=True)
+    [left] = tmp_path.iterdir()
+    assert is_aside(left.name)
+    alive = left.with_name(re.sub(r"-\d+-", f"-{os.getppid()}-", left.name, count=1))
+    elsewhere = left.with_name(left.name[:8] + "00000000" + left.name[16:])
+    mine = [tmp_path / name for name in (".file.1", ".agekit-notes", ".agekit-1-2-3.part")]
+    for path in (alive, elsewhere, *mine):
+        path.write_text("kept")
+    sweep(tmp_path)
+    assert not left.exists()
+    assert all(path.read_text() == "kept" for path in (alive, elsewhere, *mine))
+    sweep(tmp_path, alone=True)
+    assert sorted(tmp_path.iterdir()) == sorted(mine)
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "folder"
+    with written_folder(folder) as aside:
+        (aside / "a").write_text("1")
+    with pytest.raises(ValueError, match="no"), written_folder(folder) as aside:
+        (aside / "b").write_text("2")
+        raise ValueError("no")
+    assert [path.name for path in folder.iterdir()] == ["a"]
+    folder.rename(tmp_path / ".folder.agekit-old")  # as a process leaves it that was killed here
+    with pytest.raises(ValueError, match="no"), written_folder(folder):
+        raise ValueError("no")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    with written_folder(folder) as aside:
+        (aside / "c").write_text("3")
+    assert [path.name for path in folder.iterdir()] == ["c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
