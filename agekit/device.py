@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+if hasattr(os, "register_at_fork"):
+    # The threads of torch's OpenMP pool stay behind in the parent, and a child that waits for them
+    # waits for ever. With one thread it asks for none; the workers of torch's loader do so too.
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def pick_device(name: str = "auto") -> torch.device:
