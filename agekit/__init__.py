@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agekit.api import build, evaluate, load, load_aging, train
 
-__all__ = ["build", "evaluate", "load", "load_aging", "train"]
+    __version__: str
+
+__all__ = ["__version__", "build", "evaluate", "load", "load_aging", "train"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("agekit")
     if name in __all__:
         from agekit import api
 

@@ -78,12 +78,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows `agekit`; None takes those of the process.
     """
+    _open_closed_streams()
     code = _run(arguments)
     try:
         sys.stdout.flush()
     except OSError as error:
         code = code or _report_system_error(error)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Opens the standard streams that the caller closed, as `>&-` does, on nothing.
+
+    Otherwise the next file opened takes the number of one, and is written to by whatever prints.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -132,8 +147,10 @@ def _report(message: str, *more: str) -> int:
 def _report_system_error(error: OSError) -> int:
     """Reports a file or the system failing; a reader that closed its pipe is no error to report."""
     if error.errno in (errno.EPIPE, errno.ENOSPC):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
     if error.errno == errno.EPIPE:
+        os.dup2(nowhere, sys.stderr.fileno())
         return 1
     where = f": {error.filename}" if error.filename is not None else ""
     hint = _HINTS.get(error.errno or 0, "")

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from agekit.inference.prediction import Prediction
 
-__all__ = ["COLUMNS", "STDOUT", "Answer", "Tally", "csv_rows", "json_document", "lines"]
+__all__ = ["COLUMNS", "STDOUT", "TURNED", "Answer", "Tally", "csv_rows", "json_document", "lines"]
 
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
 STDOUT = "-"
+TURNED = "in {:,} of the images there are faces on their side or upside down"
 Answer = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
@@ -70,7 +71,7 @@ class Tally:
     def notes(self) -> Iterator[str]:
         """What people should know of how the faces were found."""
         if self.turned:
-            yield f"in {self.turned:,} of the images there are faces on their side or upside down"
+            yield TURNED.format(self.turned)
         for warning, paths in islice(self.warned.items(), _WARNINGS):
             more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
             yield f"{printable(paths[0])}{more}: {warning}"

@@ -64,8 +64,16 @@ def say(message: str, *, err: bool = True) -> None:
 
 
 def emit_json(document: object) -> None:
-    """Writes one JSON document to stdout; NaN and infinities become null, paths become text."""
-    click.echo(json.dumps(to_plain(document), indent=2, allow_nan=False))
+    """Writes one JSON document to stdout; NaN and infinities become null, paths become text.
+
+    Of a list, each item is a line.
+    """
+    plain = to_plain(document)
+    if isinstance(plain, list) and plain:
+        items = (json.dumps(item, allow_nan=False) for item in plain)
+        click.echo("[\n" + ",\n".join(items) + "\n]")
+    else:
+        click.echo(json.dumps(plain, allow_nan=False))
 
 
 def given(*, but: Iterable[str] = ()) -> list[str]:

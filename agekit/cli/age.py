@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
+from agekit.cli._answers import TURNED
 from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import device_option, emit_json, json_option, only_json_on_stdout, refuse
+from agekit.cli._output import (
+    device_option,
+    emit_json,
+    json_option,
+    only_json_on_stdout,
+    printable,
+    refuse,
+    say,
+)
 from agekit.cli._pictures import keep_inputs
 from agekit.cli._progress import progress
 from agekit.errors import AgekitError, DataError
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from agekit.ager.judges.base import Judge
-    from agekit.inference.aging import AgedFace, AgedImage
+    from agekit.inference.aging import AgedImage
     from agekit.inference.inputs import ImageFile
 
 __all__ = ["age"]
@@ -103,14 +111,17 @@ def age(
         refuse("--no-judge asks nobody how old the faces look", "judge")
     if detect is False:
         refuse("--no-detect takes each image as one face", "faces")
-    from agekit.inference.inputs import find_images
+    from agekit.inference.inputs import find_images, unreadable
 
-    model = model or chosen("ager")
     if os.path.lexists(out) and not out.is_dir():
         raise click.UsageError(f"--out {out} is not a folder.")
     images = _without_results(find_images(inputs), inputs, out)
     targets = _targets(out, [image.name for image in images], to)
     keep_inputs(images, [path for target in targets for path in (target, _pair_path(target))])
+    unread = unreadable([image.path for image in images])
+    if all(image.path in unread for image in images):
+        _refuse(unread, [image.path for image in images], as_json)
+    model = model or chosen("ager")
 
     from agekit.device import pick_device
     from agekit.inference.aging import load_aging
@@ -120,13 +131,14 @@ def age(
         looks = None if no_judge else _judge(judge, pick_device(device))
         whole = aging.detects if detect is None else detect
         if whole and aging.guesses_the_cut:
-            click.echo(f"note: {_GUESSED.format(model)}", err=True)
+            say(f"note: {_GUESSED.format(model)}")
         if looks is not None and not (whole and looks.finds):
             note = looks.expect(aging.config.face, "the ager's faces")
             if note is not None:
-                click.echo(f"note: {note}", err=True)
+                say(f"note: {note}")
         answers: list[dict[str, Any]] = []
         warned: set[str] = set()
+        turned = 0
         with progress(len(images), "images") as step:
             paths = [image.path for image in images]
             aged = aging.stream(paths, to, whole, faces, looks)
@@ -134,13 +146,15 @@ def age(
                 answers.append(_write(result, target, pairs))
                 if result.warning is not None and result.warning not in warned:
                     warned.add(result.warning)
-                    path = click.format_filename(result.path)
-                    click.echo(f"note: {path}: {result.warning}", err=True)
+                    say(f"note: {printable(result.path)}: {result.warning}")
                 if not as_json:
                     _tell(answers[-1])
+                turned += any(face.upright is False for face in result.faces)
                 step()
     if as_json:
         emit_json(answers)
+    if turned:
+        say(f"note: {TURNED.format(turned)}")
     if all(answer["error"] == NO_FACE for answer in answers):
         raise DataError("no face was found", "if the images are face chips, use --no-detect")
     if any(answer["error"] not in (None, NO_FACE) for answer in answers):
@@ -153,6 +167,16 @@ _GUESSED = (
 )
 
 
+def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> NoReturn:
+    """Answers that no image can be read, before anything is loaded; exits with 1."""
+    nothing = dict.fromkeys(("output", "before", "after", "side_by_side"))
+    if as_json:
+        emit_json([{"path": p, **nothing, "faces": [], "error": unread[p]} for p in paths])
+    for error in () if as_json else unread.values():
+        say(f"error: {error}")
+    raise click.exceptions.Exit(1)
+
+
 def _judge(name: str | None, device: torch.device) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
     from agekit.training.judges import load_judges
@@ -163,7 +187,7 @@ def _judge(name: str | None, device: torch.device) -> Judge | None:
     try:
         return load_judges([default_model("estimator")], device)[0]
     except AgekitError as error:
-        click.echo(f"note: how old the faces look is not told: {error.message}", err=True)
+        say(f"note: how old the faces look is not told: {error.message}")
         return None
 
 
@@ -182,7 +206,7 @@ def _without_results(
         raise DataError(f"all images lie in {out}, where the results go", "choose another --out")
     if len(kept) < len(images):
         note = f"note: {len(images) - len(kept):,} images in {out}, where the results go, left out"
-        click.echo(note, err=True)
+        say(note)
     return kept
 
 
@@ -213,8 +237,7 @@ def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
     from agekit.inference.saving import colour_profile, save_picture
     from agekit.inference.side_by_side import side_by_side
 
-    answer: dict[str, Any] = {"path": result.path, "output": None, "before": None, "after": None}
-    answer |= {"side_by_side": None, "faces": [], "error": result.error}
+    answer: dict[str, Any] = {**result.to_dict(), "output": None, "side_by_side": None}
     if result.before is None or result.after is None:
         return answer | {"error": result.error or NO_FACE}
     profile = colour_profile(result.path)
@@ -227,26 +250,15 @@ def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
             answer["side_by_side"] = _pair_path(target)
     except OSError as error:
         answer["error"] = f"{error.filename or target}: {error.strerror or error}"
-    shown = [_rounded(face) for face in result.faces]
-    return answer | {"before": shown[0]["before"], "after": shown[0]["after"], "faces": shown}
-
-
-def _rounded(face: AgedFace) -> dict[str, Any]:
-    box = None if face.box is None else [round(end, 1) for end in face.box]
-    years = {
-        key: None if value is None else round(value, 2)
-        for key, value in asdict(face).items()
-        if key != "box"
-    }
-    return {**years, "box": box}
+    return answer
 
 
 def _tell(answer: dict[str, Any]) -> None:
-    path, faces = click.format_filename(answer["path"]), answer["faces"]
+    path, faces = printable(answer["path"]), answer["faces"]
     if answer["error"] == NO_FACE:
         click.echo(f"{path}: {NO_FACE}")
     elif answer["error"] is not None:
-        click.echo(f"error: {answer['error']}", err=True)
+        say(f"error: {answer['error']}")
     else:
         ages = [
             f"{_years(face['before'])} {_arrow()} {_years(face['after'])}"
@@ -254,7 +266,7 @@ def _tell(answer: dict[str, Any]) -> None:
             if face["before"] is not None or face["after"] is not None
         ]
         after = f": {', '.join(ages)} years" if ages else ""
-        click.echo(f"{path} -> {click.format_filename(answer['output'])}{after}")
+        click.echo(f"{path} -> {printable(str(answer['output']))}{after}")
 
 
 def _years(value: float | None) -> str:

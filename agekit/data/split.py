@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -95,7 +96,7 @@ class Faces:
 
 def load_faces(
     dataset: str | Dataset,
-    root: Path | None = None,
+    root: str | PathLike[str] | None = None,
     protocol: str | None = None,
     *,
     columns: Columns | None = None,
@@ -122,7 +123,9 @@ def load_faces(
     rule = _protocol(reader, protocol)
     place = None
     if reader.needs_root or root is not None:
-        place = data_root(reader.name, root, file_allowed=reader.file_allowed)
+        place = data_root(
+            reader.name, None if root is None else Path(root), file_allowed=reader.file_allowed
+        )
     table, face = read_source(reader, place, columns, tell=tell)
     culprit = culprit_of(reader)
     with culprit.doing(f"cannot be split by its protocol {rule.name!r}", but=OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,10 +20,11 @@ from agekit.ager.pairs import to_network
 from agekit.data.images import ImageLike, several
 from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
-from agekit.faces.align import cut, similarity
+from agekit.faces.align import cut, is_upright, similarity
 from agekit.faces.base import Detection
 from agekit.inference.chips import ChipTaker
 from agekit.inference.paste import CutFace, paste
+from agekit.inference.prediction import Box, shown_box
 from agekit.inference.reading import Picture, read_ahead
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager, within_model
@@ -31,11 +32,12 @@ from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from agekit.inference.finder import FaceFinder
 
 __all__ = ["AgedFace", "AgedImage", "FaceAging", "load_aging"]
 
-Box = tuple[float, float, float, float]
 Pixels = NDArray[np.uint8]
 BATCH = 8
 
@@ -48,11 +50,19 @@ class AgedFace:
         box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
         before: how old it looked, years; None without a judge, or if the judge finds no face.
         after: how old it looks now.
+        upright: whether it is within 45 degrees of upright; None for a chip.
     """
 
     box: Box | None = None
     before: float | None = None
     after: float | None = None
+    upright: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``agekit age --json`` prints it."""
+        years = {"before": self.before, "after": self.after}
+        shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
+        return {**shown, "box": shown_box(self.box)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +86,32 @@ class AgedImage:
     error: str | None = None
     warning: str | None = None
 
+    def __repr__(self) -> str:
+        size = (
+            "" if self.after is None else f", {self.after.shape[1]} x {self.after.shape[0]} pixels"
+        )
+        error = "" if self.error is None else f", error={self.error!r}"
+        return f"AgedImage({self.path!r}{size}, faces={self.faces}{error})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ages before and after, of the first face and of each, and where the faces are."""
+        faces = [face.to_dict() for face in self.faces]
+        first = faces[0] if faces else {"before": None, "after": None}
+        ages = {"before": first["before"], "after": first["after"]}
+        return {"path": self.path, **ages, "faces": faces, "error": self.error}
+
+    def plot(self) -> Image:
+        """Draws before and after side by side, with the ages where they are known.
+
+        Raises:
+            DataError: the image could not be read, or there is no face in it.
+        """
+        from agekit.inference.side_by_side import side_by_side
+
+        if self.before is None or self.after is None:
+            raise DataError(self.error or f"{self.path or 'the image'}: no face found")
+        return side_by_side(self.before, self.after, self.faces)
+
 
 class FaceAging:
     """An ager ready to use.
@@ -89,6 +125,10 @@ class FaceAging:
         self.ager = ager
         self.config = config
         self.device = next(ager.parameters()).device
+
+    def __repr__(self) -> str:
+        size = self.config.image.size
+        return f"FaceAging({self.config.name!r}, size={size}, device='{self.device}')"
 
     @property
     def detects(self) -> bool:
@@ -206,7 +246,9 @@ class FaceAging:
             ages = judge.in_photo(photo, after, taken)
         elif judge is not None:
             ages = _ages(judge, chips, [cut(after, face.points, target, size) for face in taken])
-        return AgedImage(name, photo, after, tuple(map(AgedFace, boxes, *ages)))
+        faces = zip(map(AgedFace, boxes, *ages), taken, strict=True)
+        shown = [replace(face, upright=is_upright(seen.points)) for face, seen in faces]
+        return AgedImage(name, photo, after, tuple(shown))
 
     def _chip(
         self,

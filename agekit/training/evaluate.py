@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def evaluate(
     model: str | Path,
     dataset: str,
     *,
-    root: Path | None = None,
+    root: str | PathLike[str] | None = None,
     columns: Columns | None = None,
     protocol: str | None = None,
     split: str = "test",
@@ -75,6 +76,7 @@ def evaluate(
             f"there is no split {split!r}{nearest(split, [*SPLITS, 'all'])}",
             "use train, val, test or all",
         )
+    root = None if root is None else Path(root)
     place = pick_device(device)
     folder = locate(model)
     if isinstance(read_config(folder), AgerConfig):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def train(
     recipe: str,
     dataset: str,
     *,
-    root: Path | None = None,
+    root: str | PathLike[str] | None = None,
     columns: Columns | None = None,
     protocol: str | None = None,
     preset: str | None = None,
@@ -58,7 +59,7 @@ def train(
     alignment: Alignment | None = None,
     device: str = "auto",
     seed: int = 0,
-    out: Path | None = None,
+    out: str | PathLike[str] | None = None,
     console: Console | None = None,
 ) -> TrainResult:
     """Trains a recipe on a dataset.
@@ -101,7 +102,8 @@ def train(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    run = Run(from_main(lambda: out or _default_folder(resolved.name, dataset)))
+    root = None if root is None else Path(root)
+    run = Run(from_main(lambda: Path(out or _default_folder(resolved.name, dataset))))
     from_main(run.must_be_free)
     task = TASKS[resolved.recipe.kind]
     faces = task.select(
@@ -159,7 +161,7 @@ def train(
 
 
 def resume(
-    folder: Path,
+    folder: str | PathLike[str],
     *,
     epochs: int | None = None,
     generations: int | None = None,
@@ -182,7 +184,7 @@ def resume(
         ModelError: there is no run, a file of it is damaged, or its data changed since it began.
         ConfigError: `epochs` or `generations` are fewer than there are, or no more can follow.
     """
-    run = Run(folder)
+    run = Run(Path(folder))
     if not run.info.exists() or not run.recipe.exists():
         raise ModelError(f"there is no run in {folder}", "give the folder that training named")
     with _held(run):
