@@ -93,3 +93,20 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         (aside / "c").write_text("3")
     assert [path.name for path in folder.iterdir()] == ["c"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit of file sizes there")
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_picture_that_the_disk_cuts_off_is_an_error_and_not_there(tmp_path, name):
+    program = (
+        "import resource, sys; from pathlib import Path; import numpy as np\n"
+        "from agekit.inference.saving import save_picture\n"
+        "picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "try: save_picture(Path(sys.argv[1]), picture)\n"
+        "except OSError as error: print(error.filename)"
+    )
+    path = str(tmp_path / name)
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{path}\n", "")
+    assert os.listdir(tmp_path) == []
