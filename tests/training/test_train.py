@@ -103,7 +103,7 @@ def test_one_head_and_two_train_and_predict(agekit: Train, recipe: str, tmp_path
     done = agekit("train", f"{recipe}-resnet10-tiny", *TINY, "--epochs", 1, "--out", tmp_path / "r")
     assert done.returncode == 0, done.stderr
     face = write_face(tmp_path / "face.png", 40, size=160)
-    predicted = agekit("predict", face, "--model", tmp_path / "r", "--json")
+    predicted = agekit("predict", face, "--model", tmp_path / "r", "--json", "--distribution")
     (answer,) = json.loads(predicted.stdout)
     (found,) = answer["faces"]
     assert found["box"] is not None
