@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from agekit.ager.judges.age_and_gender import AgeAndGender
-from agekit.ager.judges.base import Verdict
+from agekit.ager.judges.base import Judge, Verdict
 from agekit.ager.judges.estimator import EstimatorJudge
 from agekit.ager.judges.identity import DlibIdentity, likeness
 from agekit.ager.judges.packages import package_module
@@ -225,3 +226,17 @@ def test_identity_tells_people_apart() -> None:
     assert out["others"] < out["cosine"] < 1
     chips[1] = 0
     assert np.isnan(identity.embed(chips)[:, 0]).tolist() == [False, True, False]
+
+
+def test_images_in_any_form_are_judged_alike():
+    class Middle(Judge):
+        name = "middle"
+
+        def look(self, chips):
+            return Verdict(chips.mean((1, 2, 3), dtype=np.float64))
+
+    image = np.full((20, 30, 3), 40, np.uint8)
+    images = [image, torch.from_numpy(image).permute(2, 0, 1), Image.fromarray(image), image / 255]
+    verdict = Middle().see(images)
+    assert verdict.age.tolist() == [40.0] * 4
+    assert repr(verdict) == "Verdict(faces=4, found=4)"

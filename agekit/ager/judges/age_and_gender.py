@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from agekit.ager.domains import GENDERS
 from agekit.ager.judges.base import Judge, Verdict
 from agekit.ager.judges.dlib_faces import DlibFace, DlibFaces
 from agekit.ager.judges.packages import package_file, package_module
+from agekit.data.images import ImageLike
 from agekit.errors import ConfigError
 
 __all__ = ["AgeAndGender"]
@@ -54,8 +55,10 @@ class AgeAndGender(Judge):
         self._age, self._gender = age, gender
         self.faces = DlibFaces(landmarks, EXTRA)
 
-    def look(self, chips: NDArray[np.uint8]) -> Verdict:
+    def look(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
         """Ages and genders; no features."""
+        if not isinstance(chips, np.ndarray) or chips.ndim != 4:
+            return self.see(chips)
         return self.estimate([self.faces.find(chip) for chip in chips])
 
     def estimate(self, faces: Sequence[DlibFace | None]) -> Verdict:

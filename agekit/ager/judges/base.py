@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
+from agekit.data.decode import decode_image
+from agekit.data.images import ImageLike, read_image, several
 from agekit.faces.base import Detection
 
 __all__ = ["Judge", "Verdict"]
@@ -28,6 +30,9 @@ class Verdict:
     age: NDArray[np.float64]
     gender: NDArray[np.int8] | None = None
     features: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        return f"Verdict(faces={len(self.age)}, found={int(self.found.sum())})"
 
     @classmethod
     def join(cls, parts: Sequence[Verdict]) -> Verdict:
@@ -94,3 +99,14 @@ class Judge(ABC):
         Args:
             chips: (N, S, S, 3) RGB, one face each.
         """
+
+    def see(self, images: ImageLike | Iterable[ImageLike]) -> Verdict:
+        """Judges the middle squares of images, at least one, in any form that `predict` takes.
+
+        Raises:
+            ConfigError: something is no image.
+            DataError: one cannot be read.
+        """
+        whole = (read_image(image, None, "image") for image in several(images))
+        squares = (decode_image(pixels, min(pixels.shape[:2])) for pixels in whole)
+        return Verdict.join([self.look(square[None]) for square in squares])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -15,6 +15,7 @@ from agekit.ager.judges.room import enlarge, with_room
 from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.data.decode import decode_image
+from agekit.data.images import ImageLike
 from agekit.errors import DataError
 from agekit.estimator.base import Head
 from agekit.estimator.model import AgeEstimator
@@ -110,8 +111,10 @@ class EstimatorJudge(Judge):
             return None
         return reframing(self._have, self.points, what, f"the judge {self.name}")
 
-    def look(self, chips: NDArray[np.uint8]) -> Verdict:
+    def look(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
         """Ages and features; no genders."""
+        if not isinstance(chips, np.ndarray) or chips.ndim != 4:
+            return self.see(chips)
         faces = self._faces(chips)
         found = np.array([face is not None for face in faces], bool)
         age = np.full(len(chips), np.nan)
