@@ -29,7 +29,7 @@ from agekit.bench.results.result import (
     Result,
 )
 from agekit.estimator.metrics import summary
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 __all__ = ["DrawnFaces", "draw_faces", "write_failure", "write_made_result"]
 

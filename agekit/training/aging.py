@@ -91,7 +91,8 @@ class Aging(Task[DomainFaces, AgerLab]):
                     f"{recipe.generator.type!r}",
                     "start from another model, or choose the same generator",
                 )
-            weights, name, face = read_weights(folder / WEIGHTS), config.name, config.face
+            weights = read_weights(folder / WEIGHTS, config.weights_sha256)
+            name, face = config.name, config.face
             adopted, notes = adopt_images(config.image, recipe.data, fixed)
             if "size" in adopted and recipe.data.load_size and "load_size" not in fixed:
                 scale = adopted["size"] / recipe.data.size

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ModelError
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 __all__ = ["Hashes"]
 

@@ -47,7 +47,7 @@ def estimator_start(
             f"{recipe.backbone.type!r}",
             f"train the recipe on {config.backbone.type!r}, or start from another model",
         )
-    theirs = read_weights(folder / WEIGHTS)
+    theirs = read_weights(folder / WEIGHTS, config.weights_sha256)
     adopted, notes = adopt_images(config.image, recipe.data, fixed)
     age = faces.table.age[faces.rows("train")]
     labels = round(float(age.min())), round(float(age.max()))

@@ -26,6 +26,7 @@ DISTRIBUTIONS = "distributions"
 Age = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
@@ -67,6 +68,7 @@ class ModelConfig(_Strict):
     mirror: bool = False
     interval: IntervalConfig
     parameters: int
+    weights_sha256: Sha256 | None = None
     requires: dict[str, str] = {}
     trained: dict[str, Any] = {}
 
@@ -85,6 +87,7 @@ class AgerConfig(_Strict):
     face: Alignment = Alignment()
     domains: dict[Literal["young", "old"], str]
     parameters: int
+    weights_sha256: Sha256 | None = None
     requires: dict[str, str] = {}
     trained: dict[str, Any] = {}
 

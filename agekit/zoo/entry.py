@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -19,7 +18,7 @@ from agekit.errors import AgekitError, ModelError
 from agekit.installed import how_to_upgrade
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
-from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, hash_file
 from agekit.zoo.metrics import model_metrics
 
 __all__ = [
@@ -61,12 +60,6 @@ def parse_entry(text: str, where: str) -> ZooEntry:
 def write_entry(entry: ZooEntry) -> str:
     """An entry's JSON, for people to review."""
     return json.dumps(entry.model_dump(), indent=1, ensure_ascii=False) + "\n"
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, 64 hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def entry_for(

@@ -1,7 +1,8 @@
-"""The files of a model folder: what they are called, and how the small ones are read."""
+"""The files of a model folder: their names, their hashes, and reading the small ones."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ __all__ = [
     "METRICS",
     "SMALL_FILE",
     "WEIGHTS",
+    "hash_file",
     "model_folder",
     "small_text",
 ]
@@ -24,6 +26,12 @@ EVAL_RESULTS = ".eval_results"
 """The folder the Hub reads evaluation results from."""
 SMALL_FILE = 1_000_000
 """The most bytes a file of JSON or text may have."""
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file, 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_folder(path: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import textwrap
@@ -28,7 +29,7 @@ from agekit.estimator.model import AgeEstimator
 from agekit.installed import how_to_upgrade
 from agekit.scope import within
 from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
-from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, small_text
+from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, hash_file, small_text
 from agekit.zoo.requires import missing
 
 __all__ = [
@@ -72,7 +73,9 @@ def save_model(
     """
     with written_folder(folder) as aside:
         weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
-        write_bytes(aside / WEIGHTS, save(weights, metadata={"format": "pt"}))
+        data = save(weights, metadata={"format": "pt"})
+        write_bytes(aside / WEIGHTS, data)
+        config = config.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
         write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
         write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
         write_text(aside / CARD, card)
@@ -170,7 +173,7 @@ def load_model(
             config.interval.level,
             config.mirror,
         )
-    load_weights(network, folder / WEIGHTS)
+    load_weights(network, folder / WEIGHTS, config.weights_sha256)
     network.margin = config.interval.margin
     return network.to(device).to(memory_format=torch.channels_last).eval(), config
 
@@ -186,29 +189,47 @@ def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAge
         raise ModelError(f"{folder} is an estimator, not an ager", "use it with `agekit predict`")
     with _building(config, folder):
         ager = build_ager(config.generator)
-    load_weights(ager, folder / WEIGHTS)
+    load_weights(ager, folder / WEIGHTS, config.weights_sha256)
     return ager.to(device).eval(), config
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors in a file, by name.
 
+    Args:
+        path: the file.
+        sha256: of the file, 64 hex digits, where it is known.
+
     Raises:
-        ModelError: it cannot be read.
+        ModelError: it cannot be read, or is another.
     """
     try:
-        return load_file(path)
+        weights = load_file(path)
+        found = sha256 and hash_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"cannot read the weights {path}: {one_line(error)}") from error
+    if found != sha256:
+        raise ModelError(
+            f"the weights {path} are damaged or of another model: their SHA-256 is {found}, and "
+            f"{CONFIG} says {sha256}",
+            "copy or fetch the whole model folder again; if you changed them yourself, take "
+            f"weights_sha256 out of {CONFIG}",
+        )
+    return weights
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path, sha256: str | None = None) -> None:
     """Loads the weights in a file into a network.
 
+    Args:
+        network: whose weights they are to be.
+        path: the file.
+        sha256: as `read_weights`.
+
     Raises:
-        ModelError: they cannot be read, or are of another network.
+        ModelError: they cannot be read, are damaged, or are of another network.
     """
-    weights = read_weights(path)
+    weights = read_weights(path, sha256)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

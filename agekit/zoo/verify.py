@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from agekit._loading import one_line
 from agekit.errors import ModelError
-from agekit.zoo.entry import FileRecord, ZooEntry, hash_file
-from agekit.zoo.files import CONFIG, WEIGHTS
+from agekit.zoo.entry import FileRecord, ZooEntry
+from agekit.zoo.files import CONFIG, WEIGHTS, hash_file
 from agekit.zoo.header import read_header
 from agekit.zoo.requires import missing
 

@@ -16,7 +16,7 @@ from agekit.bench.results.files import read_files
 from agekit.bench.results.result import Result
 from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.testing import write_face
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 HOW = ("raise", "memory", "killed")
 EVOLVER = """

@@ -15,7 +15,7 @@ from agekit.bench.leaderboard.speeds import read_speeds
 from agekit.bench.statistics.intervals import Interval
 from agekit.errors import ConfigError, DataError
 from agekit.testing.bench import draw_faces, write_made_result
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)

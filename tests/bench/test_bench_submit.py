@@ -11,7 +11,7 @@ from agekit.bench.results.result import Result
 from agekit.bench.submission.adding import add
 from agekit.bench.submission.submit import check, known_results
 from agekit.testing.bench import draw_faces, write_made_result
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 FACES = draw_faces(120, people=40)
 GUESS = FACES.age + np.linspace(-6, 8, 120)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from agekit.bench.results.predictions import SCHEMA, Estimates, write_predictions
 from agekit.bench.running.scoring import parts_of
 from agekit.data.table import FaceTable
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 
 class Pictures:

@@ -171,6 +171,22 @@ def test_truncated_weights(model, keep):
     assert "cannot read the weights" in refused(model)
 
 
+def test_a_flipped_bit_of_the_weights(model):
+    path = model / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"damaged or of another model: their SHA-256 is"):
+        load_model(model)
+
+
+def test_a_configuration_without_the_hash_of_its_weights(model):
+    config = json.loads((model / "config.json").read_text())
+    assert len(config.pop("weights_sha256")) == 64
+    (model / "config.json").write_text(json.dumps(config))
+    load_model(model)
+
+
 def test_weights_that_are_a_pickle(model):
     torch.save({"a": torch.zeros(1)}, model / files.WEIGHTS)
     assert "cannot read the weights" in refused(model)

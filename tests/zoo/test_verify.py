@@ -16,6 +16,7 @@ from agekit.registry import GENERATORS
 from agekit.zoo import check
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.entry import entry_for
+from agekit.zoo.files import hash_file
 from agekit.zoo.folder import read_config, save_model
 from agekit.zoo.header import TensorRecord, read_header
 from agekit.zoo.index.add import add_model
@@ -77,6 +78,7 @@ def edit_weights(folder, edit):
     weights = load_file(folder / WEIGHTS)
     edit(weights)
     save_file(weights, folder / WEIGHTS)
+    edit_config(folder, weights_sha256=hash_file(folder / WEIGHTS))
 
 
 def edit_config(folder, **changes):

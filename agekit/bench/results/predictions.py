@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agekit.atomic import written
 from agekit.bench.results.result import Predictions
 from agekit.data.table import FaceTable
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 __all__ = ["SCHEMA", "Estimates", "write_predictions"]
 

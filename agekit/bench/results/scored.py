@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agekit.bench.results.predictions import SCHEMA
 from agekit.bench.results.result import Result
 from agekit.errors import DataError
-from agekit.zoo.entry import hash_file
+from agekit.zoo.files import hash_file
 
 __all__ = ["COLUMNS", "Scored", "common_faces", "read_predictions", "read_scored"]
 

@@ -24,7 +24,7 @@ def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     Raises:
         AgekitError: they are not there.
     """
-    from agekit.zoo.entry import hash_file
+    from agekit.zoo.files import hash_file
     from agekit.zoo.folder import WEIGHTS
     from agekit.zoo.index.locate import is_model, locate
 
