@@ -108,6 +108,10 @@ def find_framing(
             "the photos' middle squares as they are: --as-chips",
         )
     notes: list[str] = []
+    if as_chips and told.align != "whole":
+        notes.append(
+            f"{faces.dataset} is not a dataset of whole photos: --as-chips changes nothing"
+        )
     if wanted is not None and target is None:
         notes.append(
             f"{model} does not say where the eyes, nose and mouth lie in the faces it was trained "

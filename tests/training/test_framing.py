@@ -311,3 +311,10 @@ def test_synthfaces_lie_where_it_says() -> None:
     assert drawn[y, x].mean() > 60, "between the eyes there is skin"
     assert faces.face == SynthFaces.alignment
     assert np.allclose(points[0, 1], points[1, 1])
+
+
+def test_as_chips_where_it_changes_nothing_is_told() -> None:
+    faces = load_faces(SynthFaces(), protocol="tiny")
+    (note,) = find_framing(faces, CPU, as_chips=True).notes
+    assert note == "synthfaces is not a dataset of whole photos: --as-chips changes nothing"
+    assert find_framing(faces, CPU).notes == ()
