@@ -104,11 +104,18 @@ def _restore(runner: Runner, checkpoint: dict[str, Any]) -> None:
     schedulers = _schedulers(runner)
     for scheduler in schedulers:
         _follow(scheduler, checkpoint["epoch" if scheduler.by_epoch else "step"])
+    # Loading puts the groups of the checkpoint in the place of these, with its plan of the rates.
+    planned = [
+        [
+            {key: group[key] for key in group if key != "params"}
+            for group in each.optimizer.param_groups
+        ]
+        for each in schedulers
+    ]
     runner.optim_wrapper.load_state_dict(checkpoint["optimizer"])
-    for scheduler in schedulers:
-        groups = scheduler.optimizer.param_groups
-        for group, value in zip(groups, scheduler.get_last_value(), strict=True):
-            group[scheduler.param_name] = value
+    for scheduler, values in zip(schedulers, planned, strict=True):
+        for group, value in zip(scheduler.optimizer.param_groups, values, strict=True):
+            group.update(value)
     runner.train_loop._epoch = checkpoint["epoch"]
     runner.train_loop._iter = checkpoint["step"]
     torch.set_rng_state(checkpoint["random"])

@@ -22,6 +22,7 @@ VALUES = {
     "where": "gender=male",
     "settings": "train.epochs=3",
     "seed": "0",
+    "columns": "path=x",
 }
 REG = ("train", "reg-resnet10-tiny")
 Small = tuple[object, ...]
@@ -88,6 +89,18 @@ def test_the_schedule_is_that_of_the_longer_run(here: Here, small: Small, tmp_pa
     assert here("train", "--resume", run, "--epochs", 2, "--json")[0] == 0
     first, second = records(run)
     assert second["lr"] == pytest.approx(first["lr"] / 2)
+
+
+def test_a_run_of_one_step_has_a_schedule_when_it_is_longer(
+    here: Here, small: Small, tmp_path: Path
+) -> None:
+    """One step has no cycle, so that its optimizer knows no least and no largest rate."""
+    run = tmp_path / "run"
+    cycle = ("--set", "train.schedule.type=one-cycle", "--set", "train.batch_size=4096")
+    assert here(*REG, *small, *cycle, "--epochs", 1, "--out", run)[0] == 0
+    code, _, err = here("train", "--resume", run, "--epochs", 3)
+    assert code == 0, err
+    assert records(run)[2]["lr"] < records(run)[1]["lr"]
 
 
 def test_more_generations_and_longer_ones(here: Here, small: Small, tmp_path: Path) -> None:
