@@ -202,7 +202,9 @@ def _plain(image: Image.Image, name: str) -> Image.Image:
         raise DataError(
             f"{name}: images of floating-point pixels are not supported", "save it with 8 bits"
         )
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB"):
         return image

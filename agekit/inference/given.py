@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agekit.data.arrays import is_tensor
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import TEMPLATE, similarity
+from agekit.faces.framing import MIRRORED
 
 __all__ = ["TAKEN", "GivenFaces", "given_faces"]
 
@@ -53,8 +54,9 @@ def given_faces(boxes: Any, points: Any, images: Iterable[Any], one: bool) -> li
         one: whether these are of a single image, and not of a list of them.
 
     Raises:
-        ConfigError: they are of another shape, not finite, empty boxes, points that make no face,
-            or not as many as the images; the hint says what is taken.
+        ConfigError: they are of another shape, not finite, empty boxes, no larger than a pixel,
+            points that make no face or one in a mirror, or not as many as the images; the hint
+            says what is taken.
     """
     mine, theirs = _entries(boxes, "boxes", one), _entries(points, "points", one)
     columns: list[Any] = [mine, theirs, images]
@@ -83,6 +85,8 @@ def _faces(boxes: Any, points: Any, image: int) -> GivenFaces:
             around = np.array([_around(face) for face in marks]).reshape(-1, 4)
         except DataError:
             raise _refused(f"points[{image}] do not make a face") from None
+        if any(map(_mirrored, marks)):
+            raise _refused(f"points[{image}] has a face whose left and right are changed over")
         frames = around if frames is None else frames
         if len(frames) != len(marks):
             raise _refused(f"image {image} has {len(frames)} boxes and {len(marks)} sets of points")
@@ -90,6 +94,9 @@ def _faces(boxes: Any, points: Any, image: int) -> GivenFaces:
         return GivenFaces(np.zeros((0, 4)))
     if (frames[:, 2:] <= frames[:, :2]).any():
         raise _refused(f"boxes[{image}] has a box that ends before it begins")
+    if (frames[:, 2:] - frames[:, :2] <= 1).all(1).any():
+        name = "boxes" if marks is None else "points"
+        raise _refused(f"{name}[{image}] has a face below a pixel: are they shares of a side?")
     return GivenFaces(frames, marks)
 
 
@@ -120,6 +127,20 @@ def _around(points: NDArray[np.float64]) -> tuple[float, ...]:
     back = np.linalg.inv(np.vstack([similarity(points, TEMPLATE), [0, 0, 1]]))[:2]
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) @ back[:, :2].T + back[:, 2]
     return (*corners.min(0).tolist(), *corners.max(0).tolist())
+
+
+def _mirrored(points: NDArray[np.float64]) -> bool:
+    """Whether the points are plainly those of a face in a mirror; a profile may be either."""
+    return _misfit(points[list(MIRRORED)]) < _misfit(points) / 2
+
+
+def _misfit(points: NDArray[np.float64]) -> float:
+    """How far from the standard places they come to lie at best."""
+    try:
+        there = similarity(points, TEMPLATE)
+    except DataError:
+        return float("inf")
+    return float(np.linalg.norm(points @ there[:, :2].T + there[:, 2] - TEMPLATE))
 
 
 def _refused(message: str) -> ConfigError:

@@ -94,6 +94,12 @@ def test_adobe_cmyk_jpeg_is_not_inverted() -> None:
     assert near(corners(decode(data, 16)), [RED, GREEN, BLUE, WHITE], 40)
 
 
+@pytest.mark.parametrize("mode", ["LA", "La", "RGBA", "RGBa"])
+def test_alpha_may_be_multiplied_in(mode: str) -> None:
+    clear = Image.new(mode[:-1] + "A", (8, 8))
+    assert decode_image(clear.convert(mode), 8).min() == 255
+
+
 def test_transparency_is_laid_on_white() -> None:
     pixels = np.zeros((32, 32, 4), np.uint8)
     pixels[:, :16] = [255, 0, 0, 255]

@@ -156,9 +156,13 @@ def test_points_need_no_detector(predictor, monkeypatch):
         {"boxes": [[9, 9, 3, 3]]},
         {"boxes": [[0, 0, 5, 0]]},
         {"boxes": np.zeros((1, 1, 1, 4))},
+        {"boxes": [BOXES[0], [0, 0, 1, 1]]},
+        {"boxes": np.array(BOXES) / 180},
         {"points": BOXES},
         {"points": np.zeros((1, 5, 2))},
         {"points": [[[1, 2]] * 4]},
+        {"points": np.array(POINTS) / 180},
+        {"points": np.array(POINTS)[:, [1, 0, 2, 4, 3]]},
         {"boxes": BOXES, "points": POINTS[:1]},
         {"boxes": BOXES, "detect": False},
     ],
@@ -166,6 +170,15 @@ def test_points_need_no_detector(predictor, monkeypatch):
 def test_wrong_boxes_and_points_are_refused_at_once(predictor, wrong):
     with pytest.raises(ConfigError):
         predictor.stream(PHOTO, **wrong)
+
+
+@pytest.mark.parametrize("turn", [0, 30, 90, 180, 250])
+def test_points_may_be_turned_and_of_a_profile(turn):
+    profile = (TEMPLATE - TEMPLATE.mean(0)) * [-0.05, 1]
+    for points in (TEMPLATE - TEMPLATE.mean(0), profile):
+        angle = np.deg2rad(turn)
+        back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        assert len(given_faces(None, [50 + 40 * points @ back], [PHOTO], False)[0].boxes) == 1
 
 
 def test_what_lists_of_faces_must_be():
