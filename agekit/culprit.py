@@ -57,7 +57,7 @@ class Culprit:
     def doing(
         self, what: str, hint: str = "", *, but: type[Exception] = MemoryError
     ) -> Iterator[None]:
-        """Tells an error in the part's code as the part's; a want of memory stays what it is.
+        """Tells an error in the part's code, or its exit, as its; a want of memory stays as it is.
 
         Args:
             what: fails, such as "cannot be built".
@@ -69,7 +69,7 @@ class Culprit:
         """
         try:
             yield
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             lacks_memory = type(error).__name__ == "OutOfMemoryError"
             if isinstance(error, (AgekitError, MemoryError, but)) or lacks_memory:
                 raise

@@ -15,6 +15,7 @@ from agekit.cli._output import (
     json_option,
     only_json_on_stdout,
     print_table,
+    printable,
     protocol_option,
     root_option,
 )
@@ -90,7 +91,7 @@ def _print(report: Check) -> None:
     if report.genders["unknown"] < report.n:
         click.echo(f"gender: {_shares(report.genders)}")
     if report.groups:
-        click.echo(f"group: {_shares(report.groups)}")
+        click.echo(printable(f"group: {_shares(report.groups)}"))
     for what, count in report.official.items():
         click.echo(f"{what}: {count['found']:,}, officially {count['official']:,}")
     _print_problems(report)
@@ -100,9 +101,9 @@ def _print_problems(report: Check) -> None:
     for finding in report.problems:
         label = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
         count = f"{finding.count:,} " if finding.examples else ""
-        click.echo(f"\n{label} ({finding.kind}): {count}{finding.what}")
+        click.echo(f"\n{label} ({finding.kind}): {count}{printable(finding.what)}")
         for example in finding.examples:
-            click.echo(f"  {example}")
+            click.echo(f"  {printable(example)}")
         if finding.examples and (more := finding.count - len(finding.examples)):
             click.echo(f"  ... and {more:,} more")
     undone = "" if report.decoded else "; the images were not decoded"

@@ -235,3 +235,11 @@ def test_check_of_nothing(tmp_path, run_agekit):
     done = run_agekit("data", "check", "synthfaces", "--protocol", "tiny", "--no-decode", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["splits"]["train"]["n"] > 300
+
+
+def test_check_keeps_control_characters_off_the_terminal(root: Path) -> None:
+    (root / "labels.csv").write_text('path,age\n"lost\x1b[2J\n.png",30\n0.png,20\n')
+    result = CliRunner().invoke(
+        agekit, ["data", "check", "csv", "--root", str(root / "labels.csv")]
+    )
+    assert "lost\\x1b[2J\\x0a.png" in result.output and "\x1b" not in result.output

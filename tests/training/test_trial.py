@@ -160,6 +160,10 @@ WRONG = {
         class Part(Loss):
             def forward(self, raw, target, ancestor=None): raw.mean()
     """,
+    ("loss", "the end of the process", "SystemExit: 0"): """
+        class Part(Loss):
+            def forward(self, raw, target, ancestor=None): raise SystemExit(0)
+    """,
     ("loss", "a number", "gives a float as its values for"): """
         class Part(Loss):
             def forward(self, raw, target, ancestor=None): return raw.mean().item()

@@ -36,7 +36,7 @@ _DECADE = re.compile(r"(\d{1,2}0)'?s")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+),(\d+)")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?(\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
-    r"|\d{1,2}[-. ][a-z]{3,9}\.?|[a-z]{3,9}[- ]\d{1,2}",
+    r"|\d{1,2}[-.] ?[a-z]{3,9}\.?|[a-z]{3,9}-\d{1,2}",
     re.IGNORECASE,
 )
 """Also ``3-Sep`` and ``Sep-03``, what spreadsheets make of 3-9."""

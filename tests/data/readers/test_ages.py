@@ -99,7 +99,12 @@ def test_a_comma_may_be_known_to_be_decimal() -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("2019-05-03", "is a date"), ("3-Sep", "is a date"), ("25,32", "a number or a range")],
+    [
+        ("2019-05-03", "is a date"),
+        ("3-Sep", "is a date"),
+        ("72 ans", "no number and no range"),
+        ("25,32", "a number or a range"),
+    ],
 )
 def test_it_says_why_not(text: str, why: str) -> None:
     assert why in why_no_age(text)
