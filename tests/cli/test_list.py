@@ -141,12 +141,15 @@ cli.main(["fail", sys.argv[1]])
 """
 
 
+ROOM = "  hint: free some space, or write to another disk; TMPDIR and AGEKIT_CACHE say where to"
+
+
 @pytest.mark.parametrize(
     ("how", "code", "stderr"),
     [
         ("agekit", 1, "error: it is wrong\n  hint: mend it"),
         ("file", 1, "error: No such file or directory: /nowhere/at/all"),
-        ("disk", 1, "error: No space left on device: weights.safetensors"),
+        ("disk", 1, f"error: No space left on device: weights.safetensors\n{ROOM}"),
         ("interrupt", 130, "error: interrupted"),
         ("ask", 1, "error: input ended before it was answered"),
         ("nothing", 0, ""),
@@ -190,4 +193,4 @@ def test_closed_pipe_and_full_disk(arguments):
             done = subprocess.run(
                 command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
             )
-        assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+        assert (done.returncode, done.stderr) == (1, f"error: No space left on device\n{ROOM}\n")
