@@ -40,7 +40,7 @@ def read_boxes(file: str, paths: Sequence[str]) -> dict[str, list[Any]]:
     """
     try:
         text = Path(file).read_text(encoding="utf-8-sig", errors="surrogateescape")
-        rows = list(_json(text) if text.lstrip().startswith("[") else _csv(text))
+        rows = list(_json(text) if text.lstrip().startswith(("[", "{")) else _csv(text))
     except OSError as error:
         raise DataError(f"--boxes {file}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -73,7 +73,10 @@ Row = tuple[str, Any, Any]
 
 
 def _json(text: str) -> Iterator[Row]:
-    for image in json.loads(text):
+    images = json.loads(text)
+    if not isinstance(images, list):
+        raise ValueError("its JSON is not a list")
+    for image in images:
         for face in image["faces"]:
             if face.get("box") is None and face.get("points") is None:
                 raise ValueError(f"a face of {image['path']} has neither box nor points")
@@ -86,7 +89,10 @@ def _csv(text: str) -> Iterator[Row]:
     if missing:
         raise ValueError(f"it has no column {', '.join(sorted(missing))}")
     for row in _faces(table):
-        yield row["path"], [float(row[end]) for end in BOX], None
+        try:
+            yield row["path"], [float(row[end]) for end in BOX], None
+        except (TypeError, ValueError):
+            raise ValueError(f"line {table.line_num}: its box is not four numbers") from None
 
 
 def _faces(table: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:

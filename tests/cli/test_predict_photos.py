@@ -250,11 +250,20 @@ def test_boxes_of_another_detector(agekit, model, photo, tmp_path, monkeypatch):
         assert [face["age"] for face in found[1]["faces"]] == pytest.approx(
             [face["age"] for face in faces], abs=0.5
         )
-    for text in ("path,x0\n", "path,x0,y0,x1,y1\na.png,1,2,3,x\n", "[3]", '[{"path": "a"}]', "\0"):
+    for text, reason in (
+        ("path,x0\n", "no column x1"),
+        ("path,x0,y0,x1,y1\na.png,1,2,3,x\n", "line 2: its box is not four numbers"),
+        ("path,x0,y0,x1,y1\na.png,1,2,3,4\na.png,1,2,3\n", "line 3: its box"),
+        ("[3]", "TypeError"),
+        ('[{"path": "a"}]', "KeyError"),
+        ('{"path": "a.png", "faces": []}', "its JSON is not a list"),
+        ("\0", ""),
+    ):
         (tmp_path / "bad").write_text(text)
         code, out, err = agekit("in", "--boxes", "bad", "--model", model)
         assert (code, out) == (1, "")
         assert "--boxes bad: is no list of boxes" in err
+        assert reason in err
         assert "hint: a csv with the columns path, x0, y0, x1, y1" in err
 
 
