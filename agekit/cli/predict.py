@@ -119,6 +119,9 @@ def predict(
         refuse("--no-detect takes each image as one face", "faces")
     if boxes is not None and detect is not None:
         raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
+    exported = model is not None and model.endswith(".onnx")
+    if exported and runtime == "torch":
+        raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
     images = find_images(inputs)
     paths = [image.path for image in images]
     keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
@@ -130,8 +133,8 @@ def predict(
     def stdout_is_kept() -> AbstractContextManager[None]:
         return only_json_on_stdout(as_json or table == STDOUT)
 
-    if model is not None and not model.endswith(".onnx"):
-        find(model)
+    if model is not None:
+        _must_be_there(model) if exported else find(model)
     predictor = None
     if plot is not None or len(unread) < len({*paths}):
         model = model or chosen("estimator")
@@ -184,14 +187,17 @@ _GUESSED = (
 )
 
 
+def _must_be_there(exported: str) -> None:
+    from agekit.onnx.runtime import find_exported
+
+    find_exported(exported)
+
+
 def _load(model: str, runtime: str | None, device: str) -> Predictor | OnnxPredictor:
-    exported = model.endswith(".onnx")
-    if runtime == "onnx" or (runtime is None and exported):
+    if runtime == "onnx" or model.endswith(".onnx"):
         from agekit.onnx.runtime import load_onnx
 
         return load_onnx(model, device)
-    if exported:
-        raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
     from agekit.inference.predictor import load
 
     return load(model, device)

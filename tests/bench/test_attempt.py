@@ -91,7 +91,7 @@ def test_failures_are_written_down_and_the_suite_goes_on(
     }
     raised = results["raise"].error
     assert raised is not None
-    assert raised.message == "RuntimeError: something is wrong in CELL/run"
+    assert raised.message == "the evolver 'misbehave' fails: something is wrong in CELL/run"
     assert "Traceback" in raised.log and str(tmp_path) not in raised.log
     assert all(r.machine is not None and r.machine.device == "cpu" for r in results.values())
     assert results["fine"].status == "done" and "after" not in results

@@ -85,12 +85,17 @@ def test_the_answer_for_people_and_in_json(run, tmp_path, monkeypatch, capsys):
 def test_predicting_imports_no_torch(how, exported, run, face, capsys):
     chosen = ["--model", run, "--runtime", "onnx"] if how == "its folder" else ["--model", exported]
     detect = "--detect" if how == "photos" else "--no-detect"
-    arguments = [str(word) for word in ("predict", face, detect, *chosen, "--json")]
+    arguments = [
+        str(word) for word in ("predict", face, detect, *chosen, "--json", "--distribution")
+    ]
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "")
-    _, out, _ = agekit(capsys, "predict", face, detect, "--model", run, "--device", "cpu", "--json")
+    _, out, _ = agekit(
+        *(capsys, "predict", face, detect, "--model", run),
+        *("--device", "cpu", "--json", "--distribution"),
+    )
     (ours,), (theirs,) = (json.loads(text)[0]["faces"] for text in (done.stdout, out))
     assert set(ours) == set(theirs)
     assert ours["age"] == pytest.approx(theirs["age"], abs=0.02)

@@ -53,7 +53,12 @@ def test_with_a_backbone_it_prints_every_value_as_it_would_run(agekit):
     assert code == 0
     assert shown["backbone"] == {"type": "resnet18"}
     assert shown["train"]["epochs"] == 2
-    assert shown["estimate"] == {"rule": "median", "level": 0.9, "mirror": True}
+    assert shown["estimate"] == {
+        "rule": "median",
+        "level": 0.9,
+        "mirror": True,
+        "holdout": 0.0,
+    }
 
 
 @pytest.mark.parametrize("name", ["cen", "cen-resnet18"])

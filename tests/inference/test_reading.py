@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_named_in_its_place(paths, tmp_path):
     assert [picture.pixels is None for picture in found] == [False, True, True, False]
     assert found[1].error.startswith(f"{text}: not an image")
     assert found[2].error.startswith("images[2]: not an image")
-    assert found[2].error.endswith(" TIFF or PNM)")
+    assert found[2].error.endswith(" TIFF, PNM, or HEIC with agekit[heic])")
 
 
 def test_an_error_of_the_program_is_not_hidden(paths, monkeypatch):

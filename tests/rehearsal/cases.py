@@ -80,7 +80,7 @@ def ager(folder: Path, device: str) -> Any:
 def speed(folder: Path, device: str) -> Any:
     """Throughput and memory of training and of inference."""
     answer = _agekit(
-        *("bench", "speed", "cen-resnet10-tiny", "--preset", "quick", "--size", "32"),
+        *("bench", "speed", "reg-resnet10-tiny", "--preset", "quick", "--size", "32"),
         *("--batch-sizes", "2", "--seconds", "0.2", "--device", device),
     )
     return [row["error"] for row in answer["measurements"]]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit_ssrnet.keras import MOMENTUM, initialise, norm
+from agekit_ssrnet.keras import initialise, norm
 
 __all__ = ["DenseNet"]
 
@@ -42,7 +42,7 @@ class DenseNet(nn.Module):
         momentum: the share of a new batch in the statistics of the normalisations.
     """
 
-    def __init__(self, *, depth: int = 19, momentum: float = MOMENTUM) -> None:
+    def __init__(self, *, depth: int = 19, momentum: float = 0.01) -> None:
         super().__init__()
         if depth < 7 or (depth - 4) % 3:
             raise ConfigError(f"densenet-ssr: depth must be 7, 10, 13, 16, ... (got {depth})")

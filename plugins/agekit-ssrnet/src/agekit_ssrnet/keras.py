@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["MOMENTUM", "initialise", "norm"]
-
-MOMENTUM = 0.01
-"""Of batch normalisation, the share of a new batch in the statistics; Keras writes it as 0.99."""
+__all__ = ["initialise", "norm"]
 
 
 def norm(channels: int, momentum: float, eps: float = 1e-3) -> nn.BatchNorm2d:
-    """Batch normalisation; `eps` is Keras's."""
+    """Batch normalisation.
+
+    Args:
+        channels: of the map.
+        momentum: the share of a new batch in the statistics; Keras's 0.99 is 0.01 here.
+        eps: added to the variance; Keras's.
+    """
     return nn.BatchNorm2d(channels, eps=eps, momentum=momentum)
 
 

@@ -6,7 +6,7 @@ from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit_ssrnet.keras import MOMENTUM, initialise, norm
+from agekit_ssrnet.keras import initialise, norm
 from agekit_ssrnet.sizes import check_size
 
 __all__ = ["MobileNet"]
@@ -41,7 +41,7 @@ class MobileNet(nn.Module):
         momentum: the share of a new batch in the statistics of the normalisations.
     """
 
-    def __init__(self, *, alpha: float = 0.25, size: int = 64, momentum: float = MOMENTUM) -> None:
+    def __init__(self, *, alpha: float = 0.25, size: int = 64, momentum: float = 0.01) -> None:
         super().__init__()
         if not 0 < alpha <= 2 or int(32 * alpha) < 1:
             raise ConfigError(f"mobilenet-ssr: alpha must be from 0.03125 to 2 (got {alpha})")

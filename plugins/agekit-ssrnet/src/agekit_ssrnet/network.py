@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit_ssrnet.keras import MOMENTUM, initialise, norm
+from agekit_ssrnet.keras import initialise, norm
 from agekit_ssrnet.sizes import check_size
 
 __all__ = ["SSRNet"]
@@ -68,7 +68,7 @@ class SSRNet(nn.Module):
         *,
         size: int = 64,
         bins: tuple[int, int, int] = (3, 3, 3),
-        momentum: float = MOMENTUM,
+        momentum: float = 0.01,
     ) -> None:
         super().__init__()
         sides = [(size - 2) // 2]
