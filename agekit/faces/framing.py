@@ -6,25 +6,40 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from agekit.data.alignment import Alignment
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detector
 
-__all__ = ["measure_alignment", "points_in_chips"]
+__all__ = ["LOOSE", "Measured", "measure_alignment", "points_in_chips"]
 
 PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
 MIN_FACE = 0.25
 MIN_SHARE = 0.5
 MAX_SPREAD = 0.05
+LOOSE = 0.024
+"""Of the side, of the eyes: aligned chips stay below, photos of one head each go beyond."""
 MIRRORED = (1, 0, 2, 4, 3)
 """The five points in the order in which a mirror shows them."""
 
 
+class Measured(BaseModel):
+    """Where faces lie in chips, and how far apart from there.
+
+    Attributes:
+        alignment: with points, where there is a common place.
+        spread: the median distance of the eyes from theirs, shares of the side; the larger one.
+    """
+
+    alignment: Alignment
+    spread: float = 0.0
+
+
 def measure_alignment(
     detector: Detector, name: str, chips: Sequence[NDArray[np.uint8]]
-) -> Alignment:
+) -> Measured:
     """Finds where the eyes, nose and mouth usually lie in chips.
 
     Args:
@@ -40,20 +55,21 @@ def measure_alignment(
     found = points_in_chips(detector, chips)
     points = np.array([where for where in found if where is not None])
     if len(points) < max(1.0, MIN_SHARE * len(chips)):
-        return Alignment(detector=name)
+        return Measured(alignment=Alignment(detector=name))
     median = np.median(points, axis=0)
     spread = np.median(np.linalg.norm(points - median, axis=2), axis=0)
     if spread.max() > MAX_SPREAD:
-        return Alignment(detector=name)
+        return Measured(alignment=Alignment(detector=name))
     mirrored = median[list(MIRRORED)] * [-1, 1] + [1, 0]
     middle = (median + mirrored) / 2
     margin = (_eyes(TEMPLATE) / _eyes(middle) - 1) / 2
-    return Alignment(
+    alignment = Alignment(
         align="five-points",
         detector=name,
         margin=round(float(margin), 3),
         points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in middle),  # type: ignore[arg-type]
     )
+    return Measured(alignment=alignment, spread=float(spread[:2].max()))
 
 
 def points_in_chips(

@@ -18,7 +18,7 @@ from agekit.data.home import cache_home
 from agekit.data.split import Faces
 from agekit.errors import DataError, UnknownNameError
 from agekit.faces.align import known_points
-from agekit.faces.framing import measure_alignment
+from agekit.faces.framing import LOOSE, Measured, measure_alignment
 from agekit.faces.reframe import MEASURED, TOLERANCE, Reframed, differ, eyes, reframing
 from agekit.registry import DETECTORS
 from agekit.scope import within
@@ -126,8 +126,9 @@ def find_framing(
             )
     if known_points(told) is None:
         name = detector or (told if wanted is None else wanted).detector
-        measured, note = _measure(faces, name, device)
+        found, note = _measure(faces, name, device)
         notes.append(note)
+        measured = found.alignment
         if known_points(measured) is None:
             command = prepare_command(faces.dataset, root, like)
             if must_fit and target is not None:
@@ -136,6 +137,11 @@ def find_framing(
             notes.append(f"they are used as they are; if they are photos, cut them: {command}")
             unknown = measured.model_copy(update={"align": told.align})
             return Framing(data=unknown, shown=unknown, notes=tuple(notes))
+        if found.spread > LOOSE:
+            notes.append(
+                f"eyes lie {found.spread:.1%} of the side away from there, as in photos or loose "
+                f"crops; to cut all alike: {prepare_command(faces.dataset, root, like)}"
+            )
         told, tolerance = measured, MEASURED
     have = known_points(told)
     if have is None or target is None or not differ(have, target, tolerance):
@@ -145,7 +151,7 @@ def find_framing(
     return Framing(data=told, shown=wanted, notes=tuple(notes))
 
 
-def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, str]:
+def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Measured, str]:
     """The alignment of some of the images, remembered by their content, and a line about it."""
     rows = faces.rows("all")
     chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
@@ -155,13 +161,13 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, 
         with within():
             entry = DETECTORS.find(name)
     except UnknownNameError as error:
-        return Alignment(detector=name), f"{what} is not known: {error.message}"
+        return Measured(alignment=Alignment(detector=name)), f"{what} is not known: {error.message}"
     text = f"{SIZE} {entry.distribution} {entry.version} {name}\n".encode()
     key = hashlib.blake2b(text + images.digests().tobytes(), digest_size=16).hexdigest()
     memory = cache_home() / "alignments" / f"{key}.json"
     found = None
     with suppress(OSError, ValidationError):
-        found = Alignment.model_validate_json(memory.read_bytes())
+        found = Measured.model_validate_json(memory.read_bytes())
     if found is None:
         chips = []
         for i in range(len(images)):
@@ -172,7 +178,7 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Alignment, 
         found = measure_alignment(maker(device), name, chips)
         with suppress(OSError):
             write_text(memory, found.model_dump_json())
-    points = known_points(found)
+    points = known_points(found.alignment)
     if points is None:
         return found, f"{what} is not known: {name} finds no common place in {len(images)} of them"
     return found, f"{what} was measured by {name} on {len(images)} of them: eyes at {eyes(points)}"

@@ -207,7 +207,8 @@ class Run:
         elif path.name in (WEIGHTS, METRICS) or path.name.startswith(_BEST):
             hint = f"remove the folder {path.parent}: its generation is trained anew"
         else:
-            hint = "remove it: what it held is made again"
+            longer = "the run is whole without it, but cannot be made longer"
+            hint = f"remove it: {longer if path.name == _END else 'what it held is made again'}"
         return ModelError(
             f"the run {self.folder} is damaged: {name} cannot be read: {problem}", hint
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agekit.data.alignment import Alignment
 from agekit.faces.align import frame
 from agekit.faces.base import Detection, Detector
-from agekit.faces.framing import measure_alignment
+from agekit.faces.framing import LOOSE, measure_alignment
 
 
 class Told(Detector):
@@ -33,7 +33,7 @@ class Told(Detector):
 
 def measured(points: Sequence[NDArray[np.float64] | None], side: int = 100) -> Alignment:
     chips = [np.zeros((side, side, 3), np.uint8)] * len(points)
-    return measure_alignment(Told(points, side), "told", chips)
+    return measure_alignment(Told(points, side), "told", chips).alignment
 
 
 @pytest.mark.parametrize("margin", [-0.1, 0.0, 0.25])
@@ -57,4 +57,13 @@ def test_chips_that_differ_or_show_no_face_are_left_as_they_are() -> None:
     loose = [frame(0.2) + random.uniform(-0.2, 0.2, 2) for _ in range(20)]
     assert measured(loose) == Alignment(detector="told")
     assert measured([None] * 7 + [frame(0.0)] * 6) == Alignment(detector="told")
-    assert measure_alignment(Told([], 9), "told", []) == Alignment(detector="told")
+    assert measure_alignment(Told([], 9), "told", []).alignment == Alignment(detector="told")
+
+
+def test_how_far_faces_lie_apart_is_measured() -> None:
+    steps = np.array([[-0.04, 0], [-0.03, 0], [0, 0], [0.03, 0], [0.04, 0]])
+    apart = [frame(0.2) + step for step in steps]
+    chips = [np.zeros((100, 100, 3), np.uint8)] * 5
+    found = measure_alignment(Told(apart, 100), "told", chips)
+    assert found.spread == pytest.approx(0.03, abs=1e-4) and found.spread > LOOSE
+    assert measure_alignment(Told([frame(0.2)] * 5, 100), "told", chips).spread < LOOSE

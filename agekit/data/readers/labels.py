@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = ["TABLES", "Labels", "find_labels", "read_labels", "read_tables"]
 
 TABLES = (".csv", ".tsv", ".jsonl")
 """The endings of tables of labels."""
+_MANY = 10
 _METADATA = tuple(f"metadata{ending}" for ending in (".csv", ".jsonl", ".parquet"))
 """How the Hub's image folders name theirs; its paths are relative to the folder it lies in."""
 
@@ -107,7 +108,14 @@ def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = 
     rows.notes.extend(ranges.notes())
     rows.notes.extend(_unused(rows, [table.path for table in tables]))
     rows.take_folder_splits()
-    return rows.build()
+    faces = rows.build()
+    if len(faces) >= _MANY and faces.age.max() <= 1:
+        note = (
+            f"all {len(faces):,} ages are from 0 to 1 year: if they were scaled, or are classes, "
+            "turn them back into years"
+        )
+        faces = replace(faces, notes=(*faces.notes, note))
+    return faces
 
 
 def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:

@@ -283,3 +283,11 @@ def test_values_that_are_not_used_are_told(root: Path, caplog: pytest.LogCapture
     (root / "x.csv").write_text("path,age,sex\na.png,20,x\nb.png,30,y\n")
     load_faces("csv", root)
     assert "2 rows are read in part (gender), such as a.png: " in caplog.text
+
+
+def test_ages_that_look_scaled_are_told(tmp_path: Path, write_image: WriteImage) -> None:
+    for i in range(12):
+        write_image(tmp_path / f"{i}.png", seed=i)
+    lines = "".join(f"{i}.png,{i / 12:.2f}\n" for i in range(12))
+    (note,) = read(tmp_path, f"path,age\n{lines}").notes
+    assert note.startswith("all 12 ages are from 0 to 1 year")
