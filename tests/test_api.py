@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -31,9 +32,11 @@ def _is_subcommand(node):
 
 
 def test_the_package_offers_its_functions():
-    assert agekit.__all__ == ["build", "evaluate", "load", "load_aging", "train"]
+    functions = ["build", "evaluate", "load", "load_aging", "train"]
+    assert agekit.__all__ == ["__version__", *functions]
+    assert agekit.__version__ == version("agekit")
     assert set(agekit.__all__) <= set(dir(agekit))
-    for name in agekit.__all__:
+    for name in functions:
         assert callable(getattr(agekit, name))
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
         _ = agekit.biuld

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -27,6 +28,9 @@ from agekit.training.runner import Batches, make_runner
 from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["Generation", "Lab"]
+
+_RUNNERS = count()
+"""mmengine names a runner by the second too, and refuses two of one name in a process."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ class Lab:
         ema = None if config.ema is None else EMAHook(momentum=1 - config.ema)
         runner = make_runner(
             step,
-            name=f"{self.run.folder.resolve()}:{number}",
+            name=f"{self.run.folder.resolve()}:{number}:{next(_RUNNERS)}",
             folder=self.run.generation(number),
             config=config,
             seed=self.seed_of(number),
