@@ -23,8 +23,9 @@ from torch import Tensor
 
 import agekit.data.augment as augment
 from agekit.data.augment import Augment, crop, normalise
+from agekit.data.base_loader import Batching
 from agekit.data.files import Files
-from agekit.data.loader import FaceLoader
+from agekit.data.loader import CachedFaces, FaceLoader, Normalisation
 from agekit.data.pool import FacePool
 from agekit.data.pool_disk import DIGESTS, PIXELS
 from agekit.data.readers.scan import find_files, is_image
@@ -112,14 +113,10 @@ def memory(options: argparse.Namespace) -> None:
     told("... and the cache's index", start)
     mean = (0.5, 0.5, 0.5)
     loader = FaceLoader(
-        pool.images,
-        slots,
-        table.age,
-        table.sigma,
-        batch_size=BATCH,
-        device="cpu",
-        mean=mean,
-        std=mean,
+        CachedFaces(pool.images, slots, table.age, table.sigma),
+        Batching(BATCH),
+        Normalisation(mean, mean),
+        "cpu",
         augment=Augment(),
         shuffle=True,
     )

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.ager.base import PairBatch
-from agekit.data.passes import Passes
-from agekit.data.shuffle import generator
+from agekit.data.base_loader import BaseLoader, Batching
 
 __all__ = ["PairLoader", "to_network", "to_pixels"]
 
 
-class PairLoader(Passes):
+class PairLoader(BaseLoader):
     """Pairs of faces, one of each domain, drawn as CycleGAN draws them.
 
     An epoch has as many pairs as the larger domain has faces: its faces in random order, each
@@ -31,11 +30,8 @@ class PairLoader(Passes):
         old: the slots of the old faces.
         size: side of the crops in pixels, at most L.
         flip: the share of images that is mirrored.
-        batch_size: pairs of a global batch.
+        batching: how an epoch's pairs are divided.
         device: where the batches are wanted.
-        seed: what order, crops and flips are drawn from.
-        rank: which of `world` processes this is.
-        world: how many processes share each global batch.
 
     Raises:
         ConfigError: the batch size is smaller than the number of processes.
@@ -49,13 +45,10 @@ class PairLoader(Passes):
         *,
         size: int,
         flip: float,
-        batch_size: int,
+        batching: Batching,
         device: torch.device,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
-        super().__init__(max(len(young), len(old)), batch_size, device, seed, rank, world)
+        super().__init__(max(len(young), len(old)), batching, device)
         self.slots = (young, old)
         self.size = size
         self.flip = flip
@@ -69,10 +62,10 @@ class PairLoader(Passes):
     def __iter__(self) -> Iterator[PairBatch]:
         """Yields the batches of one pass; a last one that is not full is dropped."""
         drawn = [self._draw(domain) for domain in (0, 1)]
-        spans = []
+        spans, batching = [], self.batching
         for k in range(len(self)):
-            start = k * self.batch_size
-            spans.append(slice(start + self.rank, start + self.batch_size, self.world))
+            start = k * batching.size
+            spans.append(slice(start + batching.rank, start + batching.size, batching.world))
         with ThreadPoolExecutor(1) as thread:
             ahead = thread.submit(self._gather, drawn, spans[0])
             for k in range(len(spans)):
@@ -87,12 +80,9 @@ class PairLoader(Passes):
         n, mine = len(self.dataset), len(self.slots[domain])
         rounds = -(-n // mine)
         seeds = [f"{domain}.{r}" for r in range(rounds)]
-        orders = [
-            torch.randperm(mine, generator=generator(self.seed, self.epoch, f"pair {s}"))
-            for s in seeds
-        ]
+        orders = [torch.randperm(mine, generator=self.generator(f"pair {s}")) for s in seeds]
         order = torch.cat(orders)[:n].numpy()
-        random = generator(self.seed, self.epoch, f"crop {domain}")
+        random = self.generator(f"crop {domain}")
         room = self._images.shape[1] - self.size + 1
         place = torch.randint(room, (n, 2), generator=random).numpy()
         flip = (torch.rand(n, generator=random) < self.flip).numpy()

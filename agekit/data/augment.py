@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agekit.data.shuffle import generator
+from agekit.data.base_loader import generator
 
 __all__ = ["Augment", "crop", "normalise", "warp"]
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.augment import Augment, crop, normalise, warp
-from agekit.data.passes import Passes
-from agekit.data.shuffle import shuffled
+from agekit.data.base_loader import BaseLoader, Batching
 from agekit.errors import DataError
 
-__all__ = ["Batch", "FaceLoader"]
+__all__ = ["Batch", "CachedFaces", "FaceLoader", "Normalisation"]
 
 _RESIDENT_SHARE = 0.4
 _COPY_ROWS = 4096
@@ -43,8 +42,46 @@ class Batch:
         return len(self.row)
 
 
-class FaceLoader(Passes):
-    """Batches of the rows of a face table, out of the decode-once cache.
+@dataclass(frozen=True)
+class CachedFaces:
+    """N faces whose images are in the decode-once cache.
+
+    Attributes:
+        images: (M, S, S, 3) uint8, the pool's memory map.
+        slots: (N,) the slot of each face.
+        age: (N,) years.
+        sigma: (N,) years, NaN where unknown.
+    """
+
+    images: NDArray[np.uint8]
+    slots: NDArray[np.int64]
+    age: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.slots)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """The form in which a network takes images; see `agekit.data.augment.normalise`.
+
+    Attributes:
+        mean: of pixels from 0 to 1, one for each channel.
+        std: likewise.
+        crop_pct: the share of each side that is taken, in the middle, where nothing is augmented.
+        channels_last: the memory format.
+    """
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    crop_pct: float = 1.0
+    channels_last: bool = False
+
+
+class FaceLoader(BaseLoader):
+    """Batches of faces, out of the decode-once cache.
 
     On a GPU the pixels are copied to the device once where they fit; else, and on the CPU, the
     next batch is gathered from the memory map by a thread while this one is used. The order and
@@ -52,69 +89,50 @@ class FaceLoader(Passes):
     processes share the work: each takes its part of every global batch.
 
     Args:
-        images: (M, S, S, 3) uint8, the pool's memory map.
-        slots: (N,) the slot of each row.
-        age: (N,) years.
-        sigma: (N,) years, NaN where unknown.
-        batch_size: rows of a global batch.
+        faces: what is loaded.
+        batching: how an epoch is divided.
+        normalisation: of the images.
         device: where the batches are wanted.
-        mean: of pixels from 0 to 1, one for each channel.
-        std: likewise.
         augment: how to crop and flip; None to take the middle of the images.
-        crop_pct: the share of each side that the middle is; see `normalise`.
         shuffle: train: shuffle every epoch, and drop the last batch if it is not full, unless it
-            is the only one. Without it the rows come in order, each once.
-        seed: what the order and the crops are drawn from.
-        rank: which of `world` processes this is.
-        world: how many processes share each global batch.
-        channels_last: the memory format of the images.
+            is the only one. Without it the faces come in order, each once.
         resident_limit: bytes of pixels to keep on a GPU at most; 40 % of its free memory if None.
 
     Raises:
-        DataError: there are no rows, or a row has no slot.
+        DataError: there are no faces, or one has no slot.
         ConfigError: the batch size is smaller than the number of processes.
     """
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
-        slots: NDArray[np.int64],
-        age: NDArray[np.float32],
-        sigma: NDArray[np.float32],
-        *,
-        batch_size: int,
+        faces: CachedFaces,
+        batching: Batching,
+        normalisation: Normalisation,
         device: torch.device | str,
-        mean: Sequence[float],
-        std: Sequence[float],
+        *,
         augment: Augment | None = None,
-        crop_pct: float = 1.0,
         shuffle: bool = False,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        channels_last: bool = False,
         resident_limit: int | None = None,
     ) -> None:
-        if len(slots) == 0:
+        if len(faces) == 0:
             raise DataError("no rows to load")
-        if (slots < 0).any():
+        if (faces.slots < 0).any():
             raise DataError(
-                f"{int((slots < 0).sum())} of {len(slots)} rows have no image in the cache",
+                f"{int((faces.slots < 0).sum())} of {len(faces)} rows have no image in the cache",
                 "leave those rows out (their slot is -1)",
             )
-        super().__init__(len(slots), batch_size, _indexed(torch.device(device)), seed, rank, world)
-        if shuffle and len(slots) < world:
-            raise DataError(f"{len(slots)} rows are too few for {world} processes")
+        super().__init__(len(faces), batching, _indexed(torch.device(device)))
+        if shuffle and len(faces) < batching.world:
+            raise DataError(f"{len(faces)} rows are too few for {batching.world} processes")
+        self.normalisation = normalisation
         self.augment = augment
-        self.crop_pct = crop_pct
         self.shuffle = shuffle
-        self.channels_last = channels_last
-        self._images = np.asarray(images)
-        self._slots = slots
-        self._age = torch.tensor(age, dtype=torch.float32, device=self.device)
-        self._sigma = torch.tensor(sigma, dtype=torch.float32, device=self.device)
-        self._mean = torch.tensor(mean, dtype=torch.float32, device=self.device)
-        self._std = torch.tensor(std, dtype=torch.float32, device=self.device)
+        self._images = np.asarray(faces.images)
+        self._slots = faces.slots
+        self._age, self._sigma, self._mean, self._std = (
+            torch.tensor(values, dtype=torch.float32, device=self.device)
+            for values in (faces.age, faces.sigma, normalisation.mean, normalisation.std)
+        )
         self._resident = self._copy() if self._fits(resident_limit) else None
 
     @property
@@ -129,17 +147,20 @@ class FaceLoader(Passes):
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches of one pass."""
         n = len(self.dataset)
-        order = shuffled(n, self.seed, self.epoch) if self.shuffle else torch.arange(n)
+        order = torch.arange(n)
+        if self.shuffle:
+            order = torch.randperm(n, generator=self.generator("order"))
         windows = None
         if self.augment is not None:
             size = self._images.shape[1]
-            windows = self.augment.draw(n, self.seed, self.epoch, size).to(self.device)
+            windows = self.augment.draw(n, self.batching.seed, self.epoch, size).to(self.device)
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
-        norm, last = (self._mean, self._std), self.channels_last
+        norm, last = (self._mean, self._std), self.normalisation.channels_last
         for row, pixels in zip(rows, self._pixels(order, rows, windows), strict=True):
             if windows is None:
-                images = normalise(pixels, *norm, crop_pct=self.crop_pct, channels_last=last)
+                share = self.normalisation.crop_pct
+                images = normalise(pixels, *norm, crop_pct=share, channels_last=last)
             elif windows.is_cuda:
                 images = crop(pixels, windows[row], *norm, channels_last=last)
             else:
@@ -148,10 +169,10 @@ class FaceLoader(Passes):
 
     def _spans(self) -> list[slice]:
         """This process's part of every global batch, as slices of the order."""
-        n, size = len(self.dataset), self.batch_size
+        n, size, world = len(self.dataset), self.batch_size, self.batching.world
         end = n - n % size if self.shuffle and n >= size else n
         starts = range(0, end, size)
-        spans = [slice(k + self.rank, min(k + size, end), self.world) for k in starts]
+        spans = [slice(k + self.batching.rank, min(k + size, end), world) for k in starts]
         return [span for span in spans if span.start < span.stop]
 
     def _pixels(

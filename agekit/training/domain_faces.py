@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agekit.ager.domains import DOMAINS, domain_codes
 from agekit.ager.pairs import PairLoader, to_network
+from agekit.data.base_loader import Batching
 from agekit.data.pool import FacePool, Progress
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
@@ -88,7 +89,6 @@ class DomainFaces:
 
     def pairs(self, batch_size: int, seed: int) -> PairLoader:
         """The training pairs."""
-        rank, world = rank_and_world()
         images, (young, old), _ = self._train
         return PairLoader(
             images,
@@ -96,11 +96,8 @@ class DomainFaces:
             old,
             size=self.config.size,
             flip=self.config.flip,
-            batch_size=batch_size,
+            batching=Batching(batch_size, seed, *rank_and_world()),
             device=self.device,
-            seed=seed,
-            rank=rank,
-            world=world,
         )
 
     def shown(self, domain: str, most: int) -> Tensor:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.augment import Augment, normalise
-from agekit.data.loader import Batch, FaceLoader
+from agekit.data.base_loader import Batching
+from agekit.data.loader import Batch, CachedFaces, FaceLoader, Normalisation
 from agekit.data.pool import FacePool, Progress
 from agekit.data.protocols import by_content, by_identity
 from agekit.data.split import Faces
@@ -163,7 +164,7 @@ class TrainingFaces:
             ours_only: this process's share of them, not all.
         """
         rank, world = rank_and_world() if ours_only else (0, 1)
-        return self._loader(split, batch_size=EVALUATION_BATCH * world, rank=rank, world=world)
+        return self._loader(split, Batching(EVALUATION_BATCH * world, rank=rank, world=world))
 
     def sample(self, split: str, rows: Sequence[int]) -> list[Batch]:
         """One batch of a few faces of a split, by their position in it."""
@@ -188,30 +189,13 @@ class TrainingFaces:
 
     def training_loader(self, batch_size: int, seed: int) -> FaceLoader:
         """Augmented training faces in a new order every epoch."""
-        rank, world = rank_and_world()
         config = self.config.augment
         augment = None if config is None else Augment(**config.model_dump())
-        return self._loader(
-            "train",
-            batch_size=batch_size,
-            rank=rank,
-            world=world,
-            seed=seed,
-            shuffle=True,
-            augment=augment,
-        )
+        batching = Batching(batch_size, seed, *rank_and_world())
+        return self._loader("train", batching, shuffle=True, augment=augment)
 
-    def _loader(self, split: str, **options: Any) -> FaceLoader:
-        table, rows = self.faces.table, self._rows[split]
-        return FaceLoader(
-            self.images,
-            self._slots[split],
-            table.age[rows],
-            table.sigma[rows],
-            device=self.device,
-            mean=self.config.mean,
-            std=self.config.std,
-            crop_pct=self.config.crop_pct,
-            channels_last=True,
-            **options,
-        )
+    def _loader(self, split: str, batching: Batching, **options: Any) -> FaceLoader:
+        table, rows, config = self.faces.table, self._rows[split], self.config
+        faces = CachedFaces(self.images, self._slots[split], table.age[rows], table.sigma[rows])
+        shown = Normalisation(config.mean, config.std, config.crop_pct, channels_last=True)
+        return FaceLoader(faces, batching, shown, self.device, **options)

@@ -5,20 +5,22 @@ import pytest
 import torch
 
 from agekit.ager.pairs import PairLoader, to_network, to_pixels
+from agekit.data.base_loader import Batching
 from agekit.errors import ConfigError
 
 CPU = torch.device("cpu")
 
 
-def loader(young: int = 6, old: int = 3, **more: object) -> PairLoader:
+def loader(young: int = 6, old: int = 3, batch_size: int = 2, **more: int) -> PairLoader:
     """Image i is filled with i, its columns counted in the second channel."""
     images = np.zeros((young + old, 12, 12, 3), np.uint8)
     images[..., 0] = np.arange(young + old)[:, None, None]
     images[..., 1] = np.arange(12)[None, None, :]
     images[..., 2] = np.arange(12)[None, :, None]
     slots = np.arange(young + old)
-    options = {"size": 8, "flip": 0.5, "batch_size": 2, "device": CPU, **more}
-    return PairLoader(images, slots[:young], slots[young:], **options)  # type: ignore[arg-type]
+    batching = Batching(batch_size, **more)
+    domains = slots[:young], slots[young:]
+    return PairLoader(images, *domains, size=8, flip=0.5, batching=batching, device=CPU)
 
 
 def slots(images: torch.Tensor) -> list[int]:

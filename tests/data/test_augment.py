@@ -14,7 +14,7 @@ from torchvision.transforms import transforms
 
 import agekit.data.augment as augment
 from agekit.data.augment import Augment, crop, normalise, warp
-from agekit.data.shuffle import generator
+from agekit.data.base_loader import generator
 
 ZERO, UNIT = torch.zeros(3), torch.full((3,), 1 / 255)
 

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from agekit.data.augment import Augment, normalise
-from agekit.data.loader import Batch, FaceLoader
+from agekit.data.base_loader import Batching
+from agekit.data.loader import Batch, CachedFaces, FaceLoader, Normalisation
 from agekit.errors import ConfigError, DataError
 
 N, S = 23, 8
@@ -30,9 +31,21 @@ AGE = np.arange(N, dtype=np.float32) + 20
 SIGMA = np.where(np.arange(N) % 2, np.nan, 3).astype(np.float32)
 
 
-def loader(pool: NDArray[np.uint8], **options: Any) -> FaceLoader:
-    options = {"batch_size": 6, "device": "cpu", "mean": MEAN, "std": STD} | options
-    return FaceLoader(pool, SLOTS, AGE, SIGMA, **options)
+def loader(
+    pool: NDArray[np.uint8],
+    *,
+    slots: NDArray[np.int64] = SLOTS,
+    device: str = "cpu",
+    channels_last: bool = False,
+    batch_size: int = 6,
+    seed: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    **options: Any,
+) -> FaceLoader:
+    faces = CachedFaces(pool, slots, AGE[: len(slots)], SIGMA[: len(slots)])
+    shown = Normalisation(MEAN, STD, channels_last=channels_last)
+    return FaceLoader(faces, Batching(batch_size, seed, rank, world), shown, device, **options)
 
 
 def by_row(batches: list[Batch]) -> dict[int, torch.Tensor]:
@@ -136,17 +149,14 @@ def test_what_mmengine_looks_for(pool: NDArray[np.uint8]) -> None:
 def test_what_cannot_work_is_refused(pool: NDArray[np.uint8]) -> None:
     lost = SLOTS.copy()
     lost[3] = -1
-    options: dict[str, Any] = {"device": "cpu", "mean": MEAN, "std": STD}
     with pytest.raises(DataError, match="1 of 23 rows have no image"):
-        FaceLoader(pool, lost, AGE, SIGMA, batch_size=6, **options)
+        loader(pool, slots=lost)
     with pytest.raises(DataError, match="no rows"):
-        FaceLoader(pool, SLOTS[:0], AGE[:0], SIGMA[:0], batch_size=6, **options)
+        loader(pool, slots=SLOTS[:0])
     with pytest.raises(ConfigError, match="too small for 8 processes"):
         loader(pool, world=8)
     with pytest.raises(DataError, match="2 rows are too few"):
-        FaceLoader(
-            pool, SLOTS[:2], AGE[:2], SIGMA[:2], batch_size=6, world=3, shuffle=True, **options
-        )
+        loader(pool, slots=SLOTS[:2], world=3, shuffle=True)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
