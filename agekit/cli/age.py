@@ -13,6 +13,7 @@ import click
 from agekit.cli._answers import TURNED
 from agekit.cli._models import MODEL_HELP, chosen
 from agekit.cli._output import (
+    console,
     device_option,
     emit_json,
     json_option,
@@ -22,8 +23,8 @@ from agekit.cli._output import (
     say,
 )
 from agekit.cli._pictures import keep_inputs
-from agekit.cli._progress import progress
 from agekit.errors import AgekitError, DataError
+from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
     import torch
@@ -139,7 +140,7 @@ def age(
         answers: list[dict[str, Any]] = []
         warned: set[str] = set()
         turned = 0
-        with progress(len(images), "images") as step:
+        with ProgressBar(console(), "images", len(images), few=FEW) as progress:
             paths = [image.path for image in images]
             aged = aging.stream(paths, to, whole, faces, looks)
             for result, target in zip(aged, targets, strict=True):
@@ -150,7 +151,7 @@ def age(
                 if not as_json:
                     _tell(answers[-1])
                 turned += any(face.upright is False for face in result.faces)
-                step()
+                progress.step()
     if as_json:
         emit_json(answers)
     if turned:

@@ -11,6 +11,7 @@ import click
 
 from agekit.cli._output import (
     columns_option,
+    console,
     emit_json,
     json_option,
     only_json_on_stdout,
@@ -19,7 +20,7 @@ from agekit.cli._output import (
     protocol_option,
     root_option,
 )
-from agekit.cli._progress import progress
+from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
     from agekit.data.check import Check
@@ -65,8 +66,11 @@ def check(
     with only_json_on_stdout(as_json):
         reader = open_dataset(dataset)
         faces = load_faces(reader, root, protocol, columns=columns, tell=in_the_report)
-        with progress(len(faces.table) if decode else 0, "images") as step:
-            report = check_faces(faces, official=reader.official, decode=decode, progress=step)
+        count = len(faces.table) if decode else 0
+        with ProgressBar(console(), "images", count, few=FEW) as progress:
+            report = check_faces(
+                faces, official=reader.official, decode=decode, progress=progress.step
+            )
     if as_json:
         emit_json(report.to_json())
     else:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +19,7 @@ from agekit.cli._output import (
     print_table,
     root_option,
 )
+from agekit.progress import ProgressBar
 
 if TYPE_CHECKING:
     from agekit.data.encode import Format
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["pack"]
 
 _SHOWN = 20
-_EVERY = 15.0
-"""Seconds between two lines of progress."""
 _BYTES = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[kmg]?)(?P<binary>i?)b?", re.IGNORECASE)
 
 
@@ -113,7 +109,7 @@ def pack(
     except ConfigError as error:
         raise click.UsageError(error.message) from None
     began = time.perf_counter()
-    with only_json_on_stdout(as_json), _packing() as progress:
+    with only_json_on_stdout(as_json), ProgressBar(console(), "images") as progress:
         packed = write(
             dataset,
             out,
@@ -123,47 +119,13 @@ def pack(
             shard_bytes=shard_size or SHARD_BYTES,
             workers=workers,
             force=force,
-            progress=progress,
+            progress=progress.at,
         )
     seconds = time.perf_counter() - began
     if as_json:
         emit_json(_document(packed, out, seconds))
     else:
         _print(packed, out, seconds)
-
-
-@contextmanager
-def _packing() -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to be told (images done, images to do); shows it on stderr."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    screen = console()
-    bar = Progress(
-        TextColumn("packing"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
-    )
-    task = bar.add_task("", total=None, text="")
-    began = told = 0.0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal began, told
-        now = time.perf_counter()
-        began, told = began or now, told or now
-        rate = done / max(now - began, 1e-9)
-        left = timedelta(seconds=round((total - done) / rate))
-        text = f"{rate:,.0f} a second  eta {left}"
-        bar.update(task, completed=done, total=total, text=text)
-        if not screen.is_terminal and now - told >= _EVERY:
-            told = now
-            screen.print(f"  {done:,}/{total:,}  {text}", highlight=False, soft_wrap=True)
-
-    with bar:
-        yield tell
 
 
 def _document(packed: Packed, out: Path, seconds: float) -> dict[str, object]:

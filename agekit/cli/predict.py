@@ -13,10 +13,10 @@ import click
 from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
 from agekit.cli._boxes import read_boxes
 from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import device_option, json_option, only_json_on_stdout, refuse, say
+from agekit.cli._output import console, device_option, json_option, only_json_on_stdout, refuse, say
 from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
-from agekit.cli._progress import FEW, progress
 from agekit.errors import DataError
+from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
     from agekit.cli._answers import Answer
@@ -163,13 +163,13 @@ def predict(
             if predictor.level is not None and not as_json:
                 say(f"note: {_INTERVAL.format(100 * predictor.level)}")
             predictions = predictor.stream(paths, detect, faces, batch_size=batch_size, **given)
-        step = stack.enter_context(progress(len(images), "images"))
+        progress = stack.enter_context(ProgressBar(console(), "images", len(images), few=FEW))
         for prediction in predictions:
             if prediction.error is not None and not as_json and prediction.path not in unread:
                 say(f"error: {prediction.error}")
             for take in reversed(takers):
                 take(prediction)
-            step()
+            progress.step()
     if len(images) > FEW or table is not None:
         say(tally.text())
     for note in tally.notes():

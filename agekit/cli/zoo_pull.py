@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout, print_table
-from agekit.cli._transfer import transfer_bars
+from agekit.cli._output import console, emit_json, json_option, only_json_on_stdout, print_table
 from agekit.errors import AgekitError, ModelError
+from agekit.progress import transfers
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _pull(
     if dry_run:
         found = hub.plan_pull(source.repo, source.revision, source.files)
     else:
-        with transfer_bars() as bars:
+        with transfers(console()) as bars:
             found = hub.pull(
                 source.repo,
                 source.revision,

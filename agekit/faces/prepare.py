@@ -27,9 +27,9 @@ from agekit.faces.chips import ENDINGS, ChipWork
 from agekit.faces.folder import ChipFolder, writing
 from agekit.faces.names import chip_names
 from agekit.faces.plan import begin, make_plan, only_one, read_plan
-from agekit.faces.progress import ChipProgress
 from agekit.faces.source import keep_apart, origin_keys
 from agekit.faces.workers import run_blocks
+from agekit.progress import ProgressBar, print_line
 from agekit.registry import DETECTORS
 from agekit.scope import within
 
@@ -144,12 +144,11 @@ def prepare(
             face = cuts
         elif face.align == "whole":
             face = Alignment()
-            if console is not None:
-                console.print(
-                    f"{reader.name} is a dataset of whole photos: the middle squares of them are "
-                    "taken as faces, whatever they show",
-                    soft_wrap=True,
-                )
+            print_line(
+                console,
+                f"{reader.name} is a dataset of whole photos: the middle squares of them are "
+                "taken as faces, whatever they show",
+            )
         work = ChipWork(table.images, size, format, quality, detector, cuts.points or (), where)
         work.check()
         keys, unreadable = origin_keys(table)
@@ -205,12 +204,17 @@ def _fill(
     starts = sorted({row - row % step for row in todo})
     count = workers or min(os.cpu_count() or 1, _GPU_WORKERS if gpu else _CPU_WORKERS)
     blocks = ([r for r in range(s, min(s + step, n)) if r not in unreadable] for s in starts)
+    there = f", {n - len(todo):,} are done already" if len(todo) < n else ""
+    print_line(console, f"making the chips of {len(todo):,} pictures{there}")
     with (
-        ChipProgress(console, len(todo), n - len(todo)) as progress,
+        ProgressBar(console, "chips", len(todo)) as progress,
         closing(run_blocks(work, blocks, min(count, len(starts)))) as results,
     ):
         for block, chips in results:
             for row, chip in zip(block, chips, strict=True):
                 if row in wanted:
                     folder.put(row, chip)
-                    progress.step(isinstance(chip, Problem))
+                    progress.step(failed=isinstance(chip, Problem))
+    if progress.done > 1:
+        rate = f"{progress.rate:,.1f} a second"
+        print_line(console, f"{progress.done:,} of {len(todo):,} done, {rate}")

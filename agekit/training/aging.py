@@ -17,13 +17,13 @@ from agekit.ager.sample import sampled
 from agekit.data.split import Faces
 from agekit.device import rank_and_world
 from agekit.errors import ConfigError
+from agekit.progress import decoding
 from agekit.recipe import AgerRecipe, Resolved
 from agekit.training.ager_lab import AgerLab
 from agekit.training.display import Display
 from agekit.training.domain_faces import DomainFaces
 from agekit.training.evolver import build_evolver
 from agekit.training.initial import adopt_images
-from agekit.training.progress import caching
 from agekit.training.publish_ager import publish_ager
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
@@ -61,7 +61,7 @@ class Aging(Task[DomainFaces, AgerLab]):
         evolver = build_evolver(recipe.evolver, recipe.kind)
         try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
         display = Display(console if rank_and_world()[0] == 0 else None, None)
-        with caching(display, recipe.data.stored) as progress:
+        with decoding(display.console, recipe.data.stored) as progress:
             return DomainFaces(faces, recipe.data, device, progress=progress)
 
     def describe(self, data: DomainFaces) -> str:

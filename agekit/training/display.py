@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import Progress
+
+from agekit.progress import bar, print_line
 
 __all__ = ["Display"]
 
@@ -33,8 +35,7 @@ class Display:
         if self.log is not None:
             with open(self.log, "a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
-        if self.console is not None:
-            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        print_line(self.console, text)
 
     def start(self, generation: int, epochs: int, steps: int, done: int) -> None:
         """Begins a generation of `epochs` epochs of `steps` steps, of which `done` are done."""
@@ -43,15 +44,8 @@ class Display:
         self._started, self._first = time.perf_counter(), done
         self._total = epochs * steps
         if self.console is not None and self.console.is_terminal:
-            self._progress = Progress(
-                TextColumn(f"{name}, epoch {{task.fields[epoch]}}/{{task.fields[epochs]}}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[text]}"),
-                console=self.console,
-                transient=True,
-            )
-            self._task = self._progress.add_task("", total=steps, epoch=1, epochs=epochs, text="")
+            self._progress = bar(self.console, f"{name}, epoch {{task.fields[epoch]}}/{epochs}")
+            self._task = self._progress.add_task("", total=steps, epoch=1, text="")
             self._progress.start()
 
     def step(

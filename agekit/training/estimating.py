@@ -16,13 +16,13 @@ from agekit.device import rank_and_world
 from agekit.errors import ConfigError
 from agekit.estimator.build import build_estimator
 from agekit.estimator.model import AgeEstimator
+from agekit.progress import decoding
 from agekit.recipe import EstimatorRecipe, Resolved
 from agekit.training.display import Display
 from agekit.training.estimator_lab import EstimatorLab
 from agekit.training.evolver import build_evolver
 from agekit.training.faces import HOLDOUT, TrainingFaces
 from agekit.training.initial import estimator_start, initial_weights
-from agekit.training.progress import caching
 from agekit.training.publish import publish
 from agekit.training.run import Run
 from agekit.training.task import Start, Task
@@ -57,7 +57,7 @@ class Estimating(Task[TrainingFaces, EstimatorLab]):
         display = Display(console if rank_and_world()[0] == 0 else None, None)
         for note in try_estimator(recipe, evolver, faces, device, seed):
             display.line(note)
-        with caching(display, recipe.data.size) as progress:
+        with decoding(display.console, recipe.data.size) as progress:
             data = TrainingFaces(
                 faces,
                 recipe.data,

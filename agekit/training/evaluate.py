@@ -15,12 +15,12 @@ from agekit.data.table import SPLITS
 from agekit.device import pick_device
 from agekit.errors import ConfigError, nearest
 from agekit.estimator.infer import raw_outputs
+from agekit.progress import decoding
 from agekit.recipe import DataConfig
 from agekit.training.display import Display
 from agekit.training.evaluate_ager import evaluate_ager
 from agekit.training.faces import TrainingFaces
 from agekit.training.framing import find_framing
-from agekit.training.progress import caching
 from agekit.training.report import generation_metrics
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config, within_model
@@ -113,7 +113,7 @@ def evaluate(
     faces = framing.show(faces, display)
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
-    with caching(display, image.size) as progress:
+    with decoding(display.console, image.size) as progress:
         data = TrainingFaces(faces, image, place, splits=splits, progress=progress)
     data.require(split)
     if left := [problem for problem in data.problems if not problem.kept]:

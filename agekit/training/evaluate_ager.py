@@ -23,14 +23,13 @@ from agekit.data.pool import FacePool
 from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError, DataError, ModelError
+from agekit.progress import ProgressBar, decoding
 from agekit.recipe import AgerDataConfig
 from agekit.training.ager_pass import Pass, run_pass
 from agekit.training.ager_scores import accuracy, scores
-from agekit.training.counting import counting
 from agekit.training.display import Display
 from agekit.training.framing import find_framing
 from agekit.training.judges import load_judges
-from agekit.training.progress import caching
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager, within_model
 
@@ -102,10 +101,10 @@ def evaluate_ager(
     _require(rows, faces, split)
     passes: list[Pass] = []
     identity = _identity(remarks)
-    with counting(display, sum(map(len, rows)), "faces aged") as step:
+    with ProgressBar(display.console, "faces aged", sum(map(len, rows))) as progress:
         for to, places in zip(DIRECTIONS, slots, strict=True):
             good = places[places >= 0]
-            passes.append(run_pass(ager, to, images, good, panel, identity, step))
+            passes.append(run_pass(ager, to, images, good, panel, identity, progress.step))
     ages = [
         _true_ages(faces, mine, domain, domains, remarks)
         for mine, domain in zip(rows, DOMAINS, strict=True)
@@ -170,7 +169,7 @@ def _pixels(
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.int64]], int]:
     """The pool's images, each domain's slots in it, and how many images are unusable."""
     pool = FacePool.open(size)
-    with caching(display, size) as progress:
+    with decoding(display.console, size) as progress:
         both = np.concatenate(rows)
         slots = pool.slots(faces.table.images.take(both), progress)
     parts = np.split(slots, [len(rows[0])])

@@ -27,6 +27,7 @@ from agekit.device import (
     rank_and_world,
 )
 from agekit.errors import AgekitError, ModelError
+from agekit.progress import print_line
 from agekit.recipe import Resolved, resolve
 from agekit.recipe.merge import assigned
 from agekit.recipe.parts import distributions_of
@@ -189,8 +190,7 @@ def resume(
         raise ModelError(f"there is no run in {folder}", "give the folder that training named")
     with _held(run):
         for line in from_main(run.check):
-            if console is not None:
-                console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
+            print_line(console, f"note: {line}")
         info = run.read_info()
         with within(info.get(DISTRIBUTIONS, ())):
             return _go_on(run, info, longer(run, info, epochs, generations), device, console)

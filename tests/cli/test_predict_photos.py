@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import agekit as api
-from agekit.cli import _progress, main
+from agekit import progress
+from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.testing import write_face
@@ -365,7 +366,7 @@ def test_a_detector_that_is_not_installed(agekit, models, photo):
 
 
 def test_many_photos_are_counted_and_shown_now_and_then(agekit, model, photo, monkeypatch):
-    monkeypatch.setattr(_progress, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
     one = photo("one.png", 50)
     code, out, err = agekit(*[one] * 25, "--model", model)
     assert (code, len(out.splitlines())) == (0, 25)
