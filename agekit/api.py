@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agekit.errors import ConfigError
-from agekit.estimator.build import build_estimator
-from agekit.estimator.model import AgeEstimator
 from agekit.inference.aging import load_aging
 from agekit.inference.predictor import load
 from agekit.recipe import EstimatorRecipe, resolve
-from agekit.training.evaluate import evaluate
+from agekit.tasks.estimator.build import build_estimator
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.evaluate import evaluate
 from agekit.training.train import train
 
 __all__ = ["build", "evaluate", "load", "load_aging", "train"]

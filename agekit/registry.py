@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 TIMM_PREFIX = "timm/"
-_TIMM_BRIDGE = "agekit.estimator.timm_bridge:timm_backbone"
+_TIMM_BRIDGE = "agekit.tasks.estimator.timm_bridge:timm_backbone"
 _MMENGINE_ROOTS = {
     "backbone": "MODELS",
     "head": "MODELS",
@@ -227,8 +227,8 @@ class RecipeRegistry(Registry):
 
 
 BACKBONES = Registry("backbone")
-HEADS = Registry("head", base="agekit.estimator.base:Head")
-LOSSES = Registry("loss", base="agekit.estimator.base:Loss")
+HEADS = Registry("head", base="agekit.tasks.estimator.base:Head")
+LOSSES = Registry("loss", base="agekit.tasks.estimator.base:Loss")
 DATASETS = Registry("dataset", base="agekit.data.dataset:Dataset")
 DETECTORS = Registry("detector", base="agekit.faces.base:Detector")
 EVOLVERS = Registry("evolver", base="agekit.training.evolver:Evolver")

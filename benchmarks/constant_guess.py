@@ -17,7 +17,7 @@ import numpy as np
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.errors import AgekitError, ConfigError, ModelError
-from agekit.estimator.metrics import mae
+from agekit.tasks.estimator.metrics import mae
 
 Row = tuple[str, dict[str, float]]
 

@@ -34,8 +34,8 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from agekit.ager.base import PairBatch
 from agekit.device import describe_device, pick_device
+from agekit.tasks.ager.base import PairBatch
 
 __all__ = ["main"]
 

@@ -30,7 +30,7 @@ from agekit.data.pool import FacePool
 from agekit.data.pool_disk import DIGESTS, PIXELS
 from agekit.data.readers.scan import find_files, is_image
 from agekit.data.table import FaceTable
-from agekit.estimator.resnet import resnet10_tiny
+from agekit.tasks.estimator.resnet import resnet10_tiny
 
 ROWS = 500_000
 BATCH = 128

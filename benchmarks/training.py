@@ -30,14 +30,14 @@ from mmengine.optim import OptimWrapper
 from agekit.data.loader import Batch
 from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
-from agekit.estimator.build import build_loss
 from agekit.recipe import EstimatorRecipe, LossTerm, Resolved, resolve
+from agekit.tasks.estimator.build import build_loss
+from agekit.tasks.estimator.faces import TrainingFaces
+from agekit.tasks.estimator.step import EstimatorStep, Term
+from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.display import Display
-from agekit.training.estimator_lab import EstimatorLab
-from agekit.training.faces import TrainingFaces
 from agekit.training.run import Run
 from agekit.training.schedule import optim_wrapper
-from agekit.training.step import EstimatorStep, Term
 
 __all__ = ["main"]
 
@@ -47,19 +47,21 @@ STEPS = 10
 class NetworkAlone(Hook):  # type: ignore[misc]
     """After every few training steps times as many of the same network on a batch already there."""
 
-    def __init__(self, lab: Callable[[], EstimatorLab], terms: list[LossTerm]) -> None:
-        self.lab, self.terms = lab, terms
+    def __init__(self, trainer: Callable[[], EstimatorTrainer], terms: list[LossTerm]) -> None:
+        self.trainer, self.terms = trainer, terms
         self.ratios: list[float] = []
         self.step: EstimatorStep | None = None
 
     def before_train_epoch(self, runner: Any) -> None:
         """Builds the other network once, and lets the epoch warm up."""
         if self.step is None:
-            lab = self.lab()
+            trainer = self.trainer()
             built = [Term(t.type, t.head, t.weight, build_loss(t)) for t in self.terms]
-            self.step = EstimatorStep(lab.network(1), built, None, runner.model._dtype)
-            self.batch = next(iter(lab.faces.training_loader(lab.recipe.train.batch_size, 0)))
-            config = optim_wrapper(lab.recipe.train)
+            self.step = EstimatorStep(trainer.network(1), built, None, runner.model._dtype)
+            self.batch = next(
+                iter(trainer.faces.training_loader(trainer.recipe.train.batch_size, 0))
+            )
+            config = optim_wrapper(trainer.recipe.train)
             self.optimizer = OptimWrapper(
                 getattr(torch.optim, config["optimizer"].pop("type"))(
                     self.step.parameters(), **config["optimizer"]
@@ -94,23 +96,29 @@ def _wait(batch: Batch) -> None:
         torch.cuda.synchronize()
 
 
-def make_lab(resolved: Resolved, device: torch.device, folder: str) -> EstimatorLab:
-    """A lab on synthfaces that shows nothing and keeps everything in `folder`."""
+def make_trainer(resolved: Resolved, device: torch.device, folder: str) -> EstimatorTrainer:
+    """A trainer on synthfaces that shows nothing and keeps everything in `folder`."""
     run = Run(Path(folder))
     display = Display(None, None)
     recipe = resolved.recipe
     assert isinstance(recipe, EstimatorRecipe)
     faces = TrainingFaces(load_faces("synthfaces"), recipe.data, device)
-    return EstimatorLab(recipe=recipe, faces=faces, run=run, display=display, device=device, seed=0)
+    return EstimatorTrainer(
+        recipe=recipe, faces=faces, run=run, display=display, device=device, seed=0
+    )
 
 
 def pairs(
-    lab: EstimatorLab, number: int, terms: list[LossTerm], alone: list[LossTerm], **options: Any
+    trainer: EstimatorTrainer,
+    number: int,
+    terms: list[LossTerm],
+    alone: list[LossTerm],
+    **options: Any,
 ) -> list[float]:
     """Trains a generation; the network's time alone over the training's, pair by pair."""
-    hook = NetworkAlone(lambda: lab, alone)
-    lab.hooks = [hook]
-    lab.generation(number, terms, **options)
+    hook = NetworkAlone(lambda: trainer, alone)
+    trainer.hooks = [hook]
+    trainer.generation(number, terms, **options)
     return hook.ratios
 
 
@@ -145,11 +153,11 @@ def main() -> int:
     ancestor = [LossTerm.model_validate(term) for term in arguments["ancestor"]]
     offspring = [LossTerm.model_validate(term) for term in arguments["offspring"]]
     with tempfile.TemporaryDirectory() as folder:
-        lab = make_lab(resolved, device, folder)
-        first = pairs(lab, 1, ancestor, ancestor)
-        network = lab.network(1)
-        stored = pairs(lab, 2, offspring, ancestor, ancestor=network)
-        online = pairs(lab, 3, offspring, ancestor, ancestor=network, online=True)
+        trainer = make_trainer(resolved, device, folder)
+        first = pairs(trainer, 1, ancestor, ancestor)
+        network = trainer.network(1)
+        stored = pairs(trainer, 2, offspring, ancestor, ancestor=network)
+        online = pairs(trainer, 3, offspring, ancestor, ancestor=network, online=True)
     speed = statistics.median(first)
     kept = show("training / network alone, speed", speed, first, 0.95, at_least=True)
     cost = speed / statistics.median(stored)

@@ -178,7 +178,7 @@ def damage_runs(scratch: Path, n: int, seed: int = 0) -> Tally:
     tally, base = Tally(), scratch / "base"
     with ExitStack() as stack:
         for name in ("curves", "scatter", "distributions"):
-            stack.enter_context(mock.patch(f"agekit.training.figures.{name}"))
+            stack.enter_context(mock.patch(f"agekit.tasks.estimator.figures.{name}"))
         begun_run(base)
         shutil.copytree(base, scratch / "whole")
         resume(scratch / "whole", device="cpu")

@@ -29,9 +29,9 @@ from agekit.progress import FEW, ProgressBar
 if TYPE_CHECKING:
     import torch
 
-    from agekit.ager.judges.base import Judge
     from agekit.inference.aging import AgedImage
     from agekit.inference.inputs import ImageFile
+    from agekit.tasks.ager.judges.base import Judge
 
 __all__ = ["age"]
 
@@ -180,7 +180,7 @@ def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> N
 
 def _judge(name: str | None, device: torch.device) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
-    from agekit.training.judges import load_judges
+    from agekit.tasks.ager.judges.load import load_judges
     from agekit.zoo.index.default import default_model
 
     if name is not None:

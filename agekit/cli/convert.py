@@ -60,7 +60,7 @@ def convert(
     if len(sources) > 2:
         raise click.UsageError("name one SOURCE, or two files: the one to old, the one to young.")
 
-    from agekit.training.convert import export_ager, import_ager
+    from agekit.tasks.ager.foreign import export_ager, import_ager
     from agekit.zoo.index.locate import is_model
 
     exports = is_model(sources[0]) if to is None else to == "reference"

@@ -68,7 +68,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from agekit.training.evaluate import evaluate as score
+    from agekit.tasks.evaluate import evaluate as score
 
     with only_json_on_stdout(as_json):
         result = score(

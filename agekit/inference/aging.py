@@ -14,9 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agekit.ager.judges.base import Judge
-from agekit.ager.model import DIRECTIONS, Direction, FaceAger
-from agekit.ager.pairs import to_network
 from agekit.data.images import ImageLike, several
 from agekit.device import pick_device
 from agekit.errors import ConfigError, DataError
@@ -26,6 +23,9 @@ from agekit.inference.chips import ChipTaker
 from agekit.inference.paste import CutFace, paste
 from agekit.inference.prediction import Box, shown_box
 from agekit.inference.reading import Picture, read_ahead
+from agekit.tasks.ager.judges.base import Judge
+from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
+from agekit.tasks.ager.pairs import to_network
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_ager, within_model
 from agekit.zoo.index.default import default_model

@@ -11,11 +11,11 @@ import torch
 
 from agekit.data.augment import normalise
 from agekit.device import pick_device
-from agekit.estimator.model import AgeEstimator
 from agekit.inference.finder import FaceFinder
 from agekit.inference.prediction import Face, Prediction
 from agekit.inference.reading import Chip
 from agekit.inference.streaming import Faces, PredictorBase
+from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import load_model, within_model
 from agekit.zoo.index.default import default_model

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from agekit.ager.judges.packages import package_module
-from agekit.ager.model import DIRECTIONS
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
 from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
 from agekit.onnx.graph import AgedPixels, PixelAges
 from agekit.onnx.program import FACES, OPSET, TOLERANCE, compare, drawn_faces, serialise
+from agekit.tasks.ager.judges.packages import package_module
+from agekit.tasks.ager.model import DIRECTIONS
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import entry_for
 from agekit.zoo.folder import load_ager, load_model, read_config

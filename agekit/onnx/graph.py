@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agekit.ager.model import FaceAger
-from agekit.ager.pairs import to_network, to_pixels
-from agekit.estimator.model import AgeEstimator
 from agekit.onnx.card import Direction
+from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.pairs import to_network, to_pixels
+from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig
 
 __all__ = ["AgedPixels", "PixelAges", "middle"]

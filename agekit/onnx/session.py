@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 from agekit._loading import one_line
-from agekit.ager.judges.packages import package_module
 from agekit.errors import ConfigError, ModelError
 from agekit.onnx.card import EXTRA
+from agekit.tasks.ager.judges.packages import package_module
 
 __all__ = ["MOST_BYTES", "open_session"]
 

@@ -28,7 +28,7 @@ from agekit.bench.results.result import (
     Predictions,
     Result,
 )
-from agekit.estimator.metrics import summary
+from agekit.tasks.estimator.metrics import summary
 from agekit.zoo.files import hash_file
 
 __all__ = ["DrawnFaces", "draw_faces", "write_failure", "write_made_result"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate
 from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 

@@ -9,8 +9,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from agekit.estimator.base import Loss
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.target import Target
 from agekit.testing.head import LABEL_AGES
 from agekit.testing.modules import check_tensor, drawn, no_host_sync
 from agekit.testing.subject import Part, Subject

@@ -9,7 +9,7 @@ from agekit.api import build
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe, resolve
-from agekit.training.publish import model_config
+from agekit.tasks.estimator.export import model_config
 from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.folder import save_model
 

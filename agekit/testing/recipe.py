@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agekit.ager.build import build_ager
 from agekit.errors import AgekitError
-from agekit.estimator.build import build_estimator, build_loss
-from agekit.estimator.model import AgeEstimator
-from agekit.estimator.target import Target
 from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm, resolve
 from agekit.recipe.check import loss_arguments
 from agekit.registry import RECIPES
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.estimator.build import build_estimator, build_loss
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.target import Target
 from agekit.testing.modules import drawn
 from agekit.training.evolver import build_evolver
 

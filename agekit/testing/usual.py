@@ -10,12 +10,12 @@ from agekit import signature
 from agekit.culprit import Culprit
 from agekit.discovery import Entry
 from agekit.errors import AgekitError
-from agekit.estimator.model import feature_length
 from agekit.recipe.parts import build_part
 from agekit.recipe.schema import DataConfig, PartConfig
 from agekit.recipe.shipped import shipped
 from agekit.registry import BACKBONES, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
+from agekit.tasks.estimator.model import feature_length
 from agekit.testing.backbone import check_backbone
 from agekit.testing.dataset import check_dataset
 from agekit.testing.detector import check_detector

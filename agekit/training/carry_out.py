@@ -12,13 +12,13 @@ from rich.console import Console
 from agekit.culprit import Culprit
 from agekit.device import from_main, rank_and_world
 from agekit.recipe import EstimatorRecipe, Resolved
-from agekit.training.aging import Aging
+from agekit.tasks.ager.task import Aging
+from agekit.tasks.estimator.task import Estimating
 from agekit.training.display import Display
-from agekit.training.estimating import Estimating
 from agekit.training.evolver import build_evolver
-from agekit.training.lab import Generation
 from agekit.training.run import Run
 from agekit.training.task import Task
+from agekit.training.trainer import Generation
 
 __all__ = ["CROPS", "TASKS", "TrainResult", "carry_out"]
 
@@ -85,26 +85,26 @@ def carry_out(
         )
     for line in (*told, *task.remarks(data)):
         display.line(line)
-    lab = task.lab(resolved, data, run, display, data.device, info)
+    trainer = task.trainer(resolved, data, run, display, data.device, info)
     part = resolved.recipe.evolver
     evolver = build_evolver(part, resolved.recipe.kind)
     culprit = Culprit("evolver", part.type, evolver, "run")
     try:
         with culprit.doing("fails", but=OSError):
-            network = evolver.run(lab)
-        if not isinstance(network, task.trains) or not lab.finished:
+            network = evolver.run(trainer)
+        if not isinstance(network, task.trains) or not trainer.finished:
             raise culprit.error(
-                f"gives a {type(network).__name__} after {len(lab.finished)} finished generations, "
-                f"not the {task.trains.__name__} of the last"
+                f"gives a {type(network).__name__} after {len(trainer.finished)} finished "
+                f"generations, not the {task.trains.__name__} of the last"
             )
     except KeyboardInterrupt:
         display.line(f"stopped; go on with: agekit train --resume {run.folder}")
         raise
     if lengthened := run.lengthened():
         info = info | {"lengthened": lengthened}
-    info = info | {"kept": lab.choose(network, recipe.train.keep_generation)}
-    metrics = from_main(lambda: task.publish(lab, network, info))
-    return TrainResult(run.folder, run.model, lab.finished, metrics)
+    info = info | {"kept": trainer.choose(network, recipe.train.keep_generation)}
+    metrics = from_main(lambda: task.publish(trainer, network, info))
+    return TrainResult(run.folder, run.model, trainer.finished, metrics)
 
 
 def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> None:

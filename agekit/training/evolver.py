@@ -22,21 +22,21 @@ from agekit.registry import EVOLVERS
 if TYPE_CHECKING:
     import torch
 
-    from agekit.ager.model import FaceAger
     from agekit.recipe import AgerRecipe
-    from agekit.training.lab import Lab
+    from agekit.tasks.ager.model import FaceAger
+    from agekit.training.trainer import Trainer
 
 __all__ = ["Evolver", "build_evolver"]
 
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-L = TypeVar("L", bound="Lab")
+L = TypeVar("L", bound="Trainer")
 
 
 class Evolver(ABC, Generic[L]):
     """The procedure that turns a recipe and a dataset into a trained model.
 
-    What it works with is its lab: `EstimatorLab` for the recipes of estimators, `AgerLab` for
-    those of agers; `kind` says for which it is.
+    What it works with is the trainer of its task, such as `EstimatorTrainer`; `kind` says which
+    task it is for.
 
     A subclass takes its recipe arguments as keywords. An argument annotated ``LossTerms`` lists the
     loss terms of a generation; the core checks each of its parts.
@@ -47,7 +47,7 @@ class Evolver(ABC, Generic[L]):
     """The argument that lists the terms of generation 1, which has no ancestor."""
 
     @abstractmethod
-    def run(self, lab: L) -> nn.Module:
+    def run(self, trainer: L) -> nn.Module:
         """Trains one generation after another and gives the network of the last."""
 
     def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:
@@ -94,7 +94,7 @@ def build_evolver(part: PartConfig, kind: str = "estimator") -> Evolver[Any]:
     }
     evolver: Evolver[Any] = build_part(EVOLVERS, part.model_copy(update=terms))
     culprit = Culprit("evolver", part.type, evolver, "run")
-    asked = "define run(self, lab), which gives the network of the last generation"
+    asked = "define run(self, trainer), which gives the network of the last generation"
     try:
         inspect.signature(evolver.run).bind(None)
     except TypeError as error:

@@ -16,13 +16,13 @@ from agekit.data.alignment import Alignment
 from agekit.data.split import Faces
 from agekit.recipe import Resolved
 from agekit.training.display import Display
-from agekit.training.lab import Lab
 from agekit.training.run import Run
+from agekit.training.trainer import Trainer
 
 __all__ = ["Start", "Task"]
 
 D = TypeVar("D")
-L = TypeVar("L", bound=Lab)
+L = TypeVar("L", bound=Trainer)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Start:
 
 
 class Task(ABC, Generic[D, L]):
-    """One kind of recipe: its data `D` and its lab `L`.
+    """One kind of recipe: its data `D` and its trainer `L`.
 
     Attributes:
         trains: what its evolvers give.
@@ -90,7 +90,7 @@ class Task(ABC, Generic[D, L]):
         """
 
     @abstractmethod
-    def lab(
+    def trainer(
         self,
         resolved: Resolved,
         data: D,
@@ -102,5 +102,5 @@ class Task(ABC, Generic[D, L]):
         """What the evolver works with."""
 
     @abstractmethod
-    def publish(self, lab: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, trainer: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
         """Draws the figures and writes the model folder; gives the final metrics."""

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agekit.ager.model import DIRECTIONS, Direction, FaceAger
-from agekit.ager.pairs import to_network
 from agekit.errors import ModelError
-from agekit.estimator.model import AgeEstimator
+from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
+from agekit.tasks.ager.pairs import to_network
+from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig, ModelConfig
 from agekit.zoo.entry_schema import Check
 from agekit.zoo.folder import load_ager, load_model, read_config

@@ -19,15 +19,15 @@ from torch import Tensor, nn
 
 from agekit._loading import one_line
 from agekit._mistakes import summary
-from agekit.ager.build import build_ager
-from agekit.ager.model import FaceAger
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError
-from agekit.estimator.build import build_network
-from agekit.estimator.model import AgeEstimator
 from agekit.installed import how_to_upgrade
 from agekit.scope import within
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.estimator.build import build_network
+from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, hash_file, small_text
 from agekit.zoo.requires import missing

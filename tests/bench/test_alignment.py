@@ -27,8 +27,8 @@ from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import standard
+from agekit.tasks.evaluate import evaluate
 from agekit.testing import write_face
-from agekit.training.evaluate import evaluate
 from agekit.training.framing import Framing
 
 HEAD = """

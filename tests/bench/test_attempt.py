@@ -27,9 +27,9 @@ EVOLVER = """
         def __init__(self, *, how: str) -> None:
             self.how = how
 
-        def run(self, lab):
+        def run(self, trainer):
             if self.how == "raise":
-                raise RuntimeError(f"something is wrong in {lab.run.folder}")
+                raise RuntimeError(f"something is wrong in {trainer.run.folder}")
             if self.how == "memory":
                 bytearray(1 << 62)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -10,16 +10,16 @@ from PIL import Image, ImageCms
 from torch import nn
 
 import agekit as api
-from agekit.ager.base import Generator
-from agekit.ager.build import build_ager
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.faces.align import TEMPLATE, standard
 from agekit.faces.base import Detection, Detector
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import DETECTORS, GENERATORS
+from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.estimator.export import model_config
 from agekit.testing.models import write_untrained
-from agekit.training.publish import model_config
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import save_model
 
@@ -27,7 +27,7 @@ SIZE = 32
 GREEN = (0, 90, 0)
 PLUGIN = """
     from torch import nn, zeros
-    from agekit.ager.base import Generator
+    from agekit.tasks.ager.base import Generator
 
     class Shift(Generator):
         def __init__(self):

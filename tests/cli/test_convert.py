@@ -13,7 +13,7 @@ from agekit.zoo.folder import load_ager, read_config
 PLUGIN = """
     import torch
     from torch import nn
-    from agekit.ager.base import Generator
+    from agekit.tasks.ager.base import Generator
     from agekit.errors import ModelError
     from agekit.training.evolver import Evolver
 
@@ -35,7 +35,7 @@ PLUGIN = """
     class Toy(Evolver):
         kind = "ager"
 
-        def run(self, lab):
+        def run(self, trainer):
             raise NotImplementedError
 
         def initial(self, path):

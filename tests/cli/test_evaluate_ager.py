@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.ager.shades import write_ager, write_faces, write_judge, write_parts
+from tests.tasks.ager.shades import write_ager, write_faces, write_judge, write_parts
 
 
 def test_agers_are_evaluated_from_the_command_line(

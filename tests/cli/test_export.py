@@ -12,7 +12,7 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.synthfaces.face import draw, person
 from agekit.recipe import resolve
-from agekit.training.publish import model_config
+from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model
 
 for package in ("onnx", "onnxscript", "onnxruntime"):

@@ -171,7 +171,7 @@ CHECKED = """
     import os
     import torch
     from torch import nn
-    from agekit.estimator.base import Loss
+    from agekit.tasks.estimator.base import Loss
 
     class Good(nn.Module):
         def __init__(self):

@@ -10,7 +10,7 @@ import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
-from agekit.training.publish import model_config
+from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model
 
 INTERVAL = "note: the interval in brackets is meant to hold the true age of 90 % of faces\n"

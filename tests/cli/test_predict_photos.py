@@ -17,8 +17,8 @@ from agekit import progress
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
+from agekit.tasks.estimator.export import model_config
 from agekit.testing import write_face
-from agekit.training.publish import model_config
 from agekit.zoo.folder import save_model
 
 MARKS = """

@@ -11,7 +11,7 @@ import pytest
 import agekit
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
-from agekit.training.publish import model_config
+from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model
 
 TEST = {"n": 40, "mae": 6.25, "bias": 0.5, "ca5": 0.5, "cs5": 0.5, "coverage": 0.9, "by_age": []}

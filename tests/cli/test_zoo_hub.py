@@ -21,9 +21,9 @@ import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
+from agekit.tasks.estimator.export import model_config
 from agekit.testing import LoopbackHub, write_face
 from agekit.testing.hub_faults import Fault
-from agekit.training.publish import model_config
 from agekit.zoo.folder import save_model
 
 REPO = "org/model"

@@ -6,9 +6,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from agekit.ager.base import Generator
-from agekit.ager.build import build_ager
-from agekit.ager.judges.base import Judge, Verdict
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
@@ -16,6 +13,9 @@ from agekit.faces.base import Detection, Detector
 from agekit.inference.aging import AgedFace, load_aging
 from agekit.recipe import PartConfig
 from agekit.registry import DETECTORS, GENERATORS
+from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import save_model
 

@@ -12,9 +12,6 @@ from PIL import Image
 from torch import nn
 
 import agekit
-from agekit.ager.base import Generator
-from agekit.ager.build import build_ager
-from agekit.ager.pairs import to_network, to_pixels
 from agekit.data.alignment import Alignment
 from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
@@ -24,7 +21,10 @@ from agekit.inference.reading import Chip
 from agekit.onnx.graph import middle
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS
-from agekit.training.publish import model_config
+from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.pairs import to_network, to_pixels
+from agekit.tasks.estimator.export import model_config
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import load_ager, save_model
 

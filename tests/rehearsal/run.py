@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cases import CASES
 from mode import Rehearsal
 
-from agekit.training.step import EstimatorStep
+from agekit.tasks.estimator.step import EstimatorStep
 
 
 def main() -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agekit.ager.kid import kid
 from agekit.data.derived import Manifest
 from agekit.data.prepared import write_table
 from agekit.data.readers.csv import Csv
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.faces.align import standard
-from agekit.training.evaluate import evaluate
-from tests.ager.shades import OLD, YOUNG, write_ager, write_faces, write_judge, write_parts
+from agekit.tasks.ager.kid import kid
+from agekit.tasks.evaluate import evaluate
+from tests.tasks.ager.shades import OLD, YOUNG, write_ager, write_faces, write_judge, write_parts
 
 DOMAINS = ((20.0, 29.0), (50.0, 59.0))
 

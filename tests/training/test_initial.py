@@ -13,7 +13,7 @@ from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError
 from agekit.recipe import EstimatorRecipe, resolve
 from agekit.recipe.merge import assigned
-from agekit.training.initial import estimator_start
+from agekit.tasks.estimator.initial import estimator_start
 from agekit.training.task import Start
 from tests.training.conftest import Here
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from agekit.data.split import load_faces
 from agekit.errors import DataError, TrainingError
 from agekit.recipe import DataConfig
-from agekit.training.estimator_lab import _Error
-from agekit.training.faces import HOLDOUT, TrainingFaces
+from agekit.tasks.estimator.faces import HOLDOUT, TrainingFaces
+from agekit.tasks.estimator.trainer import _Error
 from tests.training.conftest import Here
 
 Small = tuple[object, ...]
@@ -147,7 +147,7 @@ def test_what_is_held_out_depends_on_the_content_alone(chips: Path, cache: Path)
 def test_errors_that_are_no_numbers_stop_a_run_without_a_validation_split(
     here: Here, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agekit.training.estimator_lab.conformal_margin", lambda *_: float("nan"))
+    monkeypatch.setattr("agekit.tasks.estimator.trainer.conformal_margin", lambda *_: float("nan"))
     code, _, err = here(
         "train", "reg-resnet10-tiny", *small, "--epochs", 1, "--out", tmp_path / "r"
     )

@@ -10,25 +10,25 @@ import numpy as np
 import pytest
 import torch
 
-from agekit.ager.build import build_ager
 from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import ContractError, DataError
 from agekit.recipe import AgerRecipe, EstimatorRecipe, resolve
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.estimator.trial import try_ager, try_estimator
 from agekit.training.evolver import build_evolver
-from agekit.training.trial import try_ager, try_estimator
 from tests.conftest import WritePlugin
 
 SOURCE = """
 import numpy as np
 import torch
 from torch import nn
-from agekit.ager.base import Generator
+from agekit.tasks.ager.base import Generator
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol
 from agekit.data.synthfaces.dataset import SynthFaces
-from agekit.estimator.base import Head, Loss
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head, Loss
+from agekit.tasks.estimator.estimate import Estimate
 from agekit.training.evolver import Evolver
 
 class Good(nn.Module):
@@ -56,8 +56,8 @@ class Train(Evolver):
     first = "losses"
     def __init__(self, *, losses: "LossTerms") -> None:
         self.losses = losses
-    def run(self, lab):
-        return lab.generation(1, self.losses)
+    def run(self, trainer):
+        return trainer.generation(1, self.losses)
 """
 
 WRONG = {
@@ -188,9 +188,9 @@ WRONG = {
     """,
     ("evolver", "returns nothing", "returns nothing from its run"): """
         class Part(Train):
-            def run(self, lab):
+            def run(self, trainer):
                 def inner(): return 1
-                lab.generation(1, self.losses)
+                trainer.generation(1, self.losses)
     """,
     ("evolver", "takes less", "cannot be run: too many positional arguments"): """
         class Part(Train):
@@ -330,8 +330,11 @@ def test_the_trace_is_shown_on_demand(
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("class Part(Train):\n    def run(self, lab): return lab.nothing()\n", "fails: Attrib"),
-        ("class Part(Train):\n    def run(self, lab): return {}\n", "gives a dict after 0 fin"),
+        (
+            "class Part(Train):\n    def run(self, lab): return lab.nothing()\n",
+            "fails: Attrib",
+        ),
+        ("class Part(Train):\n    def run(self, trainer): return {}\n", "gives a dict after 0 fin"),
     ],
 )
 def test_what_an_evolver_does_wrong_in_its_run_is_told_as_its_own(

@@ -136,7 +136,7 @@ def test_no_model_and_an_unfinished_run(tmp_path):
         ({"heads__ldl__type": "torch.nn:Linear"}, "no head named 'torch.nn:Linear'"),
         ({"heads__ldl__no_such": 3}, "no_such"),
         ({"backbone__type": "os:system"}, "no backbone named 'os:system'"),
-        ({"backbone__type": "agekit.estimator.resnet:resnet18"}, "no backbone named"),
+        ({"backbone__type": "agekit.tasks.estimator.resnet:resnet18"}, "no backbone named"),
         ({"backbone__type": "timm/hf-hub:nobody/nothing"}, "timm has no model 'hf-hub:"),
         ({"backbone__type": "timm/local-dir:/tmp"}, "timm has no model 'local-dir:"),
         (

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from agekit.ager.base import Generator
-from agekit.ager.build import build_ager
 from agekit.errors import ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
+from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.build import build_ager
 from agekit.zoo import check
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.entry import entry_for
@@ -292,7 +292,7 @@ def test_configurations_that_are_refused(model, entry, changes, says):
     ("changes", "says"),
     [
         ({"backbone": {"type": "os:system"}}, "no backbone named 'os:system'"),
-        ({"backbone": {"type": "agekit.estimator.resnet:resnet18"}}, "no backbone named"),
+        ({"backbone": {"type": "agekit.tasks.estimator.resnet:resnet18"}}, "no backbone named"),
         ({"backbone": {"type": "timm/local-dir:/tmp"}}, "timm has no model"),
         ({"heads": {"ldl": {"type": "torch.nn:Linear"}}}, "no head named 'torch.nn:Linear'"),
         ({"heads": {"ldl": {"type": "ldl", "run": "rm"}}}, "run"),

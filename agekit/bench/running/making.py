@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from agekit.ager.sample import sampled
 from agekit.bench.results.files import canonical_hash, predictions_path, write_result
 from agekit.bench.results.predictions import Estimates, write_predictions
 from agekit.bench.results.provenance import machine
@@ -29,7 +28,8 @@ from agekit.data.split import load_faces
 from agekit.errors import AgekitError
 from agekit.recipe import AgerRecipe, resolve
 from agekit.registry import DATASETS
-from agekit.training.evaluate_ager import evaluate_ager
+from agekit.tasks.ager.evaluate import evaluate_ager
+from agekit.tasks.ager.sample import sampled
 from agekit.training.run import Run
 from agekit.training.train import TrainResult
 from agekit.zoo.config import AgerConfig, ModelConfig

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 
-from agekit.ager.sample import sampled
 from agekit.bench.running.plan import Place, Planned
 from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.suite import Suite
@@ -15,6 +14,7 @@ from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.errors import ConfigError, DataError
 from agekit.recipe import AgerRecipe
+from agekit.tasks.ager.sample import sampled
 from agekit.training.framing import find_framing
 
 __all__ = ["Reading", "read_protocols"]

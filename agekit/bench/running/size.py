@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from agekit.ager.build import build_ager
 from agekit.errors import ConfigError
-from agekit.estimator.build import build_network
 from agekit.recipe import AgerRecipe, EstimatorRecipe, Recipe
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.estimator.build import build_network
 
 __all__ = ["Size", "size_of"]
 

@@ -11,17 +11,17 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from agekit.ager.build import build_ager
-from agekit.ager.model import FaceAger
 from agekit.data.loader import Batch
 from agekit.errors import ConfigError, UnknownNameError
-from agekit.estimator.build import build_estimator, build_loss
-from agekit.estimator.model import AgeEstimator
 from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm, Recipe, resolve
 from agekit.recipe.check import loss_arguments
 from agekit.registry import resolve_recipe_name
+from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.estimator.build import build_estimator, build_loss
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.step import EstimatorStep, Term
 from agekit.training.schedule import optim_wrapper
-from agekit.training.step import EstimatorStep, Term
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import load_ager, load_model, read_config
 from agekit.zoo.index.locate import is_model, locate

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agekit.bench.results.result import Evaluation
 from agekit.bench.results.scored import Scored
 from agekit.data.table import MAX_AGE
-from agekit.estimator.metrics import bias, coverage, cs, mae
+from agekit.tasks.estimator.metrics import bias, coverage, cs, mae
 
 __all__ = ["part_reasons"]
 

@@ -15,7 +15,7 @@ from agekit.bench.submission.known import known_reasons
 from agekit.bench.submission.parts import part_reasons
 from agekit.data.table import MAX_AGE
 from agekit.errors import DataError
-from agekit.estimator.metrics import summary
+from agekit.tasks.estimator.metrics import summary
 
 __all__ = ["ager_reasons", "face_reasons"]
 

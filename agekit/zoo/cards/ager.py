@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from agekit.ager.domains import DOMAINS
+from agekit.tasks.ager.domains import DOMAINS
 from agekit.zoo.cards.faces import face_section
 from agekit.zoo.cards.header import metadata
 from agekit.zoo.cards.making import (

@@ -12,7 +12,7 @@ from agekit.training.evolver import build_evolver
 
 @dataclass
 class Log:
-    """Stands where a Lab does, and writes down what it is asked to train."""
+    """Stands where a Trainer does, and writes down what it is asked to train."""
 
     asked: list = field(default_factory=list)
 

@@ -9,7 +9,7 @@ import torch
 from agekit_cen.losses import EvolvedLDL, SlackL1
 
 from agekit.errors import ConfigError, TrainingError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 ANCESTOR = torch.tensor([[0.0, log(4), 0.0]])
 """At temperature 2: (1, 2, 1) / 4."""

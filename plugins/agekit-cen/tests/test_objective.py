@@ -10,11 +10,11 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from agekit.data.loader import Batch
-from agekit.estimator.build import build_loss
-from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerm, resolve
 from agekit.registry import HEADS
-from agekit.training.step import EstimatorStep, StoredAncestor, Term
+from agekit.tasks.estimator.build import build_loss
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, Term
 
 AGES = (10, 12)
 
@@ -67,7 +67,7 @@ def test_eq14_the_step_goes_down_its_gradient():
 
 def test_eq15_offspring_evolved_distribution_and_four_times_slack():
     net = network([0.0, log(4), 0.0], 0.5)
-    stored = StoredAncestor(
+    stored = CachedTeacher(
         {
             "ldl": torch.tensor([[0.0, log(16), 0.0], [9.0, 0.0, 0.0], [0.0, log(16), 0.0]]),
             "reg": torch.tensor([0.75, 9.0, 0.4]),

@@ -16,8 +16,8 @@ from agekit_cyclegan.step import CycleGANStep
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
-from agekit.ager.base import Generator, PairBatch
 from agekit.errors import ConfigError
+from agekit.tasks.ager.base import Generator, PairBatch
 
 SIZE = 24
 ADAM = {"lr": 2e-3, "betas": (0.5, 0.999)}
@@ -291,7 +291,7 @@ TWO = """
 import sys, torch, torch.distributed as dist
 sys.path.insert(0, {folder!r})
 import test_step as t
-from agekit.ager.base import PairBatch
+from agekit.tasks.ager.base import PairBatch
 dist.init_process_group("gloo")
 rank = dist.get_rank()
 step = t.make(seed=rank, pool=3)

@@ -10,7 +10,7 @@ from agekit_ldl.agenet import thinagenet, tinyagenet
 from agekit_ldl.head import LDLHead
 from torch import nn
 
-from agekit.estimator.timm_bridge import timm_backbone
+from agekit.tasks.estimator.timm_bridge import timm_backbone
 
 TINY = [3, 16, 16, 32, 32, 64, 64, 64, 128, 128, 128, 128, 128, 128]
 THIN = [3, 32, 32, 64, 64, 128, 128, 128, 256, 256, 256, 256, 256, 256]

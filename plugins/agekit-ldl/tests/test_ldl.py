@@ -10,7 +10,7 @@ from agekit_ldl.head import LDLHead
 from agekit_ldl.losses import CrossEntropy, GaussianLDL
 
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 AGES = (10, 12)
 

@@ -10,7 +10,7 @@ from agekit_ldl import losses
 from agekit_ldl.losses import SORD, Concentration, ExpectationL1, Mean, Unimodal, Variance
 
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 ON_LDL = (
     *(losses.CrossEntropy(), losses.GaussianLDL(), ExpectationL1(), Mean(), Variance()),

@@ -10,7 +10,7 @@ from agekit_ldl.losses import AgeComparison, PosteriorCrossEntropy
 from agekit_ldl.posterior import PosteriorHead
 
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 BOTH = (AgeComparison(), PosteriorCrossEntropy())
 

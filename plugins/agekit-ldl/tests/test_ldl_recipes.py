@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from agekit.cli import agekit
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError
-from agekit.estimator.metrics import mae
 from agekit.recipe import resolve
 from agekit.registry import BACKBONES, RECIPES
+from agekit.tasks.estimator.metrics import mae
 
 OPEN = ("dex", "dldl", "dldl-v2", "mean-variance", "posterior", "sord", "unimodal")
 TERMS = {

@@ -13,10 +13,10 @@ from agekit_ordinal.ordinal import OrdinalLoss
 from agekit_ordinal.tasks import older
 
 from agekit.errors import ConfigError
-from agekit.estimator.base import Loss
-from agekit.estimator.build import build_loss
-from agekit.estimator.target import Target
 from agekit.recipe import LossTerm
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.build import build_loss
+from agekit.tasks.estimator.target import Target
 
 AGES = (10, 12)
 LOSSES = [

@@ -14,7 +14,7 @@ from torch import nn
 
 import agekit
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 AGES = (16, 19)
 SIDE = 64

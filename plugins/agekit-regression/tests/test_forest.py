@@ -10,7 +10,7 @@ from agekit_regression.forest import ForestHead
 from agekit_regression.losses import ForestL2
 
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 AGES = (10, 12)
 

@@ -117,13 +117,13 @@ def test_two_processes_fit_the_leaves_of_one(agekit, tmp_path):
 
 
 def test_another_models_leaves_are_left_as_they_are():
-    lab = SimpleNamespace(
+    trainer = SimpleNamespace(
         initial={"heads.forest.mean": None, "heads.reg.fc.weight": None},
         faces=SimpleNamespace(age=lambda split: torch.tensor([1.0, 2.0])),
         generation=lambda number, terms, *, hooks: (number, terms, hooks),
     )
     evolver = build_evolver(resolve("drf-resnet18").recipe.evolver)
-    number, terms, (hook,) = evolver.run(lab)
+    number, terms, (hook,) = evolver.run(trainer)
     assert number == 1
     assert [(t.type, t.head) for t in terms] == [("forest-l2", "forest")]
     assert isinstance(hook, LeafUpdates)

@@ -7,7 +7,7 @@ import torch
 from agekit_regression.head import RegressionHead
 from agekit_regression.losses import L1
 
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 
 def test_eq08_one_number_linear_in_the_feature():

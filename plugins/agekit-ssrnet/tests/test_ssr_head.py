@@ -10,8 +10,8 @@ from agekit_ssrnet.head import SSRHead
 from torch import nn
 
 from agekit.errors import ConfigError
-from agekit.estimator.target import Target
 from agekit.registry import LOSSES
+from agekit.tasks.estimator.target import Target
 
 
 def head(ages=(0, 100), **arguments):

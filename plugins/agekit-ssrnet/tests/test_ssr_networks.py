@@ -12,8 +12,8 @@ from agekit_ssrnet.network import SSRNet
 from torch import nn
 
 from agekit.errors import ConfigError
-from agekit.estimator.build import build_estimator
 from agekit.recipe import resolve
+from agekit.tasks.estimator.build import build_estimator
 
 
 def build(name, *overrides):

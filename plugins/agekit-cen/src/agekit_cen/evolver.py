@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from agekit.errors import ConfigError
-from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerms
-from agekit.training.estimator_lab import EstimatorLab
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.evolver import Evolver
 
 __all__ = ["Coupled"]
 
 
-class Coupled(Evolver[EstimatorLab]):
+class Coupled(Evolver[EstimatorTrainer]):
     """Trains T generations, each learning from the one before.
 
     Args:
@@ -45,11 +45,11 @@ class Coupled(Evolver[EstimatorLab]):
         self.outputs = outputs
         self.start = start
 
-    def run(self, lab: EstimatorLab) -> AgeEstimator:
+    def run(self, trainer: EstimatorTrainer) -> AgeEstimator:
         """Generation 1, then each offspring from its ancestor; gives the last."""
-        network = lab.generation(1, self.ancestor)
+        network = trainer.generation(1, self.ancestor)
         for number in range(2, self.generations + 1):
-            network = lab.generation(
+            network = trainer.generation(
                 number,
                 self.offspring,
                 ancestor=network,

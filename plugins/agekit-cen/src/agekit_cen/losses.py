@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agekit.errors import ConfigError, TrainingError
-from agekit.estimator.base import Loss
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.target import Target
 
 __all__ = ["EvolvedLDL", "SlackL1"]
 

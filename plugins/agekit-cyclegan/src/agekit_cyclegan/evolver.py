@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from agekit.ager.base import PairBatch
-from agekit.ager.model import FaceAger
 from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
 from agekit.recipe import AgerRecipe
-from agekit.training.ager_lab import AgerLab
-from agekit.training.contact_sheet import ContactSheet
+from agekit.tasks.ager.base import PairBatch
+from agekit.tasks.ager.contact_sheet import ContactSheet
+from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.trainer import AgerTrainer
 from agekit.training.evolver import Evolver
 from agekit.training.schedule import optim_wrappers
 from agekit_cyclegan.checkpoints import generator_weights
@@ -26,7 +26,7 @@ __all__ = ["CycleGAN"]
 NETWORKS = ("generators", "discriminators")
 
 
-class CycleGAN(Evolver[AgerLab]):
+class CycleGAN(Evolver[AgerTrainer]):
     """Trains both directions at once, on faces of which no two are of the same person.
 
     Args:
@@ -62,22 +62,22 @@ class CycleGAN(Evolver[AgerLab]):
         self.width = discriminator_width
         self.layers = discriminator_layers
 
-    def run(self, lab: AgerLab) -> FaceAger:
+    def run(self, trainer: AgerTrainer) -> FaceAger:
         """One generation."""
-        done = lab.trained(1)
+        done = trainer.trained(1)
         if done is not None:
             return done
-        ager = lab.ager(1)
-        config = lab.recipe.train
-        with lab.drawing(1):
-            step = self._step(lab.recipe, ager, lab.device, lab.seed_of(1))
+        ager = trainer.ager(1)
+        config = trainer.recipe.train
+        with trainer.drawing(1):
+            step = self._step(trainer.recipe, ager, trainer.device, trainer.seed_of(1))
         if config.compile:
             for network in (*step.generators.values(), *step.discriminators.values()):
                 network.compile()
-        pairs = lab.faces.pairs(config.batch_size, lab.seed_of(1))
-        sheet = ContactSheet(lab.folder(1), ager, lab.faces, config.epochs)
-        lab.fit(1, step, config, pairs, optimizers=NETWORKS, hooks=[sheet])
-        lab.finish(1, ager)
+        pairs = trainer.faces.pairs(config.batch_size, trainer.seed_of(1))
+        sheet = ContactSheet(trainer.folder(1), ager, trainer.faces, config.epochs)
+        trainer.fit(1, step, config, pairs, optimizers=NETWORKS, hooks=[sheet])
+        trainer.finish(1, ager)
         return ager
 
     def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate
 from agekit_ldl.distribution import estimate_of
 
 __all__ = ["PosteriorHead", "split_raw"]

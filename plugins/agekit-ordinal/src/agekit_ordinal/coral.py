@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate
 from agekit_ordinal.decode import decode
 from agekit_ordinal.ordinal import OrdinalLoss
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head, Loss
-from agekit.estimator.estimate import Estimate
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Head, Loss
+from agekit.tasks.estimator.estimate import Estimate
+from agekit.tasks.estimator.target import Target
 from agekit_ordinal.decode import decode
 from agekit_ordinal.tasks import older
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agekit.estimator.estimate import Estimate, quantile
+from agekit.tasks.estimator.estimate import Estimate, quantile
 
 __all__ = ["decode", "distribution"]
 

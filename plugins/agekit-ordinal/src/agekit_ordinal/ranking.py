@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate
 from agekit_ordinal.decode import decode
 from agekit_ordinal.ensemble import BinaryCnns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.target import Target
 
 __all__ = ["AgeCounts", "older"]
 

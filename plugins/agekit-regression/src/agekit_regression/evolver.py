@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from agekit.errors import ConfigError
-from agekit.estimator.model import AgeEstimator
 from agekit.recipe import LossTerms
-from agekit.training.estimator_lab import EstimatorLab
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.evolver import Evolver
 from agekit_regression.leaf_hook import LeafUpdates
 
 __all__ = ["Forest"]
 
 
-class Forest(Evolver[EstimatorLab]):
+class Forest(Evolver[EstimatorTrainer]):
     """Trains one network whose `forest` heads learn their leaves apart (arXiv 1712.07195).
 
     The leaves start as the k-means clusters of the training ages.
@@ -45,19 +45,19 @@ class Forest(Evolver[EstimatorLab]):
         self.iterations = iterations
         self.min_sigma = min_sigma
 
-    def run(self, lab: EstimatorLab) -> AgeEstimator:
+    def run(self, trainer: EstimatorTrainer) -> AgeEstimator:
         """One generation."""
         suffix = ".mean"
         given = {
             name.removeprefix("heads.").removesuffix(suffix)
-            for name in lab.initial or ()
+            for name in trainer.initial or ()
             if name.startswith("heads.") and name.endswith(suffix)
         }
         updates = LeafUpdates(
             every=self.every,
             iterations=self.iterations,
             min_sigma=self.min_sigma,
-            age=lab.faces.age("train"),
+            age=trainer.faces.age("train"),
             given=frozenset(given),
         )
-        return lab.generation(1, self.losses, hooks=[updates])
+        return trainer.generation(1, self.losses, hooks=[updates])

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate, posterior_median, quantile
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate, posterior_median, quantile
 
 __all__ = ["ForestHead"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from agekit.estimator.base import Head
-from agekit.estimator.estimate import Estimate
+from agekit.tasks.estimator.base import Head
+from agekit.tasks.estimator.estimate import Estimate
 
 __all__ = ["NormalisedHead", "RegressionHead"]
 

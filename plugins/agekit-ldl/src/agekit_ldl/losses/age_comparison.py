@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.estimator.base import Loss
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.target import Target
 from agekit_ldl.posterior import split_raw
 
 __all__ = ["AgeComparison"]

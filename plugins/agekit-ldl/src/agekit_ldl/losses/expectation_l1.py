@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from agekit.estimator.base import Loss
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.target import Target
 from agekit_ldl.distribution import moments
 
 __all__ = ["ExpectationL1"]

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.estimator.base import Loss
-from agekit.estimator.target import Target
+from agekit.tasks.estimator.base import Loss
+from agekit.tasks.estimator.target import Target
 from agekit_ldl.distribution import log_gaussian, logits_of
 
 __all__ = ["GaussianLDL"]

@@ -1,0 +1,34 @@
+"""From a recipe's or a model's names to an ager."""
+
+from __future__ import annotations
+
+import torch
+
+from agekit.culprit import Culprit
+from agekit.recipe import PartConfig
+from agekit.recipe.parts import build_part
+from agekit.registry import GENERATORS
+from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.model import FaceAger
+
+__all__ = ["build_ager"]
+
+
+def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
+    """Builds both generators with new weights.
+
+    Args:
+        generator: the part, the same for both directions.
+        seed: of the weights; None draws them from torch's random state.
+
+    Raises:
+        ConfigError: the generator does not take its arguments, or is none.
+    """
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        old, young = (build_part(GENERATORS, generator) for _ in range(2))
+    if not isinstance(old, Generator):
+        culprit = Culprit("generator", generator.type, old)
+        raise culprit.error(f"is a {type(old).__name__}, no Generator")
+    return FaceAger(old, young)

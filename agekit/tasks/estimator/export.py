@@ -1,0 +1,116 @@
+"""The end of a run: its figures and its model folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agekit.data.alignment import Alignment
+from agekit.data.table import SPLITS
+from agekit.recipe import EstimatorRecipe
+from agekit.registry import BACKBONES, HEADS
+from agekit.tasks.estimator import figures
+from agekit.tasks.estimator.faces import HOLDOUT
+from agekit.tasks.estimator.infer import raw_outputs
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.trainer import EstimatorTrainer
+from agekit.zoo.cards.estimator import model_card
+from agekit.zoo.cards.eval_results import eval_files
+from agekit.zoo.cards.facts import training_facts
+from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
+from agekit.zoo.folder import save_model
+
+__all__ = ["publish"]
+
+SAMPLES = 6
+LOCAL = ("root", "init", "protocol_file", "framing")
+"""What a run knows of its own machine and data, and a model need not tell."""
+
+
+def publish(
+    trainer: EstimatorTrainer, network: AgeEstimator, info: dict[str, Any]
+) -> dict[str, Any]:
+    """Draws the figures and writes the model folder; gives the final metrics.
+
+    Args:
+        trainer: with every generation finished.
+        network: that of the chosen generation.
+        info: what ``run.json`` holds.
+    """
+    split = next((s for s in ("test", "val") if trainer.faces.has(s)), "train")
+    figures.curves(trainer.run.figures / "curves.png", trainer.run.records())
+    _scatter(trainer, network, split)
+    _distributions(trainer, split)
+    final = trainer.chosen.metrics
+    scored = {name: final[name] for name in SPLITS if name in final}
+    metrics = {"generations": [vars(g) for g in trainer.finished], "kept": info["kept"], **scored}
+    counts = {s: len(trainer.faces.rows(s)) for s in (*SPLITS, HOLDOUT) if trainer.faces.has(s)}
+    info = info | training_facts(trainer.recipe, trainer.faces.faces, counts)
+    config = model_config(
+        trainer.recipe, network, info, final["interval"], trainer.faces.faces.face
+    )
+    card, extra = model_card(config, metrics), eval_files(config, metrics)
+    save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
+    return scored
+
+
+def model_config(
+    recipe: EstimatorRecipe,
+    network: AgeEstimator,
+    info: dict[str, Any],
+    interval: dict[str, Any],
+    face: Alignment,
+) -> ModelConfig:
+    """The configuration of a trained network."""
+    entries = [BACKBONES.find(recipe.backbone.type)]
+    entries += [HEADS.find(head.type) for head in recipe.heads.values()]
+    backbone = recipe.backbone
+    if "pretrained" in backbone.arguments:
+        backbone = backbone.model_copy(update={"pretrained": False})
+    return ModelConfig(
+        name=info["name"],
+        backbone=backbone,
+        heads=recipe.heads,
+        ages=network.ages,
+        image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),
+        face=face,
+        rule=recipe.estimate.rule,
+        mirror=recipe.estimate.mirror,
+        interval=IntervalConfig(**interval),
+        parameters=sum(p.numel() for p in network.parameters()),
+        requires={e.distribution: e.version for e in entries},
+        trained={key: value for key, value in info.items() if key not in LOCAL},
+    )
+
+
+def _scatter(trainer: EstimatorTrainer, network: AgeEstimator, split: str) -> None:
+    raw = raw_outputs(network, trainer.faces.loader(split))
+    estimated = network.estimate(raw).age.cpu().numpy()
+    true = trainer.faces.age(split).numpy()
+    error = float(np.abs(estimated - true).mean())
+    figures.scatter(trainer.run.figures / "estimated-vs-true.png", true, estimated, error, split)
+
+
+def _distributions(trainer: EstimatorTrainer, split: str) -> None:
+    """Faces spread over the ages of the split, and what each generation made of them."""
+    age = trainer.faces.age(split).numpy()
+    wanted = np.quantile(age, np.linspace(0.08, 0.92, min(SAMPLES, len(age))))
+    rows = [int(np.abs(age - w).argmin()) for w in wanted]
+    rows = list(dict.fromkeys(rows))
+    batches = trainer.faces.sample(split, rows)
+    by_generation = []
+    for generation in trainer.finished:
+        network = trainer.network(generation.generation)
+        trainer.run.load(network, generation.generation)
+        p = network.estimate(raw_outputs(network, batches)).distribution
+        if p is None:
+            return
+        by_generation.append(p.cpu().numpy())
+    figures.distributions(
+        trainer.run.figures / "distributions.png",
+        trainer.faces.pixels(split, rows),
+        [float(age[row]) for row in rows],
+        trainer.faces.ages,
+        by_generation,
+    )

@@ -1,0 +1,273 @@
+"""One batch through every part of a recipe before a run is made: forward, losses, backward.
+
+What it draws it draws from numbers of its own, so that a run goes as it would without a trial.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agekit.culprit import Culprit
+from agekit.data.split import Faces
+from agekit.device import autocast_dtype
+from agekit.errors import ConfigError
+from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm
+from agekit.recipe.check import loss_arguments
+from agekit.tasks.ager.model import DIRECTIONS, FaceAger
+from agekit.tasks.estimator.build import build_estimator, build_loss, require_no_ancestor
+from agekit.tasks.estimator.estimate import Estimate
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.target import Target
+from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
+from agekit.training.evolver import Evolver
+
+__all__ = ["try_ager", "try_estimator"]
+
+_FACES = 4
+_SEED = 1
+
+
+def try_estimator(
+    recipe: EstimatorRecipe, evolver: Evolver[Any], faces: Faces, device: torch.device, seed: int
+) -> list[str]:
+    """Trains every generation's loss terms on noise, with the ages of some of the faces.
+
+    Args:
+        recipe: what is to be trained.
+        evolver: its evolver, built.
+        faces: what it is to be trained on.
+        device: where.
+        seed: of the weights.
+
+    Returns:
+        What a person should know, a line each.
+
+    Raises:
+        ContractError: a part does not do what its kind asks of it.
+        ConfigError: the parts do not fit together.
+        DataError: there is no face to train on.
+    """
+    rows = faces.rows("train")
+    age = faces.table.age[rows]
+    low, high = round(float(age.min())), round(float(age.max()))
+    network = build_estimator(recipe, (low, max(high, low + 1)), seed)
+    some = np.linspace(0, len(rows) - 1, min(_FACES, recipe.train.batch_size)).round().astype(int)
+    with _own_random(device):
+        images = torch.randn(len(some), 3, recipe.data.size, recipe.data.size).to(device)
+        target = Target(
+            torch.from_numpy(age[some]).to(device),
+            torch.from_numpy(faces.table.sigma[rows[some]]).to(device),
+            network.ages,
+        )
+        trial = _Trial(recipe, network.to(device), images, target)
+        trial.estimate()
+        used: set[str] = set()
+        for key in loss_arguments(recipe.evolver.model_dump()):
+            listed = recipe.evolver.arguments.get(key) or ()
+            terms = [LossTerm.model_validate(term) for term in listed]
+            used |= {term.head for term in terms}
+            if terms:
+                trial.train(terms, first=key == evolver.first)
+    return [
+        f"no loss trains the head {name!r}: it stays as it was drawn, and the ages are the mean "
+        "over all heads"
+        for name in recipe.heads
+        if used and name not in used
+    ]
+
+
+def try_ager(
+    recipe: AgerRecipe, evolver: Evolver[Any], ager: FaceAger, device: torch.device
+) -> None:
+    """Sends noise through both generators, forward and backward, and tries the evolver's step.
+
+    Args:
+        recipe: what is to be trained.
+        evolver: its evolver, built.
+        ager: new generators; their gradients and statistics change.
+        device: where.
+
+    Raises:
+        ContractError: a part does not do what its kind asks of it.
+    """
+    with _own_random(device):
+        size = recipe.data.size
+        faces = (torch.rand(2, 2, 3, size, size) * 2 - 1).to(device)
+        ager.to(device).train()
+        for to, images in zip(DIRECTIONS, faces, strict=True):
+            network = ager.old if to == "old" else ager.young
+            culprit = Culprit("generator", recipe.generator.type, network)
+            with culprit.doing(f"cannot take images of {size} x {size} pixels"):
+                made = network(images)
+            check(culprit, "faces", made, tuple(images.shape))
+            flows(culprit, "faces", made, network)
+            with culprit.doing("cannot be trained: the backward pass fails"):
+                torch.autograd.backward((made.float() - images).square().mean())
+            check_gradients(culprit, network)
+        ager.zero_grad(set_to_none=True)
+        with Culprit("evolver", recipe.evolver.type, evolver, "rehearse").doing("cannot train"):
+            evolver.rehearse(recipe, ager, device)
+
+
+class _Trial:
+    """A network and a batch.
+
+    Args:
+        recipe: what is to be trained.
+        network: new, on the device.
+        images: (N, 3, S, S).
+        target: their ages.
+    """
+
+    def __init__(
+        self, recipe: EstimatorRecipe, network: AgeEstimator, images: Tensor, target: Target
+    ) -> None:
+        self.network = network
+        self.images = images
+        self.target = target
+        self.dtype = autocast_dtype(recipe.train.amp, images.device)
+        self.backbone = Culprit("backbone", recipe.backbone.type, network.backbone)
+        self.heads = {
+            name: Culprit("head", head.type, network.heads[name])
+            for name, head in recipe.heads.items()
+        }
+
+    def estimate(self) -> None:
+        """What the heads make of their outputs, as an evaluation asks them."""
+        self.network.eval()
+        with torch.no_grad():
+            self.ancestor = {name: out.float() for name, out in self._look().items()}
+            for name, culprit in self.heads.items():
+                head, ages = culprit.made, self.network.ages
+                asked = Culprit("head", culprit.name, head, "estimate")
+                with asked.doing("cannot estimate ages from its output"):
+                    estimate = head.estimate(
+                        self.ancestor[name], self.network.rule, self.network.level
+                    )
+                if not isinstance(estimate, Estimate):
+                    raise asked.error(f"gives {kind_of(estimate)}, not an Estimate")
+                for field in ("age", "low", "high"):
+                    check(asked, f"values of {field!r}", getattr(estimate, field), (self._n,))
+                if estimate.distribution is not None:
+                    shape = (self._n, ages[1] - ages[0] + 1)
+                    check(asked, "distributions", estimate.distribution, shape)
+
+    def train(self, terms: Sequence[LossTerm], *, first: bool) -> None:
+        """One step's passes for the terms of a generation.
+
+        Args:
+            terms: what it minimises.
+            first: whether it has no ancestor.
+        """
+        self.network.train().zero_grad(set_to_none=True)
+        if not any(parameter.requires_grad for parameter in self.network.parameters()):
+            hint = "freeze less of it"
+            raise self.backbone.error("and the heads have no weight to train", hint)
+        raw = self._look()
+        total = torch.zeros((), device=self.images.device)
+        for term in terms:
+            total = total + term.weight * self._value(term, raw[term.head], first=first)
+        try:
+            torch.autograd.backward(total)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            names = ", ".join(term.type for term in terms)
+            raise ConfigError(
+                f"the losses {names} cannot be trained together on one network: {error}",
+                "no part may change in place what another was given",
+            ) from error
+        heads = [self.heads[term.head] for term in terms]
+        for culprit in (self.backbone, *heads):
+            check_gradients(culprit, culprit.made, reached=culprit is not self.backbone)
+        if untouched(self.network.backbone):
+            raise heads[0].error(
+                "passes no gradient on to the backbone, and no other head does",
+                "compute its output from the features without .detach() or torch.no_grad()",
+            )
+
+    @property
+    def _n(self) -> int:
+        return len(self.images)
+
+    def _look(self) -> dict[str, Tensor]:
+        """Raw outputs by head, each part's checked before the next gets it."""
+        size, training = self.images.shape[-1], self.network.training
+        with torch.autocast(
+            self.images.device.type,
+            dtype=self.dtype or torch.bfloat16,
+            enabled=self.dtype is not None,
+        ):
+            with self.backbone.doing(f"cannot take images of {size} x {size} pixels"):
+                features = self.network.backbone(self.images)
+            check(self.backbone, "features", features, (self._n, None))
+            length = next(iter(self.heads.values())).made.in_features
+            if features.shape[1] != length:
+                when = "in training" if training else "in evaluation"
+                raise self.backbone.error(
+                    f"gives features of length {features.shape[1]} {when}, and {length} when it "
+                    "was measured for the heads",
+                    "give features of one length whatever the images and the mode",
+                )
+            if training:
+                flows(self.backbone, "features", features, self.network.backbone)
+            raw: dict[str, Tensor] = {}
+            for name, culprit in self.heads.items():
+                with culprit.doing(f"cannot take features of shape {tuple(features.shape)}"):
+                    raw[name] = culprit.made(features)
+                check(culprit, "raw outputs", raw[name], (self._n, ...))
+                if training:
+                    flows(culprit, "raw outputs", raw[name], self.network)
+        return raw
+
+    def _value(self, term: LossTerm, raw: Tensor, *, first: bool) -> Tensor:
+        """A loss of a head's output, after all that is asked of it."""
+        if first:
+            require_no_ancestor(term.type, "the first generation")
+        loss = build_loss(term).to(raw.device)
+        culprit = Culprit("loss", term.type, loss)
+        inherited = self.ancestor[term.head] if loss.needs_ancestor else None
+        shape = tuple(raw.shape)
+        what = f"cannot take the output of the head {term.head!r}, of shape {shape}"
+        with culprit.doing(what, "give it a head that it is made for"):
+            value: Tensor = loss(raw, self.target, inherited)
+        of = f"for the output of the head {term.head!r}, of shape {shape}"
+        if isinstance(value, Tensor) and value.ndim:
+            raise culprit.error(
+                f"gives a tensor of shape {tuple(value.shape)} {of}, not a scalar",
+                "give the mean over the batch",
+            )
+        check(culprit, f"values {of}", value, ())
+        gradient = None
+        if value.requires_grad:
+            with culprit.doing("cannot be trained: the backward pass fails"):
+                (gradient,) = torch.autograd.grad(value, raw, retain_graph=True, allow_unused=True)
+        if gradient is None:
+            raise culprit.error(
+                f"gives a value without a gradient {of}",
+                "compute it from the output by torch's operations, without .detach(), .item() or "
+                "a rounding",
+            )
+        if not bool(gradient.isfinite().all()):
+            raise culprit.error(f"has a gradient that is not finite {of}")
+        return value
+
+
+@contextmanager
+def _own_random(device: torch.device) -> Iterator[None]:
+    """Random numbers of a seed of its own; everybody's go on afterwards where they were."""
+    others, numpys = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(_SEED)
+            yield
+    finally:
+        random.setstate(others)
+        np.random.set_state(numpys)

@@ -1,0 +1,213 @@
+"""What every evolver works with: the run, and the engine that trains one generation."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, ClassVar, Literal
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import BaseModel
+from safetensors.torch import save
+from torch import nn
+
+from agekit.device import from_main, rank_and_world
+from agekit.errors import TrainingError
+from agekit.recipe import TrainConfig
+from agekit.training.checkpoint import load_checkpoint
+from agekit.training.display import Display
+from agekit.training.hooks import Watch
+from agekit.training.run import Run
+from agekit.training.runner import Batches, make_runner
+from agekit.zoo.files import METRICS, WEIGHTS
+
+__all__ = ["Generation", "Trainer"]
+
+_RUNNERS = count()
+"""mmengine names a runner by the second too, and refuses two of one name in a process."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A finished generation: its number and its metrics by split."""
+
+    generation: int
+    metrics: dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Trains generations into one run, each from where it stopped.
+
+    Attributes:
+        run: where everything is kept.
+        display: what a person sees.
+        device: where to train.
+        seed: of weights, order and augmentation.
+        hooks: more of mmengine's hooks, for every generation.
+        finished: the generations so far.
+    """
+
+    run: Run
+    display: Display
+    device: torch.device
+    seed: int
+    hooks: Sequence[Hook] = ()
+    kind: ClassVar[Literal["estimator", "ager"]] = "estimator"
+    finished: list[Generation] = field(default_factory=list)
+    _kept: dict[str, Any] = field(default_factory=dict)
+    _chosen: Generation | None = None
+
+    @property
+    def chosen(self) -> Generation:
+        """The generation that the model is: the last, or by `choose` the best."""
+        return self._chosen or self.finished[-1]
+
+    def seed_of(self, generation: int) -> int:
+        """The seed of one generation, below 2^32 as NumPy wants it."""
+        return (self.seed * 1000 + generation) % 2**32
+
+    @contextmanager
+    def drawing(self, generation: int) -> Iterator[None]:
+        """New weights made while it lasts depend on the seed and the generation alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of(generation))
+            yield
+
+    def load(self, number: int, network: nn.Module) -> dict[str, Any] | None:
+        """Loads a generation that is finished; None, and nothing, where it is not.
+
+        Args:
+            number: of the generation, counted from 1.
+            network: gets its weights.
+
+        Returns:
+            Its metrics.
+
+        Raises:
+            ModelError: they, or the weights, are damaged.
+        """
+        folder = self.run.generation(number)
+        if not (folder / METRICS).exists():
+            return None
+        metrics = self.run.read_metrics(number, self.kind)
+        self.run.load(network, number)
+        self.display.line(f"generation {number} is finished")
+        self.finished.append(Generation(number, metrics))
+        return metrics
+
+    def keep(self, number: int, network: nn.Module, metrics: dict[str, Any]) -> None:
+        """Writes a generation that is finished: its weights, then its metrics."""
+        metrics = metrics | ({"kept": self._kept} if self._kept else {})
+        if rank_and_world()[0] == 0:
+            folder = self.run.generation(number)
+            weights = {k: v.contiguous().cpu() for k, v in network.state_dict().items()}
+            self.run.write(folder / WEIGHTS, save(weights))
+            self.run.write(folder / METRICS, json.dumps(metrics, indent=1))
+            self.run.finish(number)
+        self.finished.append(Generation(number, metrics))
+
+    def must_be_finite(self, number: int, errors: Mapping[str, float]) -> None:
+        """Stops the run where a trained generation's errors are no numbers.
+
+        Raises:
+            TrainingError: one is not finite.
+        """
+        if bad := [name for name, error in errors.items() if not math.isfinite(error)]:
+            raise TrainingError(
+                f"the error ({', '.join(bad)}) is not finite after generation {number}; its last "
+                f"checkpoint is kept: {self.run.checkpoint(number)}",
+                "lower train.optimizer.lr, set train.clip_norm, or set train.amp=fp32",
+            )
+
+    def choose(self, network: nn.Module, rule: Literal["last", "best"]) -> dict[str, Any]:
+        """Chooses the generation that the model is, and tells it.
+
+        Args:
+            network: of the last generation; gets the weights of the chosen one.
+            rule: the last one, or the best on the validation split.
+
+        Returns:
+            What the model says of it: which of how many generations and epochs, by which rule.
+        """
+        if rule == "best":
+            self._chosen = min(self.finished, key=lambda g: float(g.metrics["val"]["mae"]))
+            if self._chosen is not self.finished[-1]:
+                self.run.load(network, self._chosen.generation)
+        number, count = self.chosen.generation, len(self.finished)
+        if count > 1:
+            text = f"the model is generation {number} of {count}, the {rule}"
+            if rule == "best":
+                text += f" on val (MAE {self.chosen.metrics['val']['mae']:.2f})"
+            self.display.line(text)
+        epoch = self.chosen.metrics.get("kept", {})
+        return {"generation": number, "generations": count, "by": rule, "of": epoch}
+
+    def fit(
+        self,
+        number: int,
+        step: BaseModel,
+        config: TrainConfig,
+        train: Batches,
+        *,
+        val: Batches | None = None,
+        metric: BaseMetric | None = None,
+        optimizers: Sequence[str] = (),
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        """Trains the networks of a generation in place.
+
+        Args:
+            number: of the generation, counted from 1.
+            step: what is trained, on the device.
+            config: epochs, optimiser, schedule.
+            train: the training loader.
+            val: a loader to watch the error on after every epoch.
+            metric: what is computed on `val`.
+            optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
+            hooks: more hooks, for this generation.
+        """
+        watch = Watch(self.run, number, self.display, config.keep)
+        ema = None if config.ema is None else EMAHook(momentum=1 - config.ema)
+        runner = make_runner(
+            step,
+            name=f"{self.run.folder.resolve()}:{number}:{next(_RUNNERS)}",
+            folder=self.run.generation(number),
+            config=config,
+            seed=self.seed_of(number),
+            train=train,
+            val=val,
+            metric=metric,
+            optimizers=optimizers,
+            hooks=[watch, *self.hooks, *hooks, *([] if ema is None else [ema])],
+        )
+        try:
+            runner.train()
+        finally:
+            self.display.stop()
+        kept = from_main(lambda: watch.best_epoch) if config.keep == "best" else None
+        if kept is not None:
+            best = load_checkpoint(self.run.best(number, kept)) or {}
+            step.load_state_dict(best["state_dict"])
+        elif ema is not None:
+            averaged: nn.Module = ema.ema_model.module
+            step.load_state_dict(averaged.state_dict())
+        self._keeps(number, watch, config)
+
+    def _keeps(self, number: int, watch: Watch, config: TrainConfig) -> None:
+        """Notes and tells which epoch's weights a generation keeps."""
+        by_best = config.keep == "best" and watch.best_epoch is not None
+        epoch = watch.best_epoch if by_best else config.epochs
+        self._kept = {"by": config.keep, "epoch": epoch, "epochs": config.epochs}
+        text = f"  generation {number}: kept epoch {epoch} of {config.epochs}, the {config.keep}"
+        if by_best:
+            text += f" on val (MAE {watch.best:.2f})"
+        elif watch.best is not None and watch.best_epoch != epoch:
+            text += f"; the best on val was {watch.best_epoch} (MAE {watch.best:.2f})"
+        self.display.line(text)
