@@ -22,12 +22,13 @@ from agekit.installed import how_to_upgrade
 __all__ = ["check_api", "load", "one_line", "unknown", "unusable"]
 
 
-def load(entry: Entry, base: str | None = None) -> Any:
+def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
     """Imports the module of an entry, takes the object out of it and checks what it is.
 
     Args:
         entry: what a registry's `find` gives.
         base: `module:Class` that it must subclass; without it, it must be callable.
+        made: it must be an object of that class instead.
 
     Raises:
         PluginError: the import fails for whatever reason, the module lacks the object, or the
@@ -49,7 +50,9 @@ def load(entry: Entry, base: str | None = None) -> Any:
     if base is not None:
         module, _, attribute = base.partition(":")
         wanted = getattr(import_module(module), attribute)
-        if not (isinstance(part, type) and issubclass(part, wanted)):
+        if made and not isinstance(part, wanted):
+            raise unusable(entry, f"it is no {module}.{attribute}")
+        if not made and not (isinstance(part, type) and issubclass(part, wanted)):
             raise unusable(entry, f"it is not a subclass of {module}.{attribute}")
     return part
 

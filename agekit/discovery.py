@@ -52,6 +52,7 @@ GROUPS: Mapping[str, str] = {
     "evolver": "agekit.evolvers",
     "generator": "agekit.generators",
     "recipe": "agekit.recipes",
+    "command": "agekit.commands",
 }
 """Kind of part → entry-point group."""
 

@@ -29,6 +29,7 @@ from agekit.scope import meant, within_distribution
 
 __all__ = [
     "BACKBONES",
+    "COMMANDS",
     "DATASETS",
     "DETECTORS",
     "EVOLVERS",
@@ -63,11 +64,13 @@ class Registry:
         kind: a key of `agekit.discovery.GROUPS`.
         base: `module:Class` that every part must subclass, imported after the part's own module;
             without it a part must be callable.
+        made: every part is an object of that class instead, made when its module is imported.
     """
 
-    def __init__(self, kind: str, base: str | None = None) -> None:
+    def __init__(self, kind: str, base: str | None = None, *, made: bool = False) -> None:
         self.kind = kind
         self.base = base
+        self.made = made
         self._loaded: dict[str, object] = {}
         self._mirror: Any = None
 
@@ -135,11 +138,11 @@ class Registry:
                 this registry holds; and everything `find` raises.
         """
         entry = self.find(name)
-        part = load(entry, self.base)
+        part = load(entry, self.base, made=self.made)
         if self.kind == "backbone" and entry.name.startswith(TIMM_PREFIX):
             return partial(part, entry.name.removeprefix(TIMM_PREFIX))
         self._loaded[entry.name] = part
-        if "mmengine.registry" in sys.modules:
+        if "mmengine.registry" in sys.modules and self.kind in _MMENGINE_ROOTS:
             self._register(entry.name)
         return part
 
@@ -234,9 +237,13 @@ DETECTORS = Registry("detector", base="agekit.faces.base:Detector")
 EVOLVERS = Registry("evolver", base="agekit.training.evolver:Evolver")
 GENERATORS = Registry("generator")
 RECIPES = RecipeRegistry()
+COMMANDS = Registry("command", base="click:Command", made=True)
 REGISTRIES: dict[str, Registry] = {
     registry.kind: registry
-    for registry in (BACKBONES, HEADS, LOSSES, DATASETS, DETECTORS, EVOLVERS, GENERATORS, RECIPES)
+    for registry in (
+        *(BACKBONES, HEADS, LOSSES, DATASETS, DETECTORS, EVOLVERS, GENERATORS, RECIPES),
+        COMMANDS,
+    )
 }
 """Kind → its registry."""
 

@@ -16,7 +16,7 @@ from agekit._annotation import fits
 from agekit.discovery import Entry, module_paths
 from agekit.errors import nearest
 
-__all__ = ["UNKNOWN", "Param", "check", "parameters"]
+__all__ = ["UNKNOWN", "Param", "check", "describe", "parameters"]
 
 
 class _Unknown:
@@ -30,6 +30,7 @@ UNKNOWN: Final = _Unknown()
 _TAKE_NOTHING = {"ABC", "Generic", "Module", "Protocol", "object"}
 _DEEPEST = 16
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Assignment = ast.Assign | ast.AnnAssign
 _Params = dict[str, "Param"]
 
 
@@ -103,6 +104,52 @@ def check(entry: Entry, given: Mapping[str, object], reserved: Iterable[str] = (
         if known[name].required and name not in given
     ]
     return mistakes
+
+
+def describe(entry: Entry) -> str:
+    """One line about a part, as its source says it; "" where that says nothing or is not to be had.
+
+    That is the `short_help` or `help` that it is made or decorated with, else the beginning of its
+    docstring, else of its module's.
+
+    Args:
+        entry: what a registry's `find` gives.
+    """
+    return _description(entry.module, entry.attribute, _DEEPEST)
+
+
+def _description(module: str, name: str, depth: int) -> str:
+    source = _source(module)
+    if source is None or depth == 0:
+        return ""
+    found = ""
+    for node in source.tree.body:
+        if isinstance(node, _Function | ast.ClassDef) and node.name == name:
+            makers = [d for d in node.decorator_list if _callee(d) in ("command", "group")]
+            found = _given_help(makers) or _first_paragraph(node)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    found = _description(_origin(source, node), alias.name, depth - 1)
+        elif name in _assigned(node):
+            found = _given_help([node.value] if isinstance(node, _Assignment) else [])
+    return found or _first_paragraph(source.tree)
+
+
+def _given_help(calls: Iterable[ast.expr | None]) -> str:
+    """The `short_help`, else the `help`, that one of some calls is given as a plain text."""
+    given = {
+        keyword.arg: keyword.value.value
+        for call in calls
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+    return str(given.get("short_help") or given.get("help") or "")
+
+
+def _first_paragraph(node: ast.Module | ast.ClassDef | _Function) -> str:
+    return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
 
 
 def _show(value: object) -> str:
@@ -202,8 +249,13 @@ def _param(annotation: ast.expr | None, default: ast.expr | None) -> Param:
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
-    calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-    return any(ast.unparse(call).rpartition(".")[2] == "dataclass" for call in calls)
+    return any(_callee(decorator) == "dataclass" for decorator in node.decorator_list)
+
+
+def _callee(decorator: ast.expr) -> str:
+    """The last name of what is called, as in `@click.command(...)`, or names itself."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(called).rpartition(".")[2]
 
 
 def _assigned(node: ast.stmt) -> list[str]:

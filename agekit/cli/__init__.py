@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import click
 
-from agekit.cli._lazy import LazyCommand, LazyGroup
+from agekit.cli._commands import CommandGroup
+from agekit.cli._lazy import LazyCommand
 from agekit.cli._output import printable, say
 from agekit.errors import AgekitError, causes, lacks_memory
 
@@ -54,7 +55,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, value: bo
         context.exit()
 
 
-agekit = LazyGroup(
+agekit = CommandGroup(
     _COMMANDS,
     name="agekit",
     help="Train, compare, publish and run models of the face and its age.",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from agekit.errors import nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["LazyCommand", "LazyGroup"]
 
@@ -55,11 +58,34 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Finds the command that `args` start with; an unknown one is answered with the nearest."""
-        if args[0] not in self.table and not args[0].startswith("-"):
-            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.table)}")
-        return super().resolve_command(ctx, args)
+        name = args[0]
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        command = self.get_command(ctx, name)
+        if command is None:
+            ctx.fail(self.missing(name))
+        return name, command, args[1:]
+
+    def missing(self, name: str) -> str:
+        """What is said of a name that is no command."""
+        return f"no command {name!r}{nearest(name, self.table)}"
+
+    def descriptions(self) -> Mapping[str, str]:
+        """The line that `--help` shows for each command."""
+        return {name: command.help for name, command in self.table.items()}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the table's help lines, importing no command."""
+        """Writes the help lines, importing no command."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in self.table.items()])
+            formatter.write_dl(list(self.descriptions().items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin so; imports no command."""
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=line)
+            for name, line in self.descriptions().items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)

@@ -36,10 +36,13 @@ def list_(kind: str | None, as_json: bool) -> None:
     """List the installed parts and recipes.
 
     KIND shows one kind of them: backbones, heads, losses, datasets, detectors, evolvers,
-    generators or recipes. No plugin is imported.
+    generators, recipes or commands of plugins. No plugin is imported.
     """
+    from agekit.cli import agekit
+
     found = entries(kind)
     given = Counter((entry.kind, entry.name) for entry in found)
+    given.update(("command", name) for name in agekit.table)
     if as_json:
         emit_json(
             [

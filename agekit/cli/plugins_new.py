@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agekit.cli._output import emit_json, json_option
+from agekit.errors import ConfigError
 from agekit.scaffold.names import name_plugin
 from agekit.scaffold.write import LICENCE, PARTS, write_plugin
 
@@ -34,7 +35,11 @@ def new(name: str, part: str, out: Path | None, as_json: bool) -> None:
     NAME gets the prefix agekit- where it lacks it. The plugin installs, passes its tests, and its
     part can be named in recipes and suites at once; change it into your own.
     """
+    from agekit.cli import agekit
+
     names = name_plugin(name, part)
+    if part == "command" and names.part in agekit.table:
+        raise ConfigError(f"agekit has a command {names.part!r} of its own", "choose another name")
     folder = Path(names.distribution) if out is None else out
     files = write_plugin(names, folder)
     if as_json:

@@ -17,7 +17,10 @@ from agekit.scaffold.names import Names
 
 __all__ = ["LICENCE", "PARTS", "write_plugin"]
 
-PARTS = ("loss", "head", "backbone", "dataset", "recipe", "evolver", "detector", "generator")
+PARTS = (
+    *("loss", "head", "backbone", "dataset", "recipe", "evolver", "detector", "generator"),
+    "command",
+)
 LICENCE = "Apache-2.0"
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -31,6 +34,7 @@ _TESTS_NEED = dict.fromkeys(("backbone", "dataset"), "agekit-regression")
 _TOOLS = ("mypy>=1.14", "pytest>=8.3", "ruff>=0.9")
 _USAGE = {
     "backbone": "agekit train reg-{} synthfaces --preset quick",
+    "command": "agekit {} synthfaces",
     "dataset": "agekit data check {} --root DIR",
     "detector": "agekit data prepare folder --root DIR --detector {} --out CHIPS",
     "generator": "agekit train {} synthfaces --preset quick --domains 20-29,50-69",
@@ -105,7 +109,8 @@ def _about(names: Names) -> dict[str, str]:
     tools = [*filter(None, [_TESTS_NEED.get(kind)]), *_TOOLS]
     points = {}
     if kind != "recipe":
-        points[kind] = f"{names.package}.{kind}:{names.cls}"
+        what = "command" if kind == "command" else names.cls
+        points[kind] = f"{names.package}.{kind}:{what}"
     if (_TEMPLATES / kind / "src" / "{{package}}" / "recipes").is_dir():
         points["recipe"] = f"{names.package}.recipes:{names.module}"
     phrase = f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

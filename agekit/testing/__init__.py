@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agekit.testing.backbone import check_backbone
+    from agekit.testing.command import check_command
     from agekit.testing.dataset import check_dataset
     from agekit.testing.detector import check_detector
     from agekit.testing.evolver import check_evolver
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoopbackHub",
     "check_backbone",
+    "check_command",
     "check_dataset",
     "check_detector",
     "check_evolver",

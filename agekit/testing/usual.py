@@ -17,6 +17,7 @@ from agekit.registry import BACKBONES, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length
 from agekit.testing.backbone import check_backbone
+from agekit.testing.command import check_command
 from agekit.testing.dataset import check_dataset
 from agekit.testing.detector import check_detector
 from agekit.testing.evolver import check_evolver
@@ -30,6 +31,7 @@ __all__ = ["check_as_used"]
 _NOT_ARGUMENTS = ("type", "pretrained", "head", "weight")
 _AGES = ((0, 12), (16, 30))
 _PLAIN: dict[str, Callable[[str], None]] = {
+    "command": check_command,
     "dataset": check_dataset,
     "detector": check_detector,
     "generator": check_generator,
