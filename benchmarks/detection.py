@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agekit.data.decode import decode_whole
+from agekit.data.decode import decode
 from agekit.data.readers.scan import find_files, is_image
 from agekit.device import describe_device, pick_device
 from agekit.faces.base import Detection, Detector
@@ -95,7 +95,7 @@ def sample(folder: Path, count: int, rng: np.random.Generator) -> list[Image]:
     """`count` random images below a folder."""
     paths = [path for path in find_files(folder) if is_image(path)]
     chosen = rng.permutation(len(paths))[: count or len(paths)]
-    return [decode_whole(folder / paths[i]) for i in sorted(chosen)]
+    return [decode(folder / paths[i], None) for i in sorted(chosen)]
 
 
 def as_they_are(name: str, images: Sequence[Image], detector: Detector) -> dict[str, Any]:

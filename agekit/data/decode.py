@@ -9,24 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.data.arrays import pixels_of
 from agekit.data.formats import reader_of
 from agekit.errors import DataError
 
 __all__ = [
     "DECODE_VERSION",
     "MAX_PIXELS",
+    "check_pixels",
+    "damage_as_error",
     "decode",
-    "decode_image",
-    "decode_image_whole",
-    "decode_whole",
     "quiet",
+    "upright",
 ]
 
 DECODE_VERSION = 1
@@ -43,8 +41,8 @@ _TURN = {
 }
 
 
-def decode(data: bytes | Path, size: int, name: str = "") -> NDArray[np.uint8]:
-    """Decodes an image file: upright, RGB, short side scaled to `size`, centre square.
+def decode(data: bytes | Path, size: int | None, name: str = "") -> NDArray[np.uint8]:
+    """Decodes an image file: upright, RGB; the centre square with `size` pixels a side, or whole.
 
     The format is told from the first bytes; the reader of each is called itself, so that nothing
     but JPEG, PNG, WebP, AVIF, HEIC, BMP, GIF, TIFF and PNM is ever tried, and the pixel count is
@@ -52,73 +50,15 @@ def decode(data: bytes | Path, size: int, name: str = "") -> NDArray[np.uint8]:
 
     Args:
         data: the file's bytes, or its path.
-        size: side of the result in pixels.
+        size: side of the result in pixels; None neither scales nor cuts.
         name: what to call the image in errors; a path's own name if left out.
 
     Returns:
-        (size, size, 3) uint8.
+        (size, size, 3), or (H, W, 3), uint8.
 
     Raises:
         DataError: not an image, too many pixels, truncated, corrupt, or unreadable.
     """
-    return _decode(data, size, name)
-
-
-def decode_whole(data: bytes | Path, name: str = "") -> NDArray[np.uint8]:
-    """As `decode`, of all the image: upright, RGB, neither scaled nor cut.
-
-    Args:
-        data: the file's bytes, or its path.
-        name: what to call the image in errors; a path's own name if left out.
-
-    Returns:
-        (H, W, 3) uint8.
-
-    Raises:
-        DataError: as `decode`.
-    """
-    return _decode(data, None, name)
-
-
-def decode_image(
-    image: Image.Image | NDArray[Any], size: int, name: str = "image"
-) -> NDArray[np.uint8]:
-    """As `decode`, from a Pillow image, an array or a tensor.
-
-    The EXIF orientation is trusted of a Pillow image straight from a file alone: what was turned,
-    cut or converted since keeps the tag that its pixels may no longer need.
-
-    Args:
-        image: a Pillow image, or as `agekit.data.arrays.checked_array` takes it.
-        size: side of the result in pixels.
-        name: what to call the image in errors.
-
-    Returns:
-        (size, size, 3) uint8.
-
-    Raises:
-        DataError: of another shape or type, or too large.
-    """
-    return _decode_image(image, size, name)
-
-
-def decode_image_whole(image: Image.Image | NDArray[Any], name: str = "image") -> NDArray[np.uint8]:
-    """As `decode_whole`, from a Pillow image, an array or a tensor.
-
-    Args:
-        image: as for `decode_image`.
-        name: what to call the image in errors.
-
-    Returns:
-        (H, W, 3) uint8.
-
-    Raises:
-        DataError: as `decode_image`.
-    """
-    return _decode_image(image, None, name)
-
-
-def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8]:
     if isinstance(data, Path):
         name = name or str(data)
         try:
@@ -130,38 +70,31 @@ def _decode(data: bytes | Path, size: int | None, name: str) -> NDArray[np.uint8
     if not data:
         raise DataError(f"{name}: the file is empty")
     reader = reader_of(data, name)
+    with damage_as_error(f"{name}: truncated or corrupt image"), reader(BytesIO(data)) as image:
+        check_pixels(image.size, name)
+        if size is not None:
+            image.draft(None, (2 * size, 2 * size))
+        return upright(image, size, name)
+
+
+@contextmanager
+def damage_as_error(what: str) -> Iterator[None]:
+    """Raises any error of Pillow as a DataError; a want of memory stays as it is."""
     with quiet():
         try:
-            with reader(BytesIO(data)) as image:
-                _check_pixels(image.size, name)
-                if size is not None:
-                    image.draft(None, (2 * size, 2 * size))
-                return _upright(image, size, name)
+            yield
         except (DataError, MemoryError):
             raise
         except Exception as error:
-            reason = str(error) or type(error).__name__
-            raise DataError(f"{name}: truncated or corrupt image: {reason}") from None
+            raise DataError(f"{what}: {str(error) or type(error).__name__}") from None
 
 
-def _decode_image(
-    image: Image.Image | NDArray[Any], size: int | None, name: str
-) -> NDArray[np.uint8]:
-    if not isinstance(image, Image.Image):
-        array = pixels_of(image, name)
-        _check_pixels((array.shape[1], array.shape[0]), name)
-        image = Image.fromarray(array)
-    _check_pixels(image.size, name)
-    with quiet():
-        try:
-            return _upright(image, size, name)
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:
-            raise DataError(f"{name}: cannot be used: {error or type(error).__name__}") from None
+def check_pixels(size: tuple[int, int], name: str) -> None:
+    """Refuses an image, (width, height), of too many pixels or of none.
 
-
-def _check_pixels(size: tuple[int, int], name: str) -> None:
+    Raises:
+        DataError: as said.
+    """
     count = size[0] * size[1]
     if count > MAX_PIXELS:
         raise DataError(
@@ -172,7 +105,7 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
         raise DataError(f"{name}: the image has no pixels")
 
 
-def _upright(image: Image.Image, size: int | None, name: str) -> NDArray[np.uint8]:
+def upright(image: Image.Image, size: int | None, name: str) -> NDArray[np.uint8]:
     """The centre square scaled to `size`, or the whole image; upright and RGB either way."""
     image.load()
     from_file = image.format is not None

@@ -6,26 +6,64 @@ import hashlib
 import os
 import stat
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from agekit.data.decode import decode, decode_whole
+from agekit.data.decode import decode
 from agekit.data.home import cache_home
 from agekit.errors import DataError
 
-__all__ = ["Files"]
+__all__ = ["EncodedImages", "Files"]
 
 _SETTLED_NS = 2_000_000_000
 
 
-class Files:
+class EncodedImages(ABC):
+    """Images that are there as the bytes of image files, so that they can be had whole.
+
+    The base of those that lie in files of their own and in shards; see `ImageSource`.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of images N."""
+
+    @abstractmethod
+    def name(self, i: int) -> str:
+        """The relative path, or another unique name, of image `i`."""
+
+    @abstractmethod
+    def digests(self) -> NDArray[np.uint8]:
+        """The content key of every image, (N, 16) bytes."""
+
+    @abstractmethod
+    def take(self, index: NDArray[np.int64]) -> Self:
+        """The same source with the images of `index`, in that order."""
+
+    @abstractmethod
+    def read(self, i: int) -> bytes:
+        """The bytes of the encoded image `i`.
+
+        Raises:
+            DataError: there are none, or the file is damaged.
+            OSError: the file cannot be read.
+        """
+
+    def decode(self, i: int, size: int | None) -> NDArray[np.uint8]:
+        """Image `i`, RGB: (size, size, 3), or whole; see `agekit.data.decode.decode`."""
+        return decode(self.read(i), size, self.name(i))
+
+
+class Files(EncodedImages):
     """The images of files under one folder.
 
     A file's digest is the BLAKE2b-128 of its bytes. Digests are remembered in the cache by path,
@@ -62,17 +100,13 @@ class Files:
         """The path below the root."""
         return self.paths[i]
 
-    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
-        """Reads and decodes file `i`; see `agekit.data.decode.decode`."""
-        return decode((self.root / self.paths[i]).read_bytes(), size, self.paths[i])
+    def read(self, i: int) -> bytes:
+        """The bytes of file `i`."""
+        return (self.root / self.paths[i]).read_bytes()
 
-    def decode_whole(self, i: int) -> NDArray[np.uint8]:
-        """All of file `i`; see `agekit.data.decode.decode_whole`."""
-        return decode_whole((self.root / self.paths[i]).read_bytes(), self.paths[i])
-
-    def take(self, index: NDArray[np.int64]) -> Files:
+    def take(self, index: NDArray[np.int64]) -> Self:
         """The files of `index`, in that order."""
-        part = Files.__new__(Files)
+        part = type(self).__new__(type(self))
         part.root = self.root
         part.paths = tuple(self.paths[i] for i in index)
         part._links = self._links

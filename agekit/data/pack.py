@@ -14,13 +14,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from agekit.data.dataset import Dataset
-from agekit.data.decode import decode, decode_whole, quiet
+from agekit.data.decode import decode, quiet
 from agekit.data.derived import Manifest
 from agekit.data.encode import Encoding
-from agekit.data.files import Files
+from agekit.data.files import EncodedImages, Files
 from agekit.data.home import SHARD
 from agekit.data.readers.columns import Columns
-from agekit.data.shard_images import Shards
 from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
 from agekit.data.source import open_dataset
 from agekit.data.split import Faces, load_faces
@@ -175,31 +174,20 @@ def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Calla
     if encoding is not None and encoding.size is not None:
         size, encode = encoding.size, encoding.encode
         return lambda i: encode(images.decode(i, size))
-    read = _reader(images)
-    if read is None:
+    if not isinstance(images, EncodedImages):
         raise DataError(
             f"the images of {dataset} are not in files of their own, to be packed as they are",
             "pass --size, to encode them anew",
         )
 
     def work(i: int) -> bytes:
-        data = read(i)
         if encoding is not None:
-            return encoding.encode(decode_whole(data, images.name(i)))
+            return encoding.encode(images.decode(i, None))
+        data = images.read(i)
         decode(data, _GLANCE, images.name(i))
         return data
 
     return work
-
-
-def _reader(images: ImageSource) -> Callable[[int], bytes] | None:
-    """What reads the encoded image `i`."""
-    if isinstance(images, Shards):
-        return images.read
-    if isinstance(images, Files):
-        root, paths = images.root, images.paths
-        return lambda i: (root / paths[i]).read_bytes()
-    return None
 
 
 def _rows(table: FaceTable, encoding: Encoding | None) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from agekit.atomic import write_bytes
-from agekit.data.decode import decode, decode_whole
+from agekit.data.files import EncodedImages
 from agekit.data.home import cache_home
 from agekit.errors import DataError
 
@@ -91,7 +91,7 @@ class ImageColumn:
         return pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
 
 
-class Shards:
+class Shards(EncodedImages):
     """The images of rows of Parquet files.
 
     An image's digest is the BLAKE2b-128 of its bytes; those of a file are remembered in the cache
@@ -123,28 +123,15 @@ class Shards:
         return str(self._names[int(self.rows[i])].as_py())
 
     def read(self, i: int) -> bytes:
-        """The bytes of the encoded image `i`.
-
-        Raises:
-            DataError: there are none, or the file is damaged.
-            OSError: the file cannot be read.
-        """
+        """The bytes of the encoded image `i`; see `EncodedImages.read`."""
         data = self._store.read(int(self.rows[i]))
         if data is None:
             raise DataError(f"{self.name(i)}: only named, the image itself is not in the shard")
         return data
 
-    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
-        """Image `i`, RGB (size, size, 3); see `agekit.data.decode.decode`."""
-        return decode(self.read(i), size, self.name(i))
-
-    def decode_whole(self, i: int) -> NDArray[np.uint8]:
-        """All of image `i`; see `agekit.data.decode.decode_whole`."""
-        return decode_whole(self.read(i), self.name(i))
-
-    def take(self, index: NDArray[np.int64]) -> Shards:
+    def take(self, index: NDArray[np.int64]) -> Self:
         """The images of `index`, in that order."""
-        part = Shards.__new__(Shards)
+        part = type(self).__new__(type(self))
         part._store = self._store
         part._names = self._names
         part.rows = self.rows[index]

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.data.files import Files
-from agekit.data.shard_images import Shards
+from agekit.data.files import EncodedImages
 from agekit.data.table import ImageSource, Problem
 from agekit.errors import AgekitError, ConfigError, DataError
 from agekit.faces.align import cut
@@ -78,7 +77,7 @@ class ChipWork:
         Raises:
             ConfigError: the pictures are not in files.
         """
-        if self.detector and not isinstance(self.images, Files | Shards):
+        if self.detector and not isinstance(self.images, EncodedImages):
             raise ConfigError(
                 "these pictures are not in files: no faces can be looked for in them",
                 "take them as they are: --no-detect",
@@ -89,9 +88,9 @@ class ChipWork:
         return picture if isinstance(picture, Problem) else self._file(picture)
 
     def _detected(self, detector: Detector, rows: Sequence[int]) -> list[Chip]:
-        assert isinstance(self.images, Files | Shards)
-        whole_of = self.images.decode_whole
-        pictures = [self._read(row, partial(whole_of, row)) for row in rows]
+        assert isinstance(self.images, EncodedImages)
+        decode = self.images.decode
+        pictures = [self._read(row, partial(decode, row, None)) for row in rows]
         whole = [picture for picture in pictures if not isinstance(picture, Problem)]
         try:
             found = iter(detector.detect(whole) if whole else [])

@@ -7,8 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.files import Files
-from agekit.data.shard_images import Shards
+from agekit.data.files import EncodedImages
 from agekit.data.table import ImageSource
 from agekit.faces.align import cut, similarity
 
@@ -74,8 +73,8 @@ class Reframed:
 
     def decode(self, i: int, size: int) -> NDArray[np.uint8]:
         """Image `i` in the new frame, RGB (size, size, 3)."""
-        if isinstance(self.source, Files | Shards):
-            picture = self.source.decode_whole(i)
+        if isinstance(self.source, EncodedImages):
+            picture = self.source.decode(i, None)
         else:
             side = round(size * max(1.0, zoom(self.have, self.want)))
             picture = self.source.decode(i, min(side, _MOST_SIDE))

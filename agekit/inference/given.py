@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.arrays import is_tensor
+from agekit.data.images import is_tensor
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import TEMPLATE, similarity
 from agekit.faces.framing import MIRRORED

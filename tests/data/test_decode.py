@@ -17,10 +17,8 @@ from PIL import Image
 from agekit.data.decode import (
     MAX_PIXELS,
     decode,
-    decode_image,
-    decode_image_whole,
-    decode_whole,
 )
+from agekit.data.images import decode_image
 from agekit.errors import DataError
 
 
@@ -241,7 +239,7 @@ def test_the_whole_image_is_upright_and_neither_scaled_nor_cut(orientation: int)
         stored = stored.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    whole = decode_whole(encode(stored, "PNG", exif=exif))
+    whole = decode(encode(stored, "PNG", exif=exif), None)
     assert whole.dtype == np.uint8
     assert (whole == wide).all()
 
@@ -251,13 +249,13 @@ def test_the_whole_image_as_rgb_on_white(tmp_path: Path) -> None:
     clear[:, :3] = [9, 8, 7, 255]
     path = tmp_path / "clear.png"
     Image.fromarray(clear).save(path)
-    whole = decode_whole(path)
+    whole = decode(path, None)
     assert whole.shape == (4, 6, 3)
     assert whole[0, 0].tolist() == [9, 8, 7]
     assert whole[0, 5].tolist() == WHITE
-    assert (decode_image_whole(clear) == whole).all()
-    assert (decode_image_whole(Image.open(path)) == whole).all()
-    assert decode_whole(encode(Image.new("L", (3, 2), 5))).tolist() == [[[5] * 3] * 3] * 2
+    assert (decode_image(clear, None) == whole).all()
+    assert (decode_image(Image.open(path), None) == whole).all()
+    assert decode(encode(Image.new("L", (3, 2), 5)), None).tolist() == [[[5] * 3] * 3] * 2
 
 
 def test_whole_images_are_refused_for_the_same_reasons(tmp_path: Path) -> None:
@@ -268,8 +266,8 @@ def test_whole_images_are_refused_for_the_same_reasons(tmp_path: Path) -> None:
         (png_header(8001, 8001), "the limit is"),
     ):
         with pytest.raises(DataError, match=f"photo: .*{reason}"):
-            decode_whole(data, "photo")
+            decode(data, None, "photo")
     with pytest.raises(DataError, match=r"nowhere\.jpg: cannot be read"):
-        decode_whole(tmp_path / "nowhere.jpg")
+        decode(tmp_path / "nowhere.jpg", None)
     with pytest.raises(DataError, match="is no image"):
-        decode_image_whole(np.full((4, 4), 2.0))
+        decode_image(np.full((4, 4), 2.0), None)

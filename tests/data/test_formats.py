@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agekit.data.decode import decode_whole
+from agekit.data.decode import decode
 from agekit.data.formats import has_image, has_suffix, reader_of
 from agekit.errors import DataError
 
@@ -23,13 +23,13 @@ def encoded(kind: str, **options: object) -> bytes:
 def test_formats_are_told_by_their_content(tmp_path: Path, kind: str) -> None:
     (tmp_path / "photo").write_bytes(encoded(kind))
     assert has_image(tmp_path / "photo")
-    assert decode_whole(tmp_path / "photo").shape == (16, 24, 3)
+    assert decode(tmp_path / "photo", None).shape == (16, 24, 3)
 
 
 def test_avif_stands_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert decode_whole(encoded("avif", exif=exif.tobytes())).shape == (24, 16, 3)
+    assert decode(encoded("avif", exif=exif.tobytes()), None).shape == (24, 16, 3)
 
 
 @pytest.mark.parametrize(
@@ -73,5 +73,5 @@ def test_heic(tmp_path: Path) -> None:
     heif.from_pillow(Image.new("RGB", (64, 32), "red")).save(file)
     (tmp_path / "x.heic").write_bytes(file.getvalue())
     assert has_suffix("x.heic")
-    pixels = decode_whole(tmp_path / "x.heic")
+    pixels = decode(tmp_path / "x.heic", None)
     assert pixels.shape == (32, 64, 3) and pixels[16, 32, 0] > 200 > 80 > pixels[16, 32, 1]

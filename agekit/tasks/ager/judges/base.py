@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
-from agekit.data.decode import decode_image
-from agekit.data.images import ImageLike, read_image, several
+from agekit.data.images import ImageLike, decode_image, read_image, several
 from agekit.faces.base import Detection
 
 __all__ = ["Judge", "Verdict"]

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
-from agekit.data.decode import decode_image
-from agekit.data.images import ImageLike
+from agekit.data.images import ImageLike, decode_image
 from agekit.errors import DataError
 from agekit.faces.align import cut, known_points
 from agekit.faces.base import Detection

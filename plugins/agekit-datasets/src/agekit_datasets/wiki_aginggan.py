@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
-from agekit.data.decode import decode_whole
+from agekit.data.decode import decode
 from agekit.data.protocols import Protocol, by_content
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
@@ -123,7 +123,7 @@ def _look(path: Path) -> str:
     try:
         if path.stat().st_size <= _BYTES:
             return "file"
-        pixels = decode_whole(path)
+        pixels = decode(path, None)
     except (OSError, DataError):
         return ""
     some = pixels[::4, ::4].astype(np.int16)
