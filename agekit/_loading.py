@@ -9,7 +9,6 @@ from agekit.discovery import (
     API_VERSION,
     CORE,
     DISABLE_VARIABLE,
-    GROUPS,
     OLDEST_API,
     Entry,
     distributions,
@@ -18,6 +17,7 @@ from agekit.discovery import (
 )
 from agekit.errors import PluginError, UnknownNameError, nearest
 from agekit.installed import how_to_upgrade
+from agekit.kinds import KINDS
 
 __all__ = ["check_api", "load", "one_line", "unknown", "unusable"]
 
@@ -93,21 +93,23 @@ def unusable(entry: Entry, reason: str) -> PluginError:
 def unknown(kind: str, name: str) -> UnknownNameError:
     """The error for a name that no distribution gives, with what may be meant."""
     bare = name.rpartition(":")[2]
-    plural = GROUPS[kind].rpartition(".")[2]
+    row = KINDS[kind]
     for distribution in distributions():
         if distribution.disabled and bare in distribution.parts[kind]:
             return UnknownNameError(
                 f"no {kind} named {name!r}: {distribution.name} gives it, "
                 f"but {DISABLE_VARIABLE} turns that distribution off",
-                f"unset {DISABLE_VARIABLE}, or take another of `agekit list {plural}`",
+                f"unset {DISABLE_VARIABLE}, or take another of `agekit list {row.plural}`",
             )
     found = entries(kind)
     givers = sorted({entry.distribution for entry in found if entry.name == bare})
     close = nearest(bare, {entry.name for entry in found})
     if givers:
         close = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
-    also = "; any timm network is timm/<model>" if kind == "backbone" else ""
-    return UnknownNameError(f"no {kind} named {name!r}{close}", f"see `agekit list {plural}`{also}")
+    also = f"; {row.family.title} is {row.family.pattern}" if row.family else ""
+    return UnknownNameError(
+        f"no {kind} named {name!r}{close}", f"see `agekit list {row.plural}`{also}"
+    )
 
 
 def one_line(error: BaseException) -> str:

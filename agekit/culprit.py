@@ -24,7 +24,7 @@ class Culprit:
     """A part that is about to be used.
 
     Args:
-        kind: a key of `agekit.registry.REGISTRIES`.
+        kind: a key of `agekit.kinds.KINDS`.
         name: the part's name in the recipe.
         made: what was made of it; None where that is still to be done.
         method: of `made`, which is called.

@@ -1,9 +1,9 @@
 """What is installed: the entry points of every distribution, read from metadata alone.
 
 No plugin is imported here, and nothing outside the standard library. Each registry has one
-entry-point group (`GROUPS`); the entry's name is the registry name, its value `module:object`.
-The group `agekit.api` holds one entry per distribution, whose *name* is the integer version of
-the plugin interface the distribution was written for.
+entry-point group (`agekit.kinds.KINDS`); the entry's name is the registry name, its value
+`module:object`. The group `agekit.api` holds one entry per distribution, whose *name* is the
+integer version of the plugin interface the distribution was written for.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from agekit.kinds import KINDS
+
 __all__ = [
     "API_GROUP",
     "API_VERSION",
     "CORE",
     "DISABLE_VARIABLE",
-    "GROUPS",
     "OLDEST_API",
     "Distribution",
     "Entry",
@@ -43,18 +44,6 @@ OLDEST_API = 1
 API_GROUP = "agekit.api"
 CORE = "agekit"
 DISABLE_VARIABLE = "AGEKIT_DISABLE_PLUGINS"
-GROUPS: Mapping[str, str] = {
-    "backbone": "agekit.backbones",
-    "head": "agekit.heads",
-    "loss": "agekit.losses",
-    "dataset": "agekit.datasets",
-    "detector": "agekit.detectors",
-    "evolver": "agekit.evolvers",
-    "generator": "agekit.generators",
-    "recipe": "agekit.recipes",
-    "command": "agekit.commands",
-}
-"""Kind of part → entry-point group."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +51,7 @@ class Entry:
     """One named part.
 
     Args:
-        kind: a key of `GROUPS`.
+        kind: a key of `agekit.kinds.KINDS`.
         name: the registry name.
         value: `module:object`; for a recipe, `package.folder:file` without the suffix.
         distribution: the name of the distribution that gives it.
@@ -120,13 +109,13 @@ def entries(kind: str | None = None) -> tuple[Entry, ...]:
     """The parts of every distribution that is not disabled.
 
     Args:
-        kind: a key of `GROUPS`, or None for all kinds.
+        kind: a key of `agekit.kinds.KINDS`, or None for all kinds.
 
     Returns:
-        sorted by kind (in the order of `GROUPS`), name and distribution; a name that two
+        sorted by kind (in the order of `KINDS`), name and distribution; a name that two
         distributions give appears twice.
     """
-    order = list(GROUPS)
+    order = list(KINDS)
     disabled = {found.name for found in distributions() if found.disabled}
     chosen = [
         entry
@@ -198,7 +187,7 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
         candidate = metadata.distribution(name)
     headers, problem = _headers(candidate)
     version = _header(headers, "Version") or "unknown"
-    kinds = {group: kind for kind, group in GROUPS.items()}
+    kinds = {kind.group: kind.name for kind in KINDS.values()}
     try:
         points = list(candidate.entry_points)
     except (TypeError, ValueError) as error:
@@ -215,7 +204,7 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
         )
     )
     parts = {
-        kind: tuple(sorted(entry.name for entry in found if entry.kind == kind)) for kind in GROUPS
+        kind: tuple(sorted(entry.name for entry in found if entry.kind == kind)) for kind in KINDS
     }
     summary = _header(headers, "Summary")
     return Distribution(name, version, api, summary, parts, problem=problem), found

@@ -17,7 +17,6 @@ from agekit._loading import check_api, load, one_line, unknown, unusable
 from agekit.discovery import (
     API_VERSION,
     CORE,
-    GROUPS,
     Entry,
     distributions,
     entries,
@@ -25,6 +24,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import ConfigError, UnknownNameError, nearest
+from agekit.kinds import KINDS, TIMM_PREFIX
 from agekit.scope import meant, within_distribution
 
 __all__ = [
@@ -38,39 +38,25 @@ __all__ = [
     "LOSSES",
     "RECIPES",
     "REGISTRIES",
-    "TIMM_PREFIX",
     "RecipeRegistry",
     "Registry",
     "resolve_recipe_name",
 ]
-
-TIMM_PREFIX = "timm/"
-_TIMM_BRIDGE = "agekit.tasks.estimator.timm_bridge:timm_backbone"
-_MMENGINE_ROOTS = {
-    "backbone": "MODELS",
-    "head": "MODELS",
-    "loss": "MODELS",
-    "dataset": "DATASETS",
-    "detector": "MODELS",
-    "evolver": "TASK_UTILS",
-    "generator": "MODELS",
-}
 
 
 class Registry:
     """The parts of one kind.
 
     Args:
-        kind: a key of `agekit.discovery.GROUPS`.
-        base: `module:Class` that every part must subclass, imported after the part's own module;
-            without it a part must be callable.
-        made: every part is an object of that class instead, made when its module is imported.
+        kind: a key of `agekit.kinds.KINDS`.
+        base: `module:Class` that every part must subclass, imported after the part's own module,
+            in place of the kind's contract.
     """
 
-    def __init__(self, kind: str, base: str | None = None, *, made: bool = False) -> None:
+    def __init__(self, kind: str, base: str | None = None) -> None:
         self.kind = kind
-        self.base = base
-        self.made = made
+        self.row = KINDS[kind]
+        self.base = base or self.row.contract
         self._loaded: dict[str, object] = {}
         self._mirror: Any = None
 
@@ -93,16 +79,16 @@ class Registry:
         """Finds a part by its name, or by `distribution:name`, from metadata alone.
 
         Args:
-            name: the registry name; among backbones, `timm/<model>` is any timm network.
+            name: the registry name, or one of the kind's family: `timm/<model>`.
 
         Raises:
             UnknownNameError: no distribution gives the name.
             ConflictError: two give it, and `agekit.scope` does not say which is meant.
             PluginError: the distribution was written for another version of the interface.
         """
-        if self.kind == "backbone" and name.startswith(TIMM_PREFIX):
+        if (family := self.row.family) and name.startswith(family.prefix):
             version = next((d.version for d in distributions() if d.name == CORE), "unknown")
-            return Entry(self.kind, name, _TIMM_BRIDGE, CORE, version, API_VERSION)
+            return Entry(self.kind, name, family.value, CORE, version, API_VERSION)
         found = [entry for entry in self.entries() if entry.name == name]
         if not found and ":" in name:
             giver, _, bare = name.partition(":")
@@ -138,11 +124,11 @@ class Registry:
                 this registry holds; and everything `find` raises.
         """
         entry = self.find(name)
-        part = load(entry, self.base, made=self.made)
-        if self.kind == "backbone" and entry.name.startswith(TIMM_PREFIX):
-            return partial(part, entry.name.removeprefix(TIMM_PREFIX))
+        part = load(entry, self.base, made=self.row.made)
+        if (family := self.row.family) and entry.name.startswith(family.prefix):
+            return partial(part, entry.name.removeprefix(family.prefix))
         self._loaded[entry.name] = part
-        if "mmengine.registry" in sys.modules and self.kind in _MMENGINE_ROOTS:
+        if "mmengine.registry" in sys.modules and self.row.mmengine:
             self._register(entry.name)
         return part
 
@@ -155,9 +141,9 @@ class Registry:
         share names. Parts with a dot in their name are not mirrored, mmengine would split it.
         """
         if self._mirror is None:
-            root = getattr(import_module("mmengine.registry"), _MMENGINE_ROOTS[self.kind])
+            root = getattr(import_module("mmengine.registry"), self.row.mmengine)
             scope = _child(root, CORE, f"agekit_{root.name}")
-            self._mirror = _child(scope, self.kind, GROUPS[self.kind].replace(".", "_"))
+            self._mirror = _child(scope, self.kind, self.row.group.replace(".", "_"))
             for name in list(self._loaded):
                 self._register(name)
         return self._mirror
@@ -229,23 +215,19 @@ class RecipeRegistry(Registry):
         raise unusable(entry, where)
 
 
-BACKBONES = Registry("backbone")
-HEADS = Registry("head", base="agekit.tasks.estimator.base:Head")
-LOSSES = Registry("loss", base="agekit.tasks.estimator.base:Loss")
-DATASETS = Registry("dataset", base="agekit.data.dataset:Dataset")
-DETECTORS = Registry("detector", base="agekit.faces.base:Detector")
-EVOLVERS = Registry("evolver", base="agekit.training.evolver:Evolver")
-GENERATORS = Registry("generator")
 RECIPES = RecipeRegistry()
-COMMANDS = Registry("command", base="click:Command", made=True)
 REGISTRIES: dict[str, Registry] = {
-    registry.kind: registry
-    for registry in (
-        *(BACKBONES, HEADS, LOSSES, DATASETS, DETECTORS, EVOLVERS, GENERATORS, RECIPES),
-        COMMANDS,
-    )
+    kind: RECIPES if kind == RECIPES.kind else Registry(kind) for kind in KINDS
 }
 """Kind → its registry."""
+BACKBONES = REGISTRIES["backbone"]
+HEADS = REGISTRIES["head"]
+LOSSES = REGISTRIES["loss"]
+DATASETS = REGISTRIES["dataset"]
+DETECTORS = REGISTRIES["detector"]
+EVOLVERS = REGISTRIES["evolver"]
+GENERATORS = REGISTRIES["generator"]
+COMMANDS = REGISTRIES["command"]
 
 
 def resolve_recipe_name(name: str) -> tuple[str, str | None]:

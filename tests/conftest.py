@@ -12,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from agekit import discovery
+from agekit.kinds import KINDS
 
 WritePlugin = Callable[..., Path]
 RunAgekit = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -55,7 +56,7 @@ def write_plugin(plugin_site: Path) -> WritePlugin:
         (info / "METADATA").write_text(metadata + (f"Summary: {summary}\n" if summary else ""))
         lines = [] if api is None else ["[agekit.api]", f"{api} = {name.replace('-', '_')}"]
         for kind, parts in points.items():
-            lines += [f"[{discovery.GROUPS[kind]}]", *(f"{n} = {v}" for n, v in parts.items())]
+            lines += [f"[{KINDS[kind].group}]", *(f"{n} = {v}" for n, v in parts.items())]
         (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
         for path, text in (files or {}).items():
             (plugin_site / path).parent.mkdir(parents=True, exist_ok=True)

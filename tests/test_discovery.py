@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from agekit import discovery
+from agekit.kinds import KINDS
 
 
 def names(kind, distribution):
@@ -25,7 +26,7 @@ def test_entries_come_from_metadata_alone(write_plugin):
 
 def test_entries_are_sorted_by_kind_then_name():
     found = discovery.entries()
-    order = list(discovery.GROUPS)
+    order = list(KINDS)
     assert list(found) == sorted(found, key=lambda e: (order.index(e.kind), e.name, e.distribution))
     assert {"resnet18", "synthfaces", "single"} <= {e.name for e in found}
 

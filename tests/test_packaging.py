@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from agekit.discovery import GROUPS
+from agekit.kinds import KINDS
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*
 DATA = {"_zoo": "zoo", "_suites": "benchmarks/suites", "_reported": "benchmarks/reported"}
 """Of the wheel of agekit: folders in it, and where they come from."""
 PROJECTS = {"agekit": ROOT, **PLUGINS}
-PARTS = {group: kind for kind, group in GROUPS.items()}
+PARTS = {kind.group: kind.name for kind in KINDS.values()}
 
 Install = Callable[[str], "Installed"]
 

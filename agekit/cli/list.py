@@ -7,12 +7,13 @@ from collections import Counter
 import click
 
 from agekit.cli._output import emit_json, json_option
-from agekit.discovery import API_VERSION, GROUPS, OLDEST_API, Entry, distributions, entries
+from agekit.discovery import API_VERSION, OLDEST_API, Entry, distributions, entries
 from agekit.errors import nearest
+from agekit.kinds import KINDS
 
 __all__ = ["list_"]
 
-_PLURALS = {kind: group.rpartition(".")[2] for kind, group in GROUPS.items()}
+_PLURALS = {kind: row.plural for kind, row in KINDS.items()}
 
 
 def _parse_kind(
@@ -29,15 +30,17 @@ def _parse_kind(
     )
 
 
-@click.command("list")
+@click.command(
+    "list",
+    help=f"""List the installed parts and recipes.
+
+    KIND shows one kind of them: {", ".join(_PLURALS.values())}. No plugin is imported.
+    """,
+)
 @click.argument("kind", required=False, callback=_parse_kind)
 @json_option
 def list_(kind: str | None, as_json: bool) -> None:
-    """List the installed parts and recipes.
-
-    KIND shows one kind of them: backbones, heads, losses, datasets, detectors, evolvers,
-    generators, recipes or commands of plugins. No plugin is imported.
-    """
+    """List the installed parts and recipes."""
     from agekit.cli import agekit
 
     found = entries(kind)
@@ -59,10 +62,11 @@ def list_(kind: str | None, as_json: bool) -> None:
         return
     rows = {
         one: [_row(entry, given[one, entry.name] > 1) for entry in found if entry.kind == one]
-        for one in ([kind] if kind else GROUPS)
+        for one in ([kind] if kind else KINDS)
     }
-    if "backbone" in rows:
-        rows["backbone"].append(("timm/<model>", "any timm network", ""))
+    for one, body in rows.items():
+        if family := KINDS[one].family:
+            body.append((family.pattern, family.title, ""))
     click.echo("\n\n".join(_section(_PLURALS[one], body) for one, body in rows.items()))
     off = [distribution.name for distribution in distributions() if distribution.disabled]
     if off:

@@ -7,8 +7,11 @@ import click
 from agekit.cli._output import emit_json, json_option
 from agekit.cli.plugins_new import new
 from agekit.discovery import distributions
+from agekit.kinds import KINDS
 
 __all__ = ["plugins"]
+
+_WIDTH = max(map(len, KINDS))
 
 
 @click.group()
@@ -46,7 +49,7 @@ def list_(as_json: bool) -> None:
         )
         for kind, names in one.parts.items():
             if names:
-                click.echo(f"  {kind:<9} {', '.join(names)}")
+                click.echo(f"  {kind:<{_WIDTH}} {', '.join(names)}")
 
 
 @plugins.command("doctor", short_help="Import and check every part; exit 1 on a failure.")

@@ -28,7 +28,7 @@ def check_parts(recipe: Mapping[str, Any]) -> list[str]:
     if not heads:
         mistakes.append("heads: an estimator needs at least one head")
     for name, head in heads.items():
-        mistakes += _part(f"heads.{name}", HEADS, head, reserved=("in_features", "ages"))
+        mistakes += _part(f"heads.{name}", HEADS, head)
     return mistakes + _evolver(recipe.get("evolver"), heads)
 
 
@@ -41,7 +41,7 @@ def _evolver(part: Any, heads: Mapping[str, Any]) -> list[str]:
             continue
         for index, term in enumerate(terms):
             where = f"evolver.{key}.{index}"
-            mistakes += _part(where, LOSSES, term, own=("head", "weight"))
+            mistakes += _part(where, LOSSES, term)
             if isinstance(term, Mapping):
                 mistakes += _term(where, term, heads)
     return mistakes
@@ -73,15 +73,8 @@ def loss_arguments(part: Any) -> list[str]:
     return [name for name, p in (parameters or {}).items() if "LossTerms" in (p.annotation or "")]
 
 
-def _part(
-    where: str,
-    registry: Registry,
-    part: Any,
-    *,
-    reserved: tuple[str, ...] = (),
-    own: tuple[str, ...] = (),
-) -> list[str]:
-    """The mistakes in one part; `own` are the recipe's keys beside its arguments."""
+def _part(where: str, registry: Registry, part: Any) -> list[str]:
+    """The mistakes in one part."""
     if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
         return [] if part is None else [f"{where}: must be a mapping with a type"]
     try:
@@ -90,5 +83,6 @@ def _part(
         return [f"{where}: {mistake}" for mistake in error.mistakes]
     except AgekitError as error:
         return [f"{where}: {error}"]
-    given = {key: value for key, value in part.items() if key not in {"type", *own}}
-    return [f"{where}: {mistake}" for mistake in signature.check(entry, given, reserved)]
+    row = registry.row
+    given = {key: value for key, value in part.items() if key not in {"type", *row.beside}}
+    return [f"{where}: {mistake}" for mistake in signature.check(entry, given, row.given)]

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from agekit._mistakes import list_mistakes
 from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
+from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
 from agekit.recipe.schema import AgerRecipe, EstimatorRecipe, Recipe
 from agekit.recipe.shipped import shipped
-from agekit.registry import DATASETS, RECIPES, TIMM_PREFIX, resolve_recipe_name
+from agekit.registry import DATASETS, RECIPES, resolve_recipe_name
 
 __all__ = ["Resolved", "resolve"]
 

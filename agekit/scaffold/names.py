@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 
-from agekit.discovery import CORE, GROUPS, distributions, normalise
+from agekit.discovery import CORE, distributions, normalise
 from agekit.errors import ConfigError
+from agekit.kinds import KINDS
 from agekit.scaffold.shadow import shadowed
 
 __all__ = ["Names", "name_plugin"]
@@ -46,7 +47,7 @@ def name_plugin(name: str, kind: str) -> Names:
 
     Args:
         name: with or without ``agekit-`` before it; in any spelling that PEP 503 takes for one.
-        kind: a key of `agekit.discovery.GROUPS`.
+        kind: a key of `agekit.kinds.KINDS`.
 
     Raises:
         ConfigError: it is no name, is taken by an installed distribution, package or part, or
@@ -74,7 +75,7 @@ def name_plugin(name: str, kind: str) -> Names:
         part=part,
         module=module,
         cls=_class(part, kind),
-        group=GROUPS[kind],
+        group=KINDS[kind].group,
     )
     _check_free(names)
     return names

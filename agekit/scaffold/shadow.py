@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agekit.discovery import entries
-from agekit.registry import TIMM_PREFIX
+from agekit.kinds import TIMM_PREFIX
 
 __all__ = ["shadowed"]
 

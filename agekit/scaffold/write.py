@@ -10,36 +10,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agekit.atomic import aside_of
-from agekit.discovery import CORE, GROUPS
+from agekit.discovery import CORE
 from agekit.errors import ConfigError
 from agekit.folders import make_folders, remove_folders
+from agekit.kinds import KINDS, Template
 from agekit.scaffold.names import Names
 
 __all__ = ["LICENCE", "PARTS", "write_plugin"]
 
-PARTS = (
-    *("loss", "head", "backbone", "dataset", "recipe", "evolver", "detector", "generator"),
-    "command",
-)
+PARTS = tuple(kind for kind, row in KINDS.items() if row.template)
+"""The kinds of parts that a new plugin can begin with."""
 LICENCE = "Apache-2.0"
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENDING = ".tmpl"
-_NEEDS = dict.fromkeys(("loss", "head", "evolver", "recipe"), "agekit-regression") | {
-    "generator": "agekit-cyclegan"
-}
-"""What a plugin's recipe needs besides agekit."""
-_TESTS_NEED = dict.fromkeys(("backbone", "dataset"), "agekit-regression")
-"""What its tests need besides agekit."""
 _TOOLS = ("mypy>=1.14", "pytest>=8.3", "ruff>=0.9")
-_USAGE = {
-    "backbone": "agekit train reg-{} synthfaces --preset quick",
-    "command": "agekit {} synthfaces",
-    "dataset": "agekit data check {} --root DIR",
-    "detector": "agekit data prepare folder --root DIR --detector {} --out CHIPS",
-    "generator": "agekit train {} synthfaces --preset quick --domains 20-29,50-69",
-}
-"""How a part is tried out, where that is not by its own recipe on a backbone."""
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -103,27 +88,26 @@ def _texts(names: Names) -> dict[Path, str]:
 def _about(names: Names) -> dict[str, str]:
     """The fields that the names alone do not give."""
     kind, part = names.kind, names.part
+    row = KINDS[kind]
+    template = row.template or Template()
     release = version(CORE).split(".")
     allowed = f">={release[0]}.{release[1]},<{release[0]}.{int(release[1]) + 1}"
-    needed = [CORE, *filter(None, [_NEEDS.get(kind)])]
-    tools = [*filter(None, [_TESTS_NEED.get(kind)]), *_TOOLS]
+    needed = [CORE, *filter(None, [template.needs])]
+    tools = [*filter(None, [template.tests_need]), *_TOOLS]
     points = {}
     if kind != "recipe":
-        what = "command" if kind == "command" else names.cls
+        what = kind if row.made else names.cls
         points[kind] = f"{names.package}.{kind}:{what}"
     if (_TEMPLATES / kind / "src" / "{{package}}" / "recipes").is_dir():
         points["recipe"] = f"{names.package}.recipes:{names.module}"
-    phrase = f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
     return {
-        "summary": phrase[0].upper() + phrase[1:],
-        "phrase": phrase,
+        "summary": row.phrase[0].upper() + row.phrase[1:],
+        "phrase": row.phrase,
         "dependencies": ", ".join(f'"{name}{allowed}"' for name in needed),
         "tools": ", ".join(f'"{tool}"' for tool in tools),
         "entry_points": "".join(
-            f'\n[project.entry-points."{GROUPS[group]}"]\n{part} = "{value}"\n'
+            f'\n[project.entry-points."{KINDS[group].group}"]\n{part} = "{value}"\n'
             for group, value in points.items()
         ),
-        "usage": _USAGE.get(kind, "agekit train {}-resnet10-tiny synthfaces --preset quick").format(
-            part
-        ),
+        "usage": template.usage.format(part),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from agekit import signature
 from agekit._loading import one_line
+from agekit.kinds import KINDS
 from agekit.registry import REGISTRIES
 
 __all__ = ["Part", "Subject"]
@@ -17,8 +18,6 @@ __all__ = ["Part", "Subject"]
 Part = str | Callable[..., Any]
 """A registry name, or the class or function that an entry point is to name."""
 
-_GIVEN = {"head": ("in_features", "ages"), "detector": ("device",)}
-"""The arguments that agekit fills in itself."""
 _OF_RECIPES = ("evolver",)
 """Kinds that are not built alone: their arguments are those of a recipe."""
 
@@ -27,7 +26,7 @@ class Subject:
     """A part under test.
 
     Args:
-        kind: a key of `agekit.registry.REGISTRIES`.
+        kind: a key of `agekit.kinds.KINDS`.
         part: its registry name, or the object itself.
         arguments: its keyword arguments, as a recipe gives them.
 
@@ -90,7 +89,7 @@ class Subject:
             entry = REGISTRIES[self.kind].find(name)
             mistakes = [
                 mistake
-                for mistake in signature.check(entry, self.arguments, _GIVEN.get(self.kind, ()))
+                for mistake in signature.check(entry, self.arguments, KINDS[self.kind].given)
                 if self.kind not in _OF_RECIPES
             ]
             factory: Callable[..., Any] = REGISTRIES[self.kind].get(name)

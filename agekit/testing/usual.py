@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from agekit import signature
+from agekit import signature, testing
 from agekit.culprit import Culprit
 from agekit.discovery import Entry
 from agekit.errors import AgekitError
+from agekit.kinds import KINDS
 from agekit.recipe.parts import build_part
 from agekit.recipe.schema import DataConfig, PartConfig
 from agekit.recipe.shipped import shipped
@@ -17,26 +18,14 @@ from agekit.registry import BACKBONES, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length
 from agekit.testing.backbone import check_backbone
-from agekit.testing.command import check_command
-from agekit.testing.dataset import check_dataset
-from agekit.testing.detector import check_detector
 from agekit.testing.evolver import check_evolver
-from agekit.testing.generator import check_generator
 from agekit.testing.head import check_head
 from agekit.testing.loss import check_loss
-from agekit.testing.recipe import check_recipe
 
 __all__ = ["check_as_used"]
 
-_NOT_ARGUMENTS = ("type", "pretrained", "head", "weight")
+_NOT_ARGUMENTS = ("type", "pretrained", *KINDS["loss"].beside)
 _AGES = ((0, 12), (16, 30))
-_PLAIN: dict[str, Callable[[str], None]] = {
-    "command": check_command,
-    "dataset": check_dataset,
-    "detector": check_detector,
-    "generator": check_generator,
-    "recipe": check_recipe,
-}
 _AGER = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
 
 
@@ -55,20 +44,13 @@ def check_as_used(entry: Entry) -> str:
     """
     name = f"{entry.distribution}:{entry.name}"
     with within_distribution(entry.distribution):
-        if entry.kind in _PLAIN:
-            _PLAIN[entry.kind](name)
-        elif entry.kind == "backbone":
-            _check_backbone(entry, name)
-        elif entry.kind == "head":
-            _check_head(entry, name)
-        elif entry.kind == "loss":
-            return _check_loss(entry, name)
-        else:
-            return _check_evolver(entry, name)
+        if entry.kind in _WITH_RECIPES:
+            return _WITH_RECIPES[entry.kind](entry, name)
+        getattr(testing, KINDS[entry.kind].check)(name)
     return ""
 
 
-def _check_backbone(entry: Entry, name: str) -> None:
+def _check_backbone(entry: Entry, name: str) -> str:
     """On 64 pixels or, where it takes none of those, on a recipe's."""
     uses = [data for _, data in _recipes(entry) if _is(data.get("backbone"), entry)]
     arguments = _arguments(uses[0]["backbone"]) if uses else {}
@@ -76,13 +58,14 @@ def _check_backbone(entry: Entry, name: str) -> None:
     for left, size in enumerate(sizes, 1 - len(sizes)):
         try:
             check_backbone(name, size=size, arguments=arguments)
-            return
+            break
         except AssertionError as error:
             if left == 0 or "a forward pass on images of" not in str(error):
                 raise
+    return ""
 
 
-def _check_head(entry: Entry, name: str) -> None:
+def _check_head(entry: Entry, name: str) -> str:
     """With the arguments and, where a recipe names its backbone, the features it has there."""
     arguments: dict[str, Any] = {}
     features = 32
@@ -94,6 +77,7 @@ def _check_head(entry: Entry, name: str) -> None:
                 features = _feature_length(data)
             break
     check_head(name, in_features=features, arguments=arguments, ages=_AGES)
+    return ""
 
 
 def _feature_length(data: Mapping[str, Any]) -> int:
@@ -140,6 +124,15 @@ def _check_evolver(entry: Entry, name: str) -> str:
         check_evolver(name, recipe=whole, generations=1 + many, options=options)
         return ""
     return "no installed recipe with a preset `quick` uses it"
+
+
+_WITH_RECIPES: dict[str, Callable[[Entry, str], str]] = {
+    "backbone": _check_backbone,
+    "head": _check_head,
+    "loss": _check_loss,
+    "evolver": _check_evolver,
+}
+"""Kinds that are checked with what the recipes say of them."""
 
 
 def _recipes(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:

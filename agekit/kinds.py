@@ -1,0 +1,159 @@
+"""The kinds of parts that a plugin can give, one row each, and all that the core knows of a kind.
+
+A new kind is a row of `KINDS`, its check in `agekit.testing` and, where `agekit plugins new` is to
+write one, a folder of `agekit/scaffold/templates`. Nothing outside the standard library is
+imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["KINDS", "TIMM_PREFIX", "Family", "Kind", "Template"]
+
+TIMM_PREFIX = "timm/"
+"""What stands before a name of timm's."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Names that a library gives by the hundred, and that no entry point lists.
+
+    Args:
+        pattern: of such a name, such as ``timm/<model>``.
+        value: `module:function`, which takes the rest of the name first.
+        title: such as "any timm network".
+    """
+
+    pattern: str
+    value: str
+    title: str
+
+    @property
+    def prefix(self) -> str:
+        """What such a name begins with."""
+        return self.pattern.partition("<")[0]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A new plugin with one part, as `agekit plugins new` writes it.
+
+    Args:
+        needs: the distribution that its recipe takes parts of, or "".
+        tests_need: the same of its tests.
+        usage: the command that tries it out; ``{}`` is the part's name.
+    """
+
+    needs: str = ""
+    tests_need: str = ""
+    usage: str = "agekit train {}-resnet10-tiny synthfaces --preset quick"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of part.
+
+    Args:
+        name: the word for one of them; its entry-point group is ``agekit.<name>s``.
+        contract: `module:Class` that each must subclass; without it a part must be callable.
+        made: each is an object of that class instead, made when its module is imported.
+        given: the arguments that agekit fills in itself, in their order.
+        beside: the keys that a recipe writes beside a part's own arguments.
+        mmengine: the root registry of mmengine that mirrors it; "" for none.
+        family: a library's names among them.
+        template: how a new one begins; None where `agekit plugins new` writes none.
+    """
+
+    name: str
+    contract: str | None = None
+    made: bool = False
+    given: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    mmengine: str = "MODELS"
+    family: Family | None = None
+    template: Template | None = None
+
+    @property
+    def plural(self) -> str:
+        """The word for several."""
+        return f"{self.name}{'es' if self.name.endswith('s') else 's'}"
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return f"agekit.{self.plural}"
+
+    @property
+    def check(self) -> str:
+        """The name of its check in `agekit.testing`."""
+        return f"check_{self.name}"
+
+    @property
+    def phrase(self) -> str:
+        """The word with its article."""
+        return f"an {self.name}" if self.name[0] in "aeiou" else f"a {self.name}"
+
+
+_REGRESSION = "agekit-regression"
+_ROWS = (
+    Kind(
+        "backbone",
+        family=Family(
+            f"{TIMM_PREFIX}<model>",
+            "agekit.tasks.estimator.timm_bridge:timm_backbone",
+            "any timm network",
+        ),
+        template=Template(
+            tests_need=_REGRESSION, usage="agekit train reg-{} synthfaces --preset quick"
+        ),
+    ),
+    Kind(
+        "head",
+        "agekit.tasks.estimator.base:Head",
+        given=("in_features", "ages"),
+        template=Template(_REGRESSION),
+    ),
+    Kind(
+        "loss",
+        "agekit.tasks.estimator.base:Loss",
+        beside=("head", "weight"),
+        template=Template(_REGRESSION),
+    ),
+    Kind(
+        "dataset",
+        "agekit.data.dataset:Dataset",
+        mmengine="DATASETS",
+        template=Template(tests_need=_REGRESSION, usage="agekit data check {} --root DIR"),
+    ),
+    Kind(
+        "detector",
+        "agekit.faces.base:Detector",
+        given=("device",),
+        template=Template(usage="agekit data prepare folder --root DIR --detector {} --out CHIPS"),
+    ),
+    Kind(
+        "evolver",
+        "agekit.training.evolver:Evolver",
+        mmengine="TASK_UTILS",
+        template=Template(_REGRESSION),
+    ),
+    Kind(
+        "generator",
+        template=Template(
+            "agekit-cyclegan",
+            usage="agekit train {} synthfaces --preset quick --domains 20-29,50-69",
+        ),
+    ),
+    Kind("recipe", mmengine="", template=Template(_REGRESSION)),
+    Kind(
+        "command",
+        "click:Command",
+        made=True,
+        mmengine="",
+        template=Template(usage="agekit {} synthfaces"),
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ROWS}
+"""The word for a kind → the kind, in the order in which they are listed."""

@@ -1,0 +1,33 @@
+"""Every kind of part is one row: what runs beside the table agrees with it."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from agekit import registry, scaffold, testing
+from agekit.kinds import KINDS
+from agekit.registry import REGISTRIES
+
+DOCS = Path(__file__).parents[1] / "docs/plugins.md"
+
+
+@pytest.mark.parametrize("row", KINDS.values(), ids=KINDS)
+def test_a_kind_is_one_row(row):
+    assert REGISTRIES[row.name].kind == row.name
+    assert any(value is REGISTRIES[row.name] for value in vars(registry).values())
+    assert callable(getattr(testing, row.check))
+    if row.contract:
+        module, _, name = row.contract.partition(":")
+        assert isinstance(getattr(import_module(module), name), type)
+    if row.mmengine:
+        assert REGISTRIES[row.name].mmengine.scope == row.name
+    folder = Path(scaffold.__file__).parent / "templates" / row.name
+    assert folder.is_dir() == (row.template is not None)
+    (line,) = re.findall(rf"^\| {row.name} \|.*$", DOCS.read_text(), re.M)
+    assert f"`{row.group}`" in line
+    assert f"`{row.check}`" in line
+    assert row.contract is None or f"`{row.contract.replace(':', '.')}`" in line
