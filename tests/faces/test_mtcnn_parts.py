@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from agekit.errors import ModelError
-from agekit.faces.mtcnn.boxes import keep_apart, keep_uncovered, shifted, squared
-from agekit.faces.mtcnn.cascade import Cascade
+from agekit.faces.mtcnn.candidates import nms, nms_of_smaller, shifted, squared
+from agekit.faces.mtcnn.cascade import Cascade, upright
 from agekit.faces.mtcnn.engines import Networks, onnx_networks, torch_networks
-from agekit.faces.mtcnn.landmarks import upright
-from agekit.faces.mtcnn.networks import ONet, PNet, RNet
+from agekit.faces.mtcnn.networks import FILE, ONet, PNet, RNet, load_weights
 from agekit.faces.mtcnn.pyramid import Pyramid
-from agekit.faces.mtcnn.weights import FILE, load_weights
 
 ENGINES = [onnx_networks, lambda: torch_networks("cpu")]
 
@@ -110,19 +108,19 @@ def test_shifted_and_squared() -> None:
     assert squared(one).tolist() == [[0, 20, 40, 60]]
 
 
-def test_keep_apart_counts_exactly_one_half_as_allowed() -> None:
+def test_nms_counts_exactly_one_half_as_allowed() -> None:
     """Windows of 12 four pixels apart share 8 x 12 of 16 x 12; two apart, 10 of 14."""
     rows = boxes((0, 0, 12, 12), (4, 0, 16, 12), (2, 0, 14, 12))
     for far in (0, 3_001):
-        assert keep_apart(rows + far, scores(0.9, 0.8, 0.7), 0.5).tolist() == [0, 1]
-    assert keep_apart(rows[:0], scores(), 0.5).tolist() == []
+        assert nms(rows + far, scores(0.9, 0.8, 0.7), 0.5).tolist() == [0, 1]
+    assert nms(rows[:0], scores(), 0.5).tolist() == []
 
 
-def test_keep_uncovered_drops_a_box_inside_another() -> None:
+def test_nms_of_smaller_drops_a_box_inside_another() -> None:
     rows = boxes((0, 0, 100, 100), (40, 40, 60, 60), (90, 90, 110, 110))
-    assert keep_apart(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 0, 2]
-    assert keep_uncovered(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 2]
-    assert keep_uncovered(rows[:0], scores(), 0.7).tolist() == []
+    assert nms(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 0, 2]
+    assert nms_of_smaller(rows, scores(0.8, 0.9, 0.7), 0.7).tolist() == [1, 2]
+    assert nms_of_smaller(rows[:0], scores(), 0.7).tolist() == []
 
 
 def crop(

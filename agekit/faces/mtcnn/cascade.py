@@ -1,19 +1,24 @@
-"""The three stages of MTCNN: propose, refine, output."""
+"""The three stages of MTCNN: propose, refine, output; and the points refined once more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agekit.faces.mtcnn.boxes import Floats, keep_apart, keep_uncovered, shifted, squared
-from agekit.faces.mtcnn.candidates import Candidates, run_stage
-from agekit.faces.mtcnn.engines import Networks
-from agekit.faces.mtcnn.landmarks import Squares, refine_points
+from agekit.faces.mtcnn.candidates import (
+    Candidates,
+    nms,
+    nms_of_smaller,
+    run_stage,
+    shifted,
+    squared,
+)
+from agekit.faces.mtcnn.engines import Floats, Networks
 from agekit.faces.mtcnn.pyramid import Pyramid
 
-__all__ = ["LARGEST", "WINDOW", "Cascade"]
+__all__ = ["LARGEST", "WINDOW", "Cascade", "refine_points", "upright"]
 
 WINDOW = 12
 """Side in pixels of what P-net sees at once: at this size it knows a face."""
@@ -24,6 +29,7 @@ than the picture shows."""
 
 _STRIDE = 2
 _BORDER = WINDOW // 2
+_REFINEMENTS = 2
 
 
 class Cascade:
@@ -58,9 +64,9 @@ class Cascade:
         Returns:
             For each picture the faces with their points.
         """
-        found = [self._propose(p, m) for p, m in zip(pyramids, min_faces, strict=True)]
-        found = self._refine(pyramids, found)
-        return refine_points(self.networks, pyramids, self._output(pyramids, found))
+        candidates = [self._propose(p, m) for p, m in zip(pyramids, min_faces, strict=True)]
+        candidates = self._refine(pyramids, candidates)
+        return refine_points(self.networks, pyramids, self._output(pyramids, candidates))
 
     def scales(self, size: tuple[int, int], min_face: float) -> list[float]:
         """The scales of the pyramid's levels, the largest first, for pictures (H, W)."""
@@ -76,7 +82,7 @@ class Cascade:
         levels = [(none, none[:, 0], none)]
         levels += [self._level(pyramid, s) for s in self.scales(pyramid.size, min_face)]
         windows, scores, shifts = (np.concatenate(column) for column in zip(*levels, strict=True))
-        keep = keep_apart(windows, scores, 0.7)
+        keep = nms(windows, scores, 0.7)
         boxes = squared(shifted(windows[keep], shifts[keep]))
         return Candidates(boxes, scores[keep], np.empty((len(boxes), 0, 2), np.float32))
 
@@ -93,32 +99,129 @@ class Cascade:
         scores, shifts = face[0, row, column], shift[0, :, row, column]
         corner = np.stack([column, row], axis=1) * _STRIDE - _BORDER
         windows = np.concatenate([corner, corner + WINDOW], axis=1).astype(np.float32)
-        keep = keep_apart(windows, scores, 0.5)
+        keep = nms(windows, scores, 0.5)
         step = np.array([*exact, *exact], np.float32)
         return windows[keep] / step, scores[keep], shifts[keep]
 
-    def _refine(self, pyramids: Sequence[Pyramid], found: Sequence[Candidates]) -> list[Candidates]:
+    def _refine(
+        self, pyramids: Sequence[Pyramid], candidates: Sequence[Candidates]
+    ) -> list[Candidates]:
         """R-net over the crops of all pictures."""
         out = []
-        outputs = run_stage(self.networks.rnet, _crops(pyramids, found, 24))
-        for old, (scores, shifts) in zip(found, outputs, strict=True):
+        outputs = run_stage(self.networks.rnet, _crops(pyramids, candidates, 24))
+        for old, (scores, shifts) in zip(candidates, outputs, strict=True):
             sure = np.flatnonzero(scores > self.thresholds[1])
-            keep = sure[keep_apart(old.boxes[sure], scores[sure], 0.7)]
+            keep = sure[nms(old.boxes[sure], scores[sure], 0.7)]
             new = replace(old, scores=scores).take(keep)
             out.append(replace(new, boxes=squared(shifted(new.boxes, shifts[keep]))))
         return out
 
-    def _output(self, pyramids: Sequence[Pyramid], found: Sequence[Candidates]) -> list[Candidates]:
+    def _output(
+        self, pyramids: Sequence[Pyramid], candidates: Sequence[Candidates]
+    ) -> list[Candidates]:
         """O-net over the crops of all pictures."""
         out = []
-        outputs = run_stage(self.networks.onet, _crops(pyramids, found, 48))
-        for old, (scores, shifts, shares) in zip(found, outputs, strict=True):
+        outputs = run_stage(self.networks.onet, _crops(pyramids, candidates, 48))
+        for old, (scores, shifts, shares) in zip(candidates, outputs, strict=True):
             corner, sides = old.boxes[:, None, :2], old.boxes[:, 2:] - old.boxes[:, :2]
             new = Candidates(shifted(old.boxes, shifts), scores, corner + shares * sides[:, None])
             new = new.take(scores > self.thresholds[2])
-            out.append(new.take(keep_uncovered(new.boxes, new.scores, 0.7)))
+            out.append(new.take(nms_of_smaller(new.boxes, new.scores, 0.7)))
         return out
 
 
-def _crops(pyramids: Sequence[Pyramid], found: Sequence[Candidates], side: int) -> list[Floats]:
-    return [Squares.around(f.boxes).cut(p, side) for p, f in zip(pyramids, found, strict=True)]
+def _crops(
+    pyramids: Sequence[Pyramid], candidates: Sequence[Candidates], side: int
+) -> list[Floats]:
+    return [
+        _Squares.around(f.boxes).cut(p, side) for p, f in zip(pyramids, candidates, strict=True)
+    ]
+
+
+def refine_points(
+    networks: Networks, pyramids: Sequence[Pyramid], candidates: Sequence[Candidates]
+) -> list[Candidates]:
+    """Shows O-net each face again, turned upright by the points it gave before.
+
+    O-net places the points best in a face that is upright and in the middle of the crop. Each
+    time the square of the time before is turned and moved as O-net then said. Boxes and scores
+    stay as they were.
+
+    Args:
+        networks: the three of MTCNN.
+        pyramids: the pictures.
+        candidates: the faces in each picture, with points.
+
+    Returns:
+        The same faces with new points.
+    """
+    squares = [_Squares.around(faces.boxes, upright(faces.points)) for faces in candidates]
+    for _ in range(_REFINEMENTS):
+        crops = [square.cut(pyramid, 48) for square, pyramid in zip(squares, pyramids, strict=True)]
+        outputs = run_stage(networks.onet, crops)
+        candidates = [
+            replace(faces, points=square.outward(shares - 0.5))
+            for faces, square, (_, _, shares) in zip(candidates, squares, outputs, strict=True)
+        ]
+        squares = [
+            square.moved(shifts, faces.points)
+            for square, faces, (_, shifts, _) in zip(squares, candidates, outputs, strict=True)
+        ]
+    return list(candidates)
+
+
+def upright(points: Floats) -> Floats:
+    """The direction to the right in each face, by the line of its eyes and that down its middle.
+
+    Args:
+        points: (M, 5, 2).
+
+    Returns:
+        (M, 2) of length 1; of an upright face (1, 0).
+    """
+    left, right, _, mouth_left, mouth_right = points.swapaxes(0, 1)
+    down = (mouth_left + mouth_right - left - right) / 2
+    along = right - left + down[:, ::-1] * np.array([1, -1], np.float32)
+    unit: Floats = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """Turned squares.
+
+    Attributes:
+        centre: (M, 2) in pixels.
+        side: (M,) in pixels.
+        along: (M, 2) of length 1, from the middle of the left edge to that of the right.
+    """
+
+    centre: Floats
+    side: Floats
+    along: Floats
+
+    @classmethod
+    def around(cls, boxes: Floats, along: Floats | None = None) -> _Squares:
+        """About boxes (M, 4), turned as told, else not at all."""
+        whole = squared(boxes)
+        centre = (whole[:, :2] + whole[:, 2:]) / 2
+        if along is None:
+            along = np.tile(np.array([[1, 0]], np.float32), (len(boxes), 1))
+        return cls(centre, whole[:, 2] - whole[:, 0], along)
+
+    def cut(self, pyramid: Pyramid, side: int) -> Floats:
+        """The squares of a picture, (M, 3, side, side)."""
+        return pyramid.crops(self.centre, self.side, self.along, side)
+
+    def outward(self, shares: Floats) -> Floats:
+        """Points (M, K, 2), in sides from the centre of the square, in pixels of the picture."""
+        across = self.along[:, ::-1] * np.array([-1, 1], np.float32)
+        axes = np.stack([self.along, across], axis=1) * self.side[:, None, None]
+        return self.centre[:, None] + shares @ axes
+
+    def moved(self, shifts: Floats, points: Floats) -> _Squares:
+        """With each edge moved by its shift (M, 4), in sides; squared, and turned as the points."""
+        boxes = squared(shifts + np.array([-0.5, -0.5, 0.5, 0.5], np.float32))
+        centre = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+        side = self.side * (boxes[:, 2] - boxes[:, 0])
+        return _Squares(self.outward(centre)[:, 0], side, upright(points))

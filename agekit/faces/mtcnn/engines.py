@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
-from agekit.faces.mtcnn.boxes import Floats
+__all__ = ["Floats", "Networks", "Stage", "onnx_networks", "torch_networks"]
 
-__all__ = ["Networks", "Stage", "onnx_networks", "torch_networks"]
-
+Floats = NDArray[np.floating]
 Stage = Callable[[Floats], tuple[Floats, ...]]
 """One network: float32 images (N, 3, H, W), -1 to 1, to its outputs."""
 
@@ -58,8 +59,7 @@ def torch_networks(device: Any) -> Networks:
     """
     import torch
 
-    from agekit.faces.mtcnn.networks import ONet, PNet, RNet
-    from agekit.faces.mtcnn.weights import load_weights
+    from agekit.faces.mtcnn.networks import ONet, PNet, RNet, load_weights
 
     def stage(name: str, network: torch.nn.Module) -> Stage:
         loaded = load_weights(network, name).to(device)

@@ -1,10 +1,23 @@
-"""The three networks of MTCNN (arXiv 1604.02878, figure 2)."""
+"""The three networks of MTCNN (arXiv 1604.02878, figure 2), and their trained weights."""
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+from typing import TypeVar
+
+from safetensors.torch import load
 from torch import Tensor, nn
 
-__all__ = ["ONet", "PNet", "RNet"]
+from agekit.errors import ModelError
+
+__all__ = ["FILE", "ONet", "PNet", "RNet", "load_weights"]
+
+FILE = Path(__file__).with_name("mtcnn.safetensors")
+"""The weights of all three; ``NOTICE`` says where they are from."""
+_SHA256 = "b77bff7e6687bf121ce2c7ec642829479f0c55b25d3cddcaf9b4e1139cd11dc2"
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def _conv(inputs: int, outputs: int, side: int) -> tuple[nn.Module, nn.Module]:
@@ -25,7 +38,7 @@ class PNet(nn.Module):
         self.face = nn.Conv2d(32, 2, 1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Judges every window.
+        """Scores every window.
 
         Args:
             pictures: (N, 3, H, W), at least 12 x 12, -1 to 1.
@@ -39,7 +52,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """Judges crops of 24 x 24 pixels."""
+    """Scores crops of 24 x 24 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +64,7 @@ class RNet(nn.Module):
         self.face = nn.Linear(128, 2)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Judges every crop.
+        """Scores every crop.
 
         Args:
             crops: (M, 3, 24, 24), -1 to 1.
@@ -64,7 +77,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """Judges crops of 48 x 48 pixels and places five points in each."""
+    """Scores crops of 48 x 48 pixels and places five points in each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +91,7 @@ class ONet(nn.Module):
         self.face = nn.Linear(256, 2)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Judges every crop.
+        """Scores every crop.
 
         Args:
             crops: (M, 3, 48, 48), -1 to 1.
@@ -90,3 +103,34 @@ class ONet(nn.Module):
         features = self.dense(self.body(crops))
         points = self.points(features).unflatten(1, (2, 5)).transpose(1, 2)
         return self.face(features).softmax(1)[:, 1], self.box(features), points
+
+
+def load_weights(network: Net, name: str, file: Path = FILE) -> Net:
+    """Fills a network, and readies it for inference.
+
+    Args:
+        network: a `PNet`, `RNet` or `ONet`.
+        name: ``pnet``, ``rnet`` or ``onet``.
+        file: the weights of all three.
+
+    Raises:
+        ModelError: the file is missing or is not the one known here.
+    """
+    mend = "install agekit again"
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"the face detector's weights {file} cannot be read: {error.strerror}", mend
+        ) from None
+    # A flipped bit would still load, and find faces a little elsewhere.
+    if (found := hashlib.sha256(data).hexdigest()) != _SHA256:
+        raise ModelError(
+            f"the face detector's weights {file} are damaged: "
+            f"sha256 {found[:12]}... instead of {_SHA256[:12]}...",
+            mend,
+        )
+    start = f"{name}."
+    own = {key.removeprefix(start): t for key, t in load(data).items() if key.startswith(start)}
+    network.load_state_dict(own)
+    return network.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.faces.mtcnn.boxes import Floats
+from agekit.faces.mtcnn.engines import Floats
 
 __all__ = ["Pyramid"]
 
