@@ -1,4 +1,4 @@
-"""What pydantic refuses, in words for people: the place, what is wrong there, what was found."""
+"""The base of all schemas, and what pydantic refuses by them in words for people."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agekit.errors import nearest
 
-__all__ = ["KeyMistake", "list_mistakes", "summary"]
+__all__ = ["KeyMistake", "Schema", "StrictSchema", "list_mistakes", "summary"]
 
 _LONGEST = 100
 """Characters of a key or a value that are shown."""
@@ -23,6 +23,16 @@ _WORDS = {
     "model_attributes_type": "Input should be an object",
     "union_tag_not_found": "is missing",
 }
+
+
+class Schema(BaseModel):
+    """Plain data with no key but its own and only finite numbers, which nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class StrictSchema(Schema, strict=True):
+    """A schema whose values are of their own types: the text ``"1"`` is no number."""
 
 
 class KeyMistake(ValueError):

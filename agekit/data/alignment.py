@@ -6,14 +6,16 @@ import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from agekit._mistakes import Schema
 
 __all__ = ["WHOLE", "Alignment", "prepare_command"]
 
 Point = tuple[float, float]
 
 
-class Alignment(BaseModel):
+class Alignment(Schema):
     """Where the five points of faces lie in images.
 
     Every dataset, prepared folder, pack, run and model has one. It is unknown where `align` is
@@ -29,8 +31,6 @@ class Alignment(BaseModel):
             the order of `agekit.faces.base.Detection`; None of ``five-points`` are those of
             `agekit.faces.align.frame`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     align: Literal["chips", "five-points", "whole"] = "chips"
     detector: str = "mtcnn"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from agekit._mistakes import summary
+from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.errors import DataError
 
@@ -24,11 +24,7 @@ COLUMNS = ("path", "age", "sigma", "identity", "gender", "group", "split", "orig
 in the csv and null in a shard; group and split are names, gender is ``male`` or ``female``."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Manifest(_Strict):
+class Manifest(Schema):
     """What a derived dataset says of itself: ``faces.json``, or the shards' metadata ``agekit``.
 
     Attributes:

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from agekit._mistakes import summary
+from agekit._mistakes import Schema, summary
 from agekit.atomic import write_text
 from agekit.data.alignment import Alignment
 from agekit.data.prepared import PLAN
@@ -25,7 +25,7 @@ from agekit.faces.names import readable
 __all__ = ["Plan", "begin", "make_plan", "only_one", "read_plan"]
 
 
-class Plan(BaseModel):
+class Plan(Schema):
     """Everything that the chips follow from.
 
     Attributes:
@@ -43,8 +43,6 @@ class Plan(BaseModel):
         points: where the points of faces come to lie, if not as the margin says.
         device: ``cpu`` or ``cuda``: their numbers differ in the last digits.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
     dataset: str

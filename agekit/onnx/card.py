@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from agekit._mistakes import summary
+from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.discovery import CORE
 from agekit.errors import ModelError
@@ -32,11 +32,7 @@ Direction = Literal["old", "young"]
 Age = Annotated[int, Field(ge=0, le=150)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class OnnxCard(_Strict):
+class OnnxCard(Schema):
     """How to use an exported model.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from agekit._mistakes import KeyMistake
+from agekit._mistakes import KeyMistake, StrictSchema
 
 __all__ = [
     "AgerDataConfig",
@@ -47,10 +47,6 @@ HeadName = Annotated[str, AfterValidator(_check_head_name)]
 """What a recipe calls a head; torch names its weights after it."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
 class PartConfig(BaseModel):
     """A part by its registry name, with its own keyword arguments beside it."""
 
@@ -81,7 +77,7 @@ _OPTIMIZER_TAKES = {
 }
 
 
-class OptimizerConfig(_Strict):
+class OptimizerConfig(StrictSchema):
     """An optimiser of torch by its class name, and its hyper-parameters."""
 
     type: Literal["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad"] = "SGD"
@@ -105,7 +101,7 @@ class OptimizerConfig(_Strict):
         return self
 
 
-class ScheduleConfig(_Strict):
+class ScheduleConfig(StrictSchema):
     """The learning rate over a generation.
 
     ``step``: times `factor` after every `every` epochs. ``one-cycle``: up over the share `warmup`
@@ -120,7 +116,7 @@ class ScheduleConfig(_Strict):
     decay: Share = 0.5
 
 
-class TrainConfig(_Strict):
+class TrainConfig(StrictSchema):
     """How one generation is trained, and which weights are kept.
 
     ``init_lr`` is the learning rate in place of the optimizer's where a model is started from. Of
@@ -141,7 +137,7 @@ class TrainConfig(_Strict):
     keep_generation: Literal["last", "best"] = "last"
 
 
-class AugmentConfig(_Strict):
+class AugmentConfig(StrictSchema):
     """Random resized crop and horizontal flip of the training images."""
 
     crop_scale: Range = (0.8, 1.0)
@@ -159,7 +155,7 @@ class AugmentConfig(_Strict):
         return self
 
 
-class DataConfig(_Strict):
+class DataConfig(StrictSchema):
     """What the network sees: image side in pixels, normalisation, augmentation; the label ages.
 
     ``crop_pct`` is the share of each side, in the middle, that evaluation takes. ``ages`` are the
@@ -180,7 +176,7 @@ class DataConfig(_Strict):
         return self
 
 
-class EstimateConfig(_Strict):
+class EstimateConfig(StrictSchema):
     """How a distribution becomes an age, and the share its interval is meant to hold.
 
     ``mirror`` averages the outputs over a face and its mirror image. ``holdout`` is a share of the
@@ -194,7 +190,7 @@ class EstimateConfig(_Strict):
     holdout: Below1 = 0.0
 
 
-class SampleConfig(_Strict):
+class SampleConfig(StrictSchema):
     """Faces drawn at random from each domain, in place of the protocol's split.
 
     As many as `per_domain`, or all; the share `test` of them is to test on, the others to train
@@ -206,7 +202,7 @@ class SampleConfig(_Strict):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class AgerDataConfig(_Strict):
+class AgerDataConfig(StrictSchema):
     """What an ager sees: faces of two domains, a young one and an old one.
 
     Images are stored at `load_size` and cropped at random to `size`, pixel by pixel; without it
@@ -244,7 +240,7 @@ class AgerDataConfig(_Strict):
         return self
 
 
-class _Recipe(_Strict):
+class _Recipe(StrictSchema):
     description: str = ""
     source: str = ""
     expected: dict[str, Any] = {}

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from agekit._mistakes import Schema
 from agekit.atomic import write_text
 from agekit.data.alignment import Alignment, prepare_command
 from agekit.data.home import cache_home
@@ -30,7 +31,7 @@ SAMPLES = 48
 SIZE = 160
 
 
-class Framing(BaseModel):
+class Framing(Schema):
     """Where faces lie in the data, and where in what a model is shown of them.
 
     Attributes:
@@ -38,8 +39,6 @@ class Framing(BaseModel):
         shown: as the model sees them.
         notes: what a person should know of it, a line each.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Alignment
     shown: Alignment

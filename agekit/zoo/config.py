@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from agekit._mistakes import StrictSchema
 from agekit.data.alignment import Alignment
 from agekit.recipe.schema import HeadName, PartConfig
 
@@ -29,11 +30,7 @@ Spread = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class ImageConfig(_Strict):
+class ImageConfig(StrictSchema):
     """What the network takes: side in pixels, normalisation of RGB in [0, 1], the share kept."""
 
     size: Annotated[int, Field(ge=16, le=1024)]
@@ -42,7 +39,7 @@ class ImageConfig(_Strict):
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
-class IntervalConfig(_Strict):
+class IntervalConfig(StrictSchema):
     """The share of faces an interval is meant to hold, and the years it is widened by."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
@@ -50,7 +47,7 @@ class IntervalConfig(_Strict):
     calibrated_on: str
 
 
-class ModelConfig(_Strict):
+class ModelConfig(StrictSchema):
     """What the ``config.json`` of an estimator's model folder holds.
 
     Parts are named as the registries know them; nothing else in the file can name code.
@@ -73,7 +70,7 @@ class ModelConfig(_Strict):
     trained: dict[str, Any] = {}
 
 
-class AgerConfig(_Strict):
+class AgerConfig(StrictSchema):
     """What the ``config.json`` of an ager's model folder holds; the weights have both directions.
 
     `domains` says what was young and what was old, for people.

@@ -7,14 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-from agekit._mistakes import KeyMistake
+from agekit._mistakes import KeyMistake, StrictSchema
 from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
 from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, parse_hub_name
@@ -61,18 +59,14 @@ Distribution = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]{0,99}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class FileRecord(_Strict):
+class FileRecord(StrictSchema):
     """What a file must be: its SHA-256 in 64 hex digits, and its size in bytes."""
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     size: Annotated[int, Field(ge=0, le=MOST_BYTES)]
 
 
-class TrainingData(_Strict):
+class TrainingData(StrictSchema):
     """What a model was trained on and scored by; what is unknown is empty.
 
     Attributes:
@@ -88,7 +82,7 @@ class TrainingData(_Strict):
     scored: Literal["", "train", "val", "test"] = ""
 
 
-class Check(_Strict):
+class Check(StrictSchema):
     """What a model made of a fixed input when its entry was written; see `agekit.zoo.check`.
 
     Attributes:
@@ -102,7 +96,7 @@ class Check(_Strict):
     tolerance: Annotated[float, Field(gt=0, le=1)]
 
 
-class ZooEntry(_Strict):
+class ZooEntry(StrictSchema):
     """One model of the index.
 
     Attributes:

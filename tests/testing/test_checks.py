@@ -233,7 +233,7 @@ class Named(Dataset):
 
     name = "named"
     title = licence = source = layout = "a test's"
-    protocols = {"hash": Protocol("hash", "by content", by_content(0.5, 0.2, "x"))}  # noqa: RUF012
+    protocols = {"hash": Protocol("hash", "by content", by_content(0.5, 0.2, "x"))}
     default_protocol = "hash"
 
     def read(self, root: Path | None) -> FaceTable:
@@ -263,7 +263,7 @@ def test_a_dataset_is_checked_with_its_files_and_without(tmp_path, monkeypatch) 
             return FaceTable.build(Files(root, [(root / "20.png").name]), [(root / "x").stat()])
 
     class ByRow(Named):
-        protocols = {  # noqa: RUF012
+        protocols = {
             "hash": Protocol("hash", "by row", lambda t: (np.arange(len(t)) % 3).astype(np.int8))
         }
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from agekit._mistakes import KeyMistake, list_mistakes
+from agekit._mistakes import KeyMistake, Schema, list_mistakes
 from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.errors import ConfigError, nearest
@@ -20,11 +20,7 @@ _ENDING = ".yaml"
 _NONE = "-"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Column(_Strict):
+class Column(Schema):
     """A column of a printed table.
 
     Attributes:
@@ -42,7 +38,7 @@ class Column(_Strict):
     percent: bool = False
 
 
-class ReportedRow(_Strict):
+class ReportedRow(Schema):
     """A row of a printed table.
 
     Attributes:
@@ -78,7 +74,7 @@ class ReportedRow(_Strict):
         return [None if word == _NONE else word for word in value.split()]
 
 
-class Reported(_Strict):
+class Reported(Schema):
     """A printed table.
 
     Attributes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from agekit._mistakes import KeyMistake
+from agekit._mistakes import KeyMistake, Schema
 from agekit.data.alignment import Alignment
 
 __all__ = [
@@ -26,11 +26,7 @@ Seconds = Annotated[float, Field(ge=0, lt=1e9)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Predictions(_Strict):
+class Predictions(Schema):
     """The file of per-face estimates that lies beside the result.
 
     Attributes:
@@ -44,7 +40,7 @@ class Predictions(_Strict):
     rows: Count
 
 
-class Evaluation(_Strict):
+class Evaluation(Schema):
     """One generation of the cell's model on one split of one protocol.
 
     Attributes:
@@ -83,7 +79,7 @@ class Evaluation(_Strict):
     by: dict[str, dict[str, dict[str, float]]] = {}
 
 
-class CellError(_Strict):
+class CellError(Schema):
     """Why a cell has no metrics.
 
     Attributes:
@@ -97,7 +93,7 @@ class CellError(_Strict):
     log: str = ""
 
 
-class Machine(_Strict):
+class Machine(Schema):
     """What the cell ran on.
 
     Attributes:
@@ -115,7 +111,7 @@ class Machine(_Strict):
     versions: dict[str, str]
 
 
-class CodeState(_Strict):
+class CodeState(Schema):
     """The commit of agekit's working tree, where it has one.
 
     Attributes:
@@ -127,7 +123,7 @@ class CodeState(_Strict):
     clean: bool
 
 
-class Result(_Strict):
+class Result(Schema):
     """One cell: a recipe, on a protocol, with a seed.
 
     Attributes:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from agekit._mistakes import summary
+from agekit._mistakes import Schema, summary
 from agekit.atomic import write_text
 from agekit.bench.suites.cells import Cell
 from agekit.bench.suites.suite import Cross
@@ -41,7 +41,7 @@ class CrossSpec(Cross):
     columns: dict[str, str] = Field(default_factory=dict)
 
 
-class CellSpec(BaseModel):
+class CellSpec(Schema):
     """One cell on this machine; see `agekit.bench.suites.cells.Cell` for what is not said here.
 
     Attributes:
@@ -56,8 +56,6 @@ class CellSpec(BaseModel):
         kind: of its recipe.
         alignment: where its faces are to lie, see `Suite`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     suite: str
     row: str

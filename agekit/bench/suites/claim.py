@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from agekit._mistakes import Schema
 from agekit.errors import nearest
 
 __all__ = ["Claim"]
@@ -14,7 +15,7 @@ __all__ = ["Claim"]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Claim(BaseModel):
+class Claim(Schema):
     """One row is said to err less than others, or one generation less than another.
 
     Attributes:
@@ -24,8 +25,6 @@ class Claim(BaseModel):
         generation: of the better, where generations are rows; else the last.
         beats_generation: of the others, likewise; of the same row where `beats` is empty.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str
     row: str | None = None

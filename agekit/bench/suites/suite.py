@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from agekit._mistakes import KeyMistake, list_mistakes
+from agekit._mistakes import KeyMistake, Schema, list_mistakes
 from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.bench.results.files import RUNS
@@ -23,11 +23,7 @@ Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=
 Value = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class OnProtocol(_Strict):
+class OnProtocol(Schema):
     """A dataset, and how it is split; by its default where that is not said."""
 
     dataset: str
@@ -40,7 +36,7 @@ class Cross(OnProtocol):
     split: Literal["train", "val", "test", "all"] = "test"
 
 
-class Row(_Strict):
+class Row(Schema):
     """A row of the table: a recipe and what is set in it.
 
     Attributes:
@@ -71,7 +67,7 @@ class Row(_Strict):
     shown: bool = True
 
 
-class Suite(_Strict):
+class Suite(Schema):
     """What is compared on what.
 
     Attributes:
