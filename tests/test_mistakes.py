@@ -13,7 +13,7 @@ from agekit._mistakes import list_mistakes, summary
 from agekit.bench.leaderboard.reported import Reported
 from agekit.bench.results.result import Result
 from agekit.bench.suites.suite import Suite
-from agekit.data.derived import Manifest
+from agekit.data.manifest import Manifest
 from agekit.faces.plan import Plan
 from agekit.onnx.card import OnnxCard
 from agekit.recipe.schema import AgerRecipe, EstimatorRecipe

@@ -110,7 +110,7 @@ def prepare(
             "--detector, --no-detect"
         )
     from agekit.data.alignment import Alignment
-    from agekit.data.failures import FAILURES, read_failures
+    from agekit.data.prepared import FAILURES, read_failures
     from agekit.faces.align import DEFAULT_MARGIN
     from agekit.faces.prepare import prepare as make
 

@@ -8,22 +8,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-
-import numpy as np
 
 from agekit.data.dataset import Dataset
 from agekit.data.decode import decode, quiet
-from agekit.data.derived import Manifest
 from agekit.data.encode import Encoding
 from agekit.data.files import EncodedImages, Files
 from agekit.data.home import SHARD
+from agekit.data.manifest import Manifest, records
 from agekit.data.readers.columns import Columns
 from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
 from agekit.data.source import open_dataset
-from agekit.data.split import Faces, load_faces
-from agekit.data.table import SPLITS, FaceTable, ImageSource, Problem
+from agekit.data.split import load_faces
+from agekit.data.table import FaceTable, ImageSource, Problem
 from agekit.errors import DataError
 
 __all__ = ["SHARD_BYTES", "Packed", "pack"]
@@ -100,18 +97,19 @@ def pack(
     table.images.digests()
     try:
         with replacing(out) as folder:
-            manifest = _manifest(faces, reader, encoding)
+            size = None if encoding is None else encoding.size
+            manifest = Manifest.of(reader, table, faces.face, size)
             limit = None if out.suffix == SHARD else shard_bytes
             with ShardWriter(folder, manifest, limit) as writer:
                 left_out = _write(writer, table, encoding, work, workers, progress)
                 paths = writer.close(reader.name)
-            size = sum(path.stat().st_size for path in paths)
+            total = sum(path.stat().st_size for path in paths)
     except OSError as error:
         raise _unwritable(out, error) from None
     single = out.suffix == SHARD
     files = (out,) if single else tuple(out / path.name for path in paths)
     n = len(table) - len(left_out)
-    return Packed(reader.name, files, n, size, encoding, tuple(left_out), faces.problems)
+    return Packed(reader.name, files, n, total, encoding, tuple(left_out), faces.problems)
 
 
 def _write(
@@ -192,39 +190,14 @@ def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Calla
 
 def _rows(table: FaceTable, encoding: Encoding | None) -> Iterator[Row]:
     """The columns of every row, but for the bytes of its image."""
-    keys = table.content_keys()
     taken = set[str]()
-    for i in range(len(table)):
+    for i, record in enumerate(records(table)):
         name = path = table.images.name(i)
         if encoding is not None:
             path = str(PurePosixPath(name).with_suffix(f".{encoding.format}"))
             path = name if path in taken else path
             taken.add(path)
-        sigma, identity = float(table.sigma[i]), int(table.identity[i])
-        gender, group, split = int(table.gender[i]), int(table.group[i]), int(table.split[i])
-        yield {
-            "image": {"path": path},
-            "age": float(table.age[i]),
-            "sigma": None if np.isnan(sigma) else sigma,
-            "identity": None if identity < 0 else identity,
-            "gender": None if gender < 0 else ("male", "female")[gender],
-            "group": None if group < 0 else table.group_names[group],
-            "split": None if split < 0 else SPLITS[split],
-            "origin": keys[i].tobytes().hex(),
-        }
-
-
-def _manifest(faces: Faces, reader: Dataset, encoding: Encoding | None) -> Manifest:
-    return Manifest(
-        dataset=reader.name,
-        title=reader.title,
-        licence=reader.licence,
-        group_names=faces.table.group_names,
-        face=faces.face,
-        size=None if encoding is None else encoding.size,
-        rows=len(faces.table),
-        made_by=f"agekit {version('agekit')}",
-    )
+        yield {"image": {"path": path}, **record}
 
 
 def _check_apart(out: Path, root: Path | None, images: ImageSource) -> None:

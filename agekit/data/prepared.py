@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.atomic import write_text
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest, parse_manifest
-from agekit.data.failures import FAILURES, read_failures
-from agekit.data.readers.rows import Rows, parse_gender, parse_split
+from agekit.atomic import write_bytes, write_text
+from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest, parse_manifest, records
+from agekit.data.readers.rows import Rows
 from agekit.data.readers.sheet import Sheet, read_sheet, read_text
-from agekit.data.table import SPLITS, FaceTable, Problem
+from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
 
-__all__ = ["PLAN", "is_prepared", "read_prepared", "write_table"]
+__all__ = [
+    "FAILURES",
+    "PLAN",
+    "append_failure",
+    "is_prepared",
+    "read_failures",
+    "read_prepared",
+    "write_failures",
+    "write_table",
+]
 
 PLAN = "prepare.json"
 """What the folder was begun with; there from the first chip on."""
+FAILURES = "failures.csv"
+"""The list of images that no chip could be made of."""
 
-_GENDERS = ("male", "female")
+_HEADER = ("name", "kind", "detail")
+_BLANKS = str.maketrans("\r\n", "  ")
 _DIGEST = re.compile("[0-9a-f]{32}")
 
 
@@ -49,7 +61,8 @@ def write_table(folder: Path, table: FaceTable, paths: Sequence[str], manifest: 
     text = io.StringIO(newline="")
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(COLUMNS)
-    sheet.writerows(_cells(table, paths))
+    for path, record in zip(paths, records(table), strict=True):
+        sheet.writerow((path, *record.values()))
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
@@ -95,21 +108,6 @@ def _failures(folder: Path) -> list[Problem]:
         raise DataError(f"{folder / FAILURES}: cannot be read: {error.strerror}") from None
 
 
-def _cells(table: FaceTable, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for i, (path, key) in enumerate(zip(paths, table.content_keys(), strict=True)):
-        known = table.sigma[i] == table.sigma[i]
-        yield (
-            path,
-            str(table.age[i]),
-            str(table.sigma[i]) if known else "",
-            str(table.identity[i]) if table.identity[i] >= 0 else "",
-            _GENDERS[table.gender[i]] if table.gender[i] >= 0 else "",
-            table.group_names[table.group[i]] if table.group[i] >= 0 else "",
-            SPLITS[table.split[i]] if table.split[i] >= 0 else "",
-            key.tobytes().hex(),
-        )
-
-
 def _add(
     rows: Rows,
     origins: dict[str, bytes],
@@ -124,25 +122,18 @@ def _add(
         rows.problem("origin", path, f"{where}: {cell['origin']!r} is no content key")
         return
     identity, group = _identity(cell["identity"]), cell["group"]
-    gender, split = parse_gender(cell["gender"]), parse_split(cell["split"])
-    odd = {
-        "identity": identity is None,
-        "gender": gender is None,
-        "group": group not in ("", *manifest.group_names),
-        "split": split is None,
-    }
-    before = len(rows)
-    rows.add(
+    odd = {"identity": identity is None, "group": group not in ("", *manifest.group_names)}
+    added = rows.add(
         path,
         sheet.number(cell["age"]),
         sigma=sheet.number(cell["sigma"]),
         identity=-1 if identity is None else identity,
-        gender=-1 if gender is None else gender,
+        gender=cell["gender"],
         group="" if odd["group"] else group,
-        split=split or "",
+        split=cell["split"],
         where=where,
     )
-    if len(rows) > before:
+    if added:
         origins[rows.find(path) or path] = bytes.fromhex(cell["origin"])
         for column in (name for name, is_odd in odd.items() if is_odd):
             rows.problem(column, path, f"{where}: {cell[column]!r} taken as unknown", kept=True)
@@ -154,3 +145,48 @@ def _identity(text: str) -> int | None:
         return -1
     usable = text.isdecimal() and len(text) <= 19 and int(text) < 2**63
     return int(text) if usable else None
+
+
+def read_failures(folder: Path) -> list[Problem]:
+    """The failures noted in a folder; a last line that was not written to its end is left out.
+
+    Raises:
+        OSError: the file is there and cannot be read.
+    """
+    path = folder / FAILURES
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1].decode("utf-8", "replace")
+    lines = csv.reader(io.StringIO(whole, newline=""))
+    return [
+        Problem(kind=cells[1], name=cells[0], detail=cells[2])
+        for cells in lines
+        if len(cells) == len(_HEADER) and tuple(cells) != _HEADER
+    ]
+
+
+def append_failure(folder: Path, failure: Problem) -> None:
+    """Adds one, so that it is on the disk when this returns."""
+    path = folder / FAILURES
+    begun = path.exists()
+    with open(path, "ab") as file:
+        file.write(_line((failure.name, failure.kind, failure.detail), header=not begun))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_failures(folder: Path, failures: Iterable[Problem]) -> None:
+    """Replaces the list as a whole; without failures there is no file."""
+    lines = [_line((f.name, f.kind, f.detail), header=False) for f in failures]
+    if lines:
+        write_bytes(folder / FAILURES, b"".join([_line(_HEADER, header=False), *lines]))
+    else:
+        (folder / FAILURES).unlink(missing_ok=True)
+
+
+def _line(cells: tuple[str, ...], *, header: bool) -> bytes:
+    text = io.StringIO(newline="")
+    sheet = csv.writer(text, lineterminator="\n")
+    if header:
+        sheet.writerow(_HEADER)
+    sheet.writerow(cell.translate(_BLANKS) for cell in cells)
+    return text.getvalue().encode()

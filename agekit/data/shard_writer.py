@@ -15,8 +15,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 
-from agekit.data.derived import Manifest
 from agekit.data.home import SHARD
+from agekit.data.manifest import Manifest
 from agekit.errors import DataError
 
 __all__ = ["Row", "ShardWriter", "check_place", "replacing"]

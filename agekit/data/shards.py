@@ -14,8 +14,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from agekit.data.derived import Manifest, parse_manifest
 from agekit.data.home import SHARD
+from agekit.data.manifest import Manifest, parse_manifest
 from agekit.data.readers.ages import Ranges
 from agekit.data.readers.columns import Columns
 from agekit.data.readers.rows import parse_gender, parse_split

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agekit.atomic import is_aside, write_bytes
-from agekit.data.failures import append_failure, read_failures, write_failures
-from agekit.data.prepared import PLAN
+from agekit.data.prepared import PLAN, append_failure, read_failures, write_failures
 from agekit.data.table import Problem
 from agekit.errors import DataError
 from agekit.faces.chips import UNREADABLE

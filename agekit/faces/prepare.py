@@ -6,7 +6,6 @@ import os
 from collections.abc import Container
 from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from rich.console import Console
 
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.derived import Manifest
-from agekit.data.failures import FAILURES
 from agekit.data.home import data_root
-from agekit.data.prepared import write_table
+from agekit.data.manifest import Manifest
+from agekit.data.prepared import FAILURES, write_table
 from agekit.data.readers.columns import Columns
 from agekit.data.source import open_dataset, read_source
 from agekit.data.table import Problem
@@ -164,23 +162,14 @@ def prepare(
                 f"no chip could be made of any of {len(table):,} pictures",
                 f"first: {first.name}: {first.detail}; see {out / FAILURES}",
             )
-        manifest = Manifest(
-            dataset=reader.name,
-            title=reader.title,
-            licence=reader.licence,
-            group_names=table.group_names,
-            face=face,
-            size=size,
-            rows=len(rows),
-            made_by=f"agekit {version('agekit')}",
-        )
+        table = replace(table, origin=keys).take(np.array(rows))
         chips = [folder.chips[row] for row in rows]
         with writing(out):
-            write_table(out, replace(table, origin=keys).take(np.array(rows)), chips, manifest)
+            write_table(out, table, chips, Manifest.of(reader, table, face, size))
     return Prepared(
         dataset=reader.name,
         out=out,
-        n=len(table),
+        n=len(names),
         done=len(rows) - skipped,
         skipped=skipped,
         failed=len(folder.failures),

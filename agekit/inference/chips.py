@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
-from agekit.data.derived import MANIFEST, parse_manifest
 from agekit.data.images import decode_image
+from agekit.data.manifest import MANIFEST, parse_manifest
 from agekit.data.readers.sheet import read_text
 from agekit.errors import AgekitError
 from agekit.faces.align import known_points

@@ -23,7 +23,7 @@ from agekit.bench.suites.cutting import cut_command, is_uncut
 from agekit.bench.suites.suite import load_suite
 from agekit.cli.bench_run import run
 from agekit.data.alignment import WHOLE, Alignment
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
+from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import standard

@@ -19,8 +19,8 @@ from PIL import Image
 
 from agekit.data.alignment import Alignment
 from agekit.data.decode import decode
-from agekit.data.derived import Manifest
 from agekit.data.encode import Encoding
+from agekit.data.manifest import Manifest
 from agekit.data.pack import pack
 from agekit.data.prepared import write_table
 from agekit.data.readers.labels import read_labels

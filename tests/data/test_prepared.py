@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 from agekit.data.alignment import Alignment
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
-from agekit.data.failures import FAILURES, append_failure, read_failures, write_failures
 from agekit.data.files import Files
-from agekit.data.prepared import is_prepared, read_prepared, write_table
+from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
+from agekit.data.prepared import (
+    FAILURES,
+    append_failure,
+    is_prepared,
+    read_failures,
+    read_prepared,
+    write_failures,
+    write_table,
+)
 from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
 

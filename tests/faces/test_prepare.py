@@ -17,9 +17,8 @@ from filelock import FileLock
 from PIL import Image
 
 from agekit.data.alignment import Alignment
-from agekit.data.derived import TABLE
-from agekit.data.failures import FAILURES, read_failures
-from agekit.data.prepared import read_prepared
+from agekit.data.manifest import TABLE
+from agekit.data.prepared import FAILURES, read_failures, read_prepared
 from agekit.data.readers.csv import Csv
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError

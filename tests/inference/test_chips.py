@@ -11,7 +11,7 @@ from PIL import Image
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
-from agekit.data.derived import MANIFEST, Manifest
+from agekit.data.manifest import MANIFEST, Manifest
 from agekit.data.synthfaces.face import draw, person
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector

@@ -12,7 +12,7 @@ import pytest
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
-from agekit.data.derived import COLUMNS, MANIFEST, TABLE, Manifest
+from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.testing import write_face
 
 TINY = (

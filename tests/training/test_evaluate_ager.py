@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agekit.data.derived import Manifest
+from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
 from agekit.data.readers.csv import Csv
 from agekit.errors import ConfigError, DataError, ModelError

@@ -17,7 +17,7 @@ from PIL import Image
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
-from agekit.data.derived import Manifest
+from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
 from agekit.data.readers.csv import Csv
 from agekit.data.split import Faces, load_faces

@@ -74,7 +74,7 @@ def _read_names(root: Path, tables: list[str], layout: str) -> FaceTable:
         elif age is None:
             rows.problem("age", path, "no age in the names of its folder or file")
         else:
-            rows.add(path, age.years, sigma=age.sigma)
+            rows.add(path, age)
     if not len(rows):
         found = ", ".join(p.name for p in rows.problems[:3]) or "no file"
         raise DataError(

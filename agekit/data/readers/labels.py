@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from agekit.data.formats import has_suffix
-from agekit.data.readers.ages import Ranges, parse_age, why_no_age
+from agekit.data.readers.ages import Ranges, parse_age
 from agekit.data.readers.columns import NAMES, Columns, choose
-from agekit.data.readers.rows import Rows, parse_gender, parse_split
+from agekit.data.readers.rows import Rows, parse_split
 from agekit.data.readers.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
@@ -104,7 +104,19 @@ def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = 
             if cell["path"]:
                 cell["path"] = table.below + cell["path"]
             cell["split"] = cell["split"] or table.split
-            _add(rows, ranges, sheet, i, cell)
+            age = parse_age(cell["age"], decimal_comma=sheet.decimal_comma)
+            added = rows.add(
+                cell["path"],
+                cell["age"] if age is None else age,
+                sigma=sheet.number(cell["sigma"]),
+                identity=cell["identity"],
+                gender=cell["gender"],
+                group=cell["group"],
+                split=cell["split"],
+                where=sheet.where(i),
+            )
+            if added and age is not None:
+                ranges.add(cell["age"], age)
     rows.notes.extend(ranges.notes())
     rows.notes.extend(_unused(rows, [table.path for table in tables]))
     rows.take_folder_splits()
@@ -126,39 +138,6 @@ def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:
     named = rows.named()
     if unnamed := [path for path in rows.files if has_suffix(path) and path not in named]:
         yield f"{rows.root}: {len(unnamed):,} images are in no row, such as {unnamed[0]}"
-
-
-def _add(rows: Rows, ranges: Ranges, sheet: Sheet, i: int, cell: Mapping[str, str]) -> None:
-    """Adds one row; odd optional values are told and left out."""
-    where = sheet.where(i)
-    gender, split = parse_gender(cell["gender"]), parse_split(cell["split"])
-    age = parse_age(cell["age"], decimal_comma=sheet.decimal_comma)
-    sigma = sheet.number(cell["sigma"])
-    if age is not None and age.is_range and sigma != sigma:
-        sigma = age.sigma
-    before = len(rows)
-    rows.add(
-        cell["path"],
-        None if age is None else age.years,
-        sigma=sigma,
-        identity=cell["identity"],
-        gender=-1 if gender is None else gender,
-        group=cell["group"],
-        split=split or "",
-        where=where,
-        why="" if age else why_no_age(cell["age"]),
-    )
-    if len(rows) > before:
-        if age is not None:
-            ranges.add(cell["age"], age)
-        if gender is None:
-            rows.problem(
-                "gender", cell["path"], f"{where}: {cell['gender']!r} taken as unknown", kept=True
-            )
-        if split is None:
-            rows.problem(
-                "split", cell["path"], f"{where}: {cell['split']!r} taken as none", kept=True
-            )
 
 
 def _read(path: Path) -> Sheet:

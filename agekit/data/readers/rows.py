@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agekit.data.files import Files
+from agekit.data.readers.ages import Age, why_no_age
 from agekit.data.readers.scan import is_image, scan
-from agekit.data.table import SPLITS, FaceTable, Problem
+from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
 from agekit.errors import DataError
 
 __all__ = ["Rows", "folder_splits", "identity_number", "parse_gender", "parse_split"]
@@ -48,8 +49,7 @@ class Rows:
         self.notes.extend(found.notes())
         self._there = set(self.files)
         self._folded = {_fold(name): name for name in self.files}
-        self._columns = {name: [] for name in ("path", "age", "sigma", "identity")}
-        self._columns |= {name: [] for name in ("gender", "group", "split")}
+        self._columns = {name: [] for name in ("path", *COLUMNS)}
 
     def __len__(self) -> int:
         """The number of rows so far."""
@@ -62,56 +62,79 @@ class Rows:
     def add(
         self,
         path: str,
-        age: float | None,
+        age: float | Age | str | None,
         *,
         sigma: float | None = _NAN,
         identity: str | int = -1,
-        gender: int = -1,
+        gender: int | str = -1,
         group: str = "",
         split: str = "",
         where: str = "",
-        why: str = "the age is no number",
-    ) -> None:
-        """Adds one row, or notes why not.
+    ) -> bool:
+        """Adds one row, or notes why not; odd optional values are told and left out.
 
         Args:
             path: the image below the root; forward or backward slashes; an absolute path below
                 the root will do.
-            age: years; NaN where unknown, None where the label is no number.
+            age: years, NaN where unknown; or an age that was read, whose sigma counts where none
+                is given; or the text of a label that is none; None where it is no number.
             sigma: standard deviation of the label in years, NaN unknown; None or negative is told.
             identity: the person: a number, or a name; -1 or "" unknown.
-            gender: 0 male, 1 female, -1 unknown.
+            gender: 0 male, 1 female, -1 unknown; or a text, as `parse_gender` takes it.
             group: the group's name, "" unknown.
-            split: ``train``, ``val`` or ``test``, "" none.
+            split: ``train``, ``val``, ``test`` and the like, see `parse_split`; "" none.
             where: the line of the label file.
-            why: what to tell where the age is None.
+
+        Returns:
+            Whether it was added.
         """
         name = _relative(path, self.root)
         told = f"{where}: " if where else ""
         if not name:
             self.problem("path", where, "no path")
-            return
+            return False
         climbs = os.path.isabs(name) or ".." in name.split("/")
         file = name if climbs else self.find(name)
         if file is None:
             self.problem("missing", name, f"{told}no such file")
-        elif file in self._seen:
+            return False
+        if file in self._seen:
             first = self._seen[file]
             again = f"named before{f' in {first}' if first else ''}; the first row counts"
             self.problem("duplicate", file, told + again)
-        else:
-            self._seen[file] = where
-            if age is None:
-                self.problem("age", file, told + why)
-                return
-            if sigma is None or sigma < 0:
-                self.problem(
-                    "sigma", file, f"{told}the standard deviation is unusable: left out", kept=True
-                )
-                sigma = _NAN
-            values = (file, age, sigma, identity_number(identity), gender, group, split)
-            for column, value in zip(self._columns.values(), values, strict=True):
-                column.append(value)
+            return False
+        self._seen[file] = where
+        if age is None or isinstance(age, str):
+            why = "the age is no number" if age is None else why_no_age(age)
+            self.problem("age", file, told + why)
+            return False
+        if isinstance(age, Age):
+            if age.is_range and sigma != sigma:
+                sigma = age.sigma
+            age = age.years
+        odd = {"sigma": "the standard deviation is unusable: left out"}
+        if sigma is not None and not sigma < 0:
+            del odd["sigma"]
+        sex = parse_gender(gender) if isinstance(gender, str) else gender
+        if sex is None:
+            odd["gender"] = f"{gender!r} taken as unknown"
+        part = parse_split(split)
+        if part is None:
+            odd["split"] = f"{split!r} taken as none"
+        for kind, detail in odd.items():
+            self.problem(kind, file, told + detail, kept=True)
+        row = {
+            "path": file,
+            "age": age,
+            "sigma": _NAN if "sigma" in odd else sigma,
+            "identity": identity_number(identity),
+            "gender": -1 if sex is None else sex,
+            "group": group,
+            "split": part or "",
+        }
+        for column, value in row.items():
+            self._columns[column].append(value)
+        return True
 
     def named(self) -> Set[str]:
         """The files that rows have named so far, used or not."""

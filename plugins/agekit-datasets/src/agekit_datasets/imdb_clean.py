@@ -10,7 +10,7 @@ from typing import ClassVar
 from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows, parse_gender
+from agekit.data.readers.rows import Rows
 from agekit.data.readers.sheet import read_sheet
 from agekit.data.table import FaceTable
 from agekit_datasets.folders import image_folder
@@ -101,19 +101,14 @@ def _add(rows: Rows, labels: str, split: str) -> None:
         if years is not None and years < 0:
             unlabelled += 1
             continue
-        person, sex = _PERSON.search(name), parse_gender(gender)
-        before = len(rows)
+        person = _PERSON.search(name)
         rows.add(
             folder + name if rows.find(folder + name) else name,
             years,
             identity=person[0] if person else "",
-            gender=-1 if sex is None else sex,
+            gender=gender,
             split=split,
             where=sheet.where(i),
         )
-        if sex is None and len(rows) > before:
-            rows.problem(
-                "gender", name, f"{sheet.where(i)}: {gender!r} taken as unknown", kept=True
-            )
     if unlabelled:
         rows.problem("unlabelled", labels, f"{unlabelled:,} rows are of faces without an age")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_content
-from agekit.data.readers.rows import Rows, parse_gender
+from agekit.data.readers.rows import Rows
 from agekit.data.readers.sheet import Sheet, read_sheet
 from agekit.data.table import FaceTable
 from agekit_datasets.folders import image_folder
@@ -82,17 +82,12 @@ class LAGENDA(Dataset):
                 left_out.setdefault(why, []).append(name)
                 continue
             i = labelled[0]
-            gender, before = parse_gender(genders[i]), len(rows)
             rows.add(
                 folder + name if rows.find(folder + name) else name,
                 ages[i],
-                gender=-1 if gender is None else gender,
+                gender="" if genders[i] == "-1" else genders[i],
                 where=sheet.where(i),
             )
-            if gender is None and genders[i] != "-1" and len(rows) > before:
-                rows.problem(
-                    "gender", name, f"{sheet.where(i)}: {genders[i]!r} taken as unknown", kept=True
-                )
         for why, found in left_out.items():
             rows.problem("faces", found[0], f"{why}; left out with {len(found) - 1:,} more images")
         return rows.build()

@@ -10,7 +10,7 @@ from typing import ClassVar
 from agekit.data.alignment import WHOLE
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity, by_name
-from agekit.data.readers.rows import Rows, parse_gender
+from agekit.data.readers.rows import Rows
 from agekit.data.readers.scan import is_image
 from agekit.data.readers.sheet import Sheet, read_sheet
 from agekit.data.table import FaceTable
@@ -124,23 +124,20 @@ def _add_sheet(rows: Rows, sheet: Sheet) -> None:
                 continue
             file = places[0] if places else photo
         label = _NAME.fullmatch(Path(file).stem)
-        years, sex, group = sheet.number(age), parse_gender(gender), _RACE.get(race.lower(), "")
-        before = len(rows)
-        rows.add(
+        years, group = sheet.number(age), _RACE.get(race.lower(), "")
+        added = rows.add(
             file,
             years,
             identity=_identity(person or (label["id"] if label else "")),
-            gender=-1 if sex is None else sex,
+            gender=gender,
             group=group,
             where=where,
         )
-        if len(rows) == before:
+        if not added:
             continue
         if label and years == years and int(label["age"]) != years:
             told = f"{where}: age {age}, but {label['age']} in the name; the csv counts"
             rows.problem("label", file, told, kept=True)
-        if sex is None:
-            rows.problem("gender", file, f"{where}: {gender!r} taken as unknown", kept=True)
         if race and not group:
             rows.problem("group", file, f"{where}: race {race!r} taken as unknown", kept=True)
     rows.unlisted(sheet.path.name, doubtful)

@@ -1,4 +1,4 @@
-"""Datasets made from datasets: chips cut by `agekit data prepare`, shards by `agekit data pack`.
+"""The manifest and the columns of chips that `prepare` cuts and of shards that `pack` writes.
 
 Both keep the columns of the face table they were made from, and the content keys of its pictures,
 so that every protocol splits them as it splits the original.
@@ -6,16 +6,20 @@ so that every protocol splits them as it splits the original.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import ValidationError
 
 from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
+from agekit.data.dataset import Dataset
+from agekit.data.table import SPLITS, FaceTable
 from agekit.errors import DataError
 
-__all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest", "parse_manifest"]
+__all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest", "parse_manifest", "records"]
 
 MANIFEST = "faces.json"
 TABLE = "faces.csv"
@@ -49,6 +53,20 @@ class Manifest(Schema):
     rows: int
     made_by: str
 
+    @classmethod
+    def of(cls, dataset: Dataset, table: FaceTable, face: Alignment, size: int | None) -> Self:
+        """What is made of a dataset by this agekit; see the attributes."""
+        return cls(
+            dataset=dataset.name,
+            title=dataset.title,
+            licence=dataset.licence,
+            group_names=table.group_names,
+            face=face,
+            size=size,
+            rows=len(table),
+            made_by=f"agekit {version('agekit')}",
+        )
+
 
 def parse_manifest(text: str, name: str) -> Manifest:
     """Reads a manifest.
@@ -65,3 +83,18 @@ def parse_manifest(text: str, name: str) -> Manifest:
     except ValidationError as error:
         reason = summary(error, Manifest)
         raise DataError(f"{name}: not a list of faces that agekit can read: {reason}") from error
+
+
+def records(table: FaceTable) -> Iterator[dict[str, Any]]:
+    """Each row of a table as the `COLUMNS` after the path, None where unknown."""
+    for i, key in enumerate(table.content_keys()):
+        gender, group, split = int(table.gender[i]), int(table.group[i]), int(table.split[i])
+        yield {
+            "age": table.age[i],
+            "sigma": None if np.isnan(table.sigma[i]) else table.sigma[i],
+            "identity": None if table.identity[i] < 0 else int(table.identity[i]),
+            "gender": None if gender < 0 else ("male", "female")[gender],
+            "group": None if group < 0 else table.group_names[group],
+            "split": None if split < 0 else SPLITS[split],
+            "origin": key.tobytes().hex(),
+        }
