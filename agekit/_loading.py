@@ -45,7 +45,7 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
             part = getattr(part, attribute)
     except AttributeError as error:
         raise unusable(entry, f"{entry.module} has no {entry.attribute!r}") from error
-    if not callable(part):
+    if not made and not callable(part):
         raise unusable(entry, f"it is a {type(part).__name__}, not callable")
     if base is not None:
         module, _, attribute = base.partition(":")

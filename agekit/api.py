@@ -5,9 +5,10 @@ from __future__ import annotations
 from agekit.errors import ConfigError
 from agekit.inference.aging import load_aging
 from agekit.inference.predictor import load
-from agekit.recipe import EstimatorRecipe, resolve
+from agekit.recipe import resolve
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.evaluate import evaluate
 from agekit.training.train import train
 

@@ -147,6 +147,7 @@ _ROWS = (
         ),
     ),
     Kind("recipe", mmengine="", template=Template(_REGRESSION)),
+    Kind("task", "agekit.task:Task", made=True, mmengine=""),
     Kind(
         "command",
         "click:Command",

@@ -38,6 +38,7 @@ __all__ = [
     "LOSSES",
     "RECIPES",
     "REGISTRIES",
+    "TASKS",
     "RecipeRegistry",
     "Registry",
     "resolve_recipe_name",
@@ -227,6 +228,7 @@ DATASETS = REGISTRIES["dataset"]
 DETECTORS = REGISTRIES["detector"]
 EVOLVERS = REGISTRIES["evolver"]
 GENERATORS = REGISTRIES["generator"]
+TASKS = REGISTRIES["task"]
 COMMANDS = REGISTRIES["command"]
 
 

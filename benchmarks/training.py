@@ -30,9 +30,10 @@ from mmengine.optim import OptimWrapper
 from agekit.data.loader import Batch
 from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
-from agekit.recipe import EstimatorRecipe, LossTerm, Resolved, resolve
+from agekit.recipe import LossTerm, Resolved, resolve
 from agekit.tasks.estimator.build import build_loss
-from agekit.tasks.estimator.faces import TrainingFaces
+from agekit.tasks.estimator.faces import EstimatorFaces
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.step import EstimatorStep, Term
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.display import Display
@@ -102,7 +103,7 @@ def make_trainer(resolved: Resolved, device: torch.device, folder: str) -> Estim
     display = Display(None, None)
     recipe = resolved.recipe
     assert isinstance(recipe, EstimatorRecipe)
-    faces = TrainingFaces(load_faces("synthfaces"), recipe.data, device)
+    faces = EstimatorFaces(load_faces("synthfaces"), recipe.data, device)
     return EstimatorTrainer(
         recipe=recipe, faces=faces, run=run, display=display, device=device, seed=0
     )

@@ -16,7 +16,8 @@ from agekit.bench.suites.suite import Suite
 from agekit.data.manifest import Manifest
 from agekit.faces.plan import Plan
 from agekit.onnx.card import OnnxCard
-from agekit.recipe.schema import AgerRecipe, EstimatorRecipe
+from agekit.tasks.ager.recipe import AgerRecipe
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.zoo.config import AnyConfig
 from agekit.zoo.entry import ZooEntry
 

@@ -2,10 +2,7 @@
 
 from agekit.recipe.resolve import Resolved, resolve
 from agekit.recipe.schema import (
-    AgerDataConfig,
-    AgerRecipe,
     DataConfig,
-    EstimatorRecipe,
     LossTerm,
     LossTerms,
     PartConfig,
@@ -14,10 +11,7 @@ from agekit.recipe.schema import (
 )
 
 __all__ = [
-    "AgerDataConfig",
-    "AgerRecipe",
     "DataConfig",
-    "EstimatorRecipe",
     "LossTerm",
     "LossTerms",
     "PartConfig",

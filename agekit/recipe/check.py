@@ -8,28 +8,37 @@ from typing import Any
 from agekit import signature
 from agekit._annotation import fits
 from agekit.errors import AgekitError, ConfigError, nearest
-from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES, Registry
+from agekit.registry import EVOLVERS, LOSSES, REGISTRIES, Registry
+from agekit.task import Task
 
 __all__ = ["check_parts", "loss_arguments"]
 
 
-def check_parts(recipe: Mapping[str, Any]) -> list[str]:
+def check_parts(recipe: Mapping[str, Any], task: Task) -> list[str]:
     """The mistakes in a recipe's parts: unknown names, unknown or ill-typed arguments.
 
     Args:
         recipe: a merged recipe as plain data; what the schema refuses is passed over here.
+        task: whose recipe it is.
     """
-    if recipe.get("kind") == "ager":
-        generator = _part("generator", GENERATORS, recipe.get("generator"))
-        return generator + _evolver(recipe.get("evolver"), {})
-    mistakes = _part("backbone", BACKBONES, recipe.get("backbone"))
-    heads = recipe.get("heads")
-    heads = heads if isinstance(heads, Mapping) else {}
-    if not heads:
-        mistakes.append("heads: an estimator needs at least one head")
-    for name, head in heads.items():
-        mistakes += _part(f"heads.{name}", HEADS, head)
-    return mistakes + _evolver(recipe.get("evolver"), heads)
+    mistakes: list[str] = []
+    for key, kind in task.recipe.parts.items():
+        name, several, _ = key.partition(".*")
+        if not several:
+            mistakes += _part(name, REGISTRIES[kind], recipe.get(name))
+            continue
+        named = _named(recipe, name)
+        if not named:
+            mistakes.append(f"{name}: {task.title} needs at least one {kind}")
+        for one, part in named.items():
+            mistakes += _part(f"{name}.{one}", REGISTRIES[kind], part)
+    return mistakes + _evolver(recipe.get("evolver"), _named(recipe, "heads"))
+
+
+def _named(recipe: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """What a recipe names under a key; nothing where that is no mapping."""
+    named = recipe.get(key)
+    return named if isinstance(named, Mapping) else {}
 
 
 def _evolver(part: Any, heads: Mapping[str, Any]) -> list[str]:

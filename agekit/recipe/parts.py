@@ -6,8 +6,8 @@ from typing import Any
 
 from agekit.culprit import Culprit
 from agekit.recipe.check import loss_arguments
-from agekit.recipe.schema import EstimatorRecipe, PartConfig, Recipe
-from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES, Registry
+from agekit.recipe.schema import PartConfig, Recipe
+from agekit.registry import EVOLVERS, LOSSES, REGISTRIES, TASKS, Registry
 
 __all__ = ["build_part", "distributions_of"]
 
@@ -32,12 +32,8 @@ def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
 def distributions_of(recipe: Recipe) -> dict[str, str]:
     """What gives the parts of a recipe: distribution → version."""
     evolver = recipe.evolver
-    entries = [EVOLVERS.find(evolver.type)]
+    entries = [TASKS.find(recipe.kind), EVOLVERS.find(evolver.type)]
     for key in loss_arguments(evolver.model_dump()):
         entries += [LOSSES.find(term["type"]) for term in evolver.arguments.get(key, ())]
-    if isinstance(recipe, EstimatorRecipe):
-        entries.append(BACKBONES.find(recipe.backbone.type))
-        entries += [HEADS.find(head.type) for head in recipe.heads.values()]
-    else:
-        entries.append(GENERATORS.find(recipe.generator.type))
+    entries += [REGISTRIES[kind].find(part.type) for kind, part in recipe.named_parts()]
     return {entry.distribution: entry.version for entry in entries}

@@ -17,26 +17,17 @@ from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
-from agekit.recipe.schema import AgerRecipe, EstimatorRecipe, Recipe
+from agekit.recipe.schema import DEFAULT_KIND, Recipe
 from agekit.recipe.shipped import shipped
-from agekit.registry import DATASETS, RECIPES, resolve_recipe_name
+from agekit.registry import DATASETS, RECIPES, TASKS, resolve_recipe_name
+from agekit.task import Task
 
 __all__ = ["Resolved", "resolve"]
 
 _TRAIN: dict[str, Any] = {"optimizer": {}, "schedule": {}}
-_SECTIONS: dict[str, dict[str, Any]] = {
-    "estimator": {"train": _TRAIN, "data": {"augment": {}}, "estimate": {}},
-    "ager": {"train": _TRAIN, "data": {"where": {}, "sample": None}},
-}
-"""What an override may reach into though a recipe leaves it to its defaults, by its kind."""
-_OPEN = {"estimator": "backbone", "ager": "generator"}
-"""The part that the name of what is trained may choose."""
+"""What an override may reach into though a recipe leaves it to its defaults."""
 ADOPTED = ("size", "load_size", "mean", "std", "crop_pct", "ages")
 """The keys of ``data`` that a training takes from the model it starts from; and its rate."""
-_MODELS: dict[str, type[EstimatorRecipe] | type[AgerRecipe]] = {
-    "estimator": EstimatorRecipe,
-    "ager": AgerRecipe,
-}
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,9 @@ def resolve(
         _collect(mistakes, lambda: DATASETS.find(dataset))
     if data is not None:
         kind = _kind(name, data, mistakes)
-        data = _with_preset(name, merge(_SECTIONS[kind], data), preset, mistakes)
+        task = _task(kind)
+        sections = {"train": _TRAIN, **task.recipe.sections}
+        data = _with_preset(name, merge(sections, data), preset, mistakes)
         asked = list(overrides)
         if generations is not None:
             asked.insert(0, f"evolver.generations={generations}")
@@ -122,14 +115,14 @@ def resolve(
             asked.insert(0, f"train.epochs={epochs}")
         data, wrong = override(data, asked)
         mistakes += wrong
-        part = _OPEN[kind]
+        part = task.recipe.open_part
         if isinstance(data.get(part), str):
             data[part] = {"type": data[part]}
         elif part not in data:
-            choose = _how_to_choose(name, part)
+            choose = _how_to_choose(name, part, task.recipe.example)
             mistakes.append(f"the recipe {name!r} leaves its {part} open; {choose}")
         recipe = _validate(data, kind, mistakes)
-        mistakes += check_parts(data)
+        mistakes += check_parts(data, task)
         if recipe is not None and not mistakes:
             return Resolved(name, recipe)
     raise ConfigError(
@@ -146,7 +139,9 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
         recipe, part = _split(name)
         data = shipped(recipe)
         if part is not None:
-            _choose(data, _OPEN.get(str(data.get("kind")), "backbone"), part)
+            kind = str(data.get("kind", DEFAULT_KIND))
+            known = kind if kind in TASKS.names() else DEFAULT_KIND
+            _choose(data, _task(known).recipe.open_part, part)
         found.append(data)
 
     _collect(mistakes, look)
@@ -176,15 +171,22 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _kind(name: str, data: Mapping[str, Any], mistakes: list[str]) -> str:
-    kind = str(data.get("kind", "estimator"))
-    if kind in _OPEN:
+    kind, known = str(data.get("kind", DEFAULT_KIND)), TASKS.names()
+    if kind in known:
         return kind
-    mistakes.append(f"kind: {name} is of no known kind {kind!r}; it is {' or '.join(_OPEN)}")
-    return "estimator"
+    mistakes.append(
+        f"kind: {name} is of no known kind {kind!r}{nearest(kind, known)}; "
+        f"installed are {', '.join(known)}"
+    )
+    return DEFAULT_KIND
 
 
-def _how_to_choose(name: str, part: str) -> str:
-    example = {"backbone": "resnet18", "generator": "resnet-9blocks"}[part]
+def _task(kind: str) -> Task:
+    task: Task = TASKS.get(kind)
+    return task
+
+
+def _how_to_choose(name: str, part: str, example: str) -> str:
     if _is_file(name):
         return f"add one to it, such as {part}: {{type: {example}}}"
     return f"name one, such as {name}-{example}"
@@ -245,9 +247,10 @@ def _collect(mistakes: list[str], action: Any) -> None:
 
 
 def _validate(data: Mapping[str, Any], kind: str, mistakes: list[str]) -> Recipe | None:
+    schema: type[Recipe] = _task(kind).recipe
     try:
-        return _MODELS[kind].model_validate_json(json.dumps(data))
+        return schema.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        told = f"{_OPEN[kind]}: is missing"
-        mistakes += [line for line in list_mistakes(error, _MODELS[kind]) if line != told]
+        told = f"{schema.open_part}: is missing"
+        mistakes += [line for line in list_mistakes(error, schema) if line != told]
         return None

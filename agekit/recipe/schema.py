@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
 
 __all__ = [
-    "AgerDataConfig",
-    "AgerRecipe",
+    "DEFAULT_KIND",
     "AugmentConfig",
     "DataConfig",
-    "EstimateConfig",
-    "EstimatorRecipe",
-    "HeadName",
     "LossTerm",
     "LossTerms",
     "OptimizerConfig",
     "PartConfig",
     "Recipe",
-    "SampleConfig",
     "ScheduleConfig",
     "TrainConfig",
 ]
 
+DEFAULT_KIND = "estimator"
+"""The kind of a recipe that does not say it."""
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
 Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
-AgeRange = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
-LabelAge = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
-
-
-def _check_head_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-        raise ValueError("a head's name is letters, digits, '-' and '_', a letter first")
-    return name
-
-
-HeadName = Annotated[str, AfterValidator(_check_head_name)]
-"""What a recipe calls a head; torch names its weights after it."""
 
 
 class PartConfig(BaseModel):
@@ -156,10 +141,9 @@ class AugmentConfig(StrictSchema):
 
 
 class DataConfig(StrictSchema):
-    """What the network sees: image side in pixels, normalisation, augmentation; the label ages.
+    """What a network sees of a face: image side in pixels, normalisation, augmentation.
 
-    ``crop_pct`` is the share of each side, in the middle, that evaluation takes. ``ages`` are the
-    first and the last label age, whole years; without it those of the training faces.
+    ``crop_pct`` is the share of each side, in the middle, that evaluation takes.
     """
 
     size: Annotated[int, Field(ge=16, le=1024)] = 224
@@ -167,118 +151,41 @@ class DataConfig(StrictSchema):
     std: tuple[Spread, Spread, Spread] = (0.229, 0.224, 0.225)
     augment: AugmentConfig | None = AugmentConfig()
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
-    ages: tuple[LabelAge, LabelAge] | None = None
-
-    @model_validator(mode="after")
-    def _ascending(self) -> DataConfig:
-        if self.ages is not None and self.ages[0] >= self.ages[1]:
-            raise KeyMistake("ages", "ages must be [first, last], first < last", list(self.ages))
-        return self
 
 
-class EstimateConfig(StrictSchema):
-    """How a distribution becomes an age, and the share its interval is meant to hold.
+class Recipe(StrictSchema):
+    """What the recipes of every kind say, their parts chosen and their preset applied.
 
-    ``mirror`` averages the outputs over a face and its mirror image. ``holdout`` is a share of the
-    training faces that is not trained on: the intervals are calibrated on it, in place of the
-    validation split.
+    Attributes:
+        parts: the keys that name parts, each with the kind of part; ``heads.*`` names one under
+            each key of ``heads``. The evolver and its losses are parts of every recipe.
+        open_part: the key whose part the name of what is trained may choose.
+        example: a name for it.
+        sections: what an override may reach into though a recipe leaves it to its defaults.
     """
 
-    rule: Literal["expectation", "median"] = "expectation"
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    mirror: bool = False
-    holdout: Below1 = 0.0
+    parts: ClassVar[Mapping[str, str]] = {}
+    open_part: ClassVar[str]
+    example: ClassVar[str]
+    sections: ClassVar[Mapping[str, Any]] = {}
 
-
-class SampleConfig(StrictSchema):
-    """Faces drawn at random from each domain, in place of the protocol's split.
-
-    As many as `per_domain`, or all; the share `test` of them is to test on, the others to train
-    on. Which ones depends on the pictures and on `seed`, not on the seed of the run.
-    """
-
-    per_domain: Annotated[int, Field(ge=3)] | None = None
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    seed: Annotated[int, Field(ge=0)] = 0
-
-
-class AgerDataConfig(StrictSchema):
-    """What an ager sees: faces of two domains, a young one and an old one.
-
-    Images are stored at `load_size` and cropped at random to `size`, pixel by pixel; without it
-    they are stored at 286/256 of `size`, as CycleGAN does. `domains` are two ranges of ages, both
-    ends included; without it the dataset's groups ``A`` and ``B`` are the domains. `where` keeps
-    the rows of one gender or group, such as ``{gender: male}``. `sample` draws faces of these.
-    """
-
-    size: Annotated[int, Field(ge=16, le=1024, multiple_of=4)] = 256
-    load_size: Annotated[int, Field(ge=16, le=2048)] | None = None
-    flip: Share = 0.5
-    domains: tuple[AgeRange, AgeRange] | None = None
-    where: dict[Literal["gender", "group"], str | None] = {}
-    sample: SampleConfig | None = None
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """`where`, without what is not asked for."""
-        return {str(key): value for key, value in self.where.items() if value is not None}
-
-    @property
-    def stored(self) -> int:
-        """The side at which images are kept, pixels."""
-        return self.load_size or round(self.size * 286 / 256)
-
-    @model_validator(mode="after")
-    def _fits(self) -> AgerDataConfig:
-        if self.stored < self.size:
-            text = f"load_size must not be below size ({self.size})"
-            raise KeyMistake("load_size", text, self.stored)
-        for index, (low, high) in enumerate(self.domains or ()):
-            if low > high:
-                text = "a domain is [low, high] with low <= high"
-                raise KeyMistake(f"domains.{index}", text, [low, high])
-        return self
-
-
-class _Recipe(StrictSchema):
+    kind: str
     description: str = ""
     source: str = ""
     expected: dict[str, Any] = {}
     evolver: PartConfig
     train: TrainConfig
+    data: Any
 
+    @property
+    def network(self) -> PartConfig:
+        """The part that the name of what is trained may choose."""
+        part: PartConfig = getattr(self, self.open_part)
+        return part
 
-class EstimatorRecipe(_Recipe):
-    """A recipe of an estimator with its backbone chosen and its preset applied."""
-
-    kind: Literal["estimator"] = "estimator"
-    backbone: PartConfig
-    heads: dict[HeadName, PartConfig]
-    data: DataConfig = DataConfig()
-    estimate: EstimateConfig = EstimateConfig()
-
-    @model_validator(mode="after")
-    def _batched(self) -> EstimatorRecipe:
-        if self.train.batch_size < 2:
-            text = "an estimator's batch normalisation needs more than 1"
-            raise KeyMistake("train.batch_size", text, self.train.batch_size)
-        return self
-
-
-class AgerRecipe(_Recipe):
-    """A recipe of an ager with its generator chosen and its preset applied."""
-
-    kind: Literal["ager"] = "ager"
-    generator: PartConfig
-    data: AgerDataConfig = AgerDataConfig()
-
-    @model_validator(mode="after")
-    def _keeps_the_last(self) -> AgerRecipe:
-        for key in ("keep", "keep_generation"):
-            if (value := getattr(self.train, key)) != "last":
-                text = "an ager is watched on no validation split: it keeps the last"
-                raise KeyMistake(f"train.{key}", text, value)
-        return self
-
-
-Recipe = EstimatorRecipe | AgerRecipe
+    def named_parts(self) -> Iterator[tuple[str, PartConfig]]:
+        """The parts beside the evolver: each one's kind, and the part."""
+        for key, kind in self.parts.items():
+            held = getattr(self, key.removesuffix(".*"))
+            for part in held.values() if key.endswith(".*") else (held,):
+                yield kind, part

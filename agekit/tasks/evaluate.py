@@ -17,10 +17,10 @@ from agekit.errors import ConfigError, nearest
 from agekit.progress import decoding
 from agekit.recipe import DataConfig
 from agekit.tasks.ager.evaluate import evaluate_ager
-from agekit.tasks.estimator.faces import TrainingFaces
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.report import generation_metrics
 from agekit.training.display import Display
+from agekit.training.faces import TrainingFaces
 from agekit.training.framing import find_framing
 from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import load_model, read_config, within_model

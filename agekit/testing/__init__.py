@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agekit.testing.loss import check_loss
     from agekit.testing.plugin import check_plugin
     from agekit.testing.recipe import check_recipe
+    from agekit.testing.task import check_task
     from agekit.testing.training import train_briefly
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "check_loss",
     "check_plugin",
     "check_recipe",
+    "check_task",
     "train_briefly",
     "write_face",
 ]

@@ -8,8 +8,9 @@ from pathlib import Path
 from agekit.api import build
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
-from agekit.recipe import EstimatorRecipe, resolve
+from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.folder import save_model
 

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from agekit.errors import AgekitError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm, resolve
+from agekit.recipe import LossTerm, resolve
 from agekit.recipe.check import loss_arguments
 from agekit.registry import RECIPES
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator, build_loss
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.target import Target
 from agekit.testing.modules import drawn
 from agekit.training.evolver import build_evolver
@@ -73,6 +75,7 @@ def _check(label: str, name: str, preset: str | None, largest: int, built: set[s
     if isinstance(resolved.recipe, AgerRecipe):
         build_ager(resolved.recipe.generator, 0)
         return
+    assert isinstance(resolved.recipe, EstimatorRecipe)
     recipe = _without_weights(resolved.recipe)
     size = min(recipe.data.size, largest)
     parts = f"{size} {recipe.backbone} {recipe.heads} {recipe.evolver} {recipe.estimate.rule}"

@@ -11,22 +11,14 @@ from rich.console import Console
 
 from agekit.culprit import Culprit
 from agekit.device import from_main, rank_and_world
-from agekit.recipe import EstimatorRecipe, Resolved
-from agekit.tasks.ager.task import Aging
-from agekit.tasks.estimator.task import Estimating
+from agekit.recipe import Resolved
 from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
 from agekit.training.run import Run
-from agekit.training.task import Task
+from agekit.training.task import training_of
 from agekit.training.trainer import Generation
 
-__all__ = ["CROPS", "TASKS", "TrainResult", "carry_out"]
-
-TASKS: dict[str, Task[Any, Any]] = {"estimator": Estimating(), "ager": Aging()}
-"""What each kind of recipe needs."""
-
-CROPS = "torchvision"
-"""The rule of random crops; a run that does not say it was begun when crops were cut to fit."""
+__all__ = ["TrainResult", "carry_out"]
 
 
 @dataclass(frozen=True)
@@ -75,15 +67,10 @@ def carry_out(
     """
     main = rank_and_world()[0] == 0
     display = Display(console if main else None, run.log if main else None)
-    task = TASKS[resolved.recipe.kind]
+    task = training_of(resolved.recipe)
     _introduce(display, info, data, task.describe(data))
     recipe = resolved.recipe
-    if isinstance(recipe, EstimatorRecipe) and recipe.data.augment and info.get("crops") != CROPS:
-        display.line(
-            "this run was begun when random crops were cut to the image; in the epochs to come "
-            "they are drawn anew until they fit, so that it ends otherwise than it would have"
-        )
-    for line in (*told, *task.remarks(data)):
+    for line in (*told, *task.remarks(data, info)):
         display.line(line)
     trainer = task.trainer(resolved, data, run, display, data.device, info)
     part = resolved.recipe.evolver

@@ -22,8 +22,8 @@ from agekit.registry import EVOLVERS
 if TYPE_CHECKING:
     import torch
 
-    from agekit.recipe import AgerRecipe
     from agekit.tasks.ager.model import FaceAger
+    from agekit.tasks.ager.recipe import AgerRecipe
     from agekit.training.trainer import Trainer
 
 __all__ = ["Evolver", "build_evolver"]

@@ -1,9 +1,9 @@
-"""What a kind of recipe needs before, around and after its evolver."""
+"""The contract of trainings: what a task does before, around and after its evolver."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from agekit.data.alignment import Alignment
 from agekit.data.split import Faces
-from agekit.recipe import Resolved
+from agekit.recipe import Recipe, Resolved
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit.training.display import Display
 from agekit.training.run import Run
 from agekit.training.trainer import Trainer
 
-__all__ = ["Start", "Task"]
+__all__ = ["Start", "TrainingTask", "training_of"]
 
 D = TypeVar("D")
 L = TypeVar("L", bound=Trainer)
@@ -44,14 +46,16 @@ class Start:
     notes: tuple[str, ...] = ()
 
 
-class Task(ABC, Generic[D, L]):
-    """One kind of recipe: its data `D` and its trainer `L`.
+class TrainingTask(ABC, Generic[D, L]):
+    """The training of one task, on its data `D` by its trainer `L`.
 
     Attributes:
-        trains: what its evolvers give.
+        trains: the class of what its evolvers give.
+        info: what the ``run.json`` of a new run holds beside what all have.
     """
 
     trains: ClassVar[type[nn.Module]]
+    info: ClassVar[Mapping[str, Any]] = {}
 
     def select(self, resolved: Resolved, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""
@@ -72,8 +76,13 @@ class Task(ABC, Generic[D, L]):
     def describe(self, data: D) -> str:
         """How many faces of what."""
 
-    def remarks(self, data: D) -> Iterable[str]:
-        """What a person should know of them before the training, a line each."""
+    def remarks(self, data: D, info: Mapping[str, Any]) -> Iterable[str]:
+        """Lines that a person should read before the training.
+
+        Args:
+            data: what is trained on.
+            info: what the run's ``run.json`` holds.
+        """
         return ()
 
     @abstractmethod
@@ -104,3 +113,14 @@ class Task(ABC, Generic[D, L]):
     @abstractmethod
     def publish(self, trainer: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
         """Draws the figures and writes the model folder; gives the final metrics."""
+
+
+def training_of(recipe: Recipe) -> TrainingTask[Any, Any]:
+    """The training of the task that a recipe is of.
+
+    Raises:
+        PluginError: it cannot be imported.
+    """
+    task: Task = TASKS.get(recipe.kind)
+    training: TrainingTask[Any, Any] = task.training()
+    return training

@@ -33,14 +33,14 @@ from agekit.recipe.merge import assigned
 from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
 from agekit.scope import within
-from agekit.training.carry_out import CROPS, TASKS, TrainResult, carry_out
+from agekit.training.carry_out import TrainResult, carry_out
 from agekit.training.framing import Framing, find_framing
 from agekit.training.longer import lengthen, longer
 from agekit.training.run import Run
-from agekit.training.task import Start
+from agekit.training.task import Start, training_of
 from agekit.zoo.config import DISTRIBUTIONS
 
-__all__ = ["TASKS", "TrainResult", "resume", "train"]
+__all__ = ["TrainResult", "resume", "train"]
 
 
 def train(
@@ -106,7 +106,7 @@ def train(
     root = None if root is None else Path(root)
     run = Run(from_main(lambda: Path(out or _default_folder(resolved.name, dataset))))
     from_main(run.must_be_free)
-    task = TASKS[resolved.recipe.kind]
+    task = training_of(resolved.recipe)
     faces = task.select(
         resolved, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
     )
@@ -121,7 +121,7 @@ def train(
         "root": str(root.resolve()) if root is not None else None,
         "init": str(init) if init is not None else None,
         "seed": seed,
-        "crops": CROPS,
+        **task.info,
         "processes": rank_and_world()[1],
         DISTRIBUTIONS: distributions_of(resolved.recipe) | _givers(dataset, faces),
         **({"columns": dict(columns)} if columns else {}),
@@ -215,7 +215,7 @@ def _go_on(
         columns=info.get("columns"),
         tell=in_the_report,
     )
-    task = TASKS[resolved.recipe.kind]
+    task = training_of(resolved.recipe)
     faces = task.select(resolved, faces)
     if faces.split_hash != info["split_hash"]:
         raise ModelError(

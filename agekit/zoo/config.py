@@ -8,7 +8,8 @@ from pydantic import Field
 
 from agekit._mistakes import StrictSchema
 from agekit.data.alignment import Alignment
-from agekit.recipe.schema import HeadName, PartConfig
+from agekit.recipe.schema import PartConfig
+from agekit.tasks.estimator.recipe import HeadName
 
 __all__ = [
     "DISTRIBUTIONS",

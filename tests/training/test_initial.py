@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError
-from agekit.recipe import EstimatorRecipe, resolve
+from agekit.recipe import resolve
 from agekit.recipe.merge import assigned
 from agekit.tasks.estimator.initial import estimator_start
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from tests.training.conftest import Here
 

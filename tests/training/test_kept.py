@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError, TrainingError
-from agekit.recipe import DataConfig
-from agekit.tasks.estimator.faces import HOLDOUT, TrainingFaces
+from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
+from agekit.tasks.estimator.recipe import EstimatorDataConfig
 from agekit.tasks.estimator.trainer import _Error
 from tests.training.conftest import Here
 
@@ -132,7 +132,7 @@ def test_what_is_held_out_depends_on_the_content_alone(chips: Path, cache: Path)
     cpu = torch.device("cpu")
 
     def held(faces: Any, share: float) -> set[bytes]:
-        data = TrainingFaces(faces, DataConfig(size=32), cpu, holdout=share)
+        data = EstimatorFaces(faces, EstimatorDataConfig(size=32), cpu, holdout=share)
         assert data.ages == (24, 66), "as if nothing was held out"
         keys = faces.table.content_keys()
         assert not set(data.rows("train")) & set(data.rows(HOLDOUT))

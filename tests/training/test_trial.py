@@ -13,8 +13,10 @@ import torch
 from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import ContractError, DataError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, resolve
+from agekit.recipe import resolve
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.recipe import AgerRecipe
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trial import try_ager, try_estimator
 from agekit.training.evolver import build_evolver
 from tests.conftest import WritePlugin

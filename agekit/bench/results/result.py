@@ -163,7 +163,7 @@ class Result(Schema):
     backbone: str
     preset: str | None = None
     overrides: list[Annotated[str, Field(pattern="^[^=]+=")]] = []
-    kind: Literal["estimator", "ager"] = "estimator"
+    kind: str = "estimator"
     protocol: str
     split_hash: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)]

@@ -15,8 +15,10 @@ from functools import cache
 from agekit.bench.results.result import Result
 from agekit.bench.suites.cells import Cell
 from agekit.errors import AgekitError, ConfigError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, Recipe
+from agekit.recipe import Recipe
 from agekit.registry import DATASETS
+from agekit.tasks.ager.recipe import AgerRecipe
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 
 __all__ = ["MEASURED", "Rates", "images", "work"]
 

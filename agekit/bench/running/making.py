@@ -26,9 +26,10 @@ from agekit.bench.running.scoring import (
 from agekit.bench.running.spec import CellSpec
 from agekit.data.split import load_faces
 from agekit.errors import AgekitError
-from agekit.recipe import AgerRecipe, resolve
+from agekit.recipe import resolve
 from agekit.registry import DATASETS
 from agekit.tasks.ager.evaluate import evaluate_ager
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.sample import sampled
 from agekit.training.run import Run
 from agekit.training.train import TrainResult

@@ -13,7 +13,7 @@ from agekit.bench.suites.suite import Suite
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.errors import ConfigError, DataError
-from agekit.recipe import AgerRecipe
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.sample import sampled
 from agekit.training.framing import find_framing
 

@@ -19,10 +19,10 @@ from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable
 from agekit.errors import TrainingError
 from agekit.recipe import DataConfig
-from agekit.tasks.estimator.faces import TrainingFaces
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.training.faces import TrainingFaces
 from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
 from agekit.zoo.config import ModelConfig

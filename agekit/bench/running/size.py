@@ -9,9 +9,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from agekit.errors import ConfigError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, Recipe
+from agekit.recipe import Recipe
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_network
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 
 __all__ = ["Size", "size_of"]
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
@@ -77,7 +77,7 @@ class CellSpec(Schema):
     threads: int
     cross: list[CrossSpec]
     judges: list[str]
-    kind: Literal["estimator", "ager"]
+    kind: str
     alignment: Alignment | None = None
 
     @property

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from agekit.data.loader import Batch
 from agekit.errors import ConfigError, UnknownNameError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm, Recipe, resolve
+from agekit.recipe import LossTerm, Recipe, resolve
 from agekit.recipe.check import loss_arguments
 from agekit.registry import resolve_recipe_name
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator, build_loss
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.step import EstimatorStep, Term
 from agekit.training.schedule import optim_wrapper
 from agekit.zoo.config import ModelConfig
@@ -217,6 +219,7 @@ def _builder(recipe: Recipe) -> Callable[[torch.device], Network]:
     def build(device: torch.device) -> Network:
         if isinstance(recipe, AgerRecipe):
             return build_ager(recipe.generator, 0).to(device)
+        assert isinstance(recipe, EstimatorRecipe)
         return build_estimator(recipe, _AGES, 0).to(device)
 
     return build
@@ -224,7 +227,7 @@ def _builder(recipe: Recipe) -> Callable[[torch.device], Network]:
 
 def _from_new_weights(recipe: Recipe) -> Recipe:
     """The recipe without pretrained weights: speed does not depend on them, nothing is fetched."""
-    if isinstance(recipe, AgerRecipe) or "pretrained" not in recipe.backbone.arguments:
+    if not isinstance(recipe, EstimatorRecipe) or "pretrained" not in recipe.backbone.arguments:
         return recipe
     backbone = recipe.backbone.model_copy(update={"pretrained": False})
     return recipe.model_copy(update={"backbone": backbone})

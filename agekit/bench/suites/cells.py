@@ -13,7 +13,7 @@ from agekit.bench.suites.listing import ENDINGS, is_open
 from agekit.bench.suites.settings import settings_of
 from agekit.bench.suites.suite import OnProtocol, Row, Suite
 from agekit.errors import AgekitError, ConfigError, nearest
-from agekit.recipe import EstimatorRecipe, Resolved, resolve
+from agekit.recipe import Resolved, resolve
 from agekit.registry import DATASETS, resolve_recipe_name
 
 __all__ = ["Cell", "cells", "whole_name"]
@@ -61,9 +61,7 @@ class Cell:
     @property
     def backbone(self) -> str:
         """The registry name of the backbone; of an ager, of its generator."""
-        recipe = self.resolved.recipe
-        part = recipe.backbone if isinstance(recipe, EstimatorRecipe) else recipe.generator
-        return part.type
+        return self.resolved.recipe.network.type
 
     @cached_property
     def slug(self) -> str:

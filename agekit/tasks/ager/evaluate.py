@@ -18,13 +18,13 @@ from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.progress import ProgressBar, decoding
-from agekit.recipe import AgerDataConfig
 from agekit.tasks.ager.domains import DOMAINS, domain_codes
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.judges.identity import DlibIdentity
 from agekit.tasks.ager.judges.load import load_judges
 from agekit.tasks.ager.kid import FEWEST
 from agekit.tasks.ager.model import DIRECTIONS
+from agekit.tasks.ager.recipe import AgerDataConfig
 from agekit.tasks.ager.results import Pass, run_pass
 from agekit.tasks.ager.sample import sampled
 from agekit.tasks.ager.scores import accuracy, scores

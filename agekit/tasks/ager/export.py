@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from agekit.atomic import write_from_memory
 from agekit.data.alignment import Alignment
-from agekit.recipe import AgerRecipe
 from agekit.registry import GENERATORS
 from agekit.tasks.ager.contact_sheet import contact_sheet
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
 from agekit.zoo.cards.ager import ager_card
 from agekit.zoo.cards.eval_results import eval_files

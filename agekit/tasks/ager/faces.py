@@ -13,9 +13,9 @@ from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
 from agekit.errors import DataError
-from agekit.recipe import AgerDataConfig
 from agekit.tasks.ager.domains import DOMAINS, domain_codes
 from agekit.tasks.ager.pairs import PairLoader, to_network
+from agekit.tasks.ager.recipe import AgerDataConfig
 
 __all__ = ["DomainFaces"]
 

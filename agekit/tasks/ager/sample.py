@@ -10,8 +10,8 @@ import numpy as np
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS
 from agekit.errors import DataError
-from agekit.recipe import AgerDataConfig
 from agekit.tasks.ager.domains import DOMAINS, domain_codes
+from agekit.tasks.ager.recipe import AgerDataConfig
 
 __all__ = ["sampled"]
 

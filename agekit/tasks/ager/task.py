@@ -1,137 +1,22 @@
-"""The training of agers: two domains of faces, two generators."""
+"""The task of agers: faces to older and younger faces."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar
 
-import torch
-from rich.console import Console
-from torch import nn
+from agekit.task import Lazy, Task
+from agekit.tasks.ager.recipe import AgerRecipe
 
-from agekit.data.split import Faces
-from agekit.device import rank_and_world
-from agekit.errors import ConfigError
-from agekit.progress import decoding
-from agekit.recipe import AgerRecipe, Resolved
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.domains import DOMAINS
-from agekit.tasks.ager.export import publish_ager
-from agekit.tasks.ager.faces import DomainFaces
-from agekit.tasks.ager.model import FaceAger
-from agekit.tasks.ager.sample import sampled
-from agekit.tasks.ager.trainer import AgerTrainer
-from agekit.tasks.estimator.initial import adopt_images
-from agekit.tasks.estimator.trial import try_ager
-from agekit.training.display import Display
-from agekit.training.evolver import build_evolver
-from agekit.training.run import Run
-from agekit.training.task import Start, Task
-from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import WEIGHTS, read_config, read_weights
-from agekit.zoo.index.locate import is_model, locate
-
-__all__ = ["Aging"]
+__all__ = ["TASK", "AgerTask"]
 
 
-def _recipe(resolved: Resolved) -> AgerRecipe:
-    return cast(AgerRecipe, resolved.recipe)
+class AgerTask(Task):
+    """Young faces to old ones and old ones to young ones."""
+
+    name = "ager"
+    title = "an ager"
+    recipe: ClassVar[type[AgerRecipe]] = AgerRecipe
+    training: Lazy[Any] = Lazy("agekit.tasks.ager.training:AgerTraining")
 
 
-class Aging(Task[DomainFaces, AgerTrainer]):
-    """Recipes of the kind ``ager``."""
-
-    trains = FaceAger
-
-    def select(self, resolved: Resolved, faces: Faces) -> Faces:
-        """With the faces drawn that `data.sample` asks for."""
-        return sampled(faces, _recipe(resolved).data)
-
-    def prepare(
-        self,
-        resolved: Resolved,
-        faces: Faces,
-        device: torch.device,
-        console: Console | None,
-        seed: int,
-    ) -> DomainFaces:
-        """Tries the generators and the evolver's step, and needs two faces of each domain."""
-        recipe = _recipe(resolved)
-        evolver = build_evolver(recipe.evolver, recipe.kind)
-        try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
-        display = Display(console if rank_and_world()[0] == 0 else None, None)
-        with decoding(display.console, recipe.data.stored) as progress:
-            return DomainFaces(faces, recipe.data, device, progress=progress)
-
-    def describe(self, data: DomainFaces) -> str:
-        """The faces of each domain and split."""
-        return (
-            ", ".join(
-                f"{split} {' + '.join(f'{data.count(split, d):,} {d}' for d in DOMAINS)}"
-                for split in ("train", "test")
-            )
-            + " faces"
-            + (data.faces.drawn and f" ({data.faces.drawn}, in place of the protocol's split)")
-        )
-
-    def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
-    ) -> Start:
-        """Both generators, of an ager or of a checkpoint the evolver can read."""
-        recipe = _recipe(resolved)
-        face, adopted, notes = None, dict[str, Any](), list[str]()
-        if is_model(init):
-            folder = locate(init)
-            config = read_config(folder)
-            if not isinstance(config, AgerConfig) or config.generator != recipe.generator:
-                theirs = config.generator.type if isinstance(config, AgerConfig) else config.task
-                raise ConfigError(
-                    f"{init} is of {theirs!r}, and the recipe has the generator "
-                    f"{recipe.generator.type!r}",
-                    "start from another model, or choose the same generator",
-                )
-            weights = read_weights(folder / WEIGHTS, config.weights_sha256)
-            name, face = config.name, config.face
-            adopted, notes = adopt_images(config.image, recipe.data, fixed)
-            if "size" in adopted and recipe.data.load_size and "load_size" not in fixed:
-                scale = adopted["size"] / recipe.data.size
-                adopted["load_size"] = round(recipe.data.load_size * scale)
-        else:
-            evolver = build_evolver(recipe.evolver, recipe.kind)
-            weights, name = evolver.initial(Path(init)), Path(init).name
-            wanted = build_ager(recipe.generator, 0).state_dict()
-            odd = [k for k, v in weights.items() if k not in wanted or wanted[k].shape != v.shape]
-            if odd:
-                raise ConfigError(
-                    f"{init} does not fit the generator {recipe.generator.type!r}: {odd[0]}",
-                    "choose the generator it was trained with",
-                )
-        notes.insert(0, f"starts from {init}: both generators are taken ({len(weights)} tensors)")
-        return Start(weights, {"init_name": name}, face, adopted, tuple(notes))
-
-    def trainer(
-        self,
-        resolved: Resolved,
-        data: DomainFaces,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
-    ) -> AgerTrainer:
-        """With the kept weights, if any."""
-        return AgerTrainer(
-            recipe=_recipe(resolved),
-            faces=data,
-            initial=run.tensors(run.initial) if run.initial.exists() else None,
-            run=run,
-            display=display,
-            device=device,
-            seed=info["seed"],
-        )
-
-    def publish(
-        self, trainer: AgerTrainer, network: nn.Module, info: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Loss curves, a sheet of faces, and the model with both directions in it."""
-        return publish_ager(trainer, cast(FaceAger, network), info)
+TASK = AgerTask()

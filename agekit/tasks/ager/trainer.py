@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from agekit.recipe import AgerRecipe
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.faces import DomainFaces
 from agekit.tasks.ager.metrics import cycle_error
 from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.training.trainer import Trainer
 
 __all__ = ["AgerTrainer"]

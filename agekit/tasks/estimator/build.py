@@ -9,11 +9,12 @@ from torch import nn
 
 from agekit.culprit import Culprit
 from agekit.errors import ConfigError
-from agekit.recipe import EstimatorRecipe, LossTerm, PartConfig
+from agekit.recipe import LossTerm, PartConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import BACKBONES, HEADS, LOSSES
 from agekit.tasks.estimator.base import Loss
 from agekit.tasks.estimator.model import AgeEstimator, feature_length
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 
 __all__ = ["build_estimator", "build_loss", "build_network", "require_no_ancestor"]
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from agekit.data.alignment import Alignment
 from agekit.data.table import SPLITS
-from agekit.recipe import EstimatorRecipe
 from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator import figures
 from agekit.tasks.estimator.faces import HOLDOUT
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.cards.eval_results import eval_files

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from agekit.data.split import Faces
 from agekit.errors import ConfigError
-from agekit.recipe import EstimatorRecipe, PartConfig
+from agekit.recipe import PartConfig
 from agekit.registry import BACKBONES, HEADS, Registry
 from agekit.scope import within
 from agekit.tasks.estimator.build import build_estimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from agekit.zoo.config import ImageConfig, ModelConfig
 from agekit.zoo.folder import WEIGHTS, estimator_config, read_weights

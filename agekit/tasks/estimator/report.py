@@ -11,9 +11,9 @@ from torch import Tensor
 
 from agekit.bootstrap import mean_interval
 from agekit.data.table import FaceTable
-from agekit.tasks.estimator.faces import TrainingFaces
 from agekit.tasks.estimator.metrics import mae, per_age_bin, summary
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.training.faces import TrainingFaces
 
 __all__ = ["generation_metrics"]
 

@@ -1,135 +1,22 @@
-"""The training of estimators: a split dataset, generations, a calibrated network."""
+"""The task of estimators: faces to ages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar
 
-import torch
-from rich.console import Console
-from torch import nn
+from agekit.task import Lazy, Task
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 
-from agekit.data.split import Faces
-from agekit.data.table import SPLITS
-from agekit.device import rank_and_world
-from agekit.errors import ConfigError
-from agekit.progress import decoding
-from agekit.recipe import EstimatorRecipe, Resolved
-from agekit.tasks.estimator.build import build_estimator
-from agekit.tasks.estimator.export import publish
-from agekit.tasks.estimator.faces import HOLDOUT, TrainingFaces
-from agekit.tasks.estimator.initial import estimator_start, initial_weights
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.tasks.estimator.trial import try_estimator
-from agekit.training.display import Display
-from agekit.training.evolver import build_evolver
-from agekit.training.run import Run
-from agekit.training.task import Start, Task
-
-__all__ = ["Estimating"]
-
-FEW = 50
-"""Faces; the share that intervals hold is then known to no better than 4 % (for nine in ten)."""
+__all__ = ["TASK", "EstimatorTask"]
 
 
-def _recipe(resolved: Resolved) -> EstimatorRecipe:
-    return cast(EstimatorRecipe, resolved.recipe)
+class EstimatorTask(Task):
+    """Faces to ages, with a distribution and an interval."""
+
+    name = "estimator"
+    title = "an estimator"
+    recipe: ClassVar[type[EstimatorRecipe]] = EstimatorRecipe
+    training: Lazy[Any] = Lazy("agekit.tasks.estimator.training:EstimatorTraining")
 
 
-class Estimating(Task[TrainingFaces, EstimatorTrainer]):
-    """Recipes of the kind ``estimator``."""
-
-    trains = AgeEstimator
-
-    def prepare(
-        self,
-        resolved: Resolved,
-        faces: Faces,
-        device: torch.device,
-        console: Console | None,
-        seed: int,
-    ) -> TrainingFaces:
-        """Tries the parts on one batch, and needs a training split."""
-        recipe = _recipe(resolved)
-        evolver = build_evolver(recipe.evolver, recipe.kind)
-        display = Display(console if rank_and_world()[0] == 0 else None, None)
-        for note in try_estimator(recipe, evolver, faces, device, seed):
-            display.line(note)
-        with decoding(display.console, recipe.data.size) as progress:
-            data = TrainingFaces(
-                faces,
-                recipe.data,
-                device,
-                holdout=recipe.estimate.holdout,
-                progress=progress,
-            )
-        data.require("train")
-        if "best" in (recipe.train.keep, recipe.train.keep_generation) and not data.has("val"):
-            raise ConfigError(
-                f"the best epoch or generation is chosen on the validation split, which "
-                f"{faces.protocol} does not have",
-                "choose another protocol, or keep the last: train.keep and train.keep_generation",
-            )
-        build_estimator(recipe, data.ages, seed)
-        return data
-
-    def describe(self, data: TrainingFaces) -> str:
-        """The faces of each split and the ages."""
-        counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in (*SPLITS, HOLDOUT) if data.has(s))
-        return f"{counts} faces, ages {data.ages[0]}-{data.ages[1]}"
-
-    def remarks(self, data: TrainingFaces) -> Iterator[str]:
-        """Faces outside of the label ages; intervals that will hold fewer faces than they say."""
-        low, high = data.ages
-        for split in data.scored:
-            if outside := data.outside(split):
-                yield (
-                    f"{outside:,} of {len(data.rows(split)):,} {split} faces lie outside the label "
-                    f"ages {low}-{high}: no estimate can be right for them"
-                )
-
-        if data.calibration == "train":
-            yield (
-                f"{data.faces.protocol} has no validation split: intervals are calibrated on "
-                "training faces, and will hold fewer of other faces than they say; "
-                "--set estimate.holdout=0.1 holds that share out for it"
-            )
-        elif (few := len(data.rows(data.calibration))) < FEW:
-            yield f"intervals are calibrated on {few} faces only: they may hold more or fewer"
-
-    def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
-    ) -> Start:
-        """The backbone, the heads that fit, and how images are taken."""
-        return estimator_start(init, _recipe(resolved), faces, fixed)
-
-    def trainer(
-        self,
-        resolved: Resolved,
-        data: TrainingFaces,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
-    ) -> EstimatorTrainer:
-        """With the heads made anew where the ages differ."""
-        start = None
-        if run.initial.exists():
-            start = initial_weights(run.tensors(run.initial), tuple(info["init_ages"]), data.ages)
-        return EstimatorTrainer(
-            recipe=_recipe(resolved),
-            faces=data,
-            initial=start,
-            run=run,
-            display=display,
-            device=device,
-            seed=info["seed"],
-        )
-
-    def publish(
-        self, trainer: EstimatorTrainer, network: nn.Module, info: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Curves, distributions, a scatter plot, and the model."""
-        return publish(trainer, cast(AgeEstimator, network), info)
+TASK = EstimatorTask()

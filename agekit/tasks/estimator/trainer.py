@@ -14,13 +14,14 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from agekit.device import autocast_dtype, rank_and_world
-from agekit.recipe import EstimatorRecipe, LossTerms
+from agekit.recipe import LossTerms
 from agekit.tasks.estimator.build import build_estimator, build_loss, require_no_ancestor
 from agekit.tasks.estimator.calibrate import conformal_margin
-from agekit.tasks.estimator.faces import TrainingFaces
+from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.metrics import mae
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.report import generation_metrics
 from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher, Term
 from agekit.training.trainer import Trainer
@@ -52,7 +53,7 @@ class EstimatorTrainer(Trainer):
     """
 
     recipe: EstimatorRecipe
-    faces: TrainingFaces
+    faces: EstimatorFaces
     initial: Mapping[str, Tensor] | None = None
 
     def network(self, generation: int) -> AgeEstimator:

@@ -18,12 +18,14 @@ from agekit.culprit import Culprit
 from agekit.data.split import Faces
 from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
-from agekit.recipe import AgerRecipe, EstimatorRecipe, LossTerm
+from agekit.recipe import LossTerm
 from agekit.recipe.check import loss_arguments
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator, build_loss, require_no_ancestor
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.target import Target
 from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, FaceTable, ImageSource
 from agekit.errors import DataError
-from agekit.recipe import AgerDataConfig
+from agekit.tasks.ager.recipe import AgerDataConfig
 from agekit.tasks.ager.sample import sampled
 
 N = 6000

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
-from agekit.recipe import AgerRecipe
 from agekit.tasks.ager.base import PairBatch
 from agekit.tasks.ager.contact_sheet import ContactSheet
 from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
 from agekit.training.evolver import Evolver
 from agekit.training.schedule import optim_wrappers

@@ -1,0 +1,142 @@
+"""The faces of a run: split, decoded, and loaded onto the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agekit.data.augment import Augment, normalise
+from agekit.data.base_loader import Batching
+from agekit.data.loader import Batch, CachedFaces, FaceLoader, Normalisation
+from agekit.data.pool import FacePool, Progress
+from agekit.data.split import Faces
+from agekit.data.table import SPLITS, Problem
+from agekit.device import rank_and_world
+from agekit.errors import DataError
+from agekit.recipe import DataConfig
+
+__all__ = ["TrainingFaces"]
+
+EVALUATION_BATCH = 256
+
+
+class TrainingFaces:
+    """A split dataset whose usable images are in the cache.
+
+    Args:
+        faces: the dataset, read and split.
+        config: image size, normalisation, augmentation.
+        device: where batches go.
+        splits: the splits to decode.
+        progress: called with the images decoded and to decode.
+
+    Raises:
+        DataError: a split in `splits` is left without a usable image.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        config: DataConfig,
+        device: torch.device,
+        *,
+        splits: tuple[str, ...] = SPLITS,
+        progress: Progress | None = None,
+    ) -> None:
+        self.faces = faces
+        self.config = config
+        self.device = device
+        pool = FacePool.open(config.size)
+        rows = np.flatnonzero(np.isin(faces.codes, [SPLITS.index(s) for s in splits]))
+        source = faces.table.images.take(rows)
+        slots = pool.slots(source, progress)
+        self.problems: list[Problem] = [*faces.problems, *pool.problems(source, slots)]
+        self.images = pool.images
+        good = slots >= 0
+        self._rows: dict[str, NDArray[np.int64]] = {}
+        self._slots: dict[str, NDArray[np.int64]] = {}
+        for split in splits:
+            here = good & (faces.codes[rows] == SPLITS.index(split))
+            if here.any():
+                self._rows[split], self._slots[split] = rows[here], slots[here]
+        if good.any():
+            self._rows["all"], self._slots["all"] = rows[good], slots[good]
+
+    def require(self, split: str) -> None:
+        """Checks that a split has rows whose images can be read.
+
+        Raises:
+            DataError: it has not.
+        """
+        if not self.has(split):
+            self.faces.rows(split)  # type: ignore[arg-type]
+            raise DataError(
+                f"{self.faces.protocol}: no image of the {split} split can be read",
+                f"the first problem: {self.problems[0].name}: {self.problems[0].detail}",
+            )
+
+    def has(self, split: str) -> bool:
+        """Whether a split has usable rows."""
+        return split in self._rows
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """The usable rows of a split, as indices into the face table."""
+        return self._rows[split]
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The splits that a trained network is scored on."""
+        return tuple(split for split in ("val", "test") if self.has(split))
+
+    def age(self, split: str) -> Tensor:
+        """True ages of a split in years, (N,)."""
+        return torch.from_numpy(self.faces.table.age[self._rows[split]])
+
+    def loader(self, split: str, *, ours_only: bool = False) -> FaceLoader:
+        """All faces of a split in order, as they are.
+
+        Args:
+            split: which.
+            ours_only: this process's share of them, not all.
+        """
+        rank, world = rank_and_world() if ours_only else (0, 1)
+        return self._loader(split, Batching(EVALUATION_BATCH * world, rank=rank, world=world))
+
+    def sample(self, split: str, rows: Sequence[int]) -> list[Batch]:
+        """One batch of a few faces of a split, by their position in it."""
+        table, at = self.faces.table, self._rows[split][list(rows)]
+        images = normalise(
+            torch.from_numpy(np.stack(self.pixels(split, rows))).to(self.device),
+            torch.tensor(self.config.mean, device=self.device),
+            torch.tensor(self.config.std, device=self.device),
+            crop_pct=self.config.crop_pct,
+        )
+        age = torch.from_numpy(table.age[at]).to(self.device)
+        sigma = torch.from_numpy(table.sigma[at]).to(self.device)
+        return [Batch(images, age, sigma, torch.tensor(list(rows), device=self.device))]
+
+    def pixels(self, split: str, rows: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """A few images of a split, (size, size, 3) each."""
+        return [np.array(self.images[slot]) for slot in self._slots[split][list(rows)]]
+
+    def watched(self) -> FaceLoader | None:
+        """This process's share of the faces whose error is watched during training."""
+        return self.loader("val", ours_only=True) if self.has("val") else None
+
+    def training_loader(self, batch_size: int, seed: int) -> FaceLoader:
+        """Augmented training faces in a new order every epoch."""
+        config = self.config.augment
+        augment = None if config is None else Augment(**config.model_dump())
+        batching = Batching(batch_size, seed, *rank_and_world())
+        return self._loader("train", batching, shuffle=True, augment=augment)
+
+    def _loader(self, split: str, batching: Batching, **options: Any) -> FaceLoader:
+        table, rows, config = self.faces.table, self._rows[split], self.config
+        faces = CachedFaces(self.images, self._slots[split], table.age[rows], table.sigma[rows])
+        shown = Normalisation(config.mean, config.std, config.crop_pct, channels_last=True)
+        return FaceLoader(faces, batching, shown, self.device, **options)
