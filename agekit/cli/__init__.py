@@ -12,7 +12,7 @@ import click
 
 from agekit.cli._commands import CommandGroup
 from agekit.cli._lazy import LazyCommand
-from agekit.cli._output import printable, say
+from agekit.cli.output import printable, say
 from agekit.errors import AgekitError, causes, lacks_memory
 
 __all__ = ["agekit", "main"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli._output import print_table
+from agekit.cli.output import print_table
 
 __all__ = ["print_ager"]
 

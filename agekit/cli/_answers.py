@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from agekit.atomic import written
-from agekit.cli._output import printable, to_plain
+from agekit.cli.output import printable, to_plain
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite

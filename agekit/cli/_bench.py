@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agekit.cli._output import print_table
+from agekit.cli.output import print_table
 
 if TYPE_CHECKING:
     from agekit.bench.running.plan import Place, Planned

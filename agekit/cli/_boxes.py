@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agekit.cli._output import say
+from agekit.cli.output import say
 from agekit.errors import DataError
 
 __all__ = ["read_boxes"]

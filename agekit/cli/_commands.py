@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agekit.cli._lazy import LazyGroup
-from agekit.cli._output import printable
+from agekit.cli.output import printable
 from agekit.discovery import Entry, distributions, entries
 from agekit.errors import UnknownNameError, nearest
 

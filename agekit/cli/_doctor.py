@@ -23,7 +23,7 @@ from typing import IO
 import click
 
 from agekit._loading import one_line
-from agekit.cli._output import print_table
+from agekit.cli.output import print_table
 from agekit.discovery import Distribution, Entry, distributions, entries, normalise
 from agekit.errors import AgekitError, UnknownNameError, nearest
 from agekit.registry import REGISTRIES

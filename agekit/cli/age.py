@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from agekit.cli._answers import TURNED
-from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import (
-    console,
-    device_option,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    printable,
-    refuse,
-    say,
-)
 from agekit.cli._pictures import keep_inputs
+from agekit.cli.options import (
+    device_option,
+    json_option,
+    model_or_default,
+    photo_options,
+    refuse,
+)
+from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
 from agekit.errors import AgekitError, DataError
 from agekit.progress import FEW, ProgressBar
 
@@ -40,7 +37,11 @@ NO_FACE = "no face found"
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--model", metavar="MODEL", help=MODEL_HELP.format("ager"))
+@photo_options(
+    "ager",
+    "",
+    "Find the faces of photos and put them back aged, or take each image as a face chip as it is",
+)
 @click.option(
     "--to",
     type=click.Choice(["old", "young"]),
@@ -54,19 +55,6 @@ NO_FACE = "no face found"
     default="aged",
     show_default=True,
     help="The folder for the results.",
-)
-@click.option(
-    "--detect/--no-detect",
-    default=None,
-    help="Find the faces of photos and put them back aged, or take each image as a face chip as "
-    "it is; else whichever the model was trained for.",
-)
-@click.option(
-    "--faces",
-    type=click.Choice(["all", "largest"]),
-    default="all",
-    show_default=True,
-    help="Which faces of a photo.",
 )
 @click.option(
     "--judge",
@@ -122,7 +110,7 @@ def age(
     unread = unreadable([image.path for image in images])
     if all(image.path in unread for image in images):
         _refuse(unread, [image.path for image in images], as_json)
-    model = model or chosen("ager")
+    model = model_or_default(model, "ager")
 
     from agekit.device import pick_device
     from agekit.inference.aging import load_aging

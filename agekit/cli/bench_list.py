@@ -15,14 +15,8 @@ from agekit.cli._bench import (
     print_cells,
     roots_option,
 )
-from agekit.cli._output import (
-    device_option,
-    emit_json,
-    json_option,
-    out_option,
-    print_table,
-    refuse,
-)
+from agekit.cli.options import device_option, json_option, out_option, refuse
+from agekit.cli.output import emit_json, print_table
 
 __all__ = ["list_"]
 

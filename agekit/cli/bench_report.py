@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._output import emit_json, json_option, out_option
+from agekit.cli.options import json_option, out_option
+from agekit.cli.output import emit_json
 
 __all__ = ["report"]
 

@@ -18,15 +18,8 @@ from agekit.cli._bench import (
     print_cells,
     roots_option,
 )
-from agekit.cli._output import (
-    columns_option,
-    console,
-    device_option,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    out_option,
-)
+from agekit.cli.options import columns_option, device_option, json_option, out_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout
 
 if TYPE_CHECKING:
     from agekit.bench.running.plan import Place, Planned

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli._output import (
-    console,
-    device_option,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    out_option,
-    print_table,
-    refuse,
-    to_plain,
-)
+from agekit.cli.options import device_option, json_option, out_option, refuse
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, to_plain
 
 if TYPE_CHECKING:
     from agekit.bench.speed.timing import Measurement

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout, refuse
+from agekit.cli.options import json_option, refuse
+from agekit.cli.output import emit_json, only_json_on_stdout
 
 __all__ = ["convert"]
 

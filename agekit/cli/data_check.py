@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli._output import (
-    columns_option,
-    console,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    print_table,
-    printable,
-    protocol_option,
-    root_option,
-)
+from agekit.cli.options import columns_option, json_option, protocol_option, root_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable
 from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:

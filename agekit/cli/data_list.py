@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout, print_table
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json, only_json_on_stdout, print_table
 
 if TYPE_CHECKING:
     from agekit.data.dataset import Dataset

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agekit.cli._output import (
-    columns_option,
-    console,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    print_table,
-    root_option,
-)
+from agekit.cli.options import columns_option, json_option, root_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.progress import ProgressBar
 
 if TYPE_CHECKING:

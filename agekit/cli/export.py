@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json, only_json_on_stdout
 
 if TYPE_CHECKING:
     from agekit.onnx.export import Exported

@@ -6,7 +6,8 @@ from collections import Counter
 
 import click
 
-from agekit.cli._output import emit_json, json_option
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json
 from agekit.discovery import API_VERSION, OLDEST_API, Entry, distributions, entries
 from agekit.errors import nearest
 from agekit.kinds import KINDS

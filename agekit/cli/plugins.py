@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from agekit.cli._output import emit_json, json_option
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json
 from agekit.cli.plugins_new import new
 from agekit.discovery import distributions
 from agekit.kinds import KINDS

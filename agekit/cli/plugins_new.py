@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._output import emit_json, json_option
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
 from agekit.scaffold.names import name_plugin
 from agekit.scaffold.write import LICENCE, PARTS, write_plugin

@@ -12,9 +12,15 @@ import click
 
 from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
 from agekit.cli._boxes import read_boxes
-from agekit.cli._models import MODEL_HELP, chosen
-from agekit.cli._output import console, device_option, json_option, only_json_on_stdout, refuse, say
 from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
+from agekit.cli.options import (
+    device_option,
+    json_option,
+    model_or_default,
+    photo_options,
+    refuse,
+)
+from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
 from agekit.progress import FEW, ProgressBar
 
@@ -30,21 +36,10 @@ __all__ = ["predict"]
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option(
-    "--model", metavar="MODEL", help=MODEL_HELP.format("estimator") + " Or an .onnx file."
-)
-@click.option(
-    "--detect/--no-detect",
-    default=None,
-    help="Find the faces of photos, or take each image as a face chip as it is; else whichever "
-    "the model was trained for.",
-)
-@click.option(
-    "--faces",
-    type=click.Choice(["all", "largest"]),
-    default="all",
-    show_default=True,
-    help="Which faces of a photo.",
+@photo_options(
+    "estimator",
+    " Or an .onnx file.",
+    "Find the faces of photos, or take each image as a face chip as it is",
 )
 @click.option(
     "--plot",
@@ -137,7 +132,7 @@ def predict(
         _must_be_there(model) if exported else find(model)
     predictor = None
     if plot is not None or len(unread) < len({*paths}):
-        model = model or chosen("estimator")
+        model = model_or_default(model, "estimator")
         with stdout_is_kept():
             predictor = _load(model, runtime, device)
     whole = predictor is not None and (

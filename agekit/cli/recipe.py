@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._output import emit_json, json_option, set_option
+from agekit.cli.options import json_option, set_option
+from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
 
 __all__ = ["recipe"]

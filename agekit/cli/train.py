@@ -7,21 +7,17 @@ from typing import Any
 
 import click
 
-from agekit.cli._domains import Domains, domain_settings, domains_option, where_option
-from agekit.cli._output import (
-    as_chips_option,
-    columns_option,
+from agekit.cli.options import (
+    Domains,
+    dataset_options,
     device_option,
-    emit_json,
+    domain_settings,
     given,
     json_option,
-    only_json_on_stdout,
-    print_table,
-    protocol_option,
-    root_option,
     seed_option,
     set_option,
 )
+from agekit.cli.output import emit_json, only_json_on_stdout, print_table
 
 __all__ = ["train"]
 
@@ -34,9 +30,7 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
 @click.command()
 @click.argument("recipe", required=False)
 @click.argument("dataset", required=False)
-@root_option
-@columns_option
-@protocol_option
+@dataset_options
 @click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
 @click.option("--generations", type=click.IntRange(1), help="Generations of the evolution.")
@@ -46,9 +40,6 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
     metavar="NAME",
     help="What measures where faces lie in images that do not say it; else that of --init, mtcnn.",
 )
-@as_chips_option
-@domains_option
-@where_option
 @set_option
 @device_option
 @seed_option

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._output import emit_json, json_option, only_json_on_stdout
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json, only_json_on_stdout
 
 __all__ = ["add"]
 

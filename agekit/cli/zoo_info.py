@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agekit.cli._output import emit_json, json_option
+from agekit.cli.options import json_option
+from agekit.cli.output import emit_json
 from agekit.errors import ModelError
 
 if TYPE_CHECKING:

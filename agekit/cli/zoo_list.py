@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli._output import emit_json, json_option, refuse
+from agekit.cli.options import json_option, refuse
+from agekit.cli.output import emit_json
 from agekit.discovery import normalise
 from agekit.errors import nearest
 

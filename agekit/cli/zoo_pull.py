@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from agekit.cli._output import console, emit_json, json_option, only_json_on_stdout, print_table
+from agekit.cli.options import json_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.errors import AgekitError, ModelError
 from agekit.progress import transfers
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from agekit.cli import _output
+from agekit.cli import options, output
 
 
 @dataclass
@@ -26,7 +26,7 @@ def test_json_is_one_valid_document(capsys):
         "age": np.float32(2.5),
         7: (True, None, float("inf")),
     }
-    _output.emit_json(document)
+    output.emit_json(document)
     assert json.loads(capsys.readouterr().out) == {
         "path": str(Path("a") / "b.png"),
         "score": {"mae": None, "n": 3},
@@ -38,28 +38,28 @@ def test_json_is_one_valid_document(capsys):
 
 def test_chatter_goes_to_stderr_only_with_json(capsys):
     for as_json in (True, False):
-        with _output.only_json_on_stdout(as_json):
+        with output.only_json_on_stdout(as_json):
             print("chatter")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("chatter\n", "chatter\n")
 
 
 def test_table_takes_brackets_literally_and_folds_nothing_into_a_pipe(capsys):
-    _output.print_table(["name", "mae"], [["[bold]" + "x" * 200, 1.5], ["b", None]])
+    output.print_table(["name", "mae"], [["[bold]" + "x" * 200, 1.5], ["b", None]])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["[bold]" + "x" * 200, "1.5"]
     assert len(lines) == 3
 
 
 @click.command()
-@_output.json_option
-@_output.device_option
-@_output.seed_option
-@_output.root_option
-@_output.protocol_option
-@_output.split_option
-@_output.set_option
-@_output.out_option
+@options.json_option
+@options.device_option
+@options.seed_option
+@options.root_option
+@options.protocol_option
+@options.split_option
+@options.set_option
+@options.out_option
 def command(**given):
     click.echo(repr(given))
 

@@ -1,0 +1,115 @@
+"""Output of commands: lines, tables, one JSON document, and the console for progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, is_dataclass
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "console",
+    "emit_json",
+    "only_json_on_stdout",
+    "print_table",
+    "printable",
+    "say",
+    "to_plain",
+]
+
+_NO_LIMIT = 10_000
+_ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
+    **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+"""Control characters, those that turn the direction of writing, and bytes that are no text."""
+
+
+def printable(text: str) -> str:
+    """A name in one line as a terminal may show it, with escapes for what would steer it."""
+    return text.translate(_ESCAPES)
+
+
+def say(message: str, *, err: bool = True) -> None:
+    """Writes a message, to stderr if not told otherwise, with nothing in it to steer a terminal."""
+    click.echo("\n".join(map(printable, message.split("\n"))), err=err)
+
+
+def emit_json(document: object) -> None:
+    """Writes one JSON document to stdout; NaN and infinities become null, paths become text.
+
+    Of a list, each item is a line.
+    """
+    plain = to_plain(document)
+    if isinstance(plain, list) and plain:
+        items = (json.dumps(item, allow_nan=False) for item in plain)
+        click.echo("[\n" + ",\n".join(items) + "\n]")
+    else:
+        click.echo(json.dumps(plain, allow_nan=False))
+
+
+@contextmanager
+def only_json_on_stdout(as_json: bool) -> Iterator[None]:
+    """While it lasts, what anything prints goes to stderr if the command answers in JSON."""
+    if as_json:
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
+
+
+def console() -> Console:
+    """A rich console on stderr, for progress and remarks."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
+) -> None:
+    """Prints a rich table to stdout; None is an empty cell, numbers align to the right.
+
+    Into a pipe or a file, no row is folded.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    body = [list(row) for row in rows]
+    if title is not None:
+        click.echo(title)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = body and all(isinstance(row[index], int | float | None) for row in body)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _NO_LIMIT).print(table)
+
+
+def to_plain(value: Any) -> Any:
+    """What JSON can hold: NaN and infinities become None, paths and keys text, arrays lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if hasattr(value, "tolist"):
+        return to_plain(value.tolist())
+    return [to_plain(item) for item in value]
