@@ -92,7 +92,7 @@ constraints:
 	$(ENVIRONMENT)
 	@$(FIND_UV); $$uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' \
-		--no-emit-package agekit $(patsubst plugins/%,--no-emit-package %,$(filter plugins/%,$(PROJECTS))) \
+		--no-emit-package agekit-core $(patsubst plugins/%,--no-emit-package %,$(filter plugins/%,$(PROJECTS))) \
 		--group dev -o constraints.txt $(PYPROJECTS)
 
 clean:

@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("agekit")
+        return version("agekit-core")
     if name in __all__:
         from agekit import api
 

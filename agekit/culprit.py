@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agekit._loading import one_line
-from agekit.discovery import CORE, Entry
+from agekit.discovery import PACKAGE, Entry
 from agekit.errors import AgekitError, ContractError
 from agekit.registry import REGISTRIES
 
@@ -87,7 +87,7 @@ class Culprit:
         """The innermost line of the part's own code that an error came through, or its first."""
         entry = self._entry()
         modules = {type(self.made).__module__, *([entry.module] if entry else [])}
-        packages = {module.partition(".")[0] for module in modules} - {CORE, "torch", "builtins"}
+        packages = {module.partition(".")[0] for module in modules} - {PACKAGE, "torch", "builtins"}
         trace, found = cause.__traceback__ if cause is not None else None, ""
         while trace is not None:
             module = str(trace.tb_frame.f_globals.get("__name__"))

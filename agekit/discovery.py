@@ -28,6 +28,7 @@ __all__ = [
     "CORE",
     "DISABLE_VARIABLE",
     "OLDEST_API",
+    "PACKAGE",
     "Distribution",
     "Entry",
     "distributions",
@@ -42,7 +43,10 @@ API_VERSION = 1
 OLDEST_API = 1
 """The oldest version of the plugin interface this core still accepts."""
 API_GROUP = "agekit.api"
-CORE = "agekit"
+PACKAGE = "agekit"
+"""The import name, and how the entry-point groups begin."""
+CORE = "agekit-core"
+"""The distribution of the import name."""
 DISABLE_VARIABLE = "AGEKIT_DISABLE_PLUGINS"
 
 
@@ -101,8 +105,13 @@ class Distribution:
 
 
 def normalise(name: str) -> str:
-    """A distribution name in its PEP 503 form: lower case, runs of `-_.` as one `-`."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """A distribution name in its PEP 503 form: lower case, runs of `-_.` as one `-`.
+
+    The distribution `agekit` has no part of its own: of models, runs and recipes that name it, it
+    is the core, which was called so when they were made.
+    """
+    bare = re.sub(r"[-_.]+", "-", name).lower()
+    return CORE if bare == PACKAGE else bare
 
 
 def entries(kind: str | None = None) -> tuple[Entry, ...]:
@@ -212,9 +221,9 @@ def _read(name: str, candidate: metadata.Distribution) -> tuple[Distribution, tu
 
 def _names_a_group(candidate: metadata.Distribution) -> bool:
     try:
-        return f"[{CORE}." in (candidate.read_text("entry_points.txt") or "")
+        return f"[{PACKAGE}." in (candidate.read_text("entry_points.txt") or "")
     except UnicodeDecodeError as error:
-        return f"[{CORE}.".encode() in error.object
+        return f"[{PACKAGE}.".encode() in error.object
     except (OSError, ValueError):
         return False
 

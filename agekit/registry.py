@@ -17,6 +17,7 @@ from agekit._loading import check_api, load, one_line, unknown, unusable
 from agekit.discovery import (
     API_VERSION,
     CORE,
+    PACKAGE,
     Entry,
     distributions,
     entries,
@@ -143,7 +144,7 @@ class Registry:
         """
         if self._mirror is None:
             root = getattr(import_module("mmengine.registry"), self.row.mmengine)
-            scope = _child(root, CORE, f"agekit_{root.name}")
+            scope = _child(root, PACKAGE, f"agekit_{root.name}")
             self._mirror = _child(scope, self.kind, self.row.group.replace(".", "_"))
             for name in list(self._loaded):
                 self._register(name)

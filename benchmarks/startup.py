@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from agekit.discovery import CORE, entries
+from agekit.discovery import PACKAGE, entries
 
 COMMANDS = (["--help"], ["list"], ["plugins", "list"])
 BUDGET = 0.25
@@ -53,7 +53,7 @@ def heavy_imports(arguments: list[str], env: dict[str, str]) -> list[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    plugins = {entry.module.split(".")[0] for entry in entries()} - {CORE}
+    plugins = {entry.module.split(".")[0] for entry in entries()} - {PACKAGE}
     return sorted(name for name in done.stderr.split() if name.split(".")[0] in HEAVY | plugins)
 
 

@@ -34,7 +34,7 @@ def _is_subcommand(node):
 def test_the_package_offers_its_functions():
     functions = ["build", "evaluate", "load", "load_aging", "train"]
     assert agekit.__all__ == ["__version__", *functions]
-    assert agekit.__version__ == version("agekit")
+    assert agekit.__version__ == version("agekit-core")
     assert set(agekit.__all__) <= set(dir(agekit))
     for name in functions:
         assert callable(getattr(agekit, name))

@@ -45,7 +45,14 @@ def test_disabling_hides_a_distribution(write_plugin, monkeypatch, listed):
 
 def test_agekit_itself_is_never_disabled(monkeypatch):
     monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "all,agekit")
-    assert {e.distribution for e in discovery.entries()} == {"agekit"}
+    assert {e.distribution for e in discovery.entries()} == {"agekit-core"}
+
+
+@pytest.mark.parametrize("name", ["agekit", "Agekit", "agekit_core", "agekit-core"])
+def test_agekit_is_the_core_that_was_called_so(name):
+    """Models, runs and recipes name the distribution that gave their parts."""
+    assert discovery.normalise(name) == discovery.CORE
+    assert discovery.normalise(f"{name}-x") != discovery.CORE
 
 
 @pytest.mark.parametrize(("declared", "api"), [(1, 1), (7, 7), (None, None)])
@@ -83,7 +90,7 @@ def test_metadata_that_are_not_utf8_are_a_problem_of_their_own(write_plugin, fil
     (found,) = [d for d in discovery.distributions() if d.name == "agekit-thrown"]
     assert f"its {file} cannot be read: 'utf-8' codec" in found.problem
     assert (found.version, found.summary) == ("1.0", "One line.")
-    assert "resnet18" in names("backbone", "agekit")
+    assert "resnet18" in names("backbone", "agekit-core")
 
 
 def test_first_of_two_copies_on_the_path_counts(write_plugin, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from agekit.discovery import CORE, PACKAGE
 from agekit.kinds import KINDS
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
 DATA = {"_zoo": "zoo", "_suites": "benchmarks/suites", "_reported": "benchmarks/reported"}
 """Of the wheel of agekit: folders in it, and where they come from."""
-PROJECTS = {"agekit": ROOT, **PLUGINS}
+PROJECTS = {CORE: ROOT, **PLUGINS}
 PARTS = {kind.group: kind.name for kind in KINDS.values()}
 
 Install = Callable[[str], "Installed"]
@@ -42,7 +43,7 @@ def project(name: str) -> dict[str, Any]:
 
 def package(name: str) -> Path:
     """The import package of a distribution, in the checkout."""
-    return ROOT / "agekit" if name == "agekit" else PLUGINS[name] / "src" / name.replace("-", "_")
+    return ROOT / PACKAGE if name == CORE else PLUGINS[name] / "src" / name.replace("-", "_")
 
 
 def parts(names: Iterable[str]) -> set[tuple[str, str, str]]:
@@ -50,7 +51,7 @@ def parts(names: Iterable[str]) -> set[tuple[str, str, str]]:
     return {
         (PARTS[group], part, name)
         for name in names
-        for group, points in project(name)["entry-points"].items()
+        for group, points in project(name).get("entry-points", {}).items()
         if group in PARTS
         for part in points
     }
@@ -108,13 +109,13 @@ def test_a_wheel_holds_its_package_and_nothing_else(
         for path in top.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    if name == "agekit":
+    if name == CORE:
         for inside, folder in DATA.items():
             data = (p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_file())
             expected |= {f"agekit/{inside}/{path.as_posix()}" for path in data}
-    assert f"{top.name}/py.typed" in expected
+    assert f"{top.name}/py.typed" in expected or name == PACKAGE
     assert {file for file in files if ".dist-info/" not in file} == expected
-    for value in project(name)["entry-points"].get("agekit.recipes", {}).values():
+    for value in project(name).get("entry-points", {}).get("agekit.recipes", {}).values():
         assert value.replace(".", "/").replace(":", "/") + ".yaml" in files
 
 
@@ -135,7 +136,7 @@ def test_a_wheel_carries_licence_and_metadata(
     assert not [str(r) for r in requirements if r.url]
     for ours in (r for r in requirements if r.name in PROJECTS):
         assert ours.specifier.contains(project(ours.name)["version"])
-    for group, points in table["entry-points"].items():
+    for group, points in table.get("entry-points", {}).items():
         section = files[f"{info}/entry_points.txt"].split(f"[{group}]\n")[1].split("\n[")[0]
         assert {*section.strip().splitlines()} == {f"{k} = {v}" for k, v in points.items()}
 
@@ -145,7 +146,7 @@ def test_a_source_archive_holds_no_tests_and_no_other_distribution(name: str, di
     (path,) = dist.glob(f"{name.replace('-', '_')}-{project(name)['version']}.tar.gz")
     with tarfile.open(path) as archive:
         names = [Path(member.name).relative_to(path.name[: -len(".tar.gz")]) for member in archive]
-    code = {"agekit", "benchmarks", "zoo"} if name == "agekit" else {"src"}
+    code = {PACKAGE, "benchmarks", "zoo"} if name == CORE else {"src"}
     files = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert {file.parts[0] for file in names} <= {*code, *files}
     assert {"LICENSE", "README.md", "pyproject.toml"} <= {str(file) for file in names}
@@ -213,9 +214,9 @@ def install(tmp_path_factory: pytest.TempPathFactory, dist: Path) -> Install:
 
 
 def test_the_core_alone_works_and_names_what_it_lacks(install: Install) -> None:
-    core = install("agekit")
-    assert core.parts() == parts(["agekit"])
-    assert [d["name"] for d in core.json("plugins", "list")] == ["agekit"]
+    core = install(CORE)
+    assert core.parts() == parts([CORE])
+    assert [d["name"] for d in core.json("plugins", "list")] == [CORE]
     examined = core.agekit("plugins", "doctor", "--no-check")
     assert examined.returncode == 0, examined.stdout + examined.stderr
     done = core.agekit("train", "cen-resnet10-tiny", "synthfaces")
@@ -234,8 +235,8 @@ def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: In
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_extra_all_installs_everything_and_it_trains(install: Install) -> None:
-    everything = install("agekit[all]")
+def test_agekit_installs_everything_and_it_trains(install: Install) -> None:
+    everything = install(PACKAGE)
     assert everything.parts() == parts(PROJECTS)
     shown = everything.agekit("recipe", "show", "cen")
     assert shown.returncode == 0, shown.stderr

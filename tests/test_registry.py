@@ -50,7 +50,7 @@ def test_unknown_name_suggests_the_nearest():
 
 
 def test_unknown_distribution_prefix_names_the_one_that_has_it():
-    with pytest.raises(UnknownNameError, match="did you mean 'agekit:resnet18'"):
+    with pytest.raises(UnknownNameError, match="did you mean 'agekit-core:resnet18'"):
         BACKBONES.find("agekit-nobody:resnet18")
 
 
@@ -81,7 +81,7 @@ def test_unusable_parts_are_refused(backbone, source, reason):
         BACKBONES.get("thrown")
 
 
-@pytest.mark.parametrize(("api", "upgrade"), [(2, "agekit"), (0, "agekit-thrown")])
+@pytest.mark.parametrize(("api", "upgrade"), [(2, "agekit-core"), (0, "agekit-thrown")])
 def test_other_interface_version_is_refused_before_import(backbone, api, upgrade):
     backbone("1 / 0", api=api)
     with pytest.raises(PluginError, match=f"agekit-thrown 1.0 is written for version {api}") as e:
@@ -149,7 +149,7 @@ def test_base_is_imported_after_the_part(write_plugin):
 
 def test_any_timm_network_is_a_backbone():
     entry = BACKBONES.find("timm/resnet18.a1_in1k")
-    assert (entry.distribution, entry.name) == ("agekit", "timm/resnet18.a1_in1k")
+    assert (entry.distribution, entry.name) == ("agekit-core", "timm/resnet18.a1_in1k")
     make = BACKBONES.get("timm/resnet18.a1_in1k")
     assert make.args == ("resnet18.a1_in1k",)
     assert make.func.__name__ == "timm_backbone"

@@ -70,8 +70,8 @@ def test_a_users_name_that_two_give_is_refused_with_both(clash: Callable[[], Non
                 REGISTRIES[kind].find(name)
             assert "agekit-thrown 1.0" in caught.value.message
             assert f":{name}'" in caught.value.hint
-    with pytest.raises(AgekitError, match="dataset 'synthfaces' is given by agekit"):
-        resolve("agekit-cen:cen-agekit:resnet10-tiny", dataset="synthfaces")
+    with pytest.raises(AgekitError, match="dataset 'synthfaces' is given by agekit-core"):
+        resolve("agekit-cen:cen-agekit-core:resnet10-tiny", dataset="synthfaces")
 
 
 def test_within_a_scope_the_first_tier_that_has_the_name_is_meant(
@@ -79,12 +79,14 @@ def test_within_a_scope_the_first_tier_that_has_the_name_is_meant(
 ) -> None:
     clash()
     with within():
-        assert DETECTORS.find("mtcnn").distribution == "agekit"
+        assert DETECTORS.find("mtcnn").distribution == "agekit-core"
         with pytest.raises(ConflictError, match="agekit-regression"):
             LOSSES.find("l1")
         with within(["Agekit_Thrown"]):
             assert DETECTORS.find("mtcnn").distribution == "agekit-thrown"
-            assert BACKBONES.find("resnet18").distribution == "agekit", "others' names are found"
+            assert BACKBONES.find("resnet18").distribution == "agekit-core", (
+                "others' names are found"
+            )
     with pytest.raises(ConflictError):
         DETECTORS.find("mtcnn")
     with within(["agekit-thrown", "agekit-regression"]), pytest.raises(ConflictError):
@@ -98,7 +100,7 @@ def test_a_distribution_means_its_own_parts_then_those_that_it_requires(
     with within_distribution("agekit-cen"):
         assert LOSSES.find("slack-l1").distribution == "agekit-cen"
         assert HEADS.find("ldl").distribution == "agekit-ldl"
-        assert BACKBONES.find("resnet10-tiny").distribution == "agekit"
+        assert BACKBONES.find("resnet10-tiny").distribution == "agekit-core"
 
 
 def test_two_third_parties_and_one_that_gives_a_name_twice(write_plugin: WritePlugin) -> None:
@@ -123,17 +125,17 @@ def test_two_third_parties_and_one_that_gives_a_name_twice(write_plugin: WritePl
 def test_recipes_mean_what_their_distribution_means(clash: Callable[[], None]) -> None:
     before = resolve("cen-resnet10-tiny", preset="quick").recipe
     clash()
-    after = resolve("agekit-cen:cen-agekit:resnet10-tiny", preset="quick").recipe
+    after = resolve("agekit-cen:cen-agekit-core:resnet10-tiny", preset="quick").recipe
     unpinned = json.loads(
         after.model_dump_json()
         .replace("agekit-ldl:", "")
         .replace("agekit-regression:", "")
         .replace("agekit-cen:", "")
-        .replace("agekit:", "")
+        .replace("agekit-core:", "")
     )
     assert unpinned == json.loads(before.model_dump_json())
     assert after.evolver.arguments["ancestor"][1]["type"] == "agekit-regression:l1"
-    assert resolve("reg-resnet18").recipe.evolver.type == "agekit:single"
+    assert resolve("reg-resnet18").recipe.evolver.type == "agekit-core:single"
 
 
 def test_the_recipe_that_a_recipe_extends_is_its_own_distributions(
@@ -153,7 +155,7 @@ def test_the_recipe_that_a_recipe_extends_is_its_own_distributions(
 def test_every_shipped_recipe_stands_a_clash(clash: Callable[[], None]) -> None:
     """None names a part of a distribution that its own does not require."""
     recipes = [e for e in RECIPES.entries() if e.distribution.startswith("agekit")]
-    part = {"estimator": "agekit:resnet18", "ager": "resnet-9blocks"}
+    part = {"estimator": "agekit-core:resnet18", "ager": "resnet-9blocks"}
     clash()
     for entry in recipes:
         name = f"{entry.distribution}:{entry.name}"
@@ -169,28 +171,30 @@ def test_parts_are_named_with_their_distribution_everywhere(
     clash()
     file = tmp_path / "mine.yaml"
     file.write_text(
-        "backbone: {type: agekit:resnet10-tiny}\n"
+        "backbone: {type: agekit-core:resnet10-tiny}\n"
         "heads:\n  reg: {type: agekit-regression:regression}\n"
         "evolver:\n  type: agekit:single\n  losses: [{type: agekit-regression:l1, head: reg}]\n"
         "train: {epochs: 1}\n"
     )
-    assert resolve(str(file)).recipe.backbone.type == "agekit:resnet10-tiny"
-    chosen = ["backbone.type=agekit:resnet18-tiny", "heads.reg={type: agekit-ldl:ldl}"]
+    assert resolve(str(file)).recipe.backbone.type == "agekit-core:resnet10-tiny"
+    chosen = ["backbone.type=agekit-core:resnet18-tiny", "heads.reg={type: agekit-ldl:ldl}"]
     recipe = resolve(str(file), overrides=chosen).recipe
-    assert recipe.backbone.type == "agekit:resnet18-tiny"
+    assert recipe.backbone.type == "agekit-core:resnet18-tiny"
     assert "l1" in command("recipe", "show", "agekit-cen:cen")
-    assert '"agekit:single"' in command("recipe", "show", "reg-agekit:resnet10-tiny", "--json")
-    command("recipe", "copy", "agekit-cen:cen-agekit:resnet18", tmp_path / "copy.yaml")
-    assert "agekit:resnet18" in (tmp_path / "copy.yaml").read_text()
-    faces = load_faces("agekit:synthfaces", None, "tiny")
-    assert (faces.dataset, faces.protocol) == ("agekit:synthfaces", "synthfaces:tiny")
-    assert _parse_protocol("agekit:synthfaces:tiny") == OnProtocol(
-        dataset="agekit:synthfaces", protocol="tiny"
+    assert '"agekit-core:single"' in command(
+        "recipe", "show", "reg-agekit-core:resnet10-tiny", "--json"
+    )
+    command("recipe", "copy", "agekit-cen:cen-agekit-core:resnet18", tmp_path / "copy.yaml")
+    assert "agekit-core:resnet18" in (tmp_path / "copy.yaml").read_text()
+    faces = load_faces("agekit-core:synthfaces", None, "tiny")
+    assert (faces.dataset, faces.protocol) == ("agekit-core:synthfaces", "synthfaces:tiny")
+    assert _parse_protocol("agekit-core:synthfaces:tiny") == OnProtocol(
+        dataset="agekit-core:synthfaces", protocol="tiny"
     )
     assert _parse_protocol("synthfaces:tiny").dataset == "synthfaces"
     listed = json.loads(command("list", "detectors", "--json"))
     assert [one["conflict"] for one in listed if one["name"] == "mtcnn"] == [True, True]
-    assert "conflict: say agekit:mtcnn" in command("list", "detectors")
+    assert "conflict: say agekit-core:mtcnn" in command("list", "detectors")
     assert len(json.loads(command("data", "list", "--json"))) > 10
 
 
@@ -222,10 +226,10 @@ def test_a_run_goes_on_and_its_model_is_used_after_the_clash(
     command("train", "reg-resnet10-tiny", "synthfaces", *TINY, "--out", run)
     weights = (run / "model" / "model.safetensors").read_bytes()
     given = json.loads((run / "run.json").read_text())["distributions"]
-    assert set(given) == {"agekit", "agekit-regression"}
+    assert set(given) == {"agekit-core", "agekit-regression"}
     clash()
     command("train", "--resume", run)
     assert (run / "model" / "model.safetensors").read_bytes() == weights
-    command("evaluate", run, "agekit:synthfaces", "--protocol", "tiny")
+    command("evaluate", run, "agekit-core:synthfaces", "--protocol", "tiny")
     face = write_face(tmp_path / "face.png", 30)
     assert "years" in command("predict", face, "--model", run, "--no-detect")

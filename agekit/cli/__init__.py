@@ -49,9 +49,9 @@ _COMMANDS = {
 
 def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from importlib.metadata import version
+        from agekit import __version__
 
-        click.echo(f"agekit {version('agekit')}")
+        click.echo(f"agekit {__version__}")
         context.exit()
 
 

@@ -7,12 +7,12 @@ so that every protocol splits them as it splits the original.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
 
+from agekit import __version__
 from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
@@ -64,7 +64,7 @@ class Manifest(Schema):
             face=face,
             size=size,
             rows=len(table),
-            made_by=f"agekit {version('agekit')}",
+            made_by=f"agekit {__version__}",
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from agekit import __version__
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
 from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
@@ -102,7 +103,10 @@ def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
         "inputs": {INPUT: f"uint8 (N, {config.image.size}, {config.image.size}, 3), RGB"},
         "licence": entry.licence,
         "source": {name: record.sha256 for name, record in entry.files.items()},
-        "made_by": {package: version(package) for package in ("agekit", "torch", "onnxscript")},
+        "made_by": {
+            "agekit": __version__,
+            **{name: version(name) for name in ("torch", "onnxscript")},
+        },
         "opset": OPSET,
     }
     if isinstance(config, ModelConfig):

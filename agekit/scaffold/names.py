@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 
-from agekit.discovery import CORE, distributions, normalise
+from agekit.discovery import PACKAGE, distributions, normalise
 from agekit.errors import ConfigError
 from agekit.kinds import KINDS
 from agekit.scaffold.shadow import shadowed
 
 __all__ = ["Names", "name_plugin"]
 
-_PREFIX = f"{CORE}-"
+_PREFIX = f"{PACKAGE}-"
 _LONGEST = 30
 _VALID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -62,7 +62,7 @@ def name_plugin(name: str, kind: str) -> Names:
     if not distribution.startswith(_PREFIX):
         distribution = _PREFIX + distribution
     part = distribution.removeprefix(_PREFIX)
-    if not part[0].isalpha() or len(part) > _LONGEST or part == CORE:
+    if not part[0].isalpha() or len(part) > _LONGEST or name.lower() == PACKAGE:
         raise ConfigError(
             f"{part!r} cannot be the name of a part",
             f"begin with a letter, and take at most {_LONGEST} characters",

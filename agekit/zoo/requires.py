@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
+from agekit.discovery import normalise
+
 __all__ = ["install_command", "missing", "outdated"]
 
 
@@ -35,7 +37,7 @@ def outdated(requires: Mapping[str, str]) -> list[str]:
 
 def _installed(name: str) -> str | None:
     try:
-        return _version(name)
+        return _version(normalise(name))
     except (PackageNotFoundError, ValueError):
         return None
 

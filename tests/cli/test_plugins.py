@@ -85,7 +85,7 @@ def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
     assert "ZeroDivisionError" in thrown["d-raise"]["error"]
     assert "has no 'absent'" in thrown["e-lacks"]["error"]
     assert "also given by agekit-rival 1.0" in thrown["twice"]["error"]
-    assert how_to_upgrade("agekit") in found["agekit-newer", "newer"]["hint"]
+    assert how_to_upgrade("agekit-core") in found["agekit-newer", "newer"]["hint"]
 
 
 def test_doctor_tells_who_writes_rubbish_to_descriptors_that_are_not_its_own(
@@ -154,9 +154,9 @@ def test_doctor_is_content_with_good_plugins(run_agekit, write_plugin):
 
 
 def test_doctor_names_the_nearest_distribution(run_agekit):
-    done = run_agekit("plugins", "doctor", "agekitt")
+    done = run_agekit("plugins", "doctor", "agekit-cor")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "did you mean 'agekit'" in done.stderr
+    assert "did you mean 'agekit-core'" in done.stderr
 
 
 def test_doctor_table_shows_error_and_hint(run_agekit, write_plugin):

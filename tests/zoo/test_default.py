@@ -29,7 +29,7 @@ def entry(folder, name, task="estimator", **more):
 def test_the_package_brings_one_of_each_task():
     for task in ("estimator", "ager"):
         listing = index.find_listing(default_model(task))
-        assert (listing.task, listing.giver, listing.default) == (task, "agekit", True)
+        assert (listing.task, listing.giver, listing.default) == (task, "agekit-core", True)
 
 
 def test_ones_own_comes_first(own):

@@ -138,7 +138,7 @@ def test_entries_that_are_refused(changes, says):
 def test_what_is_no_entry(text):
     with pytest.raises(ModelError, match="is not a valid entry") as error:
         parse_entry(text, "it")
-    assert how_to_upgrade("agekit") in error.value.hint
+    assert how_to_upgrade("agekit-core") in error.value.hint
 
 
 def test_a_large_entry_is_not_parsed():
@@ -158,7 +158,7 @@ def test_the_entry_of_a_folder(make_model):
     assert entry.metrics["mae"] == 3.25
     assert (entry.metrics["n"], entry.data.scored) == (9, "test")
     assert entry.data.protocol == "none:all"
-    assert set(entry.requires) == {"agekit", "agekit-ldl", "agekit-regression"}
+    assert set(entry.requires) == {"agekit-core", "agekit-ldl", "agekit-regression"}
     assert entry.check is not None
     assert {key: len(values) for key, values in entry.check.outputs.items()} == {
         "age": 4,

@@ -71,7 +71,7 @@ def test_a_model_folder_holds_four_plain_files(model):
     assert config["heads"] == {"ldl": {"type": "ldl"}, "reg": {"type": "regression"}}
     assert (config["ages"], config["rule"]) == ([10, 40], "expectation")
     assert config["interval"] == {"level": 0.9, "margin": 1.5, "calibrated_on": "val"}
-    assert set(config["requires"]) == {"agekit", "agekit-ldl", "agekit-regression"}
+    assert set(config["requires"]) == {"agekit-core", "agekit-ldl", "agekit-regression"}
 
 
 def test_saving_replaces_the_whole_folder(model, make_model):
@@ -202,4 +202,4 @@ def test_a_newer_configuration_says_to_upgrade(model):
     change(model, schema_version=2)
     with pytest.raises(ModelError) as error:
         load_model(model)
-    assert how_to_upgrade("agekit") in error.value.hint
+    assert how_to_upgrade("agekit-core") in error.value.hint

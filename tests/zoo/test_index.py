@@ -142,7 +142,7 @@ def test_the_first_to_give_a_name_keeps_it(own, plugin_site, tmp_path):
     index = read_index()
     assert {name: one.parameters for name, one in index.listings.items()} == {"same": 1, "two": 2}
     assert len(index.remarks) == 3
-    assert index.remarks[-1].endswith("two.json: hidden by the model 'two' of agekit")
+    assert index.remarks[-1].endswith("two.json: hidden by the model 'two' of agekit-core")
     assert find_listing("same") == index.listings["same"]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agekit import __version__
 from agekit.atomic import written
 from agekit.data.alignment import Alignment
 from agekit.errors import AgekitError, ConfigError, ModelError
@@ -84,7 +84,7 @@ def import_ager(
         requires={entry.distribution: entry.version},
         trained={
             "imported": [source.name for source in sources],
-            "agekit": version("agekit"),
+            "agekit": __version__,
         },
     )
     save_model(out, ager, config, {}, ager_card(config, {}))

@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TypeVar
 
 from huggingface_hub import HfApi, constants, get_session
 from huggingface_hub.utils import logging as client_log
 from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
+from agekit import __version__
 from agekit.errors import ModelError
 from agekit.zoo.hub.errors import Busy, is_away
 from agekit.zoo.hub.guard import PATIENCE, Guard
@@ -79,7 +79,7 @@ def hub_client(guard: Guard | None = None, token: str | None = None) -> Iterator
                     "request": [*hooks["request"], guard.request],
                     "response": [*hooks["response"], guard.response],
                 }
-            yield HfApi(endpoint(), token, "agekit", version("agekit"))
+            yield HfApi(endpoint(), token, "agekit", __version__)
         finally:
             Guard.current = None
             session.event_hooks = hooks

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
+from agekit import __version__
 from agekit.errors import ModelError
 from agekit.zoo.entry import ZooEntry, entry_for
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
@@ -147,7 +147,7 @@ def _push(
     done = api.create_commit(
         repo,
         [CommitOperationAdd(name, path) for name, path in files.items()],
-        commit_message=f"Push a model with agekit {version('agekit')}",
+        commit_message=f"Push a model with agekit {__version__}",
         create_pr=create_pr,
     )
     if not is_pinned(done.oid):
