@@ -19,7 +19,7 @@ from PIL import Image
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import TABLE
 from agekit.data.prepared import FAILURES, read_failures, read_prepared
-from agekit.data.readers.csv import Csv
+from agekit.data.readers.own import Csv
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import frame

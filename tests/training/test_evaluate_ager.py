@@ -13,7 +13,7 @@ import pytest
 
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
-from agekit.data.readers.csv import Csv
+from agekit.data.readers.own import Csv
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.faces.align import standard
 from agekit.tasks.ager.kid import kid

@@ -19,7 +19,7 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
-from agekit.data.readers.csv import Csv
+from agekit.data.readers.own import Csv
 from agekit.data.split import Faces, load_faces
 from agekit.data.synthfaces import draw, person
 from agekit.data.synthfaces.dataset import SynthFaces
@@ -235,7 +235,7 @@ def whole(write_plugin: Callable[..., Path]) -> str:
     """A dataset of whole photos."""
     text = (
         "from agekit.data.alignment import WHOLE\n"
-        "from agekit.data.readers.csv import Csv\n"
+        "from agekit.data.readers.own import Csv\n"
         "class Photos(Csv):\n    name = 'photos'\n    alignment = WHOLE\n"
     )
     write_plugin("photos", {"dataset": {"photos": "photo_set:Photos"}}, {"photo_set.py": text})

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agekit.data.readers.csv import Csv
+from agekit.data.readers.own import Csv
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
