@@ -54,7 +54,7 @@ demo: setup
 	$(BIN)/agekit train cen-resnet10-tiny synthfaces --preset quick --epochs 10 --out $(RUN)
 	$(BIN)/agekit evaluate $(RUN) synthfaces
 	$(BIN)/python benchmarks/constant_guess.py synthfaces --run $(RUN)
-	$(BIN)/python -c 'from PIL import Image; from agekit.data.synthfaces.face import draw, person; \
+	$(BIN)/python -c 'from PIL import Image; from agekit_synthfaces import draw, person; \
 		Image.fromarray(draw(person(1, 7), 42, 256)).save("$(RUN)/face-aged-42.png")'
 	$(BIN)/agekit predict $(RUN)/face-aged-42.png --model $(RUN) --plot $(RUN)/prediction.png
 	@echo "figures: $(RUN)/figures and $(RUN)/prediction.png"

@@ -23,11 +23,11 @@ import argparse
 import sys
 
 import numpy as np
+from agekit_synthfaces import draw, person
 from numpy.typing import NDArray
 
 import agekit
 from agekit.bootstrap import mean_interval
-from agekit.data.synthfaces.face import draw, person
 from agekit.inference.aging import FaceAging
 
 __all__ = ["main"]

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+from agekit_synthfaces import draw, person
 from PIL import Image
-
-from agekit.data.synthfaces import draw, person
 
 PEOPLE = (0, 2, 8, 10)
 AGES = (1, 5, 10, 16, 25, 40, 55, 70, 85)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from agekit_synthfaces import write_face
 
 from agekit.discovery import CORE, distributions
 from agekit.registry import (
@@ -32,7 +33,6 @@ from agekit.testing import (
     check_loss,
     check_plugin,
     check_recipe,
-    write_face,
 )
 
 PLUGINS = Path(__file__).parents[1] / "plugins"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_synthfaces import write_face
 
 import agekit
 from agekit import discovery
@@ -21,7 +22,6 @@ from agekit.faces.base import Detector
 from agekit.recipe import resolve
 from agekit.registry import BACKBONES, DETECTORS, HEADS, LOSSES, RECIPES, REGISTRIES
 from agekit.scope import within, within_distribution
-from agekit.testing.faces import write_face
 from agekit.testing.models import write_untrained
 from agekit.zoo.folder import load_model
 from tests.conftest import WritePlugin
@@ -70,7 +70,7 @@ def test_a_users_name_that_two_give_is_refused_with_both(clash: Callable[[], Non
                 REGISTRIES[kind].find(name)
             assert "agekit-thrown 1.0" in caught.value.message
             assert f":{name}'" in caught.value.hint
-    with pytest.raises(AgekitError, match="dataset 'synthfaces' is given by agekit-core"):
+    with pytest.raises(AgekitError, match="dataset 'synthfaces' is given by agekit-synthfaces"):
         resolve("agekit-cen:cen-agekit-core:resnet10-tiny", dataset="synthfaces")
 
 
@@ -186,10 +186,10 @@ def test_parts_are_named_with_their_distribution_everywhere(
     )
     command("recipe", "copy", "agekit-cen:cen-agekit-core:resnet18", tmp_path / "copy.yaml")
     assert "agekit-core:resnet18" in (tmp_path / "copy.yaml").read_text()
-    faces = load_faces("agekit-core:synthfaces", None, "tiny")
-    assert (faces.dataset, faces.protocol) == ("agekit-core:synthfaces", "synthfaces:tiny")
-    assert _parse_protocol("agekit-core:synthfaces:tiny") == OnProtocol(
-        dataset="agekit-core:synthfaces", protocol="tiny"
+    faces = load_faces("agekit-synthfaces:synthfaces", None, "tiny")
+    assert (faces.dataset, faces.protocol) == ("agekit-synthfaces:synthfaces", "synthfaces:tiny")
+    assert _parse_protocol("agekit-synthfaces:synthfaces:tiny") == OnProtocol(
+        dataset="agekit-synthfaces:synthfaces", protocol="tiny"
     )
     assert _parse_protocol("synthfaces:tiny").dataset == "synthfaces"
     listed = json.loads(command("list", "detectors", "--json"))
@@ -226,10 +226,10 @@ def test_a_run_goes_on_and_its_model_is_used_after_the_clash(
     command("train", "reg-resnet10-tiny", "synthfaces", *TINY, "--out", run)
     weights = (run / "model" / "model.safetensors").read_bytes()
     given = json.loads((run / "run.json").read_text())["distributions"]
-    assert set(given) == {"agekit-core", "agekit-regression"}
+    assert set(given) == {"agekit-core", "agekit-regression", "agekit-synthfaces"}
     clash()
     command("train", "--resume", run)
     assert (run / "model" / "model.safetensors").read_bytes() == weights
-    command("evaluate", run, "agekit-core:synthfaces", "--protocol", "tiny")
+    command("evaluate", run, "agekit-synthfaces:synthfaces", "--protocol", "tiny")
     face = write_face(tmp_path / "face.png", 30)
     assert "years" in command("predict", face, "--model", run, "--no-detect")

@@ -24,7 +24,7 @@ LICENCE = "Apache-2.0"
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENDING = ".tmpl"
-_TOOLS = ("mypy>=1.14", "pytest>=8.3", "ruff>=0.9")
+_TOOLS = ("agekit-synthfaces", "mypy>=1.14", "pytest>=8.3", "ruff>=0.9")
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from agekit.testing.dataset import check_dataset
     from agekit.testing.detector import check_detector
     from agekit.testing.evolver import check_evolver
-    from agekit.testing.faces import write_face
     from agekit.testing.generator import check_generator
     from agekit.testing.head import check_head
     from agekit.testing.hub import LoopbackHub
@@ -35,10 +34,9 @@ __all__ = [
     "check_recipe",
     "check_task",
     "train_briefly",
-    "write_face",
 ]
 
-_ELSEWHERE = {"LoopbackHub": "hub", "train_briefly": "training", "write_face": "faces"}
+_ELSEWHERE = {"LoopbackHub": "hub", "train_briefly": "training"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.face import draw, person
+from agekit.errors import ConfigError, UnknownNameError
 from agekit.faces.base import Detection, Detector
+from agekit.registry import DATASETS
 from agekit.testing.subject import Part, Subject
 
 __all__ = ["check_detector"]
@@ -25,12 +26,13 @@ def check_detector(
 
     Args:
         part: its registry name, or the class.
-        images: RGB, (H, W, 3) uint8, to find faces in; else drawn ones.
+        images: RGB, (H, W, 3) uint8, to find faces in; else two of the dataset ``synthfaces``.
         faces: how many faces it must find in each of them, at least.
         device: where to run it.
 
     Raises:
         AssertionError: saying what is wrong.
+        ConfigError: there are no images to show it.
     """
     subject = Subject("detector", part)
     detector: Detector = subject.build(device)
@@ -38,7 +40,7 @@ def check_detector(
         getattr(detector, "device", None) is not None,
         "it does not pass device to Detector.__init__",
     )
-    shown = list(images) if images is not None else [_drawn(seed) for seed in range(2)]
+    shown = list(images) if images is not None else _drawn_photos()
     blank = [np.full((h, w, 3), 127, np.uint8) for h, w in ((40, 60), (1, 1), (90, 7))]
     kept = [image.copy() for image in shown]
     with subject.doing("looking at no image"):
@@ -67,10 +69,21 @@ def check_detector(
     subject.require(not any(none), "it finds faces that are smaller than min_face")
 
 
-def _drawn(seed: int) -> NDArray[np.uint8]:
-    picture = np.full((220, 260, 3), 150, np.uint8)
-    picture[30:190, 40:200] = draw(person(0, seed), 30, 160)
-    return picture
+def _drawn_photos() -> list[NDArray[np.uint8]]:
+    """Two grey photos with a grown-up of the dataset `synthfaces` each."""
+    try:
+        table = DATASETS.get("synthfaces")().read()
+    except UnknownNameError as error:
+        raise ConfigError(
+            "there is no face to show a detector: the dataset 'synthfaces' is not installed",
+            "install agekit-synthfaces, or give check_detector images of your own",
+        ) from error
+    photos = []
+    for row in np.flatnonzero((table.age > 25) & (table.age < 45))[:2]:
+        picture = np.full((220, 260, 3), 150, np.uint8)
+        picture[30:190, 40:200] = table.images.decode(int(row), 160)
+        photos.append(picture)
+    return photos
 
 
 def _check_found(subject: Subject, found: Sequence[Detection]) -> None:

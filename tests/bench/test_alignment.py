@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_synthfaces import write_face
+from agekit_synthfaces.dataset import SynthFaces
 from click.testing import CliRunner, Result
 
 from agekit.bench.leaderboard.build import gather, make_leaderboard
@@ -24,11 +26,9 @@ from agekit.bench.suites.suite import load_suite
 from agekit.cli.bench_run import run
 from agekit.data.alignment import WHOLE, Alignment
 from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
-from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import standard
 from agekit.tasks.evaluate import evaluate
-from agekit.testing import write_face
 from agekit.training.framing import Framing
 
 HEAD = """

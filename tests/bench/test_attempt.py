@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_synthfaces import write_face
+from agekit_synthfaces.dataset import SynthFaces
 
 from agekit.bench.results.files import read_files
 from agekit.bench.results.result import Result
-from agekit.data.synthfaces.dataset import SynthFaces
-from agekit.testing import write_face
 from agekit.zoo.files import hash_file
 
 HOW = ("raise", "memory", "killed")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_synthfaces import write_face
 from click.testing import CliRunner
 
 from agekit.cli import agekit
-from agekit.testing import train_briefly, write_face
+from agekit.testing import train_briefly
 
 NAMED = ("--columns", "path=shot,age=taken at", "--columns", "split=part")
 SUITE = """

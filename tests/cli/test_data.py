@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from agekit_synthfaces import write_face
 from click.testing import CliRunner
 
 from agekit.cli import agekit
-from agekit.testing import write_face
 
 PLUGIN = """
 import numpy as np

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_synthfaces import write_face
 from click.testing import CliRunner, Result
 
 from agekit.cli import agekit
 from agekit.cli.data_pack import pack
 from agekit.data.shards import read_shards
-from agekit.testing import write_face
 
 
 @pytest.fixture(autouse=True)

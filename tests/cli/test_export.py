@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from agekit_synthfaces import draw, person
 from PIL import Image
 
 import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
-from agekit.data.synthfaces.face import draw, person
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model

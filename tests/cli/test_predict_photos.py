@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pytest
+from agekit_synthfaces import write_face
 from PIL import Image
 
 import agekit as api
@@ -18,7 +19,6 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
-from agekit.testing import write_face
 from agekit.zoo.folder import save_model
 
 MARKS = """

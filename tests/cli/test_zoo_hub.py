@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_synthfaces import write_face
 from safetensors.numpy import save_file
 
 import agekit as api
@@ -22,7 +23,7 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
-from agekit.testing import LoopbackHub, write_face
+from agekit.testing import LoopbackHub
 from agekit.testing.hub_faults import Fault
 from agekit.zoo.folder import save_model
 

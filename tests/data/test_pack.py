@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_synthfaces import write_face
 from PIL import Image
 
 from agekit.data.alignment import Alignment
@@ -29,7 +30,7 @@ from agekit.data.shards import read_shards
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
-from agekit.testing import train_briefly, write_face
+from agekit.testing import train_briefly
 
 WEBP = Encoding(32, "webp", 82)
 N = 12

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from agekit_synthfaces import write_face
 
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
-from agekit.testing import write_face
 
 
 @pytest.fixture

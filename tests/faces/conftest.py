@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 from PIL import Image
-
-from agekit.data.synthfaces.face import draw, person
 
 DETECTOR = '''
 import os, time

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 from PIL import Image
 
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import DEFAULT_MARGIN, TEMPLATE, cut, frame, similarity
 

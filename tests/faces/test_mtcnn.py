@@ -6,9 +6,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, DataError
 from agekit.faces.base import Detection
 from agekit.faces.mtcnn import detector

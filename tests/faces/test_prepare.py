@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_synthfaces import write_face
 from filelock import FileLock
 from PIL import Image
 
@@ -24,7 +25,6 @@ from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import frame
 from agekit.faces.prepare import prepare
-from agekit.testing import write_face
 
 
 def run(root, out, **changed):

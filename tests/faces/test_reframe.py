@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_synthfaces.dataset import SynthFaces
 from numpy.typing import NDArray
 from PIL import Image
 
 from agekit.data.files import Files
-from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.faces.align import frame, known_points
 from agekit.faces.reframe import Reframed, beyond, zoom
 

@@ -7,12 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
+from agekit_synthfaces.face import draw, person
 from PIL import Image
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import MANIFEST, Manifest
-from agekit.data.synthfaces.face import draw, person
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
 from agekit.inference.chips import ChipTaker

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from agekit_synthfaces import draw, person
 
 import agekit
 from agekit.data.alignment import Alignment
-from agekit.data.synthfaces import draw, person
 from agekit.errors import ConfigError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector

@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 
-from agekit.data.synthfaces.face import draw, person
 from agekit.faces.align import cut, frame, similarity
 from agekit.inference.paste import OUTER, CutFace, paste
 

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 from PIL import Image
 
 import agekit
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, UnknownNameError
 from agekit.faces.align import TEMPLATE, cut, frame
 from agekit.faces.base import Detection, Detector

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from agekit_synthfaces import draw, person
 from PIL import Image
 from torch import nn
 
 import agekit
 from agekit.data.alignment import Alignment
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector

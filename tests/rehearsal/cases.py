@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from agekit_synthfaces import draw, person
 from PIL import Image
 
 from agekit.cli import main
-from agekit.data.synthfaces import draw, person
 
 __all__ = ["CASES"]
 

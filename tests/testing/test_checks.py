@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from agekit_cyclegan.generators import ResnetGenerator
+from agekit_synthfaces import write_face
 from torch import Tensor, nn
 
 import agekit.testing
@@ -30,7 +31,6 @@ from agekit.testing import (
     check_loss,
     check_plugin,
     check_recipe,
-    write_face,
 )
 
 FLAWS: dict[str, list[str]] = {

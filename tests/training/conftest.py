@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agekit_synthfaces import write_face
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
-from agekit.testing import write_face
 
 TINY = (
     *("synthfaces", "--protocol", "tiny", "--preset", "quick"),

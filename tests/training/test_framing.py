@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from agekit_synthfaces import draw, person, write_face
+from agekit_synthfaces.dataset import SynthFaces
 from PIL import Image
 
 from agekit.cli import main
@@ -21,12 +23,9 @@ from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
 from agekit.data.readers.own import Csv
 from agekit.data.split import Faces, load_faces
-from agekit.data.synthfaces import draw, person
-from agekit.data.synthfaces.dataset import SynthFaces
 from agekit.errors import UnknownNameError
 from agekit.faces.align import known_points, standard
 from agekit.faces.reframe import Reframed
-from agekit.testing import write_face
 from agekit.testing.models import write_untrained
 from agekit.training.framing import Framing, find_framing
 from agekit.zoo.folder import read_config

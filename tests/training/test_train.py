@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from agekit_synthfaces import write_face
 from PIL import Image
 
-from agekit.testing import write_face
 from tests.training.conftest import TINY, Train
 
 pytestmark = pytest.mark.slow

@@ -28,7 +28,7 @@ from torch import nn
 from agekit.tasks.ager.base import Generator
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol
-from agekit.data.synthfaces.dataset import SynthFaces
+from agekit_synthfaces.dataset import SynthFaces
 from agekit.tasks.estimator.base import Head, Loss
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.training.evolver import Evolver

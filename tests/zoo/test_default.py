@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from agekit_synthfaces import draw, person
 
 import agekit
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ModelError
 from agekit.zoo.index import entries as index
 from agekit.zoo.index.default import default_model

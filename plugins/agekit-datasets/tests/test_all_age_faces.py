@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from agekit_datasets.all_age_faces import AllAgeFaces
 from agekit_datasets.near_duplicates import by_listed_group
+from agekit_synthfaces import write_face
 
 from agekit.data.files import Files
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
-from agekit.testing import write_face
 
 TRAIN = ("00000A02.jpg", "07380A35.jpg", "07381A36.jpg", "00072A03.jpg")
 TEST = ("00001A02.jpg", "13321A80.jpg", "00277A05.jpg")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from agekit_datasets.cacd import CACD
+from agekit_synthfaces import write_face
 from scipy.io import savemat
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly, write_face
+from agekit.testing import train_briefly
 
 PEOPLE = {
     "Ann_Lee": 1,

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agekit_datasets.megaage_asian import MegaAgeAsian
+from agekit_synthfaces import write_face
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly, write_face
+from agekit.testing import train_briefly
 
 TRAIN, TEST = 24, 8
 

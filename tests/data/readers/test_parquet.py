@@ -6,14 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_synthfaces import draw, person, write_face
 from PIL import Image
 
 from agekit.data.pack import pack
 from agekit.data.split import load_faces
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import DataError
 from agekit.registry import DATASETS
-from agekit.testing import train_briefly, write_face
+from agekit.testing import train_briefly
 
 
 def face(seed: int, age: float) -> bytes:

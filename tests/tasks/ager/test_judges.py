@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from agekit_synthfaces import draw, person
 from numpy.typing import NDArray
 from PIL import Image
 
 from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
-from agekit.data.synthfaces.face import draw, person
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector

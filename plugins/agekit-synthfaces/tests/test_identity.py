@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from agekit_synthfaces import person, sample_age
+from agekit_synthfaces.cues import cues_at
+from agekit_synthfaces.identity import HAIR_STYLES
 
-from agekit.data.synthfaces import person, sample_age
-from agekit.data.synthfaces.cues import cues_at
-from agekit.data.synthfaces.identity import HAIR_STYLES
 from agekit.errors import DataError
 
 _ONE_WAY = (

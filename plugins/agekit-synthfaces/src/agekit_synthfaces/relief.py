@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas
-from agekit.data.synthfaces.shape import CHIN, EYE, Shape
+from agekit_synthfaces.canvas import Canvas
+from agekit_synthfaces.shape import CHIN, EYE, Shape
 
 __all__ = ["Light", "heights", "shade"]
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import SHIFT, Canvas, ellipse, noise
-from agekit.data.synthfaces.identity import rng_for
-from agekit.data.synthfaces.shape import Shape
+from agekit_synthfaces.canvas import SHIFT, Canvas, ellipse, noise
+from agekit_synthfaces.identity import rng_for
+from agekit_synthfaces.shape import Shape
 
 __all__ = ["albedo", "tone"]
 

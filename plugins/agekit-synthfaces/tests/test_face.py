@@ -9,13 +9,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from agekit_synthfaces import draw, person
 
-from agekit.data.synthfaces import draw, person
 from agekit.errors import DataError
 
 _HASHES = """
 import hashlib
-from agekit.data.synthfaces import draw, person
+from agekit_synthfaces import draw, person
 for index in (5, 2, 0):
     for size, variation in ((64, 0), (128, None), (160, 3)):
         picture = draw(person(9, index), 11.0 * index + 3, size, variation)
@@ -48,7 +48,7 @@ def test_same_bytes_in_every_process_and_order(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_package_is_light():
-    code = "import sys, agekit.data.synthfaces; print({'numpy', 'cv2', 'torch'} & set(sys.modules))"
+    code = "import sys, agekit_synthfaces; print({'numpy', 'cv2', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

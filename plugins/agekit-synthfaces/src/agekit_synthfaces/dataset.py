@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_identity
-from agekit.data.synthfaces.face import STYLE_VERSION, draw, person, sample_age
 from agekit.data.table import FaceTable
+from agekit_synthfaces.face import STYLE_VERSION, draw, person, sample_age
 
 __all__ = ["PHOTOS", "ROWS", "SynthFaces", "SynthImages"]
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from agekit.data.synthfaces.growth import (
+from agekit_synthfaces.growth import (
     ADULT_STRAIN,
     ORIGIN,
     cardioidal_strain,

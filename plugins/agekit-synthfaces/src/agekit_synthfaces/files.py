@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from agekit.data.synthfaces.face import draw, person
+from agekit_synthfaces.face import draw, person
 
 __all__ = ["write_face"]
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas, blend, ellipse, noise, spline
-from agekit.data.synthfaces.growth import smoothstep
-from agekit.data.synthfaces.hair import hair_colour
-from agekit.data.synthfaces.shape import EYE, Shape, mirror
-from agekit.data.synthfaces.skin import tone
+from agekit_synthfaces.canvas import Canvas, blend, ellipse, noise, spline
+from agekit_synthfaces.growth import smoothstep
+from agekit_synthfaces.hair import hair_colour
+from agekit_synthfaces.shape import EYE, Shape, mirror
+from agekit_synthfaces.skin import tone
 
 __all__ = ["glints", "paint_features"]
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas, spline
-from agekit.data.synthfaces.growth import rise
-from agekit.data.synthfaces.identity import rng_for
-from agekit.data.synthfaces.shape import Shape
+from agekit_synthfaces.canvas import Canvas, spline
+from agekit_synthfaces.growth import rise
+from agekit_synthfaces.identity import rng_for
+from agekit_synthfaces.shape import Shape
 
 __all__ = ["engrave"]
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import EXTENT, SHIFT, Canvas, axis, blend, noise, spline
-from agekit.data.synthfaces.growth import rise, smoothstep
-from agekit.data.synthfaces.identity import HAIR_STYLES, rng_for
-from agekit.data.synthfaces.shape import Shape, mirror
+from agekit_synthfaces.canvas import EXTENT, SHIFT, Canvas, axis, blend, noise, spline
+from agekit_synthfaces.growth import rise, smoothstep
+from agekit_synthfaces.identity import HAIR_STYLES, rng_for
+from agekit_synthfaces.shape import Shape, mirror
 
 __all__ = ["back_hair", "beard", "front_hair", "hair_colour", "hair_picture"]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.identity import rng_for
+from agekit_synthfaces.identity import rng_for
 
 __all__ = ["EXTENT", "SHIFT", "Canvas", "axis", "blend", "ellipse", "noise", "spline"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from agekit.data.synthfaces.growth import rise, smoothstep, strain_at
-from agekit.data.synthfaces.identity import Person
+from agekit_synthfaces.growth import rise, smoothstep, strain_at
+from agekit_synthfaces.identity import Person
 
 __all__ = ["Cues", "cues_at"]
 

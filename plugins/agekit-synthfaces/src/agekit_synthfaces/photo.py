@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import Canvas, noise, spline
-from agekit.data.synthfaces.identity import Person, rng_for
-from agekit.data.synthfaces.relief import Light
-from agekit.data.synthfaces.shape import EYE, Pose, Shape, mirror
+from agekit_synthfaces.canvas import Canvas, noise, spline
+from agekit_synthfaces.identity import Person, rng_for
+from agekit_synthfaces.relief import Light
+from agekit_synthfaces.shape import EYE, Pose, Shape, mirror
 
 __all__ = ["Photo", "backdrop", "clothes", "develop", "glasses", "photo_of"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import spline
-from agekit.data.synthfaces.cues import Cues
-from agekit.data.synthfaces.growth import ADULT_STRAIN, grow
-from agekit.data.synthfaces.identity import Person
+from agekit_synthfaces.canvas import spline
+from agekit_synthfaces.cues import Cues
+from agekit_synthfaces.growth import ADULT_STRAIN, grow
+from agekit_synthfaces.identity import Person
 
 __all__ = ["CHIN", "EYE", "TOP", "Pose", "Shape", "mirror"]
 

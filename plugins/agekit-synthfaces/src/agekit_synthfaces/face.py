@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.synthfaces.canvas import SHIFT, Canvas, blend, ellipse, spline
-from agekit.data.synthfaces.cues import cues_at
-from agekit.data.synthfaces.features import glints, paint_features
-from agekit.data.synthfaces.hair import back_hair, beard, front_hair, hair_picture
-from agekit.data.synthfaces.identity import Person, person, rng_for
-from agekit.data.synthfaces.photo import Photo, backdrop, clothes, develop, glasses, photo_of
-from agekit.data.synthfaces.relief import heights, shade
-from agekit.data.synthfaces.shape import Shape, mirror
-from agekit.data.synthfaces.skin import albedo
-from agekit.data.synthfaces.wrinkles import engrave
 from agekit.errors import DataError
+from agekit_synthfaces.canvas import SHIFT, Canvas, blend, ellipse, spline
+from agekit_synthfaces.cues import cues_at
+from agekit_synthfaces.features import glints, paint_features
+from agekit_synthfaces.hair import back_hair, beard, front_hair, hair_picture
+from agekit_synthfaces.identity import Person, person, rng_for
+from agekit_synthfaces.photo import Photo, backdrop, clothes, develop, glasses, photo_of
+from agekit_synthfaces.relief import heights, shade
+from agekit_synthfaces.shape import Shape, mirror
+from agekit_synthfaces.skin import albedo
+from agekit_synthfaces.wrinkles import engrave
 
 __all__ = ["MAX_AGE", "STYLE_VERSION", "Person", "draw", "person", "sample_age"]
 

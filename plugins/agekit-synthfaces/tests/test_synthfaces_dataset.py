@@ -4,11 +4,12 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
+from agekit_synthfaces.dataset import PHOTOS, ROWS, SynthFaces
+from agekit_synthfaces.face import person
 
 from agekit.data.pool import FacePool
 from agekit.data.split import load_faces
-from agekit.data.synthfaces.dataset import PHOTOS, ROWS, SynthFaces
-from agekit.data.synthfaces.face import person
 
 
 def test_the_rows() -> None:
@@ -35,7 +36,8 @@ def test_people_are_in_one_split() -> None:
     assert (tiny.codes[:480] == faces.codes[:480]).all()
 
 
-def test_drawings_are_the_same_each_time(cache: Path) -> None:
+def test_drawings_are_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGEKIT_CACHE", str(tmp_path))
     images = SynthFaces().read().images.take(np.array([3, 0, 1]))
     again = pickle.loads(pickle.dumps(images))
     pool = FacePool.open(32)
