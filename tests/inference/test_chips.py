@@ -8,7 +8,6 @@ import shutil
 import numpy as np
 import pytest
 from agekit_synthfaces import draw, person
-from agekit_synthfaces.face import draw, person
 from PIL import Image
 
 from agekit.cli import main
