@@ -14,6 +14,9 @@ import pytest
 from agekit import discovery
 from agekit.kinds import KINDS
 
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+"""The Hub's client reads it when it is imported; a Hub on the loopback interface has no Xet."""
+
 WritePlugin = Callable[..., Path]
 RunAgekit = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -15,7 +15,7 @@ from agekit.progress import transfers
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 
 if TYPE_CHECKING:
-    from agekit.zoo.hub.model import Record
+    from agekit.zoo.entry import FileRecord
     from agekit.zoo.hub.pull import Pulled
 
 __all__ = ["pull"]
@@ -26,7 +26,7 @@ class _Source(NamedTuple):
 
     repo: str = ""
     revision: str | None = None
-    files: Mapping[str, Record] | None = None
+    files: Mapping[str, FileRecord] | None = None
     folder: Path | None = None
 
 
@@ -115,8 +115,7 @@ def _copied(source: _Source, local_dir: Path | None, dry_run: bool, force: bool)
     if local_dir is None or dry_run:
         return source.folder
 
-    from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS
-    from agekit.zoo.hub.copying import copy_files
+    from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, copy_files
 
     names = [n for n in (CARD, CONFIG, METRICS, WEIGHTS) if (source.folder / n).is_file()]
     copy_files(source.folder, names, local_dir, force)

@@ -5,26 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from agekit.data.decode import decode
-from agekit.data.home import cache_home
+from agekit.data.digests import DigestMemory, key_of
 from agekit.errors import DataError
 
 __all__ = ["EncodedImages", "Files"]
-
-_SETTLED_NS = 2_000_000_000
 
 
 class EncodedImages(ABC):
@@ -124,29 +119,27 @@ class Files(EncodedImages):
         return self._digests
 
     def _look_up(self) -> NDArray[np.uint8]:
-        memory = _Memory(self.root)
+        folder = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        memory = DigestMemory(folder, 16)
         known = memory.load()
-        n = len(self.paths)
-        digests = np.zeros((n, 16), np.uint8)
-        keys: list[bytes] = []
-        keep = np.zeros(n, bool)
-        unknown: list[int] = []
+        digests = np.zeros((len(self.paths), 16), np.uint8)
+        unknown: list[tuple[int, bytes | None]] = []
         inside: dict[str, bool] = {}
-        settled = time.time_ns() - _SETTLED_NS
         for i, path in enumerate(self.paths):
-            status = self._status(path, inside)
-            keep[i] = status.st_mtime_ns < settled
-            text = f"{path}\0{status.st_size}\0{status.st_mtime_ns}"
-            keys.append(hashlib.blake2b(os.fsencode(text), digest_size=16).digest())
-            if (digest := known.get(keys[i])) is None:
-                unknown.append(i)
+            key = key_of(path, self._status(path, inside))
+            digest = None if key is None else known.get(key)
+            if digest is None:
+                unknown.append((i, key))
             else:
                 digests[i] = np.frombuffer(digest, np.uint8)
         if unknown:
+            records = b""
             with ThreadPoolExecutor(os.cpu_count()) as threads:
-                for i, digest in zip(unknown, threads.map(self._hash, unknown), strict=True):
+                found = threads.map(self._hash, [i for i, _ in unknown])
+                for (i, key), digest in zip(unknown, found, strict=True):
                     digests[i] = np.frombuffer(digest, np.uint8)
-            memory.append(b"".join(keys[i] + digests[i].tobytes() for i in unknown if keep[i]))
+                    records += b"" if key is None else key + digest
+            memory.append(records)
         return digests
 
     def _status(self, path: str, inside: dict[str, bool]) -> os.stat_result:
@@ -198,35 +191,6 @@ class _Links:
         places = (os.path.join(self.root, path) for path in self.paths)
         out = sum(not _is_below(os.path.realpath(place), self.root) for place in places)
         return out > 1 and 2 * out >= len(self.paths)
-
-
-class _Memory:
-    """Digests of one folder's files: records of 16 bytes of key and 16 of digest, appended.
-
-    Args:
-        root: the folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        name = hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
-        self.path = cache_home() / "digests" / f"{name}.bin"
-
-    def load(self) -> dict[bytes, bytes]:
-        """Key to digest; a torn last record is left out."""
-        try:
-            data = self.path.read_bytes()
-        except OSError:
-            return {}
-        ends = range(0, len(data) - 31, 32)
-        return {data[k : k + 16]: data[k + 16 : k + 32] for k in ends}
-
-    def append(self, records: bytes) -> None:
-        """Adds whole records; a cache that cannot be written is no error, only slower."""
-        with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock"), open(self.path, "ab") as file:
-                file.truncate(os.fstat(file.fileno()).st_size // 32 * 32)
-                file.write(records)
 
 
 def _is_below(place: str, root: Path) -> bool:

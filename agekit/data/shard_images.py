@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,16 +19,14 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from agekit.atomic import write_bytes
+from agekit.data.digests import DigestMemory, key_of
 from agekit.data.files import EncodedImages
-from agekit.data.home import cache_home
 from agekit.errors import DataError
 
 __all__ = ["ImageColumn", "Shards", "reading"]
 
 _CACHE_BYTES = 128 << 20
 _BATCH_ROWS = 64
-_SETTLED_NS = 2_000_000_000
 
 
 @contextmanager
@@ -207,24 +204,18 @@ def _digests(column: ImageColumn) -> NDArray[np.uint8]:
     with reading(column.path):
         status = os.stat(column.path)
     place = os.path.realpath(column.path)
-    key = hashlib.blake2b(
-        f"{column.leaf}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=16
-    ).digest()
     name = hashlib.blake2b(os.fsencode(place), digest_size=8).hexdigest()
-    memory = cache_home() / "digests" / f"shard-{name}.bin"
-    with suppress(OSError):
-        known = memory.read_bytes()
-        if known[:16] == key and len(known) == 16 * (len(column) + 1):
-            return np.frombuffer(known, np.uint8, offset=16).reshape(-1, 16)
-    settled = status.st_mtime_ns < time.time_ns() - _SETTLED_NS
-    found = b"".join(
-        hashlib.blake2b(value.as_buffer() or b"", digest_size=16).digest()
-        for part in column.parts()
-        for value in part
-    )
-    if settled:
-        with suppress(OSError):
-            write_bytes(memory, key + found)
+    memory = DigestMemory(f"shard-{name}", 16 * len(column))
+    key = key_of(column.leaf, status)
+    found = None if key is None else memory.load().get(key)
+    if found is None:
+        found = b"".join(
+            hashlib.blake2b(value.as_buffer() or b"", digest_size=16).digest()
+            for part in column.parts()
+            for value in part
+        )
+        if key is not None:
+            memory.append(key + found)
     return np.frombuffer(found, np.uint8).reshape(-1, 16)
 
 

@@ -17,8 +17,9 @@ from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
 from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, parse_hub_name
 
-__all__ = ["Check", "FileRecord", "TrainingData", "ZooEntry"]
+__all__ = ["ENDINGS", "FILE_NAME", "Check", "FileRecord", "TrainingData", "ZooEntry"]
 
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 ENDINGS = (".json", ".md", ".onnx", ".png", ".safetensors", ".txt")
 SMALL_ENDINGS = (".json", ".md", ".txt")
 MOST_BYTES = 4 << 30
@@ -31,7 +32,7 @@ def _printable(text: str) -> str:
 
 
 def _check_file_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if not re.fullmatch(FILE_NAME, name):
         raise ValueError("a file is named by letters, digits, '.', '_' and '-', with no folder")
     if not name.endswith(ENDINGS):
         raise ValueError(f"only files ending in {', '.join(ENDINGS)}; pickles are never loaded")

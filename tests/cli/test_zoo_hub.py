@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,8 @@ def sent(hub: LoopbackHub) -> int:
 
 
 def leftovers(hub: LoopbackHub) -> list[str]:
-    return [str(path) for path in hub.home.rglob("*.incomplete")]
+    """What the cache holds besides whole files."""
+    return [str(path) for path in hub.home.rglob(".agekit-*")]
 
 
 @pytest.mark.slow
@@ -251,11 +253,11 @@ def heed_interrupts() -> None:
 
 
 def test_interrupted(hub, small):
-    hub.misbehave(Fault(WEIGHTS, ("GET",), change=lambda data: time.sleep(1.5) or data))
+    asked = threading.Event()
+    slow = Fault(WEIGHTS, change=lambda data: asked.set() or time.sleep(1.5) or data)
+    hub.misbehave(slow)
     process = start("pull", "small", preexec_fn=heed_interrupts)
-    while process.poll() is None and not any(r.path.endswith(WEIGHTS) for r in hub.requests):
-        time.sleep(0.05)
-    time.sleep(0.5)
+    assert asked.wait(60)
     process.send_signal(signal.SIGINT)
     code, out, err = end(process)
     assert (code, out, err.strip()) == (130, "", "error: interrupted")

@@ -1,13 +1,24 @@
-"""A small untrained model in a folder."""
+"""A small untrained model in a folder, and a Hub to pull from and push to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agekit.testing import LoopbackHub
 from agekit.testing.models import write_untrained
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub that this process's client speaks to, with caches of its own."""
+    with LoopbackHub() as hub:
+        for name, value in (hub.env | {"AGEKIT_CACHE": str(tmp_path / "cache")}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("agekit.zoo.hub.client._WAITS", (0.0, 0.0))
+        yield hub
 
 
 @pytest.fixture

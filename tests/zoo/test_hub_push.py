@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +11,13 @@ from agekit.errors import ModelError
 from agekit.testing import LoopbackHub
 from agekit.testing.hub_faults import Fault
 from agekit.zoo.entry import parse_entry, write_entry
-from agekit.zoo.hub.pull import pull_files
+from agekit.zoo.hub.pull import pull
 from agekit.zoo.hub.push import push_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """The client's own upload still passes its bytes the old way."""
 REPO = "org/model"
 FOUR = ["README.md", "config.json", "metrics.json", "model.safetensors"]
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
-    """A Hub that this process's client speaks to, with caches of its own."""
-    with LoopbackHub() as hub:
-        for name, value in (hub.env | {"AGEKIT_CACHE": str(tmp_path / "cache")}).items():
-            monkeypatch.setenv(name, value)
-        yield hub
 
 
 @pytest.fixture
@@ -69,7 +59,7 @@ def test_the_entry_pulls_what_was_pushed(hub, model):
     assert (entry.hub_repo, entry.revision, entry.task) == (REPO, done.commit, "estimator")
     for name, record in entry.files.items():
         assert hashlib.sha256((model / name).read_bytes()).hexdigest() == record.sha256
-    folder = pull_files(REPO, entry.revision, entry.files)
+    folder = pull(REPO, entry.revision, entry.files).folder
     for name in FOUR:
         assert (folder / name).read_bytes() == (model / name).read_bytes()
 

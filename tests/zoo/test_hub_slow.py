@@ -1,30 +1,44 @@
-"""A Hub that sends a byte now and then is given up, wherever in its answer it does."""
+"""A Hub that sends a byte now and then is given up, wherever in its answers it does."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from itertools import chain, repeat
 
 import pytest
-from huggingface_hub import get_session
 
 from agekit.errors import ModelError
-from agekit.zoo.hub import guard
-from agekit.zoo.hub.client import hub_client
+from agekit.zoo.entry import FileRecord
+from agekit.zoo.hub import client
+from agekit.zoo.hub.pull import pull
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
+COMMIT = "1" * 40
 PAUSE = 0.02
+RIGHT = b"right"
+SLOW = bytes(5000)
+
+
+def head(size: int, status: str = "200 OK") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {size}", f"X-Repo-Commit: {COMMIT}"]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode()
+
+
+MOVED = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
-def server():
-    """Serves what is put into `parts`: each is sent whole, the last byte by byte."""
-    parts: list[bytes] = []
+def serve(monkeypatch, tmp_path) -> Iterator:
+    """Gives a function that says what each request in turn is answered by.
+
+    An answer is parts: each is sent whole, the last byte by byte. The last answer is repeated.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
+    def run(answers: list[tuple[bytes, ...]]) -> None:
+        for parts in chain(answers, repeat(answers[-1])):
             try:
                 connection, _ = listening.accept()
             except OSError:
@@ -40,31 +54,43 @@ def server():
                 except OSError:
                     continue
 
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", parts
+    def start(*answers: tuple[bytes, ...]) -> None:
+        threading.Thread(target=run, args=(list(answers),), daemon=True).start()
+
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("AGEKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(client, "PATIENCE", 0.3)
+    monkeypatch.setattr(client, "_WAITS", (0.0, 0.0))
+    yield start
     listening.close()
 
 
-@pytest.mark.parametrize("parts", [(HEAD, bytes(5000)), (b"", HEAD + bytes(5000))])
-def test_a_byte_now_and_then(server, monkeypatch, parts):
-    address, served = server
-    served[:] = parts
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+def files(size: int) -> dict[str, FileRecord]:
+    return {"weights.safetensors": FileRecord(sha256="0" * 64, size=size)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ([(b"", head(5000) + SLOW)], files(5000)),
+        ([(head(5000), SLOW)], files(5000)),
+        ([(head(5000), SLOW)], None),
+        ([(b"", head(5000) + SLOW)], None),
+        ([(b"", head(0, "500 Trouble") + SLOW)], None),
+        ([(MOVED, b""), (b"", head(5000) + SLOW)], files(5000)),
+    ],
+)
+def test_a_byte_now_and_then(serve, answers, asked):
+    serve(*answers)
     began = time.monotonic()
-    watch, says = guard.Guard(address, "weights of a/b"), r"weights of a/b: .* too slowly"
-    with (
-        hub_client(watch),
-        pytest.raises(ModelError, match=says) as told,
-    ):
-        get_session().get(f"{address}/x")
+    with pytest.raises(ModelError, match=r"a/b.* sends too slowly") as told:
+        pull("a/b", COMMIT, asked)
     assert time.monotonic() - began < 5
-    assert "goes on where it stopped" in told.value.hint
+    assert "try again later" in told.value.hint
 
 
-def test_what_is_small_and_slow_comes(server, monkeypatch):
-    address, served = server
-    served[:] = (HEAD.replace(b"5000", b"5"), b"right")
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    with hub_client(guard.Guard(address, "config of a/b")):
-        assert get_session().get(f"{address}/x").content == b"right"
+def test_what_is_small_and_slow_comes(serve):
+    serve((head(5), RIGHT))
+    with pytest.raises(ModelError, match="its SHA-256 is"):
+        pull("a/b", COMMIT, files(5))

@@ -11,6 +11,7 @@ import agekit
 from agekit.errors import ModelError
 from agekit.testing.hub import LoopbackHub
 from agekit.zoo.entry import entry_for, write_entry
+from agekit.zoo.hub.pull import Pulled
 from agekit.zoo.index.locate import find, is_model, locate
 from agekit.zoo.names import parse_hub_name
 
@@ -49,11 +50,11 @@ def pulls(monkeypatch, tmp_path):
     """What the Hub's side is asked for; it answers with a folder named after a commit."""
     asked = []
 
-    def pull_files(repo, revision, files, *, progress=None):
+    def pull(repo, revision, files, *, progress=None):
         asked.append((repo, revision, files and sorted(files), progress))
-        return tmp_path / COMMIT
+        return Pulled(repo, COMMIT, tmp_path / COMMIT, ())
 
-    monkeypatch.setattr("agekit.zoo.hub.pull.pull_files", pull_files)
+    monkeypatch.setattr("agekit.zoo.hub.pull.pull", pull)
     return asked
 
 

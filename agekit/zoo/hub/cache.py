@@ -1,4 +1,10 @@
-"""Where the Hub's client keeps what it fetched; standard library only."""
+"""The cache of the Hub's client: where it is, and a file put into it or thrown out.
+
+The layout is the client's (https://huggingface.co/docs/huggingface_hub/guides/manage-cache): what
+files hold lies in ``blobs``, named as the Hub names it, and the files of a commit are links there.
+Standard library only, as listings look here for what was pulled. The variables are read when they
+are needed: the client reads them when it is imported, which in a process with timm is long before.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["discard", "hub_cache", "is_offline", "snapshot"]
+from agekit.atomic import aside_of
+
+__all__ = ["discard", "hub_cache", "is_offline", "link_blob", "snapshot"]
 
 
 def hub_cache() -> Path:
@@ -34,6 +42,22 @@ def snapshot(repo: str, commit: str) -> Path:
         commit: 40 hex digits.
     """
     return hub_cache() / f"models--{repo.replace('/', '--')}" / "snapshots" / commit
+
+
+def link_blob(blob: Path, path: Path) -> None:
+    """Makes `path`, a file of a snapshot, a link to contents; where there are no links, the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = aside_of(path)
+    try:
+        os.symlink(os.path.relpath(blob, path.parent), aside)
+    except OSError:
+        os.replace(blob, path)
+    else:
+        os.replace(aside, path)
 
 
 def discard(path: Path) -> None:

@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import os
 import shutil
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self
+from typing import Any, BinaryIO
 
-from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import hf_hub_url
 
+from agekit.atomic import written
 from agekit.errors import ModelError
-from agekit.zoo.hub.cache import discard, hub_cache, snapshot
-from agekit.zoo.hub.client import endpoint, hub_client, persistently
-from agekit.zoo.hub.errors import FAILURES, explain
-from agekit.zoo.hub.guard import Guard, Unanswered
-from agekit.zoo.hub.model import Progress, Wanted
+from agekit.zoo.files import hash_file
+from agekit.zoo.hub.cache import hub_cache, link_blob, snapshot
+from agekit.zoo.hub.client import endpoint, opened, received, retry
+from agekit.zoo.hub.errors import TRANSPORT, explain, seconds
+from agekit.zoo.hub.model import FileSpec, Progress
 
 __all__ = ["download"]
+
+_BREAKS = 20
+"""The most times that a file goes on after its connection broke."""
 
 
 def download(
     repo: str,
     commit: str,
     name: str,
-    wanted: Wanted,
+    spec: FileSpec,
     *,
     force: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Fetches a file of a commit into its place in the cache, and checks it.
 
-    A connection that breaks in mid-file goes on where it broke. A file that is not what it must be
-    is thrown away, and fetched if the client had only linked what another commit left in the cache.
+    A connection that breaks in mid-file goes on where it broke. Contents that another commit left
+    in the cache are taken if they are right. A file that is not what it must be is thrown away.
+
+    The client's own `hf_hub_download` names files of the cache after what a Hub says of them, goes
+    wherever it sends us, writes as much as it sends, and checks no hash. So the bytes are taken
+    here, and named after the hash that they must have.
 
     Args:
         repo: `org/repo`.
         commit: 40 hex digits.
         name: of the file.
-        wanted: what it must be.
+        spec: what it must be.
         force: fetch it even if it is there.
         progress: is told how far it is.
 
@@ -50,53 +56,76 @@ def download(
         ModelError: it cannot be had, or is not what it must be.
     """
     what, path = f"{name} of {repo}", snapshot(repo, commit) / name
-    began, linked = time.time_ns(), False
+    blob = path.parents[2] / "blobs" / (spec.sha256 or spec.git)
     try:
-        _check_room(wanted.size)
-        with hub_client(Guard(endpoint(), what, commit, wanted.size)) as api:
-            options: dict[str, Any] = {}
-            if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-                options["tqdm_class"] = _bar(what, name, wanted.size, progress)
-            persistently(lambda: _fetch(api, repo, commit, name, force, options))
-        if progress is not None:
-            progress(name, wanted.size, wanted.size)
-        problem = wanted.problem(path)
-        if problem is not None:
-            linked = path.stat().st_mtime_ns < began
-            discard(path)
-    except FAILURES as error:
+        _check_room(spec.size)
+        if force or not spec.is_met(blob):
+            url = hf_hub_url(repo, name, revision=commit, endpoint=endpoint())
+            check = partial(_check, what, commit, spec.size)
+            with written(blob) as aside:
+                with open(aside, "wb") as file:
+                    _receive(url, what, file, spec.size, check, partial(progress or _silent, name))
+                if problem := spec.problem(aside, hash_file):
+                    raise ModelError(
+                        f"{what}: {problem}; it was thrown away",
+                        "try again; if it happens again, what is there is not what was published",
+                    )
+        link_blob(blob, path)
+    except Exception as error:
         raise explain(error, what, endpoint()) from error
-    if problem is not None and linked and not force:
-        download(repo, commit, name, wanted, force=True, progress=progress)
-        return
-    if problem is not None:
-        raise ModelError(
-            f"{what}: {problem}; it was thrown away",
-            "try again; if it happens again, what is there is not what was published",
-        )
 
 
-def _fetch(
-    api: HfApi, repo: str, commit: str, name: str, force: bool, options: Mapping[str, Any]
+def _receive(
+    url: str,
+    what: str,
+    file: BinaryIO,
+    size: int,
+    check: Callable[[Any], None],
+    progress: Callable[[int, int], None],
 ) -> None:
-    call = partial(
-        hf_hub_download,
-        repo,
-        name,
-        revision=commit,
-        cache_dir=hub_cache(),
-        endpoint=api.endpoint,
-        library_name=api.library_name,
-        library_version=api.library_version,
-        force_download=force,
-        **options,
-    )
-    try:
-        call()
-    except Unanswered:
-        url = hf_hub_url(repo, name, revision=commit, endpoint=api.endpoint)
-        get_hf_file_metadata(url, timeout=3)
-        call()
+    """Writes what comes; where the connection breaks, goes on as long as more of it came."""
+
+    def go_on() -> None:
+        with opened(url, what, check, start=file.tell()) as response:
+            if response.status_code != 206:
+                file.seek(0)
+                file.truncate()
+            if response.headers.get("Content-Encoding") is None:
+                left = seconds(response.headers.get("Content-Length"))
+                _check_size(None if left is None else file.tell() + left, what, size)
+            for data in received(response, what):
+                if file.tell() + len(data) > size:
+                    raise ModelError(f"{what}: more than {size:,} bytes come; refused", "try again")
+                file.write(data)
+                progress(file.tell(), size)
+
+    for _ in range(_BREAKS):
+        reached = file.tell()
+        try:
+            return retry(go_on)
+        except TRANSPORT:
+            if file.tell() <= reached:
+                raise
+    raise ModelError(f"{what}: the connection to {endpoint()} broke {_BREAKS} times", "try again")
+
+
+def _check(what: str, commit: str, size: int, response: Any) -> None:
+    """Refuses an answer that is of another commit, or whose file is larger or smaller."""
+    told = response.headers.get("X-Repo-Commit")
+    if told not in (None, commit):
+        raise ModelError(
+            f"{what}: {endpoint()} answers with commit {told[:80]!r}; refused",
+            "this is not the file that was asked for",
+        )
+    _check_size(seconds(response.headers.get("X-Linked-Size")), what, size)
+
+
+def _check_size(announced: int | None, what: str, size: int) -> None:
+    if announced not in (None, size):
+        raise ModelError(
+            f"{what}: {endpoint()} announces {announced:,} bytes, not {size:,}",
+            "the file there is not the one that was published; refused",
+        )
 
 
 def _check_room(size: int) -> None:
@@ -108,24 +137,5 @@ def _check_room(size: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(hub_cache()))
 
 
-def _bar(what: str, name: str, size: int, progress: Progress | None) -> type:
-    """What the client tells of its progress; stops it when more comes than there should be."""
-
-    class Bar:
-        def __init__(self, *_: Any, initial: int = 0, **__: Any) -> None:
-            self.done = initial
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def update(self, n: float | None = 1) -> None:
-            self.done += int(n or 0)
-            if self.done > size:
-                raise ModelError(f"{what}: more than {size:,} bytes come; refused", "try again")
-            if progress is not None:
-                progress(name, self.done, size)
-
-    return Bar
+def _silent(name: str, done: int, size: int) -> None:
+    pass

@@ -1,4 +1,4 @@
-"""What went wrong between the Hub and us, in words for people."""
+"""What goes wrong between the Hub and us, in words for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from huggingface_hub import errors as hub
 from agekit._loading import one_line
 from agekit.errors import ModelError
 
-__all__ = ["FAILURES", "Busy", "explain", "is_away"]
+__all__ = ["TRANSPORT", "explain", "is_unreachable", "seconds"]
 
 TRANSPORT: type[Exception] = hub.HfHubHTTPError.__mro__[1]
 """The root of the client's network errors: `httpx.HTTPError` in 1.x, `httpx2.HTTPError` in 2.x."""
@@ -22,32 +22,11 @@ _REACH_HINT = (
 _LOGIN_HINT = "check the name and $HF_TOKEN; for a private repository log in with `hf auth login`"
 
 
-class Busy(Exception):
-    """The Hub has no time now, or has trouble of its own: it may answer a little later.
-
-    Args:
-        status: of HTTP.
-        wait: seconds it asks to wait; None if it does not say.
-    """
-
-    def __init__(self, status: int, wait: int | None) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-        self.wait = wait
-
-
-FAILURES: tuple[type[Exception], ...] = (
-    *(Busy, ModelError, TRANSPORT, OSError, ValueError, LookupError, TypeError, AttributeError),
-    RuntimeError,
-)
-"""What the client may raise: errors of the network, of the disk, and of answers it cannot read."""
-
-
-def is_away(error: BaseException) -> bool:
+def is_unreachable(error: BaseException) -> bool:
     """Whether it says no more than that the Hub cannot be reached now."""
-    if isinstance(error, Busy):
-        return error.status >= 500
-    return isinstance(error, TRANSPORT) and not isinstance(error, hub.HfHubHTTPError)
+    if isinstance(error, hub.HfHubHTTPError):
+        return bool(error.response.status_code >= 500)
+    return isinstance(error, TRANSPORT)
 
 
 def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
@@ -60,42 +39,32 @@ def explain(error: BaseException, what: str, endpoint: str) -> ModelError:
     """
     if isinstance(error, ModelError):
         return error
-    if isinstance(error, Busy):
-        return _status(error.status, "", what, endpoint, error.wait)
     if isinstance(error, hub.HfHubHTTPError):
-        return _http(error, what, endpoint)
+        return _refusal(error, what, endpoint)
     if isinstance(error, hub.OfflineModeIsEnabled):
         return ModelError(f"{what} is not in the cache, and the network is off", _OFFLINE_HINT)
     if isinstance(error, TRANSPORT):
         return ModelError(f"{what}: cannot reach {endpoint}: {_short(error)}", _REACH_HINT)
     if error.__cause__ is not None:
         return explain(error.__cause__, what, endpoint)
-    if isinstance(error, hub.FileMetadataError):
-        return ModelError(f"{what}: {endpoint} answers, but not as a Hub does", _REACH_HINT)
     if isinstance(error, OSError) and error.errno is not None:
         return _disk(error, what)
-    if "Consistency check failed" in str(error):
-        return ModelError(f"{what}: less or more came than announced", "try again")
     return ModelError(
         f"{what}: {endpoint} gave an answer that makes no sense: {_short(error)}",
         "check HF_ENDPOINT; or the client is too old or too new: `pip install -U huggingface-hub`",
     )
 
 
-def _status(
-    status: int, code: str, what: str, endpoint: str, wait: int | None = None, told: str = ""
-) -> ModelError:
-    """The error for a status of HTTP.
+def seconds(text: str | None) -> int | None:
+    """The number of a header; None if it holds none."""
+    return int(text) if text and text.isascii() and text.isdigit() else None
 
-    Args:
-        status: 400 or above.
-        code: what the Hub calls the error, or empty.
-        what: what was being pulled or pushed.
-        endpoint: the Hub's address.
-        wait: seconds the Hub asks to wait.
-        told: what the Hub said.
-    """
-    said = f": {told}" if told else ""
+
+def _refusal(error: hub.HfHubHTTPError, what: str, endpoint: str) -> ModelError:
+    status, headers = error.response.status_code, error.response.headers
+    code = headers.get("X-Error-Code", "")
+    said = textwrap.shorten(error.server_message or "", 200, placeholder=" ...")
+    said = f": {said}" if said else ""
     if code == "GatedRepo":
         return ModelError(
             f"{what} is open to those alone who accepted its terms",
@@ -118,9 +87,11 @@ def _status(
             "check what your token may do: `hf auth whoami`, https://hf.co/settings/tokens",
         )
     if status == 429:
-        until = f"wait {wait} seconds, or " if wait else "wait a few minutes, or "
+        pause = seconds(headers.get("Retry-After"))
+        until = f"wait {pause} seconds" if pause else "wait a few minutes"
         return ModelError(
-            f"{what}: {endpoint} has had too many requests", until + "log in with `hf auth login`"
+            f"{what}: {endpoint} has had too many requests",
+            f"{until}, or log in with `hf auth login`",
         )
     if status >= 500:
         return ModelError(
@@ -128,17 +99,6 @@ def _status(
             "try again later; what was pulled before works with HF_HUB_OFFLINE=1",
         )
     return ModelError(f"{what}: {endpoint} refuses it (HTTP {status}){said}", _LOGIN_HINT)
-
-
-def _http(error: hub.HfHubHTTPError, what: str, endpoint: str) -> ModelError:
-    response = error.response
-    return _status(
-        response.status_code,
-        response.headers.get("X-Error-Code", ""),
-        what,
-        endpoint,
-        told=textwrap.shorten(error.server_message or "", 200, placeholder=" ..."),
-    )
 
 
 def _disk(error: OSError, what: str) -> ModelError:

@@ -7,29 +7,17 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from agekit.zoo.hub.digest import remembered_sha256
+from agekit.data.digests import sha256_of
 
-__all__ = ["HubModel", "Progress", "Record", "Wanted"]
+__all__ = ["FileSpec", "HubModel", "Progress"]
 
 Progress = Callable[[str, int, int], None]
 """Is told of a file's name, how many bytes of it are here, and how many there are."""
 
 
-class Record(Protocol):
-    """What is known of a file beforehand: `agekit.zoo.entry.FileRecord`, for one."""
-
-    @property
-    def sha256(self) -> str:
-        """64 hex digits."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-
-class Wanted(NamedTuple):
+class FileSpec(NamedTuple):
     """What a file must be.
 
     Args:
@@ -42,8 +30,12 @@ class Wanted(NamedTuple):
     sha256: str = ""
     git: str = ""
 
-    def problem(self, path: Path) -> str | None:
+    def problem(self, path: Path, digest: Callable[[Path], str] = sha256_of) -> str | None:
         """What is wrong with the file at `path`, or None.
+
+        Args:
+            path: the file.
+            digest: gives the SHA-256 of a file.
 
         Raises:
             OSError: it cannot be read.
@@ -52,10 +44,17 @@ class Wanted(NamedTuple):
         if size != self.size:
             return f"it has {size:,} bytes, not {self.size:,}"
         if self.sha256:
-            found = remembered_sha256(path)
+            found = digest(path)
             return None if found == self.sha256 else f"its SHA-256 is {found}, not {self.sha256}"
         found = hashlib.sha1(f"blob {size}\0".encode() + path.read_bytes()).hexdigest()
         return None if found == self.git else f"its hash in git is {found}, not {self.git}"
+
+    def is_met(self, path: Path) -> bool:
+        """Whether the file is there, and right."""
+        try:
+            return self.problem(path) is None
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)
@@ -68,4 +67,4 @@ class HubModel:
     """
 
     commit: str
-    files: Mapping[str, Wanted]
+    files: Mapping[str, FileSpec]

@@ -10,19 +10,16 @@ from typing import NamedTuple
 
 from agekit.data.home import only_one
 from agekit.errors import ModelError
-from agekit.zoo.files import CONFIG, WEIGHTS
+from agekit.zoo.entry_schema import ENDINGS, FILE_NAME, FileRecord
+from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, wrap_os_error
 from agekit.zoo.header import read_header
 from agekit.zoo.hub.cache import discard, is_offline, snapshot
-from agekit.zoo.hub.copying import copy_files, explained
-from agekit.zoo.hub.listing import resolve
-from agekit.zoo.hub.memory import remember
-from agekit.zoo.hub.model import HubModel, Progress, Record, Wanted
+from agekit.zoo.hub.model import FileSpec, HubModel, Progress
+from agekit.zoo.hub.repository import remember, resolve
 from agekit.zoo.names import is_pinned, parse_hub_name
 
-__all__ = ["Pulled", "PulledFile", "plan_pull", "pull", "pull_files"]
+__all__ = ["Pulled", "PulledFile", "plan_pull", "pull"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_ENDINGS = (".json", ".md", ".onnx", ".png", ".safetensors", ".txt")
 _log = logging.getLogger(__name__)
 
 
@@ -56,23 +53,10 @@ class Pulled(NamedTuple):
     files: tuple[PulledFile, ...]
 
 
-def pull_files(
-    repo: str,
-    revision: str | None,
-    files: Mapping[str, Record] | None,
-    *,
-    local_dir: Path | None = None,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """The folder that `pull` brings files of a model to."""
-    return pull(repo, revision, files, local_dir=local_dir, force=force, progress=progress).folder
-
-
 def pull(
     repo: str,
     revision: str | None,
-    files: Mapping[str, Record] | None,
+    files: Mapping[str, FileRecord] | None,
     *,
     local_dir: Path | None = None,
     force: bool = False,
@@ -106,7 +90,7 @@ def pull(
     if force or not all(file.cached for file in found.files):
         with only_one(found.folder):
             for name in names:
-                _bring(found, name, model.files[name], force, progress)
+                _fetch(found, name, model.files[name], force, progress)
                 if files is None and name == CONFIG:
                     _check_config(found.folder)
     if files is None:
@@ -118,7 +102,7 @@ def pull(
     return found._replace(folder=local_dir)
 
 
-def plan_pull(repo: str, revision: str | None, files: Mapping[str, Record] | None) -> Pulled:
+def plan_pull(repo: str, revision: str | None, files: Mapping[str, FileRecord] | None) -> Pulled:
     """What `pull` would bring into the cache; brings nothing.
 
     Raises:
@@ -130,41 +114,34 @@ def plan_pull(repo: str, revision: str | None, files: Mapping[str, Record] | Non
 def _plan(repo: str, model: HubModel) -> Pulled:
     folder = snapshot(repo, model.commit)
     files = (
-        PulledFile(name, wanted.size, _is_right(folder / name, wanted))
-        for name, wanted in model.files.items()
+        PulledFile(name, spec.size, spec.is_met(folder / name))
+        for name, spec in model.files.items()
     )
     return Pulled(repo, model.commit, folder, tuple(files))
 
 
-def _model(repo: str, revision: str | None, files: Mapping[str, Record] | None) -> HubModel:
+def _model(repo: str, revision: str | None, files: Mapping[str, FileRecord] | None) -> HubModel:
     parse_hub_name(repo if revision is None else f"{repo}@{revision}")
     if files is None:
         return resolve(repo, revision)
     if revision is None or not is_pinned(revision):
         raise ModelError(f"{repo}: an index names a commit of 40 hex digits, not {revision!r}")
     for name in files:
-        if not _NAME.fullmatch(name) or not name.endswith(_ENDINGS):
+        if not re.fullmatch(FILE_NAME, name) or not name.endswith(ENDINGS):
             raise ModelError(
                 f"{repo}: {name[:80]!r} is no file of a model; refused",
-                f"files have plain names ending in {', '.join(_ENDINGS)}; pickles are never loaded",
+                f"files have plain names ending in {', '.join(ENDINGS)}; pickles are never loaded",
             )
-    return HubModel(revision, {name: Wanted(r.size, r.sha256) for name, r in files.items()})
+    return HubModel(revision, {name: FileSpec(r.size, r.sha256) for name, r in files.items()})
 
 
-def _is_right(path: Path, wanted: Wanted) -> bool:
-    try:
-        return wanted.problem(path) is None
-    except OSError:
-        return False
-
-
-def _bring(to: Pulled, name: str, wanted: Wanted, force: bool, progress: Progress | None) -> None:
+def _fetch(to: Pulled, name: str, spec: FileSpec, force: bool, progress: Progress | None) -> None:
     path = to.folder / name
-    if not force and _is_right(path, wanted):
+    if not force and spec.is_met(path):
         return
-    if damaged := path.is_file() and not _is_right(path, wanted):
+    if path.is_file() and not spec.is_met(path):
         _log.warning("%s is damaged; it is fetched again", path)
-        with explained(path):
+        with wrap_os_error(path):
             discard(path)
     if is_offline():
         raise ModelError(
@@ -174,7 +151,7 @@ def _bring(to: Pulled, name: str, wanted: Wanted, force: bool, progress: Progres
 
     from agekit.zoo.hub.download import download
 
-    download(to.repo, to.commit, name, wanted, force=force or damaged, progress=progress)
+    download(to.repo, to.commit, name, spec, force=force, progress=progress)
 
 
 def _check_config(folder: Path) -> None:
@@ -187,6 +164,6 @@ def _check_weights(path: Path) -> None:
     try:
         read_header(path)
     except ModelError:
-        with explained(path):
+        with wrap_os_error(path):
             discard(path)
         raise

@@ -14,8 +14,8 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import ZooEntry, entry_for
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
 from agekit.zoo.hub.cache import is_offline
-from agekit.zoo.hub.client import endpoint, hub_client
-from agekit.zoo.hub.errors import FAILURES, explain
+from agekit.zoo.hub.client import endpoint
+from agekit.zoo.hub.errors import explain
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.verify import verify
 
@@ -98,9 +98,9 @@ def push_model(
             "`hf auth login`, or set HF_TOKEN; it needs the right to write",
         )
     try:
-        with hub_client(token=token) as api:
-            before, done = _push(api, repo, files, private, create_pr, tag)
-    except FAILURES as error:
+        api = HfApi(endpoint(), token, "agekit", __version__)
+        before, done = _push(api, repo, files, private, create_pr, tag)
+    except Exception as error:
         raise explain(error, repo, endpoint()) from error
     entry = would.entry.model_copy(update={"revision": done.oid})
     url = done.pr_url or done.commit_url
@@ -155,7 +155,7 @@ def _push(
     if tag is not None:
         try:
             api.create_tag(repo, tag=tag, revision=done.oid)
-        except FAILURES as error:
+        except Exception as error:
             reason = explain(error, repo, endpoint())
             raise ModelError(
                 f"commit {done.oid} was pushed, but has no tag: {reason.message}", reason.hint

@@ -72,7 +72,7 @@ def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
     Args:
         name: a model folder, a run folder with a model, a name of the zoo, or
             ``hf-hub:org/repo[@revision]``; without a commit as its revision, that is warned of.
-        progress: see `agekit.zoo.hub.pull.pull_files`.
+        progress: see `agekit.zoo.hub.pull.pull`.
 
     Raises:
         ModelError: there is none, its entry or a file is damaged, a distribution it needs is not
@@ -96,7 +96,7 @@ def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
 
 def _pulled(name: str) -> Path | None:
     """The folder in the cache of a model on the Hub; None if it is not there."""
-    from agekit.zoo.hub.memory import recall
+    from agekit.zoo.hub.repository import recall
 
     repo, commit = parse_hub_name(name)
     if known := recall(repo, commit):
@@ -125,9 +125,9 @@ def _from_index(listing: Listing, progress: Progress | None) -> Path:
             "the model %r was made with %s; an older one is installed", entry.name, requirement
         )
     if entry.hub_repo is not None:
-        from agekit.zoo.hub.pull import pull_files
+        from agekit.zoo.hub.pull import pull
 
-        return pull_files(entry.hub_repo, entry.revision, entry.files, progress=progress)
+        return pull(entry.hub_repo, entry.revision, entry.files, progress=progress).folder
     if folder := folder_here(listing):
         return folder
     raise ModelError(
@@ -138,10 +138,10 @@ def _from_index(listing: Listing, progress: Progress | None) -> Path:
 
 
 def _from_hub(name: str, progress: Progress | None) -> Path:
-    from agekit.zoo.hub.pull import pull_files
+    from agekit.zoo.hub.pull import pull
 
     repo, revision = parse_hub_name(name)
-    folder = pull_files(repo, revision, None, progress=progress)
+    folder = pull(repo, revision, None, progress=progress).folder
     if not is_pinned(revision):
         commit = folder.name if is_pinned(folder.name) else "COMMIT"
         _log.warning(

@@ -1,29 +1,38 @@
-"""What a repository on the Hub holds at a commit, as the Hub says, and whether that is sane."""
+"""What a repository outside the index holds at a commit: as the Hub says, or as was kept of it."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from agekit.atomic import write_text
+from agekit.data.digests import sha256_of
+from agekit.data.home import cache_home
 from agekit.errors import ModelError
-from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
 from agekit.zoo.hub.cache import is_offline
-from agekit.zoo.hub.memory import FILES, recall
-from agekit.zoo.hub.model import HubModel, Wanted
+from agekit.zoo.hub.model import FileSpec, HubModel
 from agekit.zoo.names import is_pinned
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoSibling
 
-__all__ = ["MOST_GB_VARIABLE", "resolve"]
+__all__ = ["recall", "remember", "resolve"]
 
 MOST_GB_VARIABLE = "AGEKIT_HUB_MOST_GB"
 """Names the most that is fetched of a repository outside the index, in 10^9 bytes."""
 MOST_GB = 2.0
+MOST_LISTING = 10_000_000
+"""The most bytes of a repository's listing."""
+FILES = (CONFIG, CARD, METRICS, WEIGHTS)
+"""What is fetched of a repository outside the index, in this order."""
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 _log = logging.getLogger(__name__)
@@ -53,15 +62,13 @@ def resolve(repo: str, revision: str | None) -> HubModel:
             "unset HF_HUB_OFFLINE to fetch it",
         )
 
-    from agekit.zoo.hub.client import endpoint, hub_client, persistently
-    from agekit.zoo.hub.errors import FAILURES, explain, is_away
-    from agekit.zoo.hub.guard import Guard
+    from agekit.zoo.hub.client import endpoint, retry
+    from agekit.zoo.hub.errors import explain, is_unreachable
 
     try:
-        with hub_client(Guard(endpoint(), what)) as api:
-            return persistently(lambda: _ask(api, repo, revision))
-    except FAILURES as error:
-        if known is None or not is_away(error):
+        return retry(lambda: _ask(repo, revision, what))
+    except Exception as error:
+        if known is None or not is_unreachable(error):
             raise explain(error, what, endpoint()) from error
         _log.warning(
             "cannot reach %s; %s is what was pulled before, commit %s",
@@ -72,15 +79,69 @@ def resolve(repo: str, revision: str | None) -> HubModel:
         return known
 
 
-def _ask(api: HfApi, repo: str, revision: str | None) -> HubModel:
-    info = api.model_info(repo, revision=revision, files_metadata=True, timeout=10)
+def remember(repo: str, revision: str | None, model: HubModel, folder: Path) -> None:
+    """Keeps what a repository holds, once its files are here and right.
+
+    Args:
+        repo: `org/repo`.
+        revision: as it was asked for.
+        model: what it holds.
+        folder: where the files are.
+    """
+    with suppress(OSError):
+        files = {
+            name: {"size": spec.size, "sha256": sha256_of(folder / name)}
+            for name, spec in model.files.items()
+        }
+        text = json.dumps({"commit": model.commit, "files": files}, indent=1)
+        for asked in {revision, model.commit}:
+            write_text(_memory(repo, asked), text)
+
+
+def recall(repo: str, revision: str | None) -> HubModel | None:
+    """What was kept of a repository, or None."""
+    try:
+        known = json.loads(_memory(repo, revision).read_bytes())
+        records = known["files"]
+        files = {
+            name: FileSpec(int(records[name]["size"]), str(records[name]["sha256"]))
+            for name in FILES
+            if name in records
+        }
+        commit = str(known["commit"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return HubModel(commit, files) if is_pinned(commit) and WEIGHTS in files else None
+
+
+def _memory(repo: str, revision: str | None) -> Path:
+    name = f"{repo.replace('/', '--')}@{quote(revision or 'main', safe='')}.json"
+    return cache_home() / "hub" / name
+
+
+def _ask(repo: str, revision: str | None, what: str) -> HubModel:
+    from huggingface_hub import ModelInfo
+
+    from agekit.zoo.hub.client import endpoint, opened, received
+
+    at = f"/revision/{quote(revision, safe='')}" if revision else ""
+    text = b""
+    with opened(f"{endpoint()}/api/models/{repo}{at}?blobs=true", what) as response:
+        for data in received(response, what):
+            text += data
+            if len(text) > MOST_LISTING:
+                raise ModelError(
+                    f"{what}: its listing has more than {MOST_LISTING:,} bytes",
+                    "no model of agekit has so many files",
+                )
+    info = ModelInfo(**json.loads(text))  # type: ignore[no-untyped-call]
     commit = info.sha
     if commit is None or not is_pinned(commit) or (is_pinned(revision) and commit != revision):
         raise ModelError(f"{repo}: the Hub does not say which commit it lists", "try again later")
     siblings = {file.rfilename: file for file in info.siblings or ()}
     for path in siblings:
         _check_path(repo, path)
-    files = {name: _wanted(repo, siblings[name]) for name in FILES if name in siblings}
+    files = {name: _spec(repo, siblings[name]) for name in FILES if name in siblings}
     for name in (CONFIG, WEIGHTS):
         if name not in files:
             raise _lacks(repo, name, siblings)
@@ -97,7 +158,7 @@ def _check_path(repo: str, path: str) -> None:
         )
 
 
-def _wanted(repo: str, file: RepoSibling) -> Wanted:
+def _spec(repo: str, file: RepoSibling) -> FileSpec:
     sha256 = file.lfs.sha256 if file.lfs is not None else ""
     git = file.blob_id or ""
     hashes = re.fullmatch(r"([0-9a-f]{64})?", sha256) and re.fullmatch(r"([0-9a-f]{40})?", git)
@@ -105,7 +166,7 @@ def _wanted(repo: str, file: RepoSibling) -> Wanted:
         raise ModelError(
             f"{repo}: the Hub does not say what {file.rfilename} must be", "try again later"
         )
-    return Wanted(file.size, sha256, git)
+    return FileSpec(file.size, sha256, git)
 
 
 def _lacks(repo: str, name: str, siblings: Mapping[str, object]) -> ModelError:
@@ -122,11 +183,11 @@ def _lacks(repo: str, name: str, siblings: Mapping[str, object]) -> ModelError:
     )
 
 
-def _check_sizes(repo: str, files: Mapping[str, Wanted]) -> None:
-    for name, wanted in files.items():
-        if name != WEIGHTS and wanted.size > SMALL_FILE:
+def _check_sizes(repo: str, files: Mapping[str, FileSpec]) -> None:
+    for name, spec in files.items():
+        if name != WEIGHTS and spec.size > SMALL_FILE:
             raise ModelError(
-                f"{repo}: {name} has {wanted.size:,} bytes, more than {SMALL_FILE:,}; refused",
+                f"{repo}: {name} has {spec.size:,} bytes, more than {SMALL_FILE:,}; refused",
                 "this is no honest model of agekit",
             )
     text = os.environ.get(MOST_GB_VARIABLE) or str(MOST_GB)
@@ -134,7 +195,7 @@ def _check_sizes(repo: str, files: Mapping[str, Wanted]) -> None:
         most = float(text)
     except ValueError:
         raise ModelError(f"{MOST_GB_VARIABLE}={text!r} is not a number", "say 2, or 0.5") from None
-    total = sum(wanted.size for wanted in files.values()) / 1e9
+    total = sum(spec.size for spec in files.values()) / 1e9
     if total > most:
         raise ModelError(
             f"{repo} has {total:,.1f} GB, more than the {most:g} GB that are fetched of a "

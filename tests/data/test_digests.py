@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agekit.zoo.hub.digest import remembered_sha256
+from agekit.data.digests import sha256_of
 
 
 @pytest.fixture
@@ -31,44 +31,54 @@ def sha256(data: bytes) -> str:
 
 
 def test_an_untouched_file_is_read_once(file, reads):
-    assert [remembered_sha256(file) for _ in range(3)] == [sha256(b"abc")] * 3
+    assert [sha256_of(file) for _ in range(3)] == [sha256(b"abc")] * 3
     assert len(reads) == 1
 
 
 def test_a_link_is_its_file(file, reads, tmp_path):
     (tmp_path / "link").symlink_to(file)
-    assert remembered_sha256(tmp_path / "link") == remembered_sha256(file)
+    assert sha256_of(tmp_path / "link") == sha256_of(file)
     assert len(reads) == 1
 
 
 def test_a_change_that_keeps_size_and_time_is_noticed(file, reads):
     before = file.stat()
-    remembered_sha256(file)
+    sha256_of(file)
     file.write_bytes(b"abd")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert remembered_sha256(file) == sha256(b"abd")
+    assert sha256_of(file) == sha256(b"abd")
 
 
 def test_a_file_that_was_just_written_is_read_again(file, reads):
     file.write_bytes(b"new")
-    remembered_sha256(file)
+    sha256_of(file)
     file.write_bytes(b"wen")
-    assert remembered_sha256(file) == sha256(b"wen")
+    assert sha256_of(file) == sha256(b"wen")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": [1]}', "[" * 100_000])
-def test_a_damaged_memory_is_no_harm(file, reads, tmp_path, text):
-    remembered_sha256(file)
-    (memory,) = (tmp_path / "cache" / "verified").iterdir()
-    memory.write_text(text)
-    assert remembered_sha256(file) == sha256(b"abc")
+@pytest.mark.parametrize("data", [b"", b"torn", b"x" * 48, b"x" * 1000])
+def test_a_damaged_memory_is_no_harm(file, reads, tmp_path, data):
+    sha256_of(file)
+    (memory,) = (tmp_path / "cache" / "digests").glob("*.bin")
+    memory.write_bytes(data)
+    assert [sha256_of(file) for _ in range(2)] == [sha256(b"abc")] * 2
+    assert len(reads) == 2
+
+
+def test_files_of_one_memory_are_told_apart(file, reads, tmp_path):
+    (tmp_path / "other").write_bytes(b"abd")
+    time.sleep(0.06)
+    for _ in range(2):
+        assert sha256_of(file) == sha256(b"abc")
+        assert sha256_of(tmp_path / "other") == sha256(b"abd")
+    assert len(reads) == 2
 
 
 def test_a_cache_that_cannot_be_written(file, reads, tmp_path):
     (tmp_path / "cache").write_text("not a folder")
-    assert remembered_sha256(file) == sha256(b"abc")
+    assert sha256_of(file) == sha256(b"abc")
 
 
 def test_a_missing_file(tmp_path, reads):
     with pytest.raises(FileNotFoundError):
-        remembered_sha256(tmp_path / "none")
+        sha256_of(tmp_path / "none")
