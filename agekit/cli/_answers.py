@@ -1,11 +1,12 @@
-"""The ways `agekit predict` answers: lines for people, one JSON document, rows of CSV."""
+"""Answers of `agekit predict`: lines for people, one JSON document, rows of CSV, pictures."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,13 +18,28 @@ import click
 
 from agekit.atomic import written
 from agekit.cli.output import printable, to_plain
+from agekit.errors import AgekitError, DataError
+from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+    from agekit.inference.inputs import ImageFile
     from agekit.inference.prediction import Prediction
 
-__all__ = ["COLUMNS", "STDOUT", "TURNED", "Answer", "Tally", "csv_rows", "json_document", "lines"]
+__all__ = [
+    "COLUMNS",
+    "STDOUT",
+    "TURNED",
+    "Answer",
+    "Tally",
+    "chip_rows",
+    "csv_rows",
+    "json_document",
+    "lines",
+    "marked_photos",
+    "photo_targets",
+]
 
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
@@ -32,6 +48,7 @@ TURNED = "in {:,} of the images there are faces on their side or upside down"
 Answer = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
+_PHOTO_SUFFIXES = JPEG_SUFFIXES | {".png"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _WARNINGS = 3
 _IN_MEMORY = 16_000_000
@@ -172,3 +189,69 @@ class _Utf8:
 
     def write(self, text: str) -> None:
         click.echo(text.encode("utf-8", "surrogateescape"), self.stream, nl=False)
+
+
+def photo_targets(plot: str, images: Sequence[ImageFile]) -> list[Path]:
+    """Where the marked copy of each photo goes: `plot` itself of a single one, else below it.
+
+    Raises:
+        UsageError: `plot` names a file of another kind, or one file for several photos.
+    """
+    suffix = Path(plot).suffix.lower()
+    if plot.endswith(("/", os.sep)) or os.path.isdir(plot) or not suffix:
+        return result_paths(Path(plot), [image.name for image in images], _PHOTO_SUFFIXES)
+    if suffix not in _PHOTO_SUFFIXES:
+        raise click.UsageError(f"--plot {plot}: name a .png or .jpg file, or a folder.")
+    if len(images) > 1:
+        raise click.UsageError(
+            f"--plot {plot}: there are {len(images):,} photos; name a folder for their pictures."
+        )
+    return [Path(plot)]
+
+
+@contextmanager
+def marked_photos(targets: Sequence[Path]) -> Iterator[Answer]:
+    """Writes a marked copy of each photo that could be read.
+
+    Once one cannot be written no more are tried, and that error is raised when all is answered.
+    """
+    waiting = iter(targets)
+    failed: list[OSError | AgekitError] = []
+
+    def add(prediction: Prediction) -> None:
+        target = next(waiting)
+        if prediction.error is None and not failed:
+            try:
+                save_picture(target, prediction.plot())
+            except (OSError, AgekitError) as error:
+                failed.append(error)
+
+    yield add
+    if failed:
+        raise failed[0]
+
+
+@contextmanager
+def chip_rows(plot: str, count: int) -> Iterator[Answer]:
+    """Draws all chips, a row each, in one PNG when all is answered.
+
+    Args:
+        plot: the file.
+        count: how many images there are.
+
+    Raises:
+        UsageError: `plot` is a folder.
+        DataError: there are more than one picture holds.
+    """
+    from agekit.inference.plot import MOST, save_rows
+
+    if plot.endswith(("/", os.sep)) or os.path.isdir(plot):
+        raise click.UsageError(f"--plot {plot}: face chips are drawn in one picture; name a file.")
+    if count > MOST:
+        raise DataError(
+            f"{count:,} images are too many for one picture", f"draw at most {MOST} at a time"
+        )
+    shown: list[Prediction] = []
+    yield shown.append
+    if rows := [row for prediction in shown for row in prediction.rows()]:
+        save_rows(Path(plot), rows)

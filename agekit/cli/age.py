@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from agekit.cli._answers import TURNED
-from agekit.cli._pictures import keep_inputs
 from agekit.cli.options import (
     device_option,
     json_option,
@@ -21,6 +20,14 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
 from agekit.errors import AgekitError, DataError
+from agekit.inference.draw import side_by_side
+from agekit.inference.saving import (
+    JPEG_SUFFIXES,
+    colour_profile,
+    keep_inputs,
+    result_paths,
+    save_picture,
+)
 from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
@@ -105,11 +112,12 @@ def age(
     if os.path.lexists(out) and not out.is_dir():
         raise click.UsageError(f"--out {out} is not a folder.")
     images = _without_results(find_images(inputs), inputs, out)
-    targets = _targets(out, [image.name for image in images], to)
-    keep_inputs(images, [path for target in targets for path in (target, _pair_path(target))])
-    unread = unreadable([image.path for image in images])
-    if all(image.path in unread for image in images):
-        _refuse(unread, [image.path for image in images], as_json)
+    paths = [image.path for image in images]
+    targets = result_paths(out, [image.name for image in images], JPEG_SUFFIXES, f"-{to}")
+    keep_inputs(paths, [path for target in targets for path in (target, _pair_path(target))])
+    unread = unreadable(paths)
+    if all(path in unread for path in paths):
+        _refuse(unread, paths, as_json)
     model = model_or_default(model, "ager")
 
     from agekit.device import pick_device
@@ -129,7 +137,6 @@ def age(
         warned: set[str] = set()
         turned = 0
         with ProgressBar(console(), "images", len(images), few=FEW) as progress:
-            paths = [image.path for image in images]
             aged = aging.stream(paths, to, whole, faces, looks)
             for result, target in zip(aged, targets, strict=True):
                 answers.append(_write(result, target, pairs))
@@ -199,33 +206,12 @@ def _without_results(
     return kept
 
 
-def _targets(out: Path, names: Sequence[str], to: str) -> list[Path]:
-    """Where each image's result goes, no two alike but for their endings."""
-    from agekit.inference.saving import JPEG_SUFFIXES
-
-    targets: list[Path] = []
-    taken: set[str] = set()
-    for name in names:
-        wanted = Path(name) if ".." not in Path(name).parts else Path(Path(name).name)
-        suffix = wanted.suffix if wanted.suffix.lower() in JPEG_SUFFIXES else ".png"
-        stem, number = f"{wanted.stem}-{to}", 1
-        while (key := (wanted.parent / stem).as_posix().casefold()) in taken:
-            number += 1
-            stem = f"{wanted.stem}-{to}-{number}"
-        taken.add(key)
-        targets.append(out / wanted.parent / f"{stem}{suffix}")
-    return targets
-
-
 def _pair_path(target: Path) -> Path:
     return target.with_name(f"{target.stem}-side-by-side.png")
 
 
 def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
     """Writes what became of an image; gives its part of the answer."""
-    from agekit.inference.saving import colour_profile, save_picture
-    from agekit.inference.side_by_side import side_by_side
-
     answer: dict[str, Any] = {**result.to_dict(), "output": None, "side_by_side": None}
     if result.before is None or result.after is None:
         return answer | {"error": result.error or NO_FACE}

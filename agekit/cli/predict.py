@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from agekit.cli._answers import STDOUT, Tally, csv_rows, json_document, lines
+from agekit.cli._answers import (
+    STDOUT,
+    Tally,
+    chip_rows,
+    csv_rows,
+    json_document,
+    lines,
+    marked_photos,
+    photo_targets,
+)
 from agekit.cli._boxes import read_boxes
-from agekit.cli._pictures import chip_rows, keep_inputs, marked_photos, photo_targets
 from agekit.cli.options import (
     device_option,
     json_option,
@@ -22,6 +30,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
+from agekit.inference.saving import keep_inputs
 from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
@@ -119,7 +128,7 @@ def predict(
         raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
     images = find_images(inputs)
     paths = [image.path for image in images]
-    keep_inputs(images, [Path(out) for out in (plot, table) if out is not None])
+    keep_inputs(paths, [Path(out) for out in (plot, table) if out is not None])
     given = {} if boxes is None else read_boxes(boxes, paths)
     unread = unreadable(paths)
     for error in () if as_json else unread.values():
@@ -217,5 +226,5 @@ def _pictures(
     if not whole:
         return chip_rows(plot, len(images))
     targets = photo_targets(plot, images)
-    keep_inputs(images, targets)
+    keep_inputs([image.path for image in images], targets)
     return marked_photos(targets)

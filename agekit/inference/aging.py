@@ -20,9 +20,10 @@ from agekit.errors import ConfigError, DataError
 from agekit.faces.align import cut, is_upright, similarity
 from agekit.faces.base import Detection
 from agekit.inference.chips import ChipTaker
+from agekit.inference.draw import side_by_side
+from agekit.inference.face import AgedFace, Box
+from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.paste import CutFace, paste
-from agekit.inference.prediction import Box, shown_box
-from agekit.inference.reading import Picture, read_ahead
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.tasks.ager.pairs import to_network
@@ -40,29 +41,6 @@ __all__ = ["AgedFace", "AgedImage", "FaceAging", "load_aging"]
 
 Pixels = NDArray[np.uint8]
 BATCH = 8
-
-
-@dataclass(frozen=True)
-class AgedFace:
-    """One face that was aged.
-
-    Attributes:
-        box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
-        before: how old it looked, years; None without a judge, or if the judge finds no face.
-        after: how old it looks now.
-        upright: whether it is within 45 degrees of upright; None for a chip.
-    """
-
-    box: Box | None = None
-    before: float | None = None
-    after: float | None = None
-    upright: bool | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As ``agekit age --json`` prints it."""
-        years = {"before": self.before, "after": self.after}
-        shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
-        return {**shown, "box": shown_box(self.box)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +84,6 @@ class AgedImage:
         Raises:
             DataError: the image could not be read, or there is no face in it.
         """
-        from agekit.inference.side_by_side import side_by_side
-
         if self.before is None or self.after is None:
             raise DataError(self.error or f"{self.path or 'the image'}: no face found")
         return side_by_side(self.before, self.after, self.faces)
@@ -214,7 +190,7 @@ class FaceAging:
     ) -> Iterator[AgedImage]:
         face, size = self.config.face, self.config.image.size
         taker = ChipTaker(face, size, lambda: self.finder, self.config.name)
-        for picture in read_ahead(images, None):
+        for picture in read_ahead(images):
             if picture.pixels is None:
                 yield AgedImage(picture.name, None, None, error=picture.error)
             elif detect:

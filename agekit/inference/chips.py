@@ -18,8 +18,9 @@ from agekit.errors import AgekitError
 from agekit.faces.align import known_points
 from agekit.faces.framing import points_in_chips
 from agekit.faces.reframe import cut_framed, differ, eyes, reframing, zoom
+from agekit.inference.face import Chip
 from agekit.inference.finder import FaceFinder
-from agekit.inference.reading import Chip, Picture
+from agekit.inference.inputs import Picture
 
 __all__ = ["ChipTaker"]
 

@@ -1,4 +1,4 @@
-"""A photo with the boxes, ages and intervals of its faces drawn on it."""
+"""Pictures drawn of answers: a photo with its faces marked, an image before and after."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from agekit.inference.labels import Rectangle, place
-from agekit.inference.prediction import Face
+from agekit.inference.face import AgedFace, Face
 
-__all__ = ["draw_faces"]
+__all__ = ["Rectangle", "draw_faces", "place_labels", "side_by_side"]
+
+Rectangle = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels."""
 
 SMALLEST_SIDE = 360
 SMALLEST_FONT = 12
@@ -22,6 +23,11 @@ FONTS = (1.0, 0.8, 0.64, 0.5)
 GLYPHS = "0123456789(–)"
 COLOURS = ("#ffb000", "#56b4e9", "#f0e442", "#ff8fbf", "#6fd08c", "#ff7a45", "#c3a6ff")
 """Light ones, on which black text is read."""
+ON_LABEL, ON_OTHER_BOX, ON_OWN_BOX, LATER_CHOICE = 10.0, 3.0, 1.0, 0.01
+ROUNDS = 3
+SMALLEST, LARGEST = 256, 1024
+"""Of a half's longer side, pixels."""
+BACKGROUND, INK = "white", "#222222"
 
 
 def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
@@ -58,7 +64,7 @@ def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
         _outline(brush, box, line, colour)
     for font in _fonts(image.size):
         sizes = [_extent(font, text) for text in texts]
-        labels, clear = place(boxes, sizes, (image.width - 1, image.height - 1), gap=line)
+        labels, clear = place_labels(boxes, sizes, (image.width - 1, image.height - 1), gap=line)
         if clear:
             break
     for label, text, colour in zip(labels, texts, colours, strict=True):
@@ -83,6 +89,8 @@ def _colours(boxes: Sequence[Rectangle]) -> list[str]:
 
 def _fonts(size: tuple[int, int]) -> Iterator[ImageFont.FreeTypeFont]:
     """From the size that is read when the whole photo is looked at, to the smallest."""
+    import matplotlib
+
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf")
     largest = min(max(size), 3 * min(size)) / 48
     for share in FONTS:
@@ -116,3 +124,133 @@ def _outline(brush: ImageDraw.ImageDraw, box: Rectangle, line: int, colour: str)
     brush.rectangle((x0, y0, x1, y1), outline="black", width=line + 2 * edge)
     inner = (x0 + edge, y0 + edge, max(x0 + edge, x1 - edge), max(y0 + edge, y1 - edge))
     brush.rectangle(inner, outline=colour, width=line)
+
+
+def place_labels(
+    boxes: Sequence[Rectangle],
+    sizes: Sequence[tuple[float, float]],
+    bounds: tuple[int, int],
+    gap: float,
+) -> tuple[list[Rectangle], bool]:
+    """Places one label for each box.
+
+    Each goes to the best of ten places around its box: above, below, beside, or within it where
+    nothing else is left. All are looked at again, in turn, when the others have their places.
+
+    Args:
+        boxes: what the labels belong to.
+        sizes: width and height of each label, pixels.
+        bounds: width and height of the picture.
+        gap: between a label and its box, pixels.
+
+    Returns:
+        The labels' rectangles, and whether none of them covers another or another's box.
+    """
+    if not boxes:
+        return [], True
+    owners = np.array(boxes, np.float64)
+    options = [_options(b, s, bounds, gap) for b, s in zip(owners, sizes, strict=True)]
+    placed = np.zeros((0, 4))
+    for k in range(len(boxes)):
+        best = options[k][_costs(options[k], placed, owners, k).argmin()]
+        placed = np.vstack([placed, best])
+    for _ in range(ROUNDS - 1):
+        for k in range(len(boxes)):
+            others = np.delete(placed, k, axis=0)
+            placed[k] = options[k][_costs(options[k], others, owners, k).argmin()]
+    clear = True
+    for k in range(len(boxes)):
+        others = np.vstack([np.delete(placed, k, axis=0), np.delete(owners, k, axis=0)])
+        clear &= not _shares(placed[k : k + 1], others).any()
+    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in placed.tolist()], clear
+
+
+def _options(
+    box: NDArray[np.float64], size: tuple[float, float], bounds: tuple[int, int], gap: float
+) -> NDArray[np.float64]:
+    """(10, 4): the places beside a box, moved into the picture, the most usual first."""
+    (x0, y0, x1, y1), (w, h) = box, size
+    above, below, right, left = y0 - gap - h, y1 + gap, x1 + gap, x0 - gap - w
+    outside = [(x0, above), (x1 - w, above), (x0, below), (x1 - w, below)]
+    outside += [(right, y0), (left, y0), (right, y1 - h), (left, y1 - h)]
+    inside = [(x0 + gap, y1 - h - gap), (x0 + gap, y0 + gap)]
+    corners = np.array(outside + inside)
+    corners = np.clip(corners, 0, np.maximum(np.array(bounds) - size, 0))
+    return np.hstack([corners, corners + size])
+
+
+def _costs(
+    options: NDArray[np.float64], labels: NDArray[np.float64], owners: NDArray[np.float64], k: int
+) -> NDArray[np.float64]:
+    covered = _shares(options, owners)
+    own = covered[:, k]
+    cost = ON_LABEL * _shares(options, labels).sum(1) + ON_OWN_BOX * own
+    cost += ON_OTHER_BOX * (covered.sum(1) - own)
+    return np.asarray(cost + LATER_CHOICE * np.arange(len(options)))
+
+
+def _shares(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, M): which share of each of (N, 4) rectangles each of (M, 4) covers."""
+    low = np.maximum(ones[:, None, :2], others[None, :, :2])
+    high = np.minimum(ones[:, None, 2:], others[None, :, 2:])
+    areas = (ones[:, 2:] - ones[:, :2]).prod(1)
+    return np.asarray(np.maximum(high - low, 0).prod(2) / areas[:, None])
+
+
+def side_by_side(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[AgedFace]
+) -> Image.Image:
+    """Draws before on the left and after on the right, ages below where they are known.
+
+    Small images are enlarged by a whole number, large ones scaled down.
+
+    Args:
+        before: (H, W, 3) uint8 RGB.
+        after: the same size.
+        faces: their ages are given from left to right.
+    """
+    halves = [_fitted(Image.fromarray(pixels)) for pixels in (before, after)]
+    width, height = halves[0].size
+    ordered = sorted(faces, key=lambda face: face.box or (0.0,))
+    captions = [
+        _caption("before", [face.before for face in ordered]),
+        _caption("after", [face.after for face in ordered]),
+    ]
+    font = _font(captions, width, max(width, height))
+    gap = max(4, round(max(width, height) / 64))
+    line = round(1.7 * font.size)
+    sheet = Image.new("RGB", (2 * width + gap, height + line), BACKGROUND)
+    brush = ImageDraw.Draw(sheet)
+    for half, caption, left in zip(halves, captions, (0, width + gap), strict=True):
+        sheet.paste(half, (left, 0))
+        middle = (left + width / 2, height + line / 2)
+        brush.text(middle, caption, fill=INK, font=font, anchor="mm")
+    return sheet
+
+
+def _fitted(image: Image.Image) -> Image.Image:
+    longer = max(image.size)
+    factor = -(-SMALLEST // longer) if longer < SMALLEST else min(1.0, LARGEST / longer)
+    if factor == 1:
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _caption(word: str, ages: Sequence[float | None]) -> str:
+    if all(age is None for age in ages):
+        return word
+    return f"{word}: {', '.join('?' if age is None else f'{age:.1f}' for age in ages)} years"
+
+
+def _font(captions: Sequence[str], width: int, longer: int) -> ImageFont.FreeTypeFont:
+    """As large as the picture asks for and the captions leave room for."""
+    size = longer / 20
+    widest = max(_sized(size).getlength(caption) for caption in captions)
+    return _sized(max(9.0, size * min(1.0, 0.96 * width / widest)))
+
+
+def _sized(size: float) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

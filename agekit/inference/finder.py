@@ -17,8 +17,8 @@ from agekit.data.alignment import Alignment
 from agekit.errors import DataError
 from agekit.faces.align import cut, frame, is_upright
 from agekit.faces.base import Detection, Detector
+from agekit.inference.face import Chip
 from agekit.inference.given import GivenFaces
-from agekit.inference.reading import Chip
 from agekit.registry import DETECTORS
 from agekit.scope import within
 

@@ -1,18 +1,43 @@
-"""From what a user names - files, folders, patterns - to the images to look at."""
+"""Images to look at: what a user names - files, folders, patterns - and their reading ahead."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.data.notes import tell
 from agekit.data.readers.scan import left_out, scan, split_images
 from agekit.errors import DataError
 
-__all__ = ["ImageFile", "find_images", "unreadable"]
+__all__ = ["ImageFile", "Picture", "find_images", "read_ahead", "unreadable"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image that was read, or why it could not be.
+
+    Attributes:
+        name: its path, or that of an open file; empty for one that came in memory.
+        pixels: (H, W, 3) uint8, upright, RGB; None if it could not be read.
+        error: why it could not be read, or None.
+        source: the image as it was given; None if it came out of a generator.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8] | None
+    error: str | None = None
+    source: ImageLike | None = None
 
 
 class ImageFile(NamedTuple):
@@ -105,3 +130,48 @@ def _matches(pattern: str) -> tuple[list[ImageFile], list[str]]:
         others += [str(Path(folder, name)) for name in left]
     images = [ImageFile(path, Path(path).relative_to(start).as_posix()) for path in sorted(paths)]
     return images, sorted({*others})
+
+
+def read_ahead(images: Iterable[ImageLike]) -> Iterator[Picture]:
+    """Reads images, in order, files in threads; few photos are in memory at once.
+
+    A file that comes alone is read without a thread, which would cost more than the reading.
+
+    Args:
+        images: as `agekit.data.images.several` gives them; those in memory are read as they come,
+            so that their owner may change them afterwards.
+    """
+    threads = min(4, os.cpu_count() or 1)
+    read = partial(_read, keep=isinstance(images, Sized))
+    waiting: deque[Future[Picture]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    alone: ImageLike | None = None
+    try:
+        for number, image in enumerate(images):
+            if alone is not None:
+                waiting.append(pool.submit(read, alone, 0))
+                alone = None
+            if is_path(image) and number == 0:
+                alone = image
+            elif is_path(image):
+                waiting.append(pool.submit(read, image, number))
+            else:
+                waiting.append(Future())
+                waiting[-1].set_result(read(image, number))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        if alone is not None:
+            yield read(alone, 0)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(image: ImageLike, number: int, keep: bool) -> Picture:
+    picture = Picture(path_of(image), None, source=image if keep or is_path(image) else None)
+    try:
+        return replace(picture, pixels=read_image(image, None, f"images[{number}]"))
+    except DataError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        return replace(picture, error=error.message + hint)

@@ -1,80 +1,21 @@
-"""What a model says of an image."""
+"""Answers of a model: the faces found in an image, or why it could not be read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agekit.faces.align import is_upright
+from agekit.data.images import ImageLike, read_image
+from agekit.errors import ConfigError
+from agekit.inference.face import Face
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from agekit.data.images import ImageLike
-
-__all__ = ["Box", "Face", "Points", "Prediction", "shown_box"]
-
-Box = tuple[float, float, float, float]
-Points = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, repr=False)
-class Face:
-    """One face's age.
-
-    Attributes:
-        age: years.
-        interval: the calibrated interval (low, high), years.
-        box: where the face is in the upright image (x0, y0, x1, y1), pixels, within the image, or
-            None for a chip.
-        ages: the label ages of `p`.
-        p: the distribution over `ages`, or None.
-        score: how sure the detector is of it, 0 to 1; None if no detector found it.
-        points: x and y in the upright image, pixels, of eyes, nose and corners of the mouth, in
-            the order of `agekit.faces.base.Detection`; None if they are not known.
-    """
-
-    age: float
-    interval: tuple[float, float]
-    box: Box | None = None
-    ages: tuple[int, ...] = ()
-    p: tuple[float, ...] | None = None
-    score: float | None = None
-    points: Points | None = None
-
-    @property
-    def upright(self) -> bool | None:
-        """Whether it is within 45 degrees of upright; None if its points are not known."""
-        return None if self.points is None else is_upright(np.array(self.points))
-
-    def to_dict(self, distribution: bool = False) -> dict[str, Any]:
-        """As ``agekit predict --json`` prints it.
-
-        Args:
-            distribution: adds the distribution over the ages, or None where there is none.
-        """
-        points = self.points
-        out: dict[str, Any] = {
-            "age": round(self.age, 2),
-            "interval": [round(end, 2) for end in self.interval],
-            "score": None if self.score is None else round(self.score, 4),
-            "points": points and [[round(x, 1), round(y, 1)] for x, y in points],
-            "upright": self.upright,
-            "box": shown_box(self.box),
-        }
-        if distribution:
-            known = self.p is not None
-            out["distribution"] = {"ages": [*self.ages], "p": [*(self.p or ())]} if known else None
-        return out
-
-    def __repr__(self) -> str:
-        low, high = self.interval
-        text = f"age={self.age:.1f}, interval=({low:.1f}, {high:.1f})"
-        text += "" if self.box is None else f", box={tuple(shown_box(self.box) or ())}"
-        text += "" if self.score is None else f", score={self.score:.3f}"
-        return f"Face({text}{', upright=False' if self.upright is False else ''})"
+__all__ = ["Prediction"]
 
 
 @dataclass(frozen=True)
@@ -111,11 +52,23 @@ class Prediction:
             ConfigError: the image is not known.
             DataError: it cannot be read.
         """
-        from agekit.inference.plot import picture_of
+        from agekit.inference.draw import draw_faces
+        from agekit.inference.plot import draw_rows
 
-        return picture_of(self, image)
+        shown = self if image is None else replace(self, image=image)
+        if any(face.box is None for face in self.faces):
+            return draw_rows(shown.rows())
+        return draw_faces(shown._pixels(None), self.faces)
 
+    def rows(self) -> list[tuple[NDArray[np.uint8], Face]]:
+        """Each face with the image it is, as `agekit.inference.plot` draws it."""
+        from agekit.inference.plot import SIDE
 
-def shown_box(box: Box | None) -> list[float] | None:
-    """A box in tenths of a pixel."""
-    return None if box is None else [round(end, 1) for end in box]
+        return [(self._pixels(SIDE), face) for face in self.faces]
+
+    def _pixels(self, size: int | None) -> NDArray[np.uint8]:
+        image = self.path or None if self.image is None else self.image
+        if image is None:
+            reason = "the image is not remembered: it came out of a generator"
+            raise ConfigError(reason, "give it")
+        return read_image(image, size, self.path or "image")

@@ -11,9 +11,9 @@ import torch
 
 from agekit.data.augment import normalise
 from agekit.device import pick_device
+from agekit.inference.face import Chip, Face
 from agekit.inference.finder import FaceFinder
-from agekit.inference.prediction import Face, Prediction
-from agekit.inference.reading import Chip
+from agekit.inference.prediction import Prediction
 from agekit.inference.streaming import Faces, PredictorBase
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ModelConfig

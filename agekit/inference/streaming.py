@@ -13,10 +13,11 @@ from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike, is_one, several
 from agekit.errors import ConfigError
 from agekit.inference.chips import ChipTaker
+from agekit.inference.face import Chip, Face
 from agekit.inference.finder import FaceFinder
 from agekit.inference.given import GivenFaces, given_faces
-from agekit.inference.prediction import Face, Prediction
-from agekit.inference.reading import Chip, Picture, read_ahead
+from agekit.inference.inputs import Picture, read_ahead
+from agekit.inference.prediction import Prediction
 
 __all__ = ["GROUP_PIXELS", "Faces", "PredictorBase"]
 
@@ -146,7 +147,7 @@ class PredictorBase(ABC):
         most: int | None,
         batch_size: int,
     ) -> Iterator[Prediction]:
-        pictures = read_ahead(images, None)
+        pictures = read_ahead(images)
         taker = ChipTaker(self.face, self.size, lambda: self.finder, self.name)
         done = 0
         if given is not None:

@@ -10,8 +10,7 @@ import numpy as np
 
 from agekit._paths import expand_user
 from agekit.errors import ModelError
-from agekit.inference.prediction import Face
-from agekit.inference.reading import Chip
+from agekit.inference.face import Chip, Face
 from agekit.inference.streaming import PredictorBase
 from agekit.onnx.card import INPUT, METADATA, OnnxCard, parse_card
 from agekit.onnx.session import MOST_BYTES, open_session

@@ -17,7 +17,7 @@ from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
 from agekit.inference.chips import ChipTaker
 from agekit.inference.finder import FaceFinder
-from agekit.inference.reading import Picture
+from agekit.inference.inputs import Picture
 from agekit.testing.models import write_untrained
 
 SIZE = 32

@@ -8,8 +8,9 @@ from PIL import Image
 
 from agekit.errors import DataError
 from agekit.inference.draw import COLOURS, draw_faces
-from agekit.inference.plot import photo_paths, plot_photo
-from agekit.inference.prediction import Face, Prediction
+from agekit.inference.face import Face
+from agekit.inference.prediction import Prediction
+from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 
 GREY = 128
 
@@ -90,18 +91,22 @@ def test_the_picture_is_upright_and_of_the_kind_its_name_says(tmp_path, name, ki
     Image.new("RGB", (400, 300), "green").save(photo, exif=exif)
     before = photo.read_bytes()
     target = tmp_path / "deep" / name
-    plot_photo(target, Prediction(str(photo), (face(50, 100, 200, 300),)))
+    save_picture(target, Prediction(str(photo), (face(50, 100, 200, 300),)).plot())
     with Image.open(target) as image:
         assert (image.format, image.size) == (kind, (300, 400))
         assert image.getexif().get(0x0112, 1) == 1
     assert photo.read_bytes() == before
     assert [path.name for path in target.parent.iterdir()] == [name]
     with pytest.raises(DataError, match="No such file"):
-        plot_photo(target, Prediction(str(tmp_path / "none.png"), ()))
+        Prediction(str(tmp_path / "none.png"), ()).plot()
 
 
 def test_pictures_are_named_as_the_photos_and_never_twice():
     names = ["a.jpg", "deep/a.jpg", "a.png", "a.webp", "A.JPG", "b.c.tif", "a.jpg", "bare"]
     expected = ["a.jpg", "deep/a.jpg", "a.png", "a-2.png", "A-2.JPG", "b.c.png", "a-3.jpg"]
-    assert photo_paths(Path("out"), names) == [Path("out", n) for n in [*expected, "bare.png"]]
-    assert photo_paths(Path("out"), ["a/../../b.png"]) == [Path("out/b.png")]
+    suffixes = {*JPEG_SUFFIXES, ".png"}
+    paths = result_paths(Path("out"), names, suffixes)
+    assert paths == [Path("out", n) for n in [*expected, "bare.png"]]
+    assert result_paths(Path("out"), ["a/../../b.png"], suffixes) == [Path("out/b.png")]
+    paths = result_paths(Path("out"), ["a.jpg", "a.png", "b.PNG"], JPEG_SUFFIXES, "-old")
+    assert paths == [Path("out", n) for n in ["a-old.jpg", "a-old-2.png", "b-old.png"]]

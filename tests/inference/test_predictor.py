@@ -9,7 +9,7 @@ from PIL import Image
 import agekit
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.faces.align import TEMPLATE
-from agekit.inference.plot import plot_predictions
+from agekit.inference.plot import save_rows
 from agekit.inference.predictor import Face, Prediction
 
 
@@ -152,8 +152,9 @@ def test_no_model_and_no_device(tmp_path, make_model):
 
 
 def test_the_picture_shows_each_face(predictor, paths, tmp_path):
-    plot_predictions(tmp_path / "plot.png", predictor.predict(paths[:2]))
-    plot_predictions(tmp_path / "one.png", predictor.predict(paths[0]))
+    rows = [row for found in predictor.predict(paths[:2]) for row in found.rows()]
+    save_rows(tmp_path / "plot.png", rows)
+    save_rows(tmp_path / "one.png", rows[:1])
     with Image.open(tmp_path / "plot.png") as two, Image.open(tmp_path / "one.png") as one:
         assert (two.format, two.width) == ("PNG", one.width)
         assert two.height == pytest.approx(2 * one.height, abs=2)
@@ -163,5 +164,5 @@ def test_the_picture_shows_each_face(predictor, paths, tmp_path):
 def test_no_picture_of_nothing_or_of_too_many(tmp_path, faces):
     face = Face(31.0, (25.0, 40.0))
     with pytest.raises(DataError, match=r"no face to draw|too many for one picture"):
-        plot_predictions(tmp_path / "plot.png", [Prediction("a.png", (face,) * faces)])
+        save_rows(tmp_path / "plot.png", [(np.zeros((8, 8, 3), np.uint8), face)] * faces)
     assert list(tmp_path.iterdir()) == []

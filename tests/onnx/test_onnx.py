@@ -18,7 +18,7 @@ from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
-from agekit.inference.reading import Chip
+from agekit.inference.face import Chip
 from agekit.onnx.graph import middle
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS

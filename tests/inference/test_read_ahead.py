@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agekit.inference import reading
-from agekit.inference.reading import read_ahead
+from agekit.inference import inputs
+from agekit.inference.inputs import read_ahead
 
 
 @pytest.fixture
@@ -19,12 +19,11 @@ def paths(tmp_path):
     return out
 
 
-@pytest.mark.parametrize("size", [None, 3])
-def test_pictures_come_in_order_upright_whole_or_as_chips(paths, size):
-    pictures = list(read_ahead(paths, size))
+def test_pictures_come_in_order_upright_and_whole(paths):
+    pictures = list(read_ahead(paths))
     assert [picture.name for picture in pictures] == [str(path) for path in paths]
     assert [picture.pixels[0, 0, 0] for picture in pictures] == list(range(40))
-    assert pictures[0].pixels.shape == ((4, 6, 3) if size is None else (3, 3, 3))
+    assert pictures[0].pixels.shape == (4, 6, 3)
 
 
 def test_few_whole_pictures_are_read_ahead(paths, monkeypatch):
@@ -36,7 +35,7 @@ def test_few_whole_pictures_are_read_ahead(paths, monkeypatch):
             asked += 1
             yield path
 
-    pictures = read_ahead(ask(), None)
+    pictures = read_ahead(ask())
     for taken in range(1, 20):
         next(pictures)
         assert asked - taken <= 8
@@ -45,7 +44,7 @@ def test_few_whole_pictures_are_read_ahead(paths, monkeypatch):
 
 def test_leaving_early_leaves_no_thread(paths):
     before = threading.active_count()
-    pictures = read_ahead(paths, None)
+    pictures = read_ahead(paths)
     next(pictures)
     pictures.close()
     assert threading.active_count() == before
@@ -58,15 +57,13 @@ def test_arrays_may_be_changed_once_handed_over():
             buffer[:] = k
             yield buffer
 
-    for size in (None, 2):
-        pictures = list(read_ahead(frames(), size))
-        assert [picture.pixels.max() for picture in pictures] == list(range(30))
+    assert [picture.pixels.max() for picture in read_ahead(frames())] == list(range(30))
 
 
 def test_what_cannot_be_read_is_named_in_its_place(paths, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")
-    found = list(read_ahead([paths[0], text, b"abc", paths[1]], None))
+    found = list(read_ahead([paths[0], text, b"abc", paths[1]]))
     assert [picture.pixels is None for picture in found] == [False, True, True, False]
     assert found[1].error.startswith(f"{text}: not an image")
     assert found[2].error.startswith("images[2]: not an image")
@@ -77,6 +74,6 @@ def test_an_error_of_the_program_is_not_hidden(paths, monkeypatch):
     def fail(*given):
         raise MemoryError
 
-    monkeypatch.setattr(reading, "read_image", fail)
+    monkeypatch.setattr(inputs, "read_image", fail)
     with pytest.raises(MemoryError):
-        list(read_ahead(paths, None))
+        list(read_ahead(paths))

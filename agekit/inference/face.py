@@ -1,0 +1,131 @@
+"""Faces as models see and answer them: a chip, its age, its ages before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.faces.align import is_upright
+
+__all__ = ["AgedFace", "Box", "Chip", "Face", "Points"]
+
+Box = tuple[float, float, float, float]
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Face:
+    """One face's age.
+
+    Attributes:
+        age: years.
+        interval: the calibrated interval (low, high), years.
+        box: where the face is in the upright image (x0, y0, x1, y1), pixels, within the image, or
+            None for a chip.
+        ages: the label ages of `p`.
+        p: the distribution over `ages`, or None.
+        score: how sure the detector is of it, 0 to 1; None if no detector found it.
+        points: x and y in the upright image, pixels, of eyes, nose and corners of the mouth, in
+            the order of `agekit.faces.base.Detection`; None if they are not known.
+    """
+
+    age: float
+    interval: tuple[float, float]
+    box: Box | None = None
+    ages: tuple[int, ...] = ()
+    p: tuple[float, ...] | None = None
+    score: float | None = None
+    points: Points | None = None
+
+    @property
+    def upright(self) -> bool | None:
+        """Whether it is within 45 degrees of upright; None if its points are not known."""
+        return None if self.points is None else is_upright(np.array(self.points))
+
+    def to_dict(self, distribution: bool = False) -> dict[str, Any]:
+        """As ``agekit predict --json`` prints it.
+
+        Args:
+            distribution: adds the distribution over the ages, or None where there is none.
+        """
+        points = self.points
+        out: dict[str, Any] = {
+            "age": round(self.age, 2),
+            "interval": [round(end, 2) for end in self.interval],
+            "score": None if self.score is None else round(self.score, 4),
+            "points": points and [[round(x, 1), round(y, 1)] for x, y in points],
+            "upright": self.upright,
+            "box": _shown_box(self.box),
+        }
+        if distribution:
+            known = self.p is not None
+            out["distribution"] = {"ages": [*self.ages], "p": [*(self.p or ())]} if known else None
+        return out
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        text = f"age={self.age:.1f}, interval=({low:.1f}, {high:.1f})"
+        text += "" if self.box is None else f", box={tuple(_shown_box(self.box) or ())}"
+        text += "" if self.score is None else f", score={self.score:.3f}"
+        return f"Face({text}{', upright=False' if self.upright is False else ''})"
+
+
+class Chip(NamedTuple):
+    """A face to estimate.
+
+    Args:
+        pixels: (S, S, 3) uint8.
+        box: where it was, within the photo; None if it is all there is.
+        score: how sure the detector was of it.
+        points: where its five points were in the photo.
+        warning: what a person should know of it.
+    """
+
+    pixels: NDArray[np.uint8]
+    box: Box | None = None
+    score: float | None = None
+    points: Points | None = None
+    warning: str | None = None
+
+    def face(
+        self,
+        age: float,
+        interval: tuple[float, float],
+        ages: Sequence[int],
+        p: Sequence[float] | None,
+    ) -> Face:
+        """What a model says of it; `ages` are the label ages of the distribution `p`, if any."""
+        labels, shares = ((), None) if p is None else (tuple(ages), tuple(p))
+        return Face(age, interval, self.box, labels, shares, self.score, self.points)
+
+
+@dataclass(frozen=True)
+class AgedFace:
+    """One face that was aged.
+
+    Attributes:
+        box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
+        before: how old it looked, years; None without a judge, or if the judge finds no face.
+        after: how old it looks now.
+        upright: whether it is within 45 degrees of upright; None for a chip.
+    """
+
+    box: Box | None = None
+    before: float | None = None
+    after: float | None = None
+    upright: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``agekit age --json`` prints it."""
+        years = {"before": self.before, "after": self.after}
+        shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
+        return {**shown, "box": _shown_box(self.box)}
+
+
+def _shown_box(box: Box | None) -> list[float] | None:
+    """A box in tenths of a pixel."""
+    return None if box is None else [round(end, 1) for end in box]
