@@ -6,6 +6,7 @@ its start. So what a killed process left is known for what it is, and nothing el
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import platform
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "DISK_FULL",
     "aside_of",
     "is_aside",
     "sweep",
@@ -29,6 +31,9 @@ __all__ = [
     "written",
     "written_folder",
 ]
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The numbers of the errors of a disk that takes no more."""
 
 _ASIDE = re.compile(r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part")
 _HOST = blake2b(platform.node().encode(), digest_size=4).hexdigest()

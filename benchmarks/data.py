@@ -26,8 +26,7 @@ from agekit.data.augment import Augment, crop, normalise
 from agekit.data.base_loader import Batching
 from agekit.data.files import Files
 from agekit.data.loader import CachedFaces, FaceLoader, Normalisation
-from agekit.data.pool import FacePool
-from agekit.data.pool_disk import DIGESTS, PIXELS
+from agekit.data.pool import DIGESTS, PIXELS, FacePool
 from agekit.data.readers.scan import find_files, is_image
 from agekit.data.table import FaceTable
 from agekit.tasks.estimator.resnet import resnet10_tiny

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.decode import quiet
-from agekit.data.findings import Finding, content, find_problems, groups_of
+from agekit.data.findings import Finding, find_problems, groups_of
 from agekit.data.near_duplicates import THUMBNAIL
 from agekit.data.split import Faces
-from agekit.data.table import SPLITS, FaceTable, ImageSource
+from agekit.data.table import SPLITS, FaceTable, ImageSource, as_strings
 from agekit.errors import DataError
 
 __all__ = ["Check", "check_faces"]
@@ -157,7 +157,7 @@ def _decode_all(
             return f"cannot be read: {error.strerror or error}"
         return ""
 
-    groups = groups_of(content(images.digests()))
+    groups = groups_of(as_strings(images.digests()))
     bad: dict[int, str] = {}
     threads = ThreadPoolExecutor(os.cpu_count())
     try:

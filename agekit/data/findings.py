@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from agekit.data.near_duplicates import MOST, near_duplicate_groups
 from agekit.data.split import Faces
-from agekit.data.table import SPLITS
+from agekit.data.table import SPLITS, as_strings
 
-__all__ = ["Finding", "content", "find_problems", "groups_of"]
+__all__ = ["Finding", "find_problems", "groups_of"]
 
 Severity = Literal["error", "warning"]
 Rows = NDArray[np.int64]
@@ -82,11 +82,6 @@ def find_problems(
     return tuple(sorted(findings, key=lambda f: (f.severity, f.kind)))
 
 
-def content(digests: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """Content keys (N, 16) as N strings, which numpy sorts and compares."""
-    return np.ascontiguousarray(digests).view("S16").reshape(-1)
-
-
 def groups_of(keys: NDArray[Any], least: int = 1) -> list[Rows]:
     """For every key that `least` rows or more have, those rows; ordered by the first of them."""
     if not len(keys):
@@ -145,7 +140,7 @@ def _identical(faces: Faces) -> list[Finding]:
     table = faces.table
     same: list[Rows] = []
     other: list[Rows] = []
-    for rows in groups_of(content(table.images.digests()), 2):
+    for rows in groups_of(as_strings(table.images.digests()), 2):
         (same if np.ptp(table.age[rows]) == 0 else other).append(rows)
 
     def texts(groups: Iterable[Rows]) -> Iterable[str]:
@@ -170,7 +165,7 @@ def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> lis
     if len(thumbnails) > MOST:
         what = f"near-duplicates are not looked for in more than {MOST:,} pictures"
         return [Finding("near-duplicate", "warning", 1, what)]
-    table, key = faces.table, content(faces.table.content_keys())
+    table, key = faces.table, as_strings(faces.table.content_keys())
     groups = [rows for rows in near_duplicate_groups(thumbnails) if len(np.unique(key[rows])) > 1]
     if not groups:
         return []
@@ -194,7 +189,7 @@ def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> lis
 
 def _straddling(faces: Faces) -> list[Finding]:
     """Pictures that are in more than one split."""
-    groups = _crossing(faces, content(faces.table.content_keys()))
+    groups = _crossing(faces, as_strings(faces.table.content_keys()))
     worst = sum(bool({0, 2} <= {*faces.codes[rows].tolist()}) for rows in groups)
     what = f"identical images in more than one split, {worst:,} of them in train and in test"
     severity: Severity = "error" if worst else "warning"

@@ -1,4 +1,4 @@
-"""Where the cache is, and where a dataset lies."""
+"""The places of the cache and of datasets, and who may write there."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from agekit._paths import expand_user
-from agekit.errors import ConfigError, DataError
+from agekit.errors import AgekitError, ConfigError, DataError
 
-__all__ = ["SHARD", "cache_home", "data_root", "only_one"]
+__all__ = ["SHARD", "cache_home", "data_root", "keep_apart", "locked", "only_one"]
 
 _log = logging.getLogger(__name__)
 SHARD = ".parquet"
@@ -39,29 +39,72 @@ def cache_home() -> Path:
 
 
 @contextmanager
+def locked(
+    path: Path, busy: AgekitError | None = None, *, filling: Path | None = None
+) -> Iterator[None]:
+    """Holds the lock file `path`, in a folder that is there, for this process.
+
+    Where another process holds it, `busy` is raised; without one that is told, and waited for.
+
+    Args:
+        path: the lock file.
+        busy: what to raise.
+        filling: what the lock stands for; the folder that it is in if left out.
+
+    Raises:
+        OSError: the lock file cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0 if busy else 1)
+    except Timeout:
+        if busy is not None:
+            raise busy from None
+        place = filling or path.parent
+        _log.warning("another process is filling %s; waiting for it", place)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Keeps other processes from filling `folder` meanwhile; says so where one is waited for.
 
     The lock lies in the cache; where that cannot be written, nobody is kept away.
     """
-    from filelock import FileLock, Timeout
-
     name = hashlib.blake2b(os.path.realpath(folder).encode(), digest_size=8).hexdigest()
-    lock = FileLock(cache_home() / "hub" / f"{name}.lock")
-    try:
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            _log.warning("waiting for another process that writes to %s", folder)
-            lock.acquire()
-    except OSError:
+    with ExitStack() as stack:
+        with suppress(OSError):
+            locks = cache_home() / "hub"
+            locks.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(locks / f"{name}.lock", filling=folder))
         yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
+
+
+def keep_apart(out: Path, *folders: Path | None, itself: bool = True) -> None:
+    """Makes sure that what is written does not become part of what is read.
+
+    Args:
+        out: what is written.
+        folders: what is read; those that are None or no folders do not count.
+        itself: whether `out` may not be one of them either.
+
+    Raises:
+        DataError: `out` lies within one of them.
+    """
+    for folder in folders:
+        if folder is not None and folder.is_dir():
+            real, inside = (Path(os.path.realpath(place)) for place in (out, folder))
+            if real.is_relative_to(inside) and (itself or real != inside):
+                raise DataError(
+                    f"{out} lies in the dataset's own folder {folder}, and would become part of it",
+                    "write to a folder elsewhere",
+                )
 
 
 def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:

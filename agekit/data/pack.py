@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from agekit.atomic import DISK_FULL
 from agekit.data.dataset import Dataset
 from agekit.data.decode import decode, quiet
 from agekit.data.encode import Encoding
 from agekit.data.files import EncodedImages, Files
-from agekit.data.home import SHARD
+from agekit.data.home import SHARD, keep_apart
 from agekit.data.manifest import Manifest, records
 from agekit.data.readers.columns import Columns
 from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
@@ -29,7 +29,6 @@ Progress = Callable[[int, int], None]
 
 SHARD_BYTES = 256_000_000
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _GLANCE = 16
 """Side in pixels at which images are decoded that are only to be checked."""
 
@@ -92,15 +91,16 @@ def pack(
     reader = open_dataset(dataset)
     faces = load_faces(reader, root, columns=columns)
     table = faces.table
-    _check_apart(out, root, table.images)
+    own = table.images.root if isinstance(table.images, Files) else None
+    keep_apart(out, root, own, itself=False)
     work = _work(table.images, encoding, reader.name)
     table.images.digests()
     try:
-        with replacing(out) as folder:
+        with replacing(out) as place:
             size = None if encoding is None else encoding.size
             manifest = Manifest.of(reader, table, faces.face, size)
             limit = None if out.suffix == SHARD else shard_bytes
-            with ShardWriter(folder, manifest, limit) as writer:
+            with ShardWriter(place, manifest, limit) as writer:
                 left_out = _write(writer, table, encoding, work, workers, progress)
                 paths = writer.close(reader.name)
             total = sum(path.stat().st_size for path in paths)
@@ -200,23 +200,8 @@ def _rows(table: FaceTable, encoding: Encoding | None) -> Iterator[Row]:
         yield {"image": {"path": path}, **record}
 
 
-def _check_apart(out: Path, root: Path | None, images: ImageSource) -> None:
-    """Checks that the dataset's own folder stays as it is: with a shard in it, it would be a pack.
-
-    Raises:
-        DataError: `out` lies in it.
-    """
-    folders = [images.root] if isinstance(images, Files) else []
-    folders += [root] if root is not None and root.is_dir() else []
-    for folder in folders:
-        place = Path(os.path.realpath(out))
-        real = Path(os.path.realpath(folder))
-        if place.is_relative_to(real) and place != real:
-            raise DataError(f"{out}: lies in the dataset's own folder", "write it elsewhere")
-
-
 def _unwritable(out: Path, error: OSError) -> DataError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return DataError(
             f"{out}: no room for it ({error.strerror}); nothing was left there",
             "free some space, write to a larger disk, or encode smaller images with --size",

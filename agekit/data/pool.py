@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit.atomic import DISK_FULL
 from agekit.data.decode import DECODE_VERSION, quiet
-from agekit.data.home import cache_home
-from agekit.data.pool_disk import (
-    BAD,
-    DIGESTS,
-    PIXELS,
-    PoolWriter,
-    cache_error,
-    exclusive,
-    read_bad,
-)
-from agekit.data.table import ImageSource, Problem
+from agekit.data.home import cache_home, locked
+from agekit.data.table import ImageSource, Problem, as_strings
 from agekit.errors import DataError
 
-__all__ = ["FacePool", "Progress"]
+__all__ = ["BAD", "DIGESTS", "PIXELS", "FacePool", "Progress"]
 
 Progress = Callable[[int, int], None]
+
+PIXELS = "pixels.u8"
+DIGESTS = "digests.bin"
+BAD = "bad.jsonl"
 
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 64 << 20
@@ -62,7 +62,7 @@ class FacePool:
             folder.mkdir(parents=True, exist_ok=True)
             return cls(folder, size)
         except OSError as error:
-            raise cache_error(folder, error) from None
+            raise _cache_error(folder, error) from None
 
     @property
     def slot_bytes(self) -> int:
@@ -94,16 +94,16 @@ class FacePool:
         Raises:
             DataError: the disk is full or the cache cannot be written; the pool stays valid.
         """
-        keys = _keys(source.digests())
+        keys = as_strings(source.digests())
         if len(self._missing(keys)):
             try:
-                with exclusive(self.folder / "lock"):
+                with locked(self.folder / "lock"):
                     self._load()
                     unread = self._build(source, keys, self._missing(keys), progress)
                     self._load()
                     self._unread.update(unread)
             except OSError as error:
-                raise cache_error(self.folder, error) from None
+                raise _cache_error(self.folder, error) from None
         return self._find(keys)
 
     def problems(self, source: ImageSource, slots: NDArray[np.int64]) -> list[Problem]:
@@ -121,10 +121,10 @@ class FacePool:
         known = digests.read_bytes() if digests.exists() else b""
         whole = pixels.stat().st_size // self.slot_bytes if pixels.exists() else 0
         count = min(len(known) // 16, whole)
-        keys = _keys(np.frombuffer(known, np.uint8, count * 16).reshape(-1, 16))
+        keys = as_strings(np.frombuffer(known, np.uint8, count * 16).reshape(-1, 16))
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
-        self._bad = read_bad(self.folder / BAD)
+        self._bad = _read_bad(self.folder / BAD)
         self._unread = dict[bytes, str]()
 
     def _find(self, keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
@@ -159,7 +159,7 @@ class FacePool:
             return [threads.submit(source.decode, int(i), self.size) for i in chunk]
 
         try:
-            with quiet(), PoolWriter(self.folder, self.slot_bytes, len(self)) as writer:
+            with quiet(), _Writer(self.folder, self.slot_bytes, len(self)) as writer:
                 ahead = submit(0)
                 for start in range(0, len(rows), step):
                     futures, ahead = ahead, submit(start + step)
@@ -183,6 +183,106 @@ class FacePool:
         return unread
 
 
-def _keys(digests: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """(N, 16) bytes as N strings, which numpy sorts and finds."""
-    return np.ascontiguousarray(digests).view("S16").reshape(-1)
+class _Writer:
+    """Appends chunks of slots to a pool; to be used by the holder of its lock, as a context.
+
+    Entering cuts off what a killed process left beyond the last whole slot.
+
+    Args:
+        folder: the pool's folder.
+        slot_bytes: bytes of one image.
+        count: the number of whole slots there are.
+    """
+
+    def __init__(self, folder: Path, slot_bytes: int, count: int) -> None:
+        self.folder = folder
+        self.slot_bytes = slot_bytes
+        self.count = count
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._pixels = stack.enter_context(_open(self.folder / PIXELS))
+            self._digests = stack.enter_context(_open(self.folder / DIGESTS))
+            self._bad = stack.enter_context(_open(self.folder / BAD))
+            self._cut()
+            self._files = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def append(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        digests: Sequence[bytes],
+        bad: Mapping[bytes, str],
+        to_come: int,
+    ) -> None:
+        """Adds a chunk: the pixels reach the disk before the digests that vouch for them.
+
+        Args:
+            images: one array of `slot_bytes` each.
+            digests: their keys, 16 bytes each.
+            bad: key to reason, of images that cannot be decoded.
+            to_come: how many images this chunk and those after it have, for the message.
+
+        Raises:
+            DataError: the disk is full; the pool is as it was.
+        """
+        lines = (json.dumps({"digest": k.hex(), "reason": v}) + "\n" for k, v in bad.items())
+        try:
+            if images:
+                _write(self._pixels, self.count * self.slot_bytes, b"".join(i.data for i in images))
+                _write(self._digests, self.count * 16, b"".join(digests))
+            if bad:
+                _write(self._bad, self._bad.seek(0, os.SEEK_END), "".join(lines).encode())
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            self._cut()
+            raise DataError(
+                f"no room for the image cache: {to_come * self.slot_bytes} more bytes are needed "
+                f"in {self.folder} ({error.strerror})",
+                "free some space, or set AGEKIT_CACHE to a folder on a larger disk",
+            ) from None
+        self.count += len(images)
+
+    def _cut(self) -> None:
+        self._pixels.truncate(self.count * self.slot_bytes)
+        self._digests.truncate(self.count * 16)
+        self._bad.seek(0)
+        self._bad.truncate(self._bad.read().rfind(b"\n") + 1)
+
+
+def _read_bad(path: Path) -> dict[bytes, str]:
+    """The digests of images known not to decode, and why; lines that are torn are left out."""
+    bad: dict[bytes, str] = {}
+    if path.exists():
+        for line in path.read_bytes().splitlines():
+            try:
+                entry = json.loads(line)
+                bad[bytes.fromhex(entry["digest"])] = str(entry["reason"])
+            except (ValueError, KeyError, TypeError):
+                continue
+    return bad
+
+
+def _cache_error(folder: Path, error: OSError) -> DataError:
+    """What to tell of a cache that cannot be used."""
+    return DataError(
+        f"the image cache {folder} cannot be used: {error.strerror or error}",
+        "set AGEKIT_CACHE to a folder you can write to",
+    )
+
+
+def _open(path: Path) -> FileIO:
+    path.touch()
+    return FileIO(path, "r+")
+
+
+def _write(file: FileIO, offset: int, data: bytes) -> None:
+    file.seek(offset)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedWriter, FileIO
@@ -13,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from filelock import FileLock, Timeout
 
-from agekit.data.home import SHARD
+from agekit.atomic import written, written_folder
+from agekit.data.home import SHARD, locked
 from agekit.data.manifest import Manifest
 from agekit.errors import DataError
 
@@ -58,13 +57,13 @@ class ShardWriter:
     The files are named when the last one is written. The same rows give the same bytes.
 
     Args:
-        folder: an empty folder.
+        place: an empty folder; of one file, the file.
         manifest: what the files say of themselves; its `rows` are replaced by each file's own.
         shard_bytes: size of a file beyond which the next one is begun; None writes one file.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, shard_bytes: int | None) -> None:
-        self.folder = folder
+    def __init__(self, place: Path, manifest: Manifest, shard_bytes: int | None) -> None:
+        self.place = place
         self.manifest = manifest
         self.shard_bytes = shard_bytes
         self.paths: list[Path] = []
@@ -100,19 +99,19 @@ class ShardWriter:
         self._buffered += size
 
     def close(self, name: str) -> list[Path]:
-        """Ends the last file and names all of them.
+        """Ends the last file, and names the files of a folder.
 
         Args:
             name: what their names begin with.
 
         Returns:
-            The files: ``<name>-00000-of-00003.parquet`` and so on.
+            The files, of a folder ``<name>-00000-of-00003.parquet`` and so on.
         """
         self._flush()
         self._end()
-        n = len(self.paths)
-        for k, path in enumerate(self.paths):
-            self.paths[k] = path.rename(self.folder / f"{name}-{k:05}-of-{n:05}{SHARD}")
+        n = 0 if self.shard_bytes is None else len(self.paths)
+        for k, path in enumerate(self.paths[:n]):
+            self.paths[k] = path.rename(self.place / f"{name}-{k:05}-of-{n:05}{SHARD}")
         return self.paths
 
     def _flush(self) -> None:
@@ -122,7 +121,8 @@ class ShardWriter:
         if there and self.shard_bytes is not None and there + self._buffered > self.shard_bytes:
             self._end()
         if self._file is None:
-            path = self.folder / f"{len(self.paths):05}"
+            one = self.shard_bytes is None
+            path = self.place if one else self.place / f"{len(self.paths):05}"
             self._file = BufferedWriter(FileIO(path, "wb"))
             self._writer = pq.ParquetWriter(self._file, _SCHEMA, **_OPTIONS)
             self.paths.append(path)
@@ -181,37 +181,19 @@ def _is_packed(path: Path) -> bool:
 
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
-    """Gives an empty folder beside `out`; what is in it becomes `out` when the block ends well.
+    """Gives a place beside `out` for what becomes `out` when the block ends well.
 
-    That is the folder itself, or the one file in it where `out` ends in .parquet. A block that
-    raises leaves `out` as it was and nothing beside it; what a killed process left is cleaned up.
+    That is a file where `out` ends in .parquet, else an empty folder. A block that raises leaves
+    `out` as it was and nothing beside it; what a killed process left is cleaned up.
 
     Raises:
         DataError: another process is writing to the same place.
     """
-    part = out.with_name(f".{out.name}.agekit-part")
-    new, old = part / "new", part / "old"
-    part.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(part / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise DataError(f"{out}: another process is writing it") from None
-    try:
-        if old.exists() and not out.exists():
-            os.replace(old, out)
-        for rest in (new, old):
-            if rest.exists():
-                shutil.rmtree(rest)
-        new.mkdir()
-        yield new
-        if out.suffix == SHARD:
-            (file,) = new.iterdir()
-            os.replace(file, out)
-        else:
-            if out.exists():
-                os.replace(out, old)
-            os.replace(new, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        lock.release()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = out.with_name(f".{out.name}.agekit-lock")
+    with locked(lock, DataError(f"{out}: another process is writing it")):
+        try:
+            with written(out) if out.suffix == SHARD else written_folder(out) as aside:
+                yield aside
+        finally:
+            lock.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agekit.errors import DataError
 
-__all__ = ["COLUMNS", "MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem"]
+__all__ = ["COLUMNS", "MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem", "as_strings"]
 
 SPLITS = ("train", "val", "test")
 MAX_AGE = 120.0
@@ -201,6 +201,11 @@ class FaceTable:
         that they are split as those are.
         """
         return self.images.digests() if self.origin is None else self.origin
+
+
+def as_strings(keys: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """Content keys (N, 16) as N strings, which numpy sorts, finds and compares."""
+    return np.ascontiguousarray(keys).view("S16").reshape(-1)
 
 
 def _age_problem(age: float) -> str:

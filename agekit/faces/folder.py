@@ -1,25 +1,23 @@
-"""A folder of chips while it is filled: which are there, which failed, which are to be made."""
+"""A folder of chips while it is filled: those that are there, that failed, and that are to come."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from agekit.atomic import is_aside, write_bytes
+from agekit.atomic import DISK_FULL, is_aside, write_bytes
 from agekit.data.prepared import PLAN, append_failure, read_failures, write_failures
 from agekit.data.table import Problem
 from agekit.errors import DataError
 from agekit.faces.chips import UNREADABLE
-from agekit.faces.names import readable
 
-__all__ = ["ChipFolder", "writing"]
+__all__ = ["ChipFolder", "chip_names", "readable", "writing"]
 
 _OLD_ASIDE = re.compile(r"\.(.+)\.\d+")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ChipFolder:
@@ -102,7 +100,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise DataError(
                 f"no room for the chips in {folder} ({error.strerror})",
                 "free some space and run the same command again: what is done is kept",
@@ -128,3 +126,41 @@ def _whole_files(folder: Path, chips: Container[str]) -> set[str]:
             elif not (below == "." and name == PLAN):
                 found.add(name if below == "." else f"{below}/{name}".replace(os.sep, "/"))
     return found
+
+
+def chip_names(names: Sequence[str], ending: str) -> list[str]:
+    """The path of each picture's chip: the picture's own with another ending.
+
+    Pictures whose names differ only in the ending, or in the case of letters, get a folder each
+    that is called after the ending: ``a.png`` and ``a.bmp`` become ``png/a.jpg`` and ``bmp/a.jpg``.
+    So the file's name without its ending, which some protocols split by, is always the picture's.
+
+    Args:
+        names: paths with forward slashes, each once.
+        ending: of the chips, with its dot.
+
+    Returns:
+        As many paths, different from each other even where case does not count.
+    """
+    paths = [PurePosixPath(readable(name)) for name in names]
+    wanted = [str(path.with_name(path.stem + ending)) for path in paths]
+    count = Counter(name.casefold() for name in wanted)
+    taken = {name for name, times in count.items() if times == 1}
+    for i, path in enumerate(paths):
+        if count[wanted[i].casefold()] == 1:
+            continue
+        folder = path.suffix[1:] or "other"
+        while (name := str(path.parent / folder / (path.stem + ending))).casefold() in taken:
+            folder += "_"
+        taken.add(name.casefold())
+        wanted[i] = name
+    return wanted
+
+
+def readable(name: str) -> str:
+    """The name as text that any file can hold; names that are not UTF-8 are taken as Latin-1."""
+    data = os.fsencode(name)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

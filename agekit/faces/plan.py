@@ -1,28 +1,31 @@
-"""What a folder of chips was begun with, so that it is only gone on with in the same way."""
+"""The plan of a folder of chips, so that it is only gone on with in the way it was begun."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from agekit._mistakes import Schema, summary
 from agekit.atomic import write_text
 from agekit.data.alignment import Alignment
+from agekit.data.files import Files
+from agekit.data.home import locked
 from agekit.data.prepared import PLAN
+from agekit.data.table import FaceTable
 from agekit.errors import DataError
 from agekit.faces.align import standard
 from agekit.faces.chips import ChipWork
-from agekit.faces.names import readable
+from agekit.faces.folder import readable
 
-__all__ = ["Plan", "begin", "make_plan", "only_one", "read_plan"]
+__all__ = ["Plan", "begin", "held", "make_plan", "origin_keys", "read_plan"]
 
 
 class Plan(Schema):
@@ -59,6 +62,7 @@ class Plan(Schema):
     device: str | None
 
 
+_MOST_ODD = 10
 _CHANGED = {
     "names": "its pictures have other names, or another order",
     "contents": "pictures were changed, or cannot be read any more",
@@ -106,26 +110,22 @@ def make_plan(
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process.
+def held(folder: Path) -> Iterator[None]:
+    """Makes the folder, if it is not there, and holds it for this process.
 
     Raises:
         DataError: another process holds it, or the folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".prepare.lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise DataError(
-            f"{folder}: another `agekit data prepare` is at work in it", "wait until it ends"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from None
-    try:
+    busy = DataError(
+        f"{folder}: another `agekit data prepare` is at work in it", "wait until it ends"
+    )
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / ".prepare.lock", busy))
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be written: {error.strerror}") from None
         yield
-    finally:
-        lock.release()
 
 
 def read_plan(folder: Path) -> Plan | None:
@@ -181,3 +181,45 @@ def _hash(parts: Sequence[bytes]) -> str:
     for part in parts:
         state.update(len(part).to_bytes(4, "little") + part)
     return state.hexdigest()
+
+
+def origin_keys(table: FaceTable) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """The content key of every row, (N, 16), and which rows cannot be read at all, and why.
+
+    Those have a key of zeros.
+
+    Raises:
+        DataError: more than a few files that the system lets be opened cannot be read, or a shard
+            cannot.
+    """
+    try:
+        return table.content_keys(), {}
+    except DataError:
+        if not isinstance(table.images, Files):
+            raise
+    root, paths = table.images.root, table.images.paths
+    lost = {
+        i: "no such file, or not to be read"
+        for i in range(len(table))
+        if not _readable(root / paths[i])
+    }
+    keys = np.zeros((len(table), 16), np.uint8)
+    parts = [np.array([i for i in range(len(table)) if i not in lost], np.int64)]
+    odd = 0
+    while parts:
+        rows = parts.pop()
+        try:
+            keys[rows] = table.take(rows).content_keys()
+        except DataError as error:
+            if len(rows) > 1:
+                parts += np.array_split(rows, 2)
+                continue
+            odd += 1
+            if odd > _MOST_ODD:
+                raise
+            lost[int(rows[0])] = error.message
+    return keys, lost
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.home import data_root
+from agekit.data.home import data_root, keep_apart
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import FAILURES, write_table
 from agekit.data.readers.columns import Columns
@@ -22,10 +22,8 @@ from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
 from agekit.faces.chips import ENDINGS, ChipWork
-from agekit.faces.folder import ChipFolder, writing
-from agekit.faces.names import chip_names
-from agekit.faces.plan import begin, make_plan, only_one, read_plan
-from agekit.faces.source import keep_apart, origin_keys
+from agekit.faces.folder import ChipFolder, chip_names, writing
+from agekit.faces.plan import begin, held, make_plan, origin_keys, read_plan
 from agekit.faces.workers import run_blocks
 from agekit.progress import ProgressBar, print_line
 from agekit.registry import DETECTORS
@@ -135,7 +133,7 @@ def prepare(
     keep_apart(out, place)
     if out.is_dir():
         read_plan(out)  # not even a lock is put into a folder of something else
-    with only_one(out):
+    with held(out):
         before = read_plan(out)
         table, face = read_source(reader, place, columns)
         if detector:

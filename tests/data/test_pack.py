@@ -257,14 +257,13 @@ def test_a_killed_pack_starts_clean(tmp_path: Path, write_image: Callable[..., P
     for i in range(600):
         write_image(root / f"{i % 90}_{i}.png", seed=i, size=(100, 100))
     process = subprocess.Popen([*command("-", root, out), "--format", "png", "--workers", "1"])
-    part = out.with_name(".shards.agekit-part")
     deadline = time.monotonic() + 60
-    while not list(part.glob("new/0*")) and time.monotonic() < deadline:
+    while not list(out.parent.glob(".agekit-*.part/0*")) and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert part.exists() and not out.exists()
+    assert list(out.parent.glob(".agekit-*.part")) and not out.exists()
     pack("folder", out, root=root, encoding=Encoding(None, "png", None))
     pack("folder", tmp_path / "clean", root=root, encoding=Encoding(None, "png", None))
     (one,), (other,) = out.iterdir(), (tmp_path / "clean").iterdir()
@@ -295,8 +294,8 @@ def test_two_do_not_write_one_place(tmp_path: Path) -> None:
 
 def test_a_kill_between_two_renames_is_mended(tmp_path: Path) -> None:
     out = tmp_path / "shards"
-    old = tmp_path / ".shards.agekit-part" / "old"
-    old.mkdir(parents=True)
+    old = tmp_path / ".shards.agekit-old"
+    old.mkdir()
     (old / "a.parquet").touch()
     with pytest.raises(RuntimeError), replacing(out):
         raise RuntimeError

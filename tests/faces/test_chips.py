@@ -6,7 +6,7 @@ import numpy as np
 
 from agekit.faces.base import Detection
 from agekit.faces.chips import main_face
-from agekit.faces.names import chip_names
+from agekit.faces.folder import chip_names
 
 
 def test_what_the_largest_face_is():

@@ -197,7 +197,7 @@ def test_the_folder_must_be_its_own(marked, photos, tmp_path):
     (full / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="it holds thesis"):
         run(photos, full)
-    with pytest.raises(DataError, match="within the dataset's folder"):
+    with pytest.raises(DataError, match="lies in the dataset's own folder"):
         prepare("folder", photos.parent, photos.parent / "sub" / "out", detector="marked")
     assert [path.name for path in full.iterdir()] == ["thesis.txt"]
     assert not (photos.parent / "sub").exists()
