@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-
-from agekit.bench.results.scored import Scored
-from agekit.bench.statistics.comparison import compare
-from agekit.bench.statistics.intervals import Interval, interval_of
+from agekit_bench.results.scored import Scored
+from agekit_bench.statistics.comparison import compare
+from agekit_bench.statistics.intervals import Interval, interval_of
 
 FACES = 100
 SEEDS = (1, 2, 3, 5)

@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from agekit_bench.leaderboard.reported import Reported
+from agekit_bench.results.result import Result
+from agekit_bench.suites.suite import Suite
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agekit._mistakes import list_mistakes, summary
-from agekit.bench.leaderboard.reported import Reported
-from agekit.bench.results.result import Result
-from agekit.bench.suites.suite import Suite
 from agekit.data.manifest import Manifest
 from agekit.faces.plan import Plan
 from agekit.onnx.card import OnnxCard

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = {path.parent.name: path.parent for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
-DATA = {"_zoo": "zoo", "_suites": "benchmarks/suites", "_reported": "benchmarks/reported"}
+DATA = {"_zoo": "zoo"}
 """Of the wheel of agekit: folders in it, and where they come from."""
 PROJECTS = {CORE: ROOT, **PLUGINS}
 PARTS = {kind.group: kind.name for kind in KINDS.values()}
@@ -146,7 +146,7 @@ def test_a_source_archive_holds_no_tests_and_no_other_distribution(name: str, di
     (path,) = dist.glob(f"{name.replace('-', '_')}-{project(name)['version']}.tar.gz")
     with tarfile.open(path) as archive:
         names = [Path(member.name).relative_to(path.name[: -len(".tar.gz")]) for member in archive]
-    code = {PACKAGE, "benchmarks", "zoo"} if name == CORE else {"src"}
+    code = {PACKAGE, "zoo"} if name == CORE else {"src"}
     files = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert {file.parts[0] for file in names} <= {*code, *files}
     assert {"LICENSE", "README.md", "pyproject.toml"} <= {str(file) for file in names}

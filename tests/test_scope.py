@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_bench.suites.cells import _parse_protocol
+from agekit_bench.suites.listing import is_open
+from agekit_bench.suites.suite import OnProtocol
 from agekit_synthfaces import write_face
 
 import agekit
 from agekit import discovery
-from agekit.bench.suites.cells import _parse_protocol
-from agekit.bench.suites.listing import is_open
-from agekit.bench.suites.suite import OnProtocol
 from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import AgekitError, ConflictError, ModelError, PluginError
@@ -24,7 +24,7 @@ from agekit.registry import BACKBONES, DETECTORS, HEADS, LOSSES, RECIPES, REGIST
 from agekit.scope import within, within_distribution
 from agekit.testing.models import write_untrained
 from agekit.zoo.folder import load_model
-from tests.conftest import WritePlugin
+from conftest import WritePlugin
 
 TAKEN = {
     "backbone": ("resnet10-tiny", "resnet18-tiny"),

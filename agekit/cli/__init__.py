@@ -39,7 +39,6 @@ _COMMANDS = {
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
     "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
     "zoo": LazyCommand("agekit.cli.zoo", "zoo", "List, fetch, check and publish models."),
-    "bench": LazyCommand("agekit.cli.bench", "bench", "Run suites, and make the leaderboard."),
     "convert": LazyCommand(
         "agekit.cli.convert", "convert", "Convert an ager from and to the reference's checkpoints."
     ),

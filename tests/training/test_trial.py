@@ -19,7 +19,7 @@ from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trial import try_ager, try_estimator
 from agekit.training.evolver import build_evolver
-from tests.conftest import WritePlugin
+from conftest import WritePlugin
 
 SOURCE = """
 import numpy as np

@@ -1,0 +1,292 @@
+"""What the commands about suites share: options that choose cells, and how cells are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agekit.cli.output import print_table
+
+if TYPE_CHECKING:
+    from agekit_bench.running.plan import Place, Planned
+    from agekit_bench.suites.suite import Suite
+
+__all__ = [
+    "Chosen",
+    "Costs",
+    "cell_options",
+    "cells_json",
+    "costs_of",
+    "pairs",
+    "plan_suite",
+    "print_cells",
+    "roots_option",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Context = click.Context
+_MOST_EPOCHS = 1_000_000
+_YEAR = 365.25 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What `cell_options` and `roots_option` were given."""
+
+    only: Sequence[str]
+    seeds: Sequence[int] | None
+    preset: str | None
+    epochs: int | None
+    protocols: Sequence[str]
+    roots: Mapping[str, str]
+
+
+def plan_suite(
+    suite: str, chosen: Chosen, out: Path | None, weights: Mapping[str, str] | None = None
+) -> tuple[Suite, Path, dict[str, Place], list[Planned]]:
+    """Loads a suite and finds where its cells stand.
+
+    Args:
+        suite: its name, or a YAML file.
+        chosen: which cells, and where the datasets lie.
+        out: the folder of results; None is ``bench/SUITE``.
+        weights: models that rows start from, by name.
+
+    Returns:
+        The suite, the folder of results, where each dataset lies, and the cells.
+    """
+    from agekit.errors import ConfigError
+    from agekit_bench.running.plan import find_places, plan
+    from agekit_bench.suites.cells import cells
+    from agekit_bench.suites.suite import load_suite
+
+    loaded = load_suite(suite)
+    found = cells(
+        loaded,
+        only=chosen.only,
+        seeds=chosen.seeds,
+        preset=chosen.preset,
+        epochs=chosen.epochs,
+        protocols=chosen.protocols or None,
+    )
+    folder = out or Path("bench") / loaded.name
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file, and results go to a folder", "choose another --out")
+    places = find_places(found, loaded, {name: Path(at) for name, at in chosen.roots.items()})
+    return loaded, folder, places, plan(found, folder, places, weights or {})
+
+
+def pairs(what: str) -> Callable[[Context, click.Parameter, Sequence[str]], dict[str, str]]:
+    """A callback that turns ``NAME=VALUE`` options into a mapping.
+
+    Args:
+        what: how one is written, for messages.
+    """
+
+    def parse(
+        context: Context, parameter: click.Parameter, values: Sequence[str]
+    ) -> dict[str, str]:
+        out: dict[str, str] = {}
+        for value in values:
+            name, equals, rest = value.partition("=")
+            if not equals or not name or not rest:
+                raise click.BadParameter(f"{value!r} is not of the form {what}.")
+            out[name] = rest
+        return out
+
+    return parse
+
+
+def _seeds(context: Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
+    if value is None:
+        return None
+    try:
+        seeds = [int(part) for part in value.split(",")]
+    except ValueError:
+        seeds = [-1]
+    if any(not 0 <= seed < 2**32 for seed in seeds):
+        raise click.BadParameter(f"{value!r} is not of the form 0,1,2.")
+    return list(dict.fromkeys(seeds))
+
+
+def roots_option(command: Command) -> Command:
+    """`--root DATASET=DIR`, many times → `roots: dict[str, str]`."""
+    return click.option(
+        "--root",
+        "roots",
+        multiple=True,
+        metavar="DATASET=DIR",
+        callback=pairs("DATASET=DIR"),
+        help="Where a dataset lies; else $AGEKIT_DATA/DATASET. May be repeated.",
+    )(command)
+
+
+def cell_options(command: Command) -> Command:
+    """`--only`, `--seeds`, `--preset`, `--epochs`, `--protocol`: which cells, and how large."""
+    for option in (
+        click.option(
+            "--protocol",
+            "protocols",
+            multiple=True,
+            metavar="DATASET[:NAME]",
+            help="In place of the suite's protocols; may be repeated.",
+        ),
+        click.option(
+            "--epochs", type=click.IntRange(1, _MOST_EPOCHS), help="Epochs of each generation."
+        ),
+        click.option("--preset", metavar="NAME", help="In place of the rows' presets."),
+        click.option(
+            "--seeds",
+            metavar="0,1,2",
+            callback=_seeds,
+            help="In place of the suite's; rows that name their own keep these.",
+        ),
+        click.option(
+            "--only",
+            multiple=True,
+            metavar="GLOB",
+            help="Only rows, recipes, backbones, protocols or cells that match; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Costs:
+    """An estimate.
+
+    Attributes:
+        parameters: of the model of each cell, by name; None where they cannot be counted.
+        seconds: that each cell takes; None where nothing is known.
+        device: what it is for.
+        from_results: whether results in the folder were made use of.
+    """
+
+    parameters: Mapping[str, int | None]
+    seconds: Mapping[str, float | None]
+    device: str
+    from_results: bool
+
+    def total(self, planned: Sequence[Planned]) -> tuple[float, int]:
+        """The seconds of the cells that are to be trained, and how many of them are unknown."""
+        todo = [self.seconds[p.cell.name] for p in planned if p.state not in ("done", "failed")]
+        return sum(s for s in todo if s is not None), sum(s is None for s in todo)
+
+
+def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
+    """Estimates the cells; imports torch to build their models without memory.
+
+    Args:
+        planned: the cells.
+        out: a folder with results to learn rates from.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ConfigError: the parts of a row do not fit together; every such row is told.
+    """
+    from agekit.errors import ConfigError
+    from agekit_bench.results.files import read_results
+    from agekit_bench.running.cost import Rates
+    from agekit_bench.running.size import size_of
+
+    results = read_results(out, [])
+    rates = Rates(results)
+    if device == "auto":
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device.partition(":")[0]
+    mistakes: dict[str, None] = {}
+    counts: dict[str, int | None] = {}
+    for p in planned:
+        try:
+            size = size_of(p.cell.resolved.recipe)
+            counts[p.cell.name] = None if size is None else size.parameters
+        except ConfigError as error:
+            mistakes |= dict.fromkeys(f"{p.cell.row}: {line}" for line in error.mistakes)
+    if mistakes:
+        raise ConfigError(list(mistakes), "correct the suite, or leave these rows out with --only")
+    return Costs(
+        counts,
+        {p.cell.name: rates.seconds(p.cell, device) for p in planned},
+        device,
+        any(r.machine is not None and r.machine.device == device for r in results),
+    )
+
+
+def print_cells(planned: Sequence[Planned], costs: Costs) -> None:
+    """A line for each row on each protocol, and what all of it will take."""
+    grouped: dict[tuple[str, str, str], list[Planned]] = {}
+    for one in planned:
+        cell = one.cell
+        grouped.setdefault((cell.row, cell.recipe_name, cell.protocol), []).append(one)
+    rows = []
+    for (row, recipe, protocol), several in grouped.items():
+        first = several[0].cell
+        count = costs.parameters[first.name]
+        seeds = ",".join(str(p.cell.seed) for p in several)
+        size = None if count is None else f"{count / 1e6:.2f} M"
+        each = costs.seconds[first.name]
+        rows.append([row, recipe, protocol, seeds, _states(several), size, _time(each)])
+    print_table(["row", "recipe", "protocol", "seeds", "state", "parameters", "each"], rows)
+    total, unknown = costs.total(planned)
+    source = "results there are" if costs.from_results else "a rate measured elsewhere"
+    if unknown and not total:
+        click.echo(f"No estimate: nothing is known of speeds on {costs.device}.")
+        return
+    text = f"An estimate for one job on {costs.device}, by {source}: {_time(total) or '0:00:00'}"
+    click.echo(text + (f", and {unknown} cells of which nothing is known." if unknown else "."))
+
+
+def cells_json(
+    planned: Sequence[Planned], out: Path, costs: Costs | None = None
+) -> list[dict[str, Any]]:
+    """The cells as plain data."""
+    return [
+        {
+            "cell": one.cell.name,
+            "row": one.cell.row,
+            "recipe": one.cell.recipe_name,
+            "protocol": one.cell.protocol,
+            "seed": one.cell.seed,
+            "state": one.state,
+            "why": one.why,
+            "result": str(one.cell.path(out)) if one.result is not None else None,
+            "metrics": (
+                one.result.final.metrics if one.result and one.result.status == "done" else None
+            ),
+            **(
+                {}
+                if costs is None
+                else {
+                    "parameters": costs.parameters[one.cell.name],
+                    "estimated_seconds": costs.seconds[one.cell.name],
+                }
+            ),
+        }
+        for one in planned
+    ]
+
+
+def _states(several: Sequence[Planned]) -> str:
+    counts: dict[str, int] = {}
+    for one in several:
+        counts[one.state] = counts.get(one.state, 0) + 1
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    years = seconds / _YEAR
+    if years >= 1e6:
+        return "over a million years"
+    return f"{years:,.0f} years" if years >= 10 else str(timedelta(seconds=round(seconds)))

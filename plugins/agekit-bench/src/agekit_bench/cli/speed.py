@@ -1,0 +1,212 @@
+"""``agekit bench speed``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agekit.cli.options import device_option, json_option, out_option, refuse
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, to_plain
+
+if TYPE_CHECKING:
+    from agekit_bench.speed.timing import Measurement
+    from agekit_bench.speed.workload import Phase, Workload
+
+__all__ = ["speed"]
+
+_LARGEST = 2**20
+"""Batch size; beyond it the size of an array of images may not be a number for torch."""
+_LONGEST = 3600
+
+
+def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(dict.fromkeys(int(part) for part in value.split(",")))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1 or max(sizes) > _LARGEST:
+        raise click.BadParameter(
+            f"{value!r} is not a list of whole numbers from 1 to {_LARGEST}, as 1,8,64."
+        )
+    return sizes
+
+
+def _finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds.")
+    return value
+
+
+@click.command()
+@click.argument("names", metavar="[MODEL_OR_RECIPE]...", nargs=-1)
+@click.option("--train", is_flag=True, help="Measure training alone, or with --infer both.")
+@click.option("--infer", is_flag=True, help="Measure inference alone, or with --train both.")
+@click.option(
+    "--batch-sizes",
+    default="1,8,64",
+    show_default=True,
+    metavar="N,N,...",
+    callback=_sizes,
+    help="Images at a time; where memory is lacking they are halved.",
+)
+@click.option("--size", type=click.IntRange(16, 1024), help="Side of the images, pixels.")
+@click.option("--preset", metavar="NAME", help="One of the recipes' presets, such as quick.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="bf16 computes in bfloat16 by autocast.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.05, _LONGEST),
+    default=3.0,
+    show_default=True,
+    callback=_finite,
+    help="To spend on each figure, after the warm-up.",
+)
+@device_option
+@out_option
+@json_option
+def speed(
+    names: tuple[str, ...],
+    train: bool,
+    infer: bool,
+    batch_sizes: tuple[int, ...],
+    size: int | None,
+    preset: str | None,
+    dtype: str,
+    seconds: float,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure throughput and peak memory of models and recipes.
+
+    MODEL_OR_RECIPE is a model, of which inference is measured, or a recipe with its backbone, such
+    as cen-resnet18, of which training is measured too; a name of both is the recipe, unless --infer
+    stands alone. Without any, the zoo's default estimator.
+    The images are noise on the device already: reading and augmenting faces is left out. --out
+    writes what --json prints. What fails is told, the rest is measured, and the exit status is 1.
+    """
+    from agekit.recipe import resolve
+    from agekit.zoo.index.locate import is_model
+    from agekit_bench.speed.document import check_place
+
+    if out is not None:
+        check_place(out)
+    for name in names:
+        if not is_model(name):
+            resolve(name, preset=preset)
+    if all(map(is_model, names)):
+        refuse("models are measured as they are, and only recipes have presets", "preset")
+
+    import torch
+
+    from agekit.atomic import write_text
+    from agekit.device import pick_device
+    from agekit.zoo.index.default import default_model
+    from agekit_bench.results.provenance import code_state, machine
+
+    wanted: list[Phase] = []
+    if train:
+        wanted.append("train")
+    if infer:
+        wanted.append("infer")
+    place = pick_device(device)
+    torch.set_flush_denormal(True)
+    with only_json_on_stdout(as_json):
+        planned = [
+            workload
+            for name in names or (default_model("estimator"),)
+            for workload in _planned(
+                name,
+                tuple(wanted) if names or wanted else ("infer",),
+                size=size,
+                preset=preset,
+                dtype=torch.bfloat16 if dtype == "bf16" else None,
+            )
+        ]
+        found = _measure(planned, batch_sizes, place, seconds)
+    document = to_plain(
+        {
+            "machine": machine(place).model_dump(),
+            "code": None if (code := code_state()) is None else code.model_dump(),
+            "measurements": found,
+        }
+    )
+    if as_json:
+        emit_json(document)
+    else:
+        _print(document["machine"], found)
+    if out is not None:
+        write_text(out, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    if any(one.error for one in found):
+        raise click.exceptions.Exit(1)
+
+
+def _planned(name: str, phases: tuple[Phase, ...], **options: Any) -> list[Workload]:
+    from agekit_bench.speed.workload import untrained, workloads
+
+    found = workloads(name, phases, **options)
+    is_wanted = "train" in phases if phases else found[0].kind == "recipe"
+    if is_wanted and (why := untrained(found)):
+        console().print(f"{name}: training is left out: {why}", highlight=False)
+    return found
+
+
+def _measure(
+    planned: list[Workload], batch_sizes: tuple[int, ...], device: Any, seconds: float
+) -> list[Measurement]:
+    from agekit.errors import ConfigError
+    from agekit_bench.speed.timing import attempt
+
+    shown = console()
+    found = []
+    for workload in planned:
+        fitting = [n for n in batch_sizes if n >= workload.smallest]
+        if len(fitting) < len(batch_sizes):
+            shown.print(
+                f"{workload.name}: {workload.phase} takes batches of {workload.smallest} or more",
+                highlight=False,
+            )
+        for batch in fitting:
+            shown.print(f"{workload.name}: {workload.phase}, batches of {batch}", highlight=False)
+            found.append(attempt(workload, batch, device, seconds=seconds))
+    if not found:
+        raise ConfigError("nothing is left to measure", "give larger --batch-sizes")
+    return found
+
+
+def _print(machine: dict[str, Any], found: list[Measurement]) -> None:
+    driver = f", driver {machine['driver']}" if machine["driver"] else ""
+    torch = machine["versions"]["torch"]
+    click.echo(
+        f"{machine['device']} ({machine['name']}{driver}), {machine['threads']} threads, "
+        f"torch {torch}"
+    )
+    columns = ["name", "phase", "batch", "px", "dtype", "images/s", "quartiles", "ms", "MiB"]
+    rows = []
+    for one in found:
+        speed, took, memory = one.images_per_second, one.milliseconds, one.peak_memory
+        rows.append(
+            [
+                *(one.name, one.phase, one.batch_size, one.size, one.dtype),
+                None if speed is None else round(speed.median, 1),
+                "" if speed is None else f"{speed.q1:.1f}-{speed.q3:.1f}",
+                None if took is None else round(took.median, 2),
+                None if memory is None else round(memory.get("cuda", memory["rss"]) / 2**20),
+            ]
+        )
+    print_table(columns, rows)
+    for one in found:
+        if one.note or one.error:
+            click.echo(
+                f"{one.name}, {one.phase}, batches of {one.asked}: {one.error or one.note}",
+                err=True,
+            )
