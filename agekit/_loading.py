@@ -37,9 +37,14 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
     try:
         part: Any = import_module(entry.module)
     except (Exception, SystemExit) as error:
-        raise unusable(
-            entry, f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
-        ) from error
+        reason = f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
+        named = error.name if isinstance(error, ImportError) else None
+        if entry.api < API_VERSION and (named or "").startswith("agekit."):
+            reason += (
+                f"; it is written for version {entry.api} of the plugin interface, and in version "
+                f"{API_VERSION} modules of agekit have moved (docs/plugins.md names them)"
+            )
+        raise unusable(entry, reason) from error
     try:
         for attribute in entry.attribute.split("."):
             part = getattr(part, attribute)

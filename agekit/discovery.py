@@ -38,7 +38,7 @@ __all__ = [
     "refresh",
 ]
 
-API_VERSION = 1
+API_VERSION = 2
 """The version of the plugin interface this core offers."""
 OLDEST_API = 1
 """The oldest version of the plugin interface this core still accepts."""

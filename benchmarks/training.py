@@ -31,10 +31,10 @@ from agekit.data.loader import Batch
 from agekit.data.split import load_faces
 from agekit.device import describe_device, pick_device
 from agekit.recipe import LossTerm, Resolved, resolve
-from agekit.tasks.estimator.build import build_loss
 from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.step import EstimatorStep, Term
+from agekit.tasks.estimator.step import EstimatorStep
+from agekit.tasks.estimator.terms import build_term
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.display import Display
 from agekit.training.run import Run
@@ -57,7 +57,7 @@ class NetworkAlone(Hook):  # type: ignore[misc]
         """Builds the other network once, and lets the epoch warm up."""
         if self.step is None:
             trainer = self.trainer()
-            built = [Term(t.type, t.head, t.weight, build_loss(t)) for t in self.terms]
+            built = [build_term(term) for term in self.terms]
             self.step = EstimatorStep(trainer.network(1), built, None, runner.model._dtype)
             self.batch = next(
                 iter(trainer.faces.training_loader(trainer.recipe.train.batch_size, 0))

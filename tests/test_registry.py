@@ -81,7 +81,7 @@ def test_unusable_parts_are_refused(backbone, source, reason):
         BACKBONES.get("thrown")
 
 
-@pytest.mark.parametrize(("api", "upgrade"), [(2, "agekit-core"), (0, "agekit-thrown")])
+@pytest.mark.parametrize(("api", "upgrade"), [(3, "agekit-core"), (0, "agekit-thrown")])
 def test_other_interface_version_is_refused_before_import(backbone, api, upgrade):
     backbone("1 / 0", api=api)
     with pytest.raises(PluginError, match=f"agekit-thrown 1.0 is written for version {api}") as e:

@@ -24,7 +24,7 @@ import click
 
 from agekit._loading import one_line
 from agekit.cli.output import print_table
-from agekit.discovery import Distribution, Entry, distributions, entries, normalise
+from agekit.discovery import API_VERSION, Distribution, Entry, distributions, entries, normalise
 from agekit.errors import AgekitError, UnknownNameError, nearest
 from agekit.registry import REGISTRIES
 from agekit.scaffold.shadow import shadowed
@@ -186,7 +186,8 @@ def _remarks(distribution: Distribution) -> list[Finding]:
                 "warning",
                 f"{distribution.name} does not say which plugin interface it is written for; "
                 "1 is assumed",
-                'add [project.entry-points."agekit.api"] with the line 1 = "<its package>"',
+                'add [project.entry-points."agekit.api"] with the line '
+                f'{API_VERSION} = "<its package>"',
             )
         ]
     return []

@@ -15,10 +15,23 @@ from agekit.data.augment import Augment, crop, normalise, warp
 from agekit.data.base_loader import BaseLoader, Batching
 from agekit.errors import DataError
 
-__all__ = ["Batch", "CachedFaces", "FaceLoader", "Normalisation"]
+__all__ = ["Batch", "CachedFaces", "FaceLoader", "Mixing", "Normalisation"]
 
 _RESIDENT_SHARE = 0.4
 _COPY_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Which faces of a batch are mixed into which, and how much of each is left.
+
+    Attributes:
+        partner: (N,) int64, the position in the batch of the face that is mixed into each.
+        share: what each image keeps of its own face, a scalar, 0 to 1.
+    """
+
+    partner: Tensor
+    share: Tensor
 
 
 @dataclass(frozen=True)
@@ -30,12 +43,14 @@ class Batch:
         age: (N,) float32, years.
         sigma: (N,) float32, years; NaN where unknown.
         row: (N,) int64, the rows' positions within the loader.
+        mixing: of the images with each other, if they are mixed.
     """
 
     images: Tensor
     age: Tensor
     sigma: Tensor
     row: Tensor
+    mixing: Mixing | None = None
 
     def __len__(self) -> int:
         """N."""

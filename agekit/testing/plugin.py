@@ -48,7 +48,8 @@ def check_plugin(distribution: str) -> None:
     if plugin.api is None or not OLDEST_API <= plugin.api <= API_VERSION:
         raise AssertionError(
             f"{plugin.name} says it is written for plugin interface {plugin.api}, and this agekit "
-            f'offers {API_VERSION}; put 1 = "<package>" under [project.entry-points."agekit.api"]'
+            f'offers {API_VERSION}; put {API_VERSION} = "<package>" under '
+            '[project.entry-points."agekit.api"]'
         )
     own = [entry for entry in entries() if normalise(entry.distribution) == normalise(distribution)]
     _check_listing(plugin.name, {(e.kind, e.name) for e in own}, {e.module for e in own})

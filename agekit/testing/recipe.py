@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from agekit.errors import AgekitError
 from agekit.recipe import LossTerm, resolve
@@ -16,10 +15,11 @@ from agekit.recipe.check import loss_arguments
 from agekit.registry import RECIPES
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.estimator.build import build_estimator, build_loss
+from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.target import Target
+from agekit.tasks.estimator.terms import LossInputs, build_term
 from agekit.testing.modules import drawn
 from agekit.training.evolver import build_evolver
 
@@ -112,14 +112,14 @@ def _check_terms(label: str, network: AgeEstimator, terms: list[LossTerm], size:
     network.zero_grad(set_to_none=True)
     with drawn():
         images = torch.randn(_N, 3, size, size)
-        ancestor = {k: v.detach() for k, v in network(images.flip(-1)).items()}
-        raw: dict[str, Tensor] = network(images)
+        taught = {k: v.detach() for k, v in network(images.flip(-1)).items()}
+        raw, features = network(images, with_features=True)
     age = torch.linspace(float(_AGES[0]), float(_AGES[1]), _N)
     target = Target(age, torch.full((_N,), torch.nan), _AGES)
+    inputs = LossInputs(raw, target, features, taught)
     total = torch.zeros(())
     for term in terms:
-        loss = build_loss(term)
-        value = loss(raw[term.head], target, ancestor[term.head] if loss.needs_ancestor else None)
+        value = build_term(term).value(inputs)
         if value.ndim or not value.isfinite():
             raise AssertionError(
                 f"{label}: the loss {term.type!r} on the head {term.head!r} gives {value}"

@@ -99,6 +99,7 @@ def _check_loss(entry: Entry, name: str) -> str:
                     name,
                     head=head["type"],
                     head_arguments=_arguments(head),
+                    heads=heads,
                     arguments=_arguments(term),
                     ages=_AGES,
                 )

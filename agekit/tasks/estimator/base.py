@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from agekit.tasks.estimator.estimate import Estimate
-from agekit.tasks.estimator.target import Target
 
 __all__ = ["Head", "Loss"]
 
@@ -47,12 +46,10 @@ class Head(nn.Module, ABC):
 class Loss(nn.Module, ABC):
     """One scalar term of what a generation minimises: the mean over a batch.
 
-    A loss that learns from the ancestor sets `needs_ancestor`; it then gets the ancestor's raw
-    output of the same head on the same faces.
+    `forward` takes the raw output of a head (N, ...) and the `Target`, and gives a scalar. What
+    else it needs it asks for by name, as keyword-only arguments, and is given in every step; see
+    `agekit.tasks.estimator.terms.GIVEN`. One without a default must be there: a loss with
+    ``*, teacher: Tensor`` trains no generation that has no teacher.
     """
 
-    needs_ancestor: ClassVar[bool] = False
-
-    @abstractmethod
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
-        """Raw output of a head (N, ...) and the true ages to a scalar."""
+    forward: Callable[..., Tensor]

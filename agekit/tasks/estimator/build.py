@@ -9,14 +9,13 @@ from torch import nn
 
 from agekit.culprit import Culprit
 from agekit.errors import ConfigError
-from agekit.recipe import LossTerm, PartConfig
+from agekit.recipe import PartConfig
 from agekit.recipe.parts import build_part
-from agekit.registry import BACKBONES, HEADS, LOSSES
-from agekit.tasks.estimator.base import Loss
+from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator.model import AgeEstimator, feature_length
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 
-__all__ = ["build_estimator", "build_loss", "build_network", "require_no_ancestor"]
+__all__ = ["build_estimator", "build_network"]
 
 
 def build_network(
@@ -77,26 +76,3 @@ def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -
             recipe.estimate.level,
             recipe.estimate.mirror,
         )
-
-
-def require_no_ancestor(loss: str, generation: str) -> None:
-    """Makes sure that a loss can train a generation that has no ancestor.
-
-    Args:
-        loss: its registry name.
-        generation: what to call the generation.
-
-    Raises:
-        ContractError: it learns from an ancestor.
-    """
-    if LOSSES.get(loss).needs_ancestor:
-        raise Culprit("loss", loss).error(
-            f"learns from an ancestor, and {generation} has none",
-            "use it in the terms of the offspring, or take a loss that needs no ancestor",
-        )
-
-
-def build_loss(term: LossTerm) -> Loss:
-    """Builds the loss of one term."""
-    loss: Loss = build_part(LOSSES, term)
-    return loss

@@ -78,10 +78,18 @@ class AgeEstimator(nn.Module):
         self.margin = margin
         self.mirror = mirror
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Normalised images (N, 3, H, W) to each head's raw output."""
+    def forward(
+        self, images: Tensor, *, with_features: bool = False
+    ) -> dict[str, Tensor] | tuple[dict[str, Tensor], Tensor]:
+        """Normalised images (N, 3, H, W) to each head's raw output.
+
+        Args:
+            images: the batch.
+            with_features: give what the heads get too, (N, F), as a second value.
+        """
         features = self.backbone(images)
-        return {name: head(features) for name, head in self.heads.items()}
+        raw = {name: head(features) for name, head in self.heads.items()}
+        return (raw, features) if with_features else raw
 
     def look(self, images: Tensor) -> dict[str, Tensor]:
         """Raw outputs to make an estimate from: `forward`'s, averaged with the mirror image's.

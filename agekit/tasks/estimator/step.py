@@ -1,10 +1,9 @@
-"""The training step of an estimator: network, loss terms, ancestor."""
+"""The training step of an estimator: network, loss terms, teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -14,48 +13,27 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from agekit.data.loader import Batch
-from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Loss
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.target import Target
+from agekit.tasks.estimator.target import Mixed, Target
+from agekit.tasks.estimator.terms import LossInputs, Term
 from agekit.training.sync_norm import sync_norm
 
-__all__ = ["CachedTeacher", "EstimatorStep", "OnlineTeacher", "Teacher", "Term"]
-
-
-@dataclass(frozen=True)
-class Term:
-    """One weighted loss on one head."""
-
-    name: str
-    head: str
-    weight: float
-    loss: Loss
-
-    def __call__(self, raw: Tensor, target: Target, ancestor: Tensor | None) -> Tensor:
-        """The weighted loss, a scalar.
-
-        Raises:
-            ConfigError: the loss cannot take what the head gives.
-        """
-        try:
-            value: Tensor = self.weight * self.loss(raw, target, ancestor)
-            return value
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ConfigError(
-                f"the loss {self.name!r} cannot take the output of the head {self.head!r}, of "
-                f"shape {tuple(raw.shape)}: {error}",
-                "give it a head that it is made for",
-            ) from error
+__all__ = ["CachedTeacher", "EstimatorStep", "OnlineTeacher", "Teacher"]
 
 
 class Teacher(Protocol):
-    """Gives the ancestor's raw outputs for the faces of a batch."""
+    """The generation before, or any other network that one learns from."""
 
     def __call__(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Raw outputs by head, (N, ...) each."""
+        """Its raw outputs for the faces of a batch by head, (N, ...) each."""
+
+    def of_mixed(self, outputs: Mapping[str, Tensor], partner: Tensor) -> Mapping[str, Tensor]:
+        """Its raw outputs for the faces that are mixed into those of a batch.
+
+        Args:
+            outputs: what it gave for the batch.
+            partner: (N,), the position in the batch of the face that is mixed into each.
+        """
 
 
 class CachedTeacher:
@@ -72,12 +50,16 @@ class CachedTeacher:
         """The rows of the batch."""
         return {head: stored[batch.row] for head, stored in self.outputs.items()}
 
+    def of_mixed(self, outputs: Mapping[str, Tensor], partner: Tensor) -> Mapping[str, Tensor]:
+        """The rows of the other faces."""
+        return {head: rows[partner] for head, rows in outputs.items()}
+
 
 class OnlineTeacher:
     """Outputs recomputed on each augmented batch.
 
     Args:
-        network: the ancestor, kept in evaluation mode.
+        network: the teacher, kept in evaluation mode.
     """
 
     def __init__(self, network: AgeEstimator) -> None:
@@ -85,8 +67,12 @@ class OnlineTeacher:
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Mapping[str, Tensor]:
-        """The ancestor's view of the same augmented images."""
+        """The teacher's view of the same augmented images."""
         outputs: dict[str, Tensor] = self.network(batch.images)
+        return outputs
+
+    def of_mixed(self, outputs: Mapping[str, Tensor], partner: Tensor) -> Mapping[str, Tensor]:
+        """The same: it saw the mixed images."""
         return outputs
 
 
@@ -96,7 +82,7 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
     Args:
         network: the estimator to train.
         terms: the loss terms of this generation.
-        ancestor: gives the previous generation's outputs; needed by terms that learn from it.
+        teacher: what terms that ask for one learn from.
         dtype: of autocast, or None for float32.
     """
 
@@ -104,14 +90,16 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         self,
         network: AgeEstimator,
         terms: Sequence[Term],
-        ancestor: Teacher | None = None,
+        teacher: Teacher | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.losses = nn.ModuleList(term.loss for term in terms)
         self._terms = tuple(terms)
-        self._ancestor = (ancestor,)
+        # In a tuple, so that a teacher that is a module is no part of the step: it is not saved.
+        self._teacher = (teacher if any(term.asked.of_teacher for term in terms) else None,)
+        self._features = any("features" in term.asked.names for term in terms)
         self._dtype = dtype
         self._parallel: tuple[nn.Module, ...] = ()
 
@@ -127,25 +115,31 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         on = self._dtype is not None
         return torch.autocast(device.type, dtype=self._dtype or torch.bfloat16, enabled=on)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Raw outputs by head."""
+    def forward(self, batch: Batch) -> LossInputs:
+        """What the losses may ask for: raw outputs by head, features, the teacher's outputs."""
         network = self._parallel[0] if self._parallel else self.network
         with self.autocast(batch.images.device):
-            raw: dict[str, Tensor] = network(batch.images)
-        return raw
+            if self._features:
+                raw, features = network(batch.images, with_features=True)
+            else:
+                raw, features = network(batch.images), None
+            (teacher,) = self._teacher
+            taught = None if teacher is None else teacher(batch)
+        target = Target(batch.age, batch.sigma, self.network.ages)
+        if batch.mixing is None:
+            return LossInputs(raw, target, features, taught)
+        partner, share = batch.mixing.partner, batch.mixing.share
+        others = target.take(partner)
+        others_taught = None
+        if teacher is not None and taught is not None:
+            others_taught = teacher.of_mixed(taught, partner)
+        other = LossInputs(raw, others, features, others_taught)
+        return LossInputs(raw, target, features, taught, Mixed(others, share), other)
 
     def train_step(self, data: Batch, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """One update; gives the weighted terms and their sum, detached, on the device."""
-        raw = self(data)
-        target = Target(data.age, data.sigma, self.network.ages)
-        inherited: Mapping[str, Tensor] = {}
-        if self._ancestor[0] is not None:
-            with self.autocast(data.images.device):
-                inherited = self._ancestor[0](data)
-        values = {
-            term.name: term(raw[term.head], target, inherited.get(term.head))
-            for term in self._terms
-        }
+        inputs = self(data)
+        values = {term.name: term(inputs) for term in self._terms}
         total = torch.stack(list(values.values())).sum()
         optim_wrapper.update_params(total)
         return {"loss": total.detach(), **{name: v.detach() for name, v in values.items()}}

@@ -7,8 +7,9 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-__all__ = ["Target"]
+__all__ = ["Mixed", "Target"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,30 @@ class Target:
         """The label ages l_1..l_k in years, (K,)."""
         low, high = self.ages
         return torch.arange(low, high + 1, device=self.age.device, dtype=torch.float32)
+
+    @cached_property
+    def soft(self) -> Tensor:
+        """The one-hot o as a distribution over the label ages, (N, K) float32."""
+        low, high = self.ages
+        return F.one_hot(self.label, high - low + 1).float()
+
+    def take(self, rows: Tensor) -> Target:
+        """The ages of some of the faces, by their positions (M,)."""
+        return Target(self.age[rows], self.sigma[rows], self.ages)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The faces of a batch that are mixed into its images: mixup, cutmix.
+
+    Attributes:
+        target: the true ages of the faces that are mixed in.
+        share: that of the batch's own faces, a scalar on the device, 0 to 1.
+    """
+
+    target: Target
+    share: Tensor
+
+    def soft(self, own: Target) -> Tensor:
+        """The distributions of both, mixed by their shares, (N, K)."""
+        return self.share * own.soft + (1 - self.share) * self.target.soft

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
-from agekit.tasks.estimator.build import build_estimator, build_loss, require_no_ancestor
+from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.calibrate import conformal_margin
 from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.infer import raw_outputs
@@ -23,7 +23,8 @@ from agekit.tasks.estimator.metrics import mae
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.report import generation_metrics
-from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher, Term
+from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher
+from agekit.tasks.estimator.terms import Term, build_term, require_no_teacher
 from agekit.training.trainer import Trainer
 
 __all__ = ["EstimatorTrainer"]
@@ -88,7 +89,7 @@ class EstimatorTrainer(Trainer):
         """
         if ancestor is None:
             for term in terms:
-                require_no_ancestor(term.type, f"generation {number}")
+                require_no_teacher(term, f"generation {number}")
         folder = self.run.generation(number)
         folder.mkdir(parents=True, exist_ok=True)
         network = self.network(number)
@@ -97,8 +98,9 @@ class EstimatorTrainer(Trainer):
             return network
         if inherit and ancestor is not None:
             network.load_state_dict(ancestor.state_dict())
-        learnt_from = self._ancestor(number, ancestor, online, terms)
-        self._train(number, network, terms, learnt_from, hooks)
+        built = _build_terms(terms)
+        teacher = self._teacher(number, ancestor, online, built)
+        self._train(number, network, built, teacher, hooks)
         self._finish(number, network)
         return network
 
@@ -109,8 +111,8 @@ class EstimatorTrainer(Trainer):
         network.margin = self.chosen.metrics["interval"]["margin"]
         return kept
 
-    def _ancestor(
-        self, number: int, network: AgeEstimator | None, online: bool, terms: LossTerms
+    def _teacher(
+        self, number: int, network: AgeEstimator | None, online: bool, terms: Sequence[Term]
     ) -> Teacher | None:
         if network is None:
             return None
@@ -127,21 +129,23 @@ class EstimatorTrainer(Trainer):
             if any(len(outputs.get(term.head, ())) != rows for term in terms):
                 raise self.run.damaged(path, "it is not of these faces and heads")
         used = {term.head for term in terms}
+        if any("teacher_outputs" in term.asked.names for term in terms):
+            used |= outputs.keys()
         return CachedTeacher({k: v.to(self.device) for k, v in outputs.items() if k in used})
 
     def _train(
         self,
         number: int,
         network: AgeEstimator,
-        terms: LossTerms,
-        ancestor: Teacher | None,
+        terms: Sequence[Term],
+        teacher: Teacher | None,
         hooks: Sequence[Hook],
     ) -> None:
         config = self.recipe.train
         step = EstimatorStep(
             network,
-            _terms(terms),
-            ancestor,
+            terms,
+            teacher,
             autocast_dtype(config.amp, self.device),
         ).to(self.device)
         if config.compile:
@@ -180,15 +184,10 @@ class EstimatorTrainer(Trainer):
             self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
 
 
-def _terms(terms: LossTerms) -> list[Term]:
+def _build_terms(terms: LossTerms) -> list[Term]:
     """The built terms, each with a name of its own."""
     names = [term.type.rpartition(":")[2] for term in terms]
     return [
-        Term(
-            name if names.count(name) == 1 else f"{name}-{index}",
-            term.head,
-            term.weight,
-            build_loss(term),
-        )
+        build_term(term, name if names.count(name) == 1 else f"{name}-{index}")
         for index, (name, term) in enumerate(zip(names, terms, strict=True))
     ]

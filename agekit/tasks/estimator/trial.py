@@ -17,16 +17,19 @@ from torch import Tensor
 from agekit.culprit import Culprit
 from agekit.data.split import Faces
 from agekit.device import autocast_dtype
+from agekit.discovery import API_VERSION
 from agekit.errors import ConfigError
 from agekit.recipe import LossTerm
 from agekit.recipe.check import loss_arguments
+from agekit.registry import LOSSES
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.estimator.build import build_estimator, build_loss, require_no_ancestor
+from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.target import Target
+from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, require_no_teacher
 from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver
 
@@ -71,13 +74,14 @@ def try_estimator(
         trial = _Trial(recipe, network.to(device), images, target)
         trial.estimate()
         used: set[str] = set()
+        told: list[str] = []
         for key in loss_arguments(recipe.evolver.model_dump()):
             listed = recipe.evolver.arguments.get(key) or ()
             terms = [LossTerm.model_validate(term) for term in listed]
-            used |= {term.head for term in terms}
             if terms:
-                trial.train(terms, first=key == evolver.first)
-    return [
+                used |= trial.train(terms, first=key == evolver.first)
+                told += [note for term in terms if (note := _told(term))]
+    return list(dict.fromkeys(told)) + [
         f"no loss trains the head {name!r}: it stays as it was drawn, and the ages are the mean "
         "over all heads"
         for name in recipe.heads
@@ -145,13 +149,14 @@ class _Trial:
         """What the heads make of their outputs, as an evaluation asks them."""
         self.network.eval()
         with torch.no_grad():
-            self.ancestor = {name: out.float() for name, out in self._look().items()}
+            raw, _ = self._look()
+            self.teacher_outputs = {name: out.float() for name, out in raw.items()}
             for name, culprit in self.heads.items():
                 head, ages = culprit.made, self.network.ages
                 asked = Culprit("head", culprit.name, head, "estimate")
                 with asked.doing("cannot estimate ages from its output"):
                     estimate = head.estimate(
-                        self.ancestor[name], self.network.rule, self.network.level
+                        self.teacher_outputs[name], self.network.rule, self.network.level
                     )
                 if not isinstance(estimate, Estimate):
                     raise asked.error(f"gives {kind_of(estimate)}, not an Estimate")
@@ -161,21 +166,31 @@ class _Trial:
                     shape = (self._n, ages[1] - ages[0] + 1)
                     check(asked, "distributions", estimate.distribution, shape)
 
-    def train(self, terms: Sequence[LossTerm], *, first: bool) -> None:
+    def train(self, terms: Sequence[LossTerm], *, first: bool) -> set[str]:
         """One step's passes for the terms of a generation.
 
         Args:
             terms: what it minimises.
             first: whether it has no ancestor.
+
+        Returns:
+            The heads that its losses see.
         """
         self.network.train().zero_grad(set_to_none=True)
         if not any(parameter.requires_grad for parameter in self.network.parameters()):
             hint = "freeze less of it"
             raise self.backbone.error("and the heads have no weight to train", hint)
-        raw = self._look()
-        total = torch.zeros((), device=self.images.device)
+        raw, features = self._look()
+        taught = None if first else self.teacher_outputs
+        inputs = LossInputs(raw, self.target, features, taught)
+        total, seen = torch.zeros((), device=self.images.device), set[str]()
         for term in terms:
-            total = total + term.weight * self._value(term, raw[term.head], first=first)
+            if first:
+                require_no_teacher(term, "the first generation")
+            built = build_term(term)
+            built.loss.to(self.images.device)
+            total = total + term.weight * self._value(built, inputs)
+            seen |= set(raw) if "outputs" in built.asked.names else {term.head}
         try:
             torch.autograd.backward(total)
         except torch.OutOfMemoryError:
@@ -186,7 +201,7 @@ class _Trial:
                 f"the losses {names} cannot be trained together on one network: {error}",
                 "no part may change in place what another was given",
             ) from error
-        heads = [self.heads[term.head] for term in terms]
+        heads = [self.heads[name] for name in self.heads if name in seen]
         for culprit in (self.backbone, *heads):
             check_gradients(culprit, culprit.made, reached=culprit is not self.backbone)
         if untouched(self.network.backbone):
@@ -194,13 +209,14 @@ class _Trial:
                 "passes no gradient on to the backbone, and no other head does",
                 "compute its output from the features without .detach() or torch.no_grad()",
             )
+        return seen
 
     @property
     def _n(self) -> int:
         return len(self.images)
 
-    def _look(self) -> dict[str, Tensor]:
-        """Raw outputs by head, each part's checked before the next gets it."""
+    def _look(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Raw outputs by head, each part's checked before the next gets it, and the features."""
         size, training = self.images.shape[-1], self.network.training
         with torch.autocast(
             self.images.device.type,
@@ -227,19 +243,16 @@ class _Trial:
                 check(culprit, "raw outputs", raw[name], (self._n, ...))
                 if training:
                     flows(culprit, "raw outputs", raw[name], self.network)
-        return raw
+        return raw, features
 
-    def _value(self, term: LossTerm, raw: Tensor, *, first: bool) -> Tensor:
+    def _value(self, term: Term, inputs: LossInputs) -> Tensor:
         """A loss of a head's output, after all that is asked of it."""
-        if first:
-            require_no_ancestor(term.type, "the first generation")
-        loss = build_loss(term).to(raw.device)
-        culprit = Culprit("loss", term.type, loss)
-        inherited = self.ancestor[term.head] if loss.needs_ancestor else None
+        culprit = Culprit("loss", term.name, term.loss)
+        raw = inputs.outputs[term.head]
         shape = tuple(raw.shape)
         what = f"cannot take the output of the head {term.head!r}, of shape {shape}"
         with culprit.doing(what, "give it a head that it is made for"):
-            value: Tensor = loss(raw, self.target, inherited)
+            value = term.value(inputs)
         of = f"for the output of the head {term.head!r}, of shape {shape}"
         if isinstance(value, Tensor) and value.ndim:
             raise culprit.error(
@@ -247,19 +260,48 @@ class _Trial:
                 "give the mean over the batch",
             )
         check(culprit, f"values {of}", value, ())
-        gradient = None
+        gradients: list[Tensor] = []
         if value.requires_grad:
             with culprit.doing("cannot be trained: the backward pass fails"):
-                (gradient,) = torch.autograd.grad(value, raw, retain_graph=True, allow_unused=True)
-        if gradient is None:
+                seen = [raw, *_more(term, inputs)]
+                gradients = [
+                    gradient
+                    for gradient in torch.autograd.grad(
+                        value, seen, retain_graph=True, allow_unused=True
+                    )
+                    if gradient is not None
+                ]
+        if not gradients:
             raise culprit.error(
                 f"gives a value without a gradient {of}",
                 "compute it from the output by torch's operations, without .detach(), .item() or "
                 "a rounding",
             )
-        if not bool(gradient.isfinite().all()):
+        if not all(bool(gradient.isfinite().all()) for gradient in gradients):
             raise culprit.error(f"has a gradient that is not finite {of}")
         return value
+
+
+def _told(term: LossTerm) -> str:
+    """What there is to say of a loss that was written for an older interface."""
+    if not Asked.by(LOSSES.get(term.type)).by_position:
+        return ""
+    entry = LOSSES.find(term.type)
+    return (
+        f"the loss {term.type!r} of {entry.distribution} {entry.version} takes its third argument "
+        f"by position, as plugin interface {entry.api} had it, and is given it so; interface "
+        f"{API_VERSION} gives it by name: forward(self, raw, target, *, teacher)"
+    )
+
+
+def _more(term: Term, inputs: LossInputs) -> list[Tensor]:
+    """What a loss sees of the network beside the output of its head."""
+    more: list[Tensor] = []
+    if "features" in term.asked.names and inputs.features is not None:
+        more.append(inputs.features)
+    if "outputs" in term.asked.names:
+        more += [raw for head, raw in inputs.outputs.items() if head != term.head]
+    return more
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from torch import nn
 from agekit.data.loader import Batch
 from agekit.recipe import LossTerm, resolve
 from agekit.registry import HEADS
-from agekit.tasks.estimator.build import build_loss
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, Term
+from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep
+from agekit.tasks.estimator.terms import build_term
 
 AGES = (10, 12)
 
@@ -33,7 +33,7 @@ def network(logits, regressed):
 def terms(key):
     evolver = resolve("cen-resnet10-tiny").recipe.evolver
     parsed = [LossTerm.model_validate(term) for term in evolver.arguments[key]]
-    return [Term(term.type, term.head, term.weight, build_loss(term)) for term in parsed]
+    return [build_term(term) for term in parsed]
 
 
 def batch(ages, rows):

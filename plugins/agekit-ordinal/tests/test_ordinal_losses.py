@@ -15,8 +15,8 @@ from agekit_ordinal.tasks import older
 from agekit.errors import ConfigError
 from agekit.recipe import LossTerm
 from agekit.tasks.estimator.base import Loss
-from agekit.tasks.estimator.build import build_loss
 from agekit.tasks.estimator.target import Target
+from agekit.tasks.estimator.terms import build_term
 
 AGES = (10, 12)
 LOSSES = [
@@ -146,7 +146,7 @@ def test_losses_of_half_precision_outputs_are_finite_float32(loss):
 @pytest.mark.parametrize("kind", ["ordinal", "coral"])
 def test_unknown_weights_are_refused(kind):
     with pytest.raises(ConfigError, match=f"{kind}: task_weights must be 'equal' or 'sqrt'"):
-        build_loss(LossTerm(type=kind, head="x", task_weights="log"))
+        build_term(LossTerm(type=kind, head="x", task_weights="log"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch.nn.functional as F
 from torch import Tensor
 
-from agekit.errors import ConfigError, TrainingError
+from agekit.errors import ConfigError
 from agekit.tasks.estimator.base import Loss
 from agekit.tasks.estimator.target import Target
 
 __all__ = ["EvolvedLDL", "SlackL1"]
-
-
-def _required(ancestor: Tensor | None, loss: str) -> Tensor:
-    if ancestor is None:
-        raise TrainingError(
-            f"the loss {loss!r} needs an ancestor, and this generation has none",
-            "list it under evolver.offspring, not under evolver.ancestor",
-        )
-    return ancestor.float()
 
 
 class EvolvedLDL(Loss):
@@ -37,8 +26,6 @@ class EvolvedLDL(Loss):
             not).
     """
 
-    needs_ancestor: ClassVar[bool] = True
-
     def __init__(self, *, alpha: float = 0.5, tau: float = 2.0, tau_squared: bool = False) -> None:
         super().__init__()
         if not (0 <= alpha <= 1 and tau > 0):
@@ -49,9 +36,9 @@ class EvolvedLDL(Loss):
         self.tau = tau
         self.tau_squared = tau_squared
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target, *, teacher: Tensor) -> Tensor:
         """Logits (N, K) and the ancestor's logits (N, K) to a scalar in nats."""
-        inherited = F.log_softmax(_required(ancestor, "evolved-ldl") / self.tau, -1)
+        inherited = F.log_softmax(teacher.float() / self.tau, -1)
         own = F.log_softmax(raw.float() / self.tau, -1)
         kl = F.kl_div(own, inherited, reduction="batchmean", log_target=True)
         if self.tau_squared:
@@ -67,9 +54,7 @@ class SlackL1(Loss):
     (eq. 10-12).
     """
 
-    needs_ancestor: ClassVar[bool] = True
-
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target, *, teacher: Tensor) -> Tensor:
         """Normalised ages (N,) and the ancestor's (N,) to a scalar in units of the age range."""
-        slack = (_required(ancestor, "slack-l1") - target.unit).abs()
+        slack = (teacher.float() - target.unit).abs()
         return ((raw.float() - target.unit).abs() - slack).clamp(min=0).mean()

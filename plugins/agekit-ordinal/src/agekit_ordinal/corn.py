@@ -44,7 +44,7 @@ class CornLoss(Loss):
     tasks and their faces is divided by the number of (face, task) pairs.
     """
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K-1) to a scalar."""
         labels = older(target)
         taken = F.pad(labels[:, :-1], (1, 0), value=1.0)

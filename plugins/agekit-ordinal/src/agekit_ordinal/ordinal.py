@@ -73,7 +73,7 @@ class OrdinalLoss(Loss):
         check_task_weights(self.name, task_weights)
         self.counts = AgeCounts() if task_weights == "sqrt" else None
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K-1) to a scalar."""
         per_task = F.binary_cross_entropy_with_logits(
             raw.float(), older(target), reduction="none"

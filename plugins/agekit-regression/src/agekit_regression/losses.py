@@ -14,7 +14,7 @@ __all__ = ["L1", "ForestL2"]
 class L1(Loss):
     """Absolute error of the normalised age: CEN (arXiv 1809.07447) eq. 9, ``1/N sum |s - y|``."""
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Normalised ages (N,) to a scalar in units of the age range."""
         return (raw.float() - target.unit).abs().mean()
 
@@ -35,7 +35,7 @@ class ForestL2(Loss):
             raise ConfigError(f"forest-l2: scale must be above 0 years (got {scale})")
         self.scale = scale
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Raw output of the `forest` head (N, T, 1 + L) to a scalar in units of scale^2."""
         error = (raw[..., 0].float() - target.age[:, None]) / self.scale
         return 0.5 * error.square().sum(-1).mean()

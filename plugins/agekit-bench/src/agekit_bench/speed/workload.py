@@ -19,10 +19,11 @@ from agekit.registry import resolve_recipe_name
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.model import FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.estimator.build import build_estimator, build_loss
+from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.step import EstimatorStep, Term
+from agekit.tasks.estimator.step import EstimatorStep
+from agekit.tasks.estimator.terms import build_term
 from agekit.training.schedule import optim_wrapper
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import load_ager, load_model, read_config
@@ -89,10 +90,7 @@ class Training(Workload):
         network.to(memory_format=torch.channels_last)
         if self.recipe.train.compile:
             network.compile()
-        terms = [
-            Term(f"{index}-{term.type}", term.head, term.weight, build_loss(term))
-            for index, term in enumerate(self.terms)
-        ]
+        terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(self.terms)]
         step = EstimatorStep(network, terms, None, self.dtype).to(device).train()
         plain = optim_wrapper(self.recipe.train)
         optimizer = getattr(torch.optim, plain["optimizer"].pop("type"))

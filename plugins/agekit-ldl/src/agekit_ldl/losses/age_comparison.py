@@ -29,7 +29,7 @@ class AgeComparison(Loss):
             raise ConfigError(f"age-comparison: gap must not be below 0 years (got {gap})")
         self.gap = gap
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """The head's output (N, 2K - 1) to the batch mean of the sum."""
         comparisons, _ = split_raw(raw.float(), target.ages)
         ahead = target.age[:, None] - target.labels[:-1]

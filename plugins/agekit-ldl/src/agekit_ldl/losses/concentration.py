@@ -29,7 +29,7 @@ class Concentration(Loss):
             raise ConfigError(f"concentration: floor must be above 0 (got {floor})")
         self.floor = floor
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean, a log-likelihood in nats up to a constant."""
         mean, variance = moments(raw, target)
         v = variance.clamp(min=self.floor)

@@ -15,6 +15,6 @@ __all__ = ["CrossEntropy"]
 class CrossEntropy(Loss):
     """Cross-entropy to the one-hot age: DEX; CEN (arXiv 1809.07447) eq. 4, tau = 1."""
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to ``-1/N sum ln p[label]``."""
         return F.cross_entropy(logits_of(raw, target), target.label)

@@ -14,7 +14,7 @@ __all__ = ["ExpectationL1"]
 class ExpectationL1(Loss):
     """Absolute error of the expected age: DLDL-v2 (Gao et al., 2018), ``|sum p_k a_k - y|``."""
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean in years."""
         mean, _ = moments(raw, target)
         return (mean - target.age).abs().mean()

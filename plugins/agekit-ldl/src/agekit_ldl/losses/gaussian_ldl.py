@@ -31,7 +31,7 @@ class GaussianLDL(Loss):
         self.sigma = sigma
         self.annotated = annotated
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean of ``KL(t || p)`` in nats."""
         sigma = torch.full_like(target.age, self.sigma)
         if self.annotated:

@@ -14,7 +14,7 @@ __all__ = ["Mean"]
 class Mean(Loss):
     """The mean term of mean-variance loss (Pan et al., 2018): ``(m - y)^2 / 2``, m = E[a]."""
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean in years squared."""
         mean, _ = moments(raw, target)
         return 0.5 * ((mean - target.age) ** 2).mean()

@@ -29,7 +29,7 @@ class PosteriorCrossEntropy(Loss):
             raise ConfigError(f"posterior-cross-entropy: sigma must be above 0 years (got {sigma})")
         self.sigma = sigma
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """The head's output (N, 2K - 1) to the batch mean in nats."""
         _, logits = split_raw(raw.float(), target.ages)
         return F.cross_entropy(logits, log_gaussian(target, self.sigma).exp())

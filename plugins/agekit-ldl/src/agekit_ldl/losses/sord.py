@@ -31,7 +31,7 @@ class SORD(Loss):
             raise ConfigError(f"sord: phi must be absolute or squared (got {phi!r})")
         self.phi = phi
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to ``-1/N sum t ln p`` in nats."""
         distance = (target.labels - target.age[:, None]).abs()
         if self.phi == "squared":

@@ -19,7 +19,7 @@ class Unimodal(Loss):
     should rise, and 1 from it on, where they should fall.
     """
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean, 0 for distributions that peak at the true label only."""
         step = torch.softmax(logits_of(raw, target), -1).diff(dim=-1)
         k = torch.arange(step.shape[-1], device=raw.device)

@@ -14,7 +14,7 @@ __all__ = ["Variance"]
 class Variance(Loss):
     """The variance term of mean-variance loss (Pan et al., 2018): ``sum p_k (a_k - m)^2``."""
 
-    def forward(self, raw: Tensor, target: Target, ancestor: Tensor | None = None) -> Tensor:
+    def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean in years squared."""
         _, variance = moments(raw, target)
         return variance.mean()
