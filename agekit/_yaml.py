@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from agekit._loading import one_line
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _SafeLoader

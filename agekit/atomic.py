@@ -13,7 +13,7 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from io import BytesIO
@@ -24,6 +24,8 @@ __all__ = [
     "DISK_FULL",
     "aside_of",
     "is_aside",
+    "make_folders",
+    "remove_folders",
     "sweep",
     "write_bytes",
     "write_from_memory",
@@ -158,3 +160,38 @@ def write_from_memory(path: Path, save: Callable[[BytesIO], Any]) -> None:
     file = BytesIO()
     save(file)
     write_bytes(path, file.getbuffer())
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Makes a folder, and those above it that are not there.
+
+    Returns:
+        those that were made, the outermost first.
+
+    Raises:
+        OSError: one cannot be made, its ``filename``; then none is.
+    """
+    made: list[Path] = []
+    try:
+        for place in reversed((folder, *folder.parents)):
+            if place.is_dir():
+                continue
+            try:
+                place.mkdir()
+            except FileExistsError as error:
+                if place.is_dir():
+                    continue
+                reason = "it is there, and is no folder"
+                raise NotADirectoryError(errno.ENOTDIR, reason, str(place)) from error
+            made.append(place)
+    except BaseException:
+        remove_folders(made)
+        raise
+    return made
+
+
+def remove_folders(made: Iterable[Path]) -> None:
+    """Removes what `make_folders` made, unless something lies there by now."""
+    for place in reversed(list(made)):
+        with suppress(OSError):
+            place.rmdir()

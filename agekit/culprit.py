@@ -8,9 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from agekit._loading import one_line
 from agekit.discovery import PACKAGE, Entry
-from agekit.errors import AgekitError, ContractError
+from agekit.errors import AgekitError, ContractError, one_line
 from agekit.registry import REGISTRIES
 
 __all__ = ["Culprit"]

@@ -1,4 +1,4 @@
-"""Errors for people: what is wrong, where, and how to mend it."""
+"""Errors for people - what is wrong, where, and how to mend it - and the words they are made of."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "causes",
+    "counted",
     "lacks_memory",
     "nearest",
+    "one_line",
 ]
 
 
@@ -111,7 +113,23 @@ def lacks_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _MEMORY)
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: ``1 face``, ``2,000 faces``.
+
+    Args:
+        count: how many.
+        noun: of one.
+        plural: of any other number, where that is not the noun and an s.
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
     """Says which of `names` are meant by `name`: ``"; did you mean 'a', 'b'?"``, or nothing."""
     close = get_close_matches(name, list(names), n=n, cutoff=0.6)
     return f"; did you mean {', '.join(repr(c) for c in close)}?" if close else ""
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error, line breaks and runs of blanks made single blanks."""
+    return " ".join(str(error).split())

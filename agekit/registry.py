@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agekit._loading import check_api, load, one_line, unknown, unusable
+from agekit._loading import check_api, load, unknown, unusable
 from agekit.discovery import (
     API_VERSION,
     CORE,
@@ -24,7 +24,7 @@ from agekit.discovery import (
     module_paths,
     normalise,
 )
-from agekit.errors import ConfigError, UnknownNameError, nearest
+from agekit.errors import ConfigError, UnknownNameError, nearest, one_line
 from agekit.kinds import KINDS, TIMM_PREFIX
 from agekit.scope import meant, within_distribution
 

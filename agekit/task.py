@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, ClassVar, Generic, TypeVar
 
-from agekit._loading import one_line
-from agekit.errors import PluginError
+from agekit.errors import PluginError, one_line
 
 __all__ = ["Lazy", "Task"]
 

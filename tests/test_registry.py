@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from agekit._loading import how_to_upgrade
 from agekit.errors import ConflictError, PluginError, UnknownNameError
-from agekit.installed import how_to_upgrade
 from agekit.registry import (
     BACKBONES,
     HEADS,

@@ -22,12 +22,11 @@ from typing import IO
 
 import click
 
-from agekit._loading import one_line
 from agekit.cli.output import print_table
 from agekit.discovery import API_VERSION, Distribution, Entry, distributions, entries, normalise
-from agekit.errors import AgekitError, UnknownNameError, nearest
+from agekit.errors import AgekitError, UnknownNameError, nearest, one_line
 from agekit.registry import REGISTRIES
-from agekit.scaffold.shadow import shadowed
+from agekit.scaffold.names import shadowed
 
 __all__ = ["Finding", "Report", "examine", "load_parts"]
 

@@ -69,8 +69,7 @@ def info(dataset: str, as_json: bool) -> None:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     """One dataset's line; what is wrong with it stands in `error`."""
-    from agekit._loading import one_line
-    from agekit.errors import AgekitError
+    from agekit.errors import AgekitError, one_line
     from agekit.registry import DATASETS
 
     line = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}

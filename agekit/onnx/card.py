@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from agekit._loading import how_to_upgrade
 from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.discovery import CORE
 from agekit.errors import ModelError
-from agekit.installed import how_to_upgrade
 
 __all__ = ["EXTRA", "INPUT", "METADATA", "OUTPUTS", "Direction", "OnnxCard", "parse_card"]
 

@@ -16,10 +16,18 @@ from torch import nn
 from agekit import __version__
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
+from agekit.extras import package_module
 from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
-from agekit.onnx.graph import AgedPixels, PixelAges
-from agekit.onnx.program import FACES, OPSET, TOLERANCE, compare, drawn_faces, serialise
-from agekit.tasks.ager.judges.packages import package_module
+from agekit.onnx.program import (
+    FACES,
+    OPSET,
+    TOLERANCE,
+    AgedPixels,
+    PixelAges,
+    compare,
+    drawn_faces,
+    serialise,
+)
 from agekit.tasks.ager.model import DIRECTIONS
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry import entry_for

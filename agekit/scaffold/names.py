@@ -1,4 +1,4 @@
-"""What a new plugin and everything in it is called."""
+"""Names of a new plugin and of everything in it, checked to be free."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 
-from agekit.discovery import PACKAGE, distributions, normalise
+from agekit.discovery import PACKAGE, distributions, entries, normalise
 from agekit.errors import ConfigError
-from agekit.kinds import KINDS
-from agekit.scaffold.shadow import shadowed
+from agekit.kinds import KINDS, TIMM_PREFIX
 
-__all__ = ["Names", "name_plugin"]
+__all__ = ["Names", "name_plugin", "shadowed"]
 
 _PREFIX = f"{PACKAGE}-"
 _LONGEST = 30
@@ -111,3 +110,18 @@ def _check_free(names: Names) -> None:
         if find_spec(names.package) is None:
             return
     raise ConfigError(f"a package {names.package} is installed already", other)
+
+
+def shadowed(name: str) -> tuple[str, str] | None:
+    """The recipe and the backbone, or generator, that a name means were no recipe called so.
+
+    `agekit.registry.resolve_recipe_name` takes the recipe of just that name first, so that one
+    called ``cen-resnet18`` would be trained in place of ``cen`` on ``resnet18``.
+    """
+    parts = {entry.name for kind in ("backbone", "generator") for entry in entries(kind)}
+    recipes = {entry.name for entry in entries("recipe")}
+    for recipe in sorted(recipes, key=len, reverse=True):
+        part = name.removeprefix(f"{recipe}-")
+        if part != name and (part in parts or part.startswith(TIMM_PREFIX)):
+            return recipe, part
+    return None

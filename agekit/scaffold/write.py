@@ -9,10 +9,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from agekit.atomic import aside_of
+from agekit.atomic import aside_of, make_folders, remove_folders
 from agekit.discovery import CORE
 from agekit.errors import ConfigError
-from agekit.folders import make_folders, remove_folders
 from agekit.kinds import KINDS, Template
 from agekit.scaffold.names import Names
 

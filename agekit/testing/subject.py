@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from agekit import signature
-from agekit._loading import one_line
+from agekit.errors import one_line
 from agekit.kinds import KINDS
 from agekit.registry import REGISTRIES
 

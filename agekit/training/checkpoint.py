@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
-from agekit._loading import one_line
-from agekit.errors import ModelError
+from agekit.errors import ModelError, one_line
 from agekit.training.run import Run
 
 __all__ = ["load_checkpoint", "restore", "save_checkpoint"]

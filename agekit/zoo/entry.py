@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
 from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError
-from agekit.installed import how_to_upgrade
 from agekit.zoo.config import AgerConfig, ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
 from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, hash_file

@@ -17,12 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from agekit._loading import one_line
+from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.discovery import CORE
-from agekit.errors import AgekitError, ModelError
-from agekit.installed import how_to_upgrade
+from agekit.errors import AgekitError, ModelError, one_line
 from agekit.scope import within
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.model import FaceAger

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agekit._loading import one_line
-from agekit.errors import ModelError
+from agekit.errors import ModelError, one_line
 from agekit.zoo.entry import FileRecord, ZooEntry
 from agekit.zoo.files import CONFIG, WEIGHTS, hash_file
 from agekit.zoo.header import read_header

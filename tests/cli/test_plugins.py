@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agekit._loading import how_to_upgrade
 from agekit.errors import PluginError
-from agekit.installed import how_to_upgrade
 from agekit.registry import LOSSES
 
 

@@ -19,7 +19,7 @@ from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
 from agekit.inference.face import Chip
-from agekit.onnx.graph import middle
+from agekit.onnx.program import middle
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator

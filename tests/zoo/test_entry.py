@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from agekit._loading import how_to_upgrade
 from agekit.errors import ModelError
-from agekit.installed import how_to_upgrade
 from agekit.zoo.check import squares
 from agekit.zoo.entry import FileRecord, entry_for, parse_entry, write_entry
 

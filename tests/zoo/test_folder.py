@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import agekit
+from agekit._loading import how_to_upgrade
 from agekit.errors import ModelError
-from agekit.installed import how_to_upgrade
 from agekit.zoo import folder as files
 from agekit.zoo.folder import load_model, read_config, save_model
 from agekit.zoo.index.locate import locate

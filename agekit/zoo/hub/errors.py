@@ -7,8 +7,7 @@ import textwrap
 
 from huggingface_hub import errors as hub
 
-from agekit._loading import one_line
-from agekit.errors import ModelError
+from agekit.errors import ModelError, one_line
 
 __all__ = ["TRANSPORT", "explain", "is_unreachable", "seconds"]
 

@@ -13,10 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agekit._paths import expand_user
+from agekit._paths import expand_user, shipped_folder
 from agekit.discovery import CORE, DISABLE_VARIABLE, module_paths, normalise
 from agekit.errors import ModelError
-from agekit.shipped import shipped_folder
 from agekit.zoo.files import CONFIG, model_folder, small_text
 from agekit.zoo.index.listing import LOCAL, Listing, read_listing
 

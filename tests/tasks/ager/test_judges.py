@@ -14,6 +14,7 @@ from PIL import Image
 from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.errors import ConfigError, ModelError
+from agekit.extras import package_module
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
 from agekit.inference.finder import FaceFinder
@@ -24,7 +25,6 @@ from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.tasks.ager.judges.estimator import EstimatorJudge
 from agekit.tasks.ager.judges.identity import DlibIdentity, likeness
 from agekit.tasks.ager.judges.load import load_judges
-from agekit.tasks.ager.judges.packages import package_module
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.folder import load_model
 from tests.tasks.ager.shades import write_ager, write_judge, write_parts

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from agekit.data.images import ImageLike
 from agekit.errors import ConfigError
+from agekit.extras import package_file, package_module
 from agekit.tasks.ager.domains import GENDERS
 from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.tasks.ager.judges.dlib_faces import DlibFace, DlibFaces
-from agekit.tasks.ager.judges.packages import package_file, package_module
 
 __all__ = ["AgeAndGender"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.tasks.ager.judges.packages import package_module
+from agekit.extras import package_module
 from agekit.tasks.ager.judges.room import enlarge, with_room
 
 __all__ = ["DlibFace", "DlibFaces"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.bootstrap import mean_interval
+from agekit.extras import package_file
 from agekit.tasks.ager.judges.dlib_faces import DlibFaces
-from agekit.tasks.ager.judges.packages import package_file
 
 __all__ = ["DlibIdentity", "likeness"]
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from agekit._loading import one_line
-from agekit.errors import AgekitError, TrainingError, causes, lacks_memory
+from agekit.errors import AgekitError, TrainingError, causes, lacks_memory, one_line
 
 __all__ = ["Kind", "classify", "ended", "oom_kills", "plain"]
 

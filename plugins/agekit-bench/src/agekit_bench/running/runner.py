@@ -13,8 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agekit._loading import one_line
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, one_line
 from agekit_bench.results.files import is_kept, read_result
 from agekit_bench.results.result import Result
 from agekit_bench.running.attempt import attempt, write_failure

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agekit.atomic import aside_of
+from agekit.atomic import aside_of, make_folders, remove_folders
 from agekit.errors import DataError
-from agekit.folders import make_folders, remove_folders
 from agekit_bench.results.files import predictions_path
 from agekit_bench.submission.submit import Verdict
 

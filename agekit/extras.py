@@ -1,4 +1,4 @@
-"""The packages that some judges need, which are not always installed."""
+"""Packages that are not always installed: an extra brings them, and its name is the hint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agekit._loading import one_line
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, one_line
 
 __all__ = ["package_file", "package_module"]
 
