@@ -23,11 +23,11 @@ from typing import Any
 from unittest import mock
 
 import torch
+from agekit_testkit.models import write_untrained
 from safetensors.torch import load_file
 
 from agekit.cli import main
 from agekit.errors import AgekitError
-from agekit.testing.models import write_untrained
 from agekit.training.run import Run
 from agekit.training.train import resume, train
 from agekit.zoo.index.entries import shipped

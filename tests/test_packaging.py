@@ -231,8 +231,9 @@ def test_the_core_alone_works_and_names_what_it_lacks(install: Install) -> None:
 def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: Install) -> None:
     alone = install(name)
     assert alone.parts() == parts(with_requirements(name))
-    done = alone.agekit("plugins", "doctor", "--no-check", name)
-    assert done.returncode == 0, done.stdout + done.stderr
+    if name == PACKAGE or "entry-points" in project(name):
+        done = alone.agekit("plugins", "doctor", "--no-check", name)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_agekit_installs_everything_and_it_trains(install: Install) -> None:

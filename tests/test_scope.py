@@ -12,6 +12,7 @@ from agekit_bench.suites.cells import _parse_protocol
 from agekit_bench.suites.listing import is_open
 from agekit_bench.suites.suite import OnProtocol
 from agekit_synthfaces import write_face
+from agekit_testkit.models import write_untrained
 
 import agekit
 from agekit import discovery
@@ -22,7 +23,6 @@ from agekit.faces.base import Detector
 from agekit.recipe import resolve
 from agekit.registry import BACKBONES, DETECTORS, HEADS, LOSSES, RECIPES, REGISTRIES
 from agekit.scope import within, within_distribution
-from agekit.testing.models import write_untrained
 from agekit.zoo.folder import load_model
 from conftest import WritePlugin
 

@@ -1,4 +1,4 @@
-"""What the authors of plugins test with: what agekit asks of each kind of part, and tiny data."""
+"""What the authors of plugins test with: what agekit asks of each kind of part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from agekit.testing.evolver import check_evolver
     from agekit.testing.generator import check_generator
     from agekit.testing.head import check_head
-    from agekit.testing.hub import LoopbackHub
     from agekit.testing.loss import check_loss
     from agekit.testing.plugin import check_plugin
     from agekit.testing.recipe import check_recipe
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from agekit.testing.training import train_briefly
 
 __all__ = [
-    "LoopbackHub",
     "check_backbone",
     "check_command",
     "check_dataset",
@@ -36,7 +34,7 @@ __all__ = [
     "train_briefly",
 ]
 
-_ELSEWHERE = {"LoopbackHub": "hub", "train_briefly": "training"}
+_ELSEWHERE = {"train_briefly": "training"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from agekit_testkit.models import write_untrained
 from PIL import Image, ImageCms
 from torch import nn
 
@@ -19,7 +20,6 @@ from agekit.registry import DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.estimator.export import model_config
-from agekit.testing.models import write_untrained
 from agekit.zoo.config import AgerConfig, ImageConfig
 from agekit.zoo.folder import save_model
 

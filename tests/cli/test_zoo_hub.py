@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agekit_synthfaces import write_face
+from agekit_testkit.hub import Fault, LoopbackHub
 from safetensors.numpy import save_file
 
 import agekit as api
@@ -24,8 +25,6 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
-from agekit.testing import LoopbackHub
-from agekit.testing.hub_faults import Fault
 from agekit.zoo.folder import save_model
 
 REPO = "org/model"

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from agekit_testkit.models import write_untrained
 from PIL import Image
 
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.faces.align import frame, standard
-from agekit.testing.models import write_untrained
 
 
 @pytest.fixture

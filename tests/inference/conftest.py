@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from agekit.testing.models import write_untrained
+from agekit_testkit.models import write_untrained
 
 
 @pytest.fixture

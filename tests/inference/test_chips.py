@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from agekit_synthfaces import draw, person
+from agekit_testkit.models import write_untrained
 from PIL import Image
 
 from agekit.cli import main
@@ -18,7 +19,6 @@ from agekit.faces.base import Detection, Detector
 from agekit.inference.chips import ChipTaker
 from agekit.inference.finder import FaceFinder
 from agekit.inference.inputs import Picture
-from agekit.testing.models import write_untrained
 
 SIZE = 32
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import agekit
-from agekit.testing.models import write_untrained
+from agekit_testkit.models import write_untrained
 
 torch.set_num_threads(2)
 torch.ones(2_000_000).add(1)

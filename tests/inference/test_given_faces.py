@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from agekit_synthfaces import draw, person
+from agekit_testkit.models import write_untrained
 
 import agekit
 from agekit.data.alignment import Alignment
@@ -15,7 +16,6 @@ from agekit.faces.base import Detection, Detector
 from agekit.inference.finder import FaceFinder
 from agekit.inference.given import given_faces
 from agekit.registry import DETECTORS
-from agekit.testing.models import write_untrained
 
 SIDE = 60
 SQUARES = ((20, 10), (100, 15))

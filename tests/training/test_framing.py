@@ -15,6 +15,7 @@ import pytest
 import torch
 from agekit_synthfaces import draw, person, write_face
 from agekit_synthfaces.dataset import SynthFaces
+from agekit_testkit.models import write_untrained
 from PIL import Image
 
 from agekit.cli import main
@@ -26,7 +27,6 @@ from agekit.data.split import Faces, load_faces
 from agekit.errors import UnknownNameError
 from agekit.faces.align import known_points, standard
 from agekit.faces.reframe import Reframed
-from agekit.testing.models import write_untrained
 from agekit.training.framing import Framing, find_framing
 from agekit.zoo.folder import read_config
 

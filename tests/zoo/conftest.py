@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from agekit.testing import LoopbackHub
-from agekit.testing.models import write_untrained
+from agekit_testkit.hub import LoopbackHub
+from agekit_testkit.models import write_untrained
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_testkit.hub import Fault, LoopbackHub
 from safetensors.numpy import save_file
 
 from agekit.atomic import is_aside
 from agekit.errors import ModelError
-from agekit.testing import LoopbackHub
-from agekit.testing.hub_faults import Fault
 from agekit.zoo.entry import FileRecord
 from agekit.zoo.hub.pull import plan_pull, pull
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from agekit_testkit.hub import Fault, LoopbackHub
 
 from agekit.errors import ModelError
-from agekit.testing import LoopbackHub
-from agekit.testing.hub_faults import Fault
 from agekit.zoo.entry import parse_entry, write_entry
 from agekit.zoo.hub.pull import pull
 from agekit.zoo.hub.push import push_model

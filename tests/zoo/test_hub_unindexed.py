@@ -7,11 +7,10 @@ import logging
 
 import numpy as np
 import pytest
+from agekit_testkit.hub import Fault, LoopbackHub
 from safetensors.numpy import save
 
 from agekit.errors import ModelError
-from agekit.testing import LoopbackHub
-from agekit.testing.hub_faults import Fault
 from agekit.zoo.hub.pull import plan_pull, pull
 
 REPO = "org/model"

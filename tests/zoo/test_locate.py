@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from agekit_testkit.hub import LoopbackHub
 
 import agekit
 from agekit.errors import ModelError
-from agekit.testing.hub import LoopbackHub
 from agekit.zoo.entry import entry_for, write_entry
 from agekit.zoo.hub.pull import Pulled
 from agekit.zoo.index.locate import find, is_model, locate

@@ -12,7 +12,7 @@ from agekit_bench.leaderboard.markdown import render_markdown
 from agekit_bench.leaderboard.page import render_page
 from agekit_bench.leaderboard.speeds import read_speeds
 from agekit_bench.statistics.intervals import Interval
-from agekit_bench.testing import draw_faces, write_made_result
+from agekit_testkit.results import draw_faces, write_made_result
 
 from agekit.errors import ConfigError, DataError
 from agekit.zoo.files import hash_file

@@ -11,7 +11,7 @@ from agekit_bench.leaderboard.build import gather, make_leaderboard
 from agekit_bench.leaderboard.page import render_page
 from agekit_bench.leaderboard.speeds import Speeds
 from agekit_bench.results.result import CellError
-from agekit_bench.testing import draw_faces, write_failure, write_made_result
+from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(200, people=60)
 EVIL = '<script>document.title = "taken"</script><img src=x onerror="document.title = 1">'

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from agekit_bench.cli.report import report
 from agekit_bench.results.result import CellError
-from agekit_bench.testing import draw_faces, write_failure, write_made_result
+from agekit_testkit.results import draw_faces, write_failure, write_made_result
 from click.testing import CliRunner
 
 from agekit.errors import ConfigError

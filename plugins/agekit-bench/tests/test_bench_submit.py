@@ -9,7 +9,7 @@ import pytest
 from agekit_bench.results.result import Result
 from agekit_bench.submission.adding import add
 from agekit_bench.submission.submit import check, known_results
-from agekit_bench.testing import draw_faces, write_made_result
+from agekit_testkit.results import draw_faces, write_made_result
 
 from agekit.zoo.files import hash_file
 

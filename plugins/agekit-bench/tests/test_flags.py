@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from agekit_bench.leaderboard.build import gather, make_leaderboard
 from agekit_bench.results.result import CellError, CodeState
-from agekit_bench.testing import draw_faces, write_failure, write_made_result
+from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)

@@ -8,7 +8,7 @@ import yaml
 from agekit_bench.leaderboard.build import gather, make_leaderboard
 from agekit_bench.suites.kept import keep_suite, suite_of
 from agekit_bench.suites.suite import load_suite
-from agekit_bench.testing import draw_faces, write_made_result
+from agekit_testkit.results import draw_faces, write_made_result
 
 SUITE = """
 name: mine

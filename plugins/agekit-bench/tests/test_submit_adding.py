@@ -10,7 +10,7 @@ from agekit_bench.cli.submit import submit
 from agekit_bench.submission import adding
 from agekit_bench.submission.adding import add
 from agekit_bench.submission.submit import check
-from agekit_bench.testing import draw_faces, write_made_result
+from agekit_testkit.results import draw_faces, write_made_result
 from click.testing import CliRunner
 
 from agekit.errors import DataError

@@ -11,7 +11,7 @@ import pytest
 from agekit_bench.running.scoring import parts_of
 from agekit_bench.submission.adding import add
 from agekit_bench.submission.submit import check, known_results
-from agekit_bench.testing import draw_faces, write_made_result
+from agekit_testkit.results import draw_faces, write_made_result
 
 FACES = draw_faces(120)
 GUESS = (FACES.age + np.linspace(-6, 8, 120)).astype(np.float32)

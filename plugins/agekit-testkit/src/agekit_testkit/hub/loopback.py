@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from agekit.testing.hub_faults import Fault, Faults
-from agekit.testing.hub_server import HubServer, Request
-from agekit.testing.hub_store import MAIN, Commit, Store, blob
+from agekit_testkit.hub.faults import Fault, Faults
+from agekit_testkit.hub.server import HubServer, Request
+from agekit_testkit.hub.store import MAIN, Commit, Store, blob
 
 __all__ = ["LoopbackHub"]
 

@@ -10,10 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from numpy.typing import ArrayLike, NDArray
-
-from agekit.tasks.estimator.metrics import summary
-from agekit.zoo.files import hash_file
 from agekit_bench.results.files import (
     canonical_hash,
     predictions_path,
@@ -30,6 +26,10 @@ from agekit_bench.results.result import (
     Predictions,
     Result,
 )
+from numpy.typing import ArrayLike, NDArray
+
+from agekit.tasks.estimator.metrics import summary
+from agekit.zoo.files import hash_file
 
 __all__ = ["DrawnFaces", "draw_faces", "write_failure", "write_made_result"]
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 
 import yaml
 
-from agekit.testing.hub_messages import Answer, Asked, Refusal, find_commit, find_repo
-from agekit.testing.hub_store import MAIN, Blob, Commit, Repo, Store, git_oid
+from agekit_testkit.hub.messages import Answer, Asked, Refusal, find_commit, find_repo
+from agekit_testkit.hub.store import MAIN, Blob, Commit, Repo, Store, git_oid
 
 __all__ = ["USER", "HubReads", "front_matter"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from agekit.testing.hub_store import MAIN, Commit, Repo, Store
+from agekit_testkit.hub.store import MAIN, Commit, Repo, Store
 
 __all__ = ["Answer", "Asked", "Refusal", "find_commit", "find_repo"]
 

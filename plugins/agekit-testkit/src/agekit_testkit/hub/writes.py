@@ -8,9 +8,9 @@ from hashlib import sha256
 
 import yaml
 
-from agekit.testing.hub_messages import Answer, Asked, Refusal, find_commit, find_repo
-from agekit.testing.hub_reads import USER, front_matter
-from agekit.testing.hub_store import Blob, Store, blob, is_large
+from agekit_testkit.hub.messages import Answer, Asked, Refusal, find_commit, find_repo
+from agekit_testkit.hub.reads import USER, front_matter
+from agekit_testkit.hub.store import Blob, Store, blob, is_large
 
 __all__ = ["HubWrites"]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from agekit.testing.hub_messages import Answer, Asked, Refusal
-from agekit.testing.hub_reads import HubReads
-from agekit.testing.hub_store import Store
-from agekit.testing.hub_writes import HubWrites
+from agekit_testkit.hub.messages import Answer, Asked, Refusal
+from agekit_testkit.hub.reads import HubReads
+from agekit_testkit.hub.store import Store
+from agekit_testkit.hub.writes import HubWrites
 
 __all__ = ["Api"]
 

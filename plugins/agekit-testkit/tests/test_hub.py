@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_testkit.hub import LoopbackHub
 from huggingface_hub import CommitOperationDelete, HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -20,8 +21,6 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from safetensors.numpy import save_file
-
-from agekit.testing import LoopbackHub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """The client's own upload still passes its bytes the old way."""

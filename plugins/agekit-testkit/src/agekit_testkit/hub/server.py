@@ -12,10 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from agekit.testing.hub_api import Api
-from agekit.testing.hub_faults import Fault, Faults
-from agekit.testing.hub_messages import Answer, Asked, Refusal
-from agekit.testing.hub_store import Store
+from agekit_testkit.hub.api import Api
+from agekit_testkit.hub.faults import Fault, Faults
+from agekit_testkit.hub.messages import Answer, Asked, Refusal
+from agekit_testkit.hub.store import Store
 
 __all__ = ["HubServer", "Request"]
 
