@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, Generic, TypeVar
 
 from agekit.errors import PluginError, one_line
 
-__all__ = ["Lazy", "Task"]
+__all__ = ["HubTask", "Lazy", "Task"]
 
 T = TypeVar("T")
 
@@ -41,21 +43,57 @@ class Lazy(Generic[T]):
         return found
 
 
+@dataclass(frozen=True)
+class HubTask:
+    """A task as the Hugging Face Hub files its models.
+
+    Args:
+        pipeline: one of the Hub's own tasks, such as ``image-classification``.
+        title: of what is evaluated.
+        tags: words to be found by.
+    """
+
+    pipeline: str
+    title: str
+    tags: tuple[str, ...]
+
+
 class Task:
     """A kind of model: its recipes, their training, and all that is done with a trained one.
 
     A plugin registers an object of a subclass in the entry-point group ``agekit.tasks``, under its
-    `name`, which recipes give as their ``kind`` and models as their ``task``. What has a default
-    here may be left out.
+    `name`, which recipes give as their ``kind`` and models as their ``task``.
 
     Attributes:
         name: of the registry.
         title: with its article, for messages.
+        command: runs a model.
         recipe: the schema of its recipes, a `agekit.recipe.Recipe`.
+        config: the schema of a model's ``config.json``, a `agekit.zoo.config.ModelConfig`.
+        metrics: the schemas, `agekit.zoo.metrics.MetricsSchema`, of what is measured of a ``model``
+            and of a ``generation``.
         training: the `agekit.training.task.TrainingTask` of its runs.
+        build: the network of a model from its `config`, its weights still to be loaded.
+        outputs: what a network makes of pictures (N, S, S, 3) that are normalised as its model's
+            `agekit.zoo.config.ImageConfig` says, tensors by name; the zoo verifies a model by them.
+        tolerance: how far they may lie apart on two machines, in their `unit`.
+        unit: of them.
+        card: the text of a model's card, from its `config` and metrics.
+        scores: the same as `agekit.zoo.cards.scores.Score`, for leaderboards.
+        hub: how the Hugging Face Hub files its models.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    command: ClassVar[str]
     recipe: ClassVar[Any]
+    config: ClassVar[Any]
+    metrics: ClassVar[Mapping[str, Any]]
     training: Lazy[Any]
+    build: Lazy[Callable[[Any], Any]]
+    outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
+    tolerance: ClassVar[float]
+    unit: ClassVar[str]
+    card: Lazy[Callable[[Any, Mapping[str, Any]], str]]
+    scores: Lazy[Callable[[Any, Mapping[str, Any]], list[Any]]]
+    hub: ClassVar[HubTask]

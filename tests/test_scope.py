@@ -23,7 +23,7 @@ from agekit.faces.base import Detector
 from agekit.recipe import resolve
 from agekit.registry import BACKBONES, DETECTORS, HEADS, LOSSES, RECIPES, REGISTRIES
 from agekit.scope import within, within_distribution
-from agekit.zoo.folder import load_model
+from agekit.tasks.estimator.build import load_estimator
 from conftest import WritePlugin
 
 TAKEN = {
@@ -211,7 +211,7 @@ def test_models_mean_the_parts_they_were_made_with(
     config["requires"]["agekit-nobody"] = "1.0"
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="needs agekit-nobody, not installed here"):
-        load_model(folder)
+        load_estimator(folder)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -237,9 +237,7 @@ def domain_settings(domains: Domains | None, where: dict[str, str]) -> list[str]
     return settings
 
 
-def photo_options(
-    task: Literal["estimator", "ager"], model: str, detect: str
-) -> Callable[[Command], Command]:
+def photo_options(task: str, model: str, detect: str) -> Callable[[Command], Command]:
     """→ `model: str | None`, `detect: bool | None`, `faces: "all" | "largest"`.
 
     Args:
@@ -269,7 +267,7 @@ def photo_options(
     )
 
 
-def model_or_default(model: str | None, task: Literal["estimator", "ager"]) -> str:
+def model_or_default(model: str | None, task: str) -> str:
     """The model that was named, or the zoo's default for a task; says on stderr which that is.
 
     Raises:

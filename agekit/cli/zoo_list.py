@@ -12,6 +12,7 @@ from agekit.cli.options import json_option, refuse
 from agekit.cli.output import emit_json
 from agekit.discovery import normalise
 from agekit.errors import nearest
+from agekit.registry import TASKS
 
 if TYPE_CHECKING:
     from agekit.zoo.index.listing import Listing
@@ -25,7 +26,7 @@ _NUMBERS = (2, 4, 5)
 @click.command("list")
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these names out.")
-@click.option("--task", type=click.Choice(["estimator", "ager"]), help="Only these.")
+@click.option("--task", type=click.Choice(TASKS.names()), help="Only these.")
 @click.option("--dataset", metavar="PATTERN", help="Only what was trained on it.")
 @click.option("--backbone", metavar="PATTERN", help="Only with this backbone or generator.")
 @click.option("--plugin", metavar="NAME", help="Only what this distribution gives or is needed by.")

@@ -24,11 +24,12 @@ from agekit.inference.draw import side_by_side
 from agekit.inference.face import AgedFace, Box
 from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.paste import CutFace, paste
+from agekit.tasks.ager.build import load_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.tasks.ager.pairs import to_network
-from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_ager, within_model
+from agekit.zoo.folder import within_model
 from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 

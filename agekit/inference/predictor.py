@@ -15,9 +15,10 @@ from agekit.inference.face import Chip, Face
 from agekit.inference.finder import FaceFinder
 from agekit.inference.prediction import Prediction
 from agekit.inference.streaming import Faces, PredictorBase
+from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import load_model, within_model
+from agekit.zoo.folder import within_model
 from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 
@@ -32,7 +33,7 @@ class Predictor(PredictorBase):
         config: the model's configuration.
     """
 
-    def __init__(self, network: AgeEstimator, config: ModelConfig) -> None:
+    def __init__(self, network: AgeEstimator, config: EstimatorConfig) -> None:
         device = next(network.parameters()).device
         super().__init__(config.name, config.face, config.image.size, config.interval.level, device)
         self.network = network
@@ -79,4 +80,4 @@ def load(model: str | Path | None = None, device: str = "auto") -> Predictor:
         ModelError: there is no such model, or its files are damaged.
     """
     folder = locate(default_model("estimator") if model is None else model)
-    return Predictor(*load_model(folder, pick_device(device)))
+    return Predictor(*load_estimator(folder, pick_device(device)))

@@ -28,10 +28,13 @@ from agekit.onnx.program import (
     drawn_faces,
     serialise,
 )
+from agekit.tasks.ager.build import load_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.model import DIRECTIONS
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.zoo.entry import entry_for
-from agekit.zoo.folder import load_ager, load_model, read_config
+from agekit.zoo.folder import read_config
 from agekit.zoo.index.locate import locate
 
 __all__ = ["Exported", "export_onnx"]
@@ -117,7 +120,7 @@ def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
         },
         "opset": OPSET,
     }
-    if isinstance(config, ModelConfig):
+    if isinstance(config, EstimatorConfig):
         if to is not None:
             raise ConfigError(f"{folder} is an estimator: it goes to no age", "leave out --to")
         path = _file(out, f"{entry.name}.onnx", single=True)
@@ -145,8 +148,10 @@ def _file(out: Path | None, name: str, *, single: bool) -> Path:
     return out
 
 
-def _estimator(folder: Path, config: ModelConfig, path: Path, common: Mapping[str, Any]) -> _Plan:
-    network, _ = load_model(folder)
+def _estimator(
+    folder: Path, config: EstimatorConfig, path: Path, common: Mapping[str, Any]
+) -> _Plan:
+    network, _ = load_estimator(folder)
     low, high = config.ages
     keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
     inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"

@@ -16,14 +16,15 @@ from agekit.device import pick_device
 from agekit.errors import ConfigError, nearest
 from agekit.progress import decoding
 from agekit.recipe import DataConfig
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.evaluate import evaluate_ager
+from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.report import generation_metrics
 from agekit.training.display import Display
 from agekit.training.faces import TrainingFaces
 from agekit.training.framing import find_framing
-from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_model, read_config, within_model
+from agekit.zoo.folder import read_config, within_model
 from agekit.zoo.index.locate import locate
 
 __all__ = ["evaluate"]
@@ -102,7 +103,7 @@ def evaluate(
             f"{model} is an estimator; judges, domains and where are for agers",
             "leave them out, or name an ager",
         )
-    network, config = load_model(folder, place)
+    network, config = load_estimator(folder, place)
     faces = load_faces(dataset, root, protocol, columns=columns)
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from agekit import signature
 from agekit.cli import agekit
 from agekit.recipe import resolve
-from agekit.registry import EVOLVERS
+from agekit.registry import EVOLVERS, TASKS
 from agekit.testing.subject import Part, Subject
 from agekit.testing.training import train_briefly
 
@@ -42,8 +42,8 @@ def check_evolver(
     """
     subject = Subject("evolver", part)
     subject.require(
-        getattr(subject.factory, "kind", None) in ("estimator", "ager"),
-        "its kind is neither 'estimator' nor 'ager'",
+        getattr(subject.factory, "kind", None) in TASKS.names(),
+        "its kind is no name of `agekit list tasks`",
     )
     subject.require(
         signature.parameters(EVOLVERS.find(part)) is not None,

@@ -8,7 +8,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -42,7 +42,7 @@ class Evolver(ABC, Generic[L]):
     loss terms of a generation; the core checks each of its parts.
     """
 
-    kind: ClassVar[Literal["estimator", "ager"]] = "estimator"
+    kind: ClassVar[str] = "estimator"
     first: ClassVar[str] = ""
     """The argument that lists the terms of generation 1, which has no ancestor."""
 

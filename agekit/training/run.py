@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
@@ -231,7 +231,7 @@ class Run:
             raise self.damaged(self.initial, "the weights it started from are missing")
         return info
 
-    def read_metrics(self, number: int, kind: Literal["estimator", "ager"]) -> dict[str, Any]:
+    def read_metrics(self, number: int, kind: str) -> dict[str, Any]:
         """The metrics of a generation that is finished.
 
         Raises:

@@ -59,7 +59,7 @@ class Trainer:
     device: torch.device
     seed: int
     hooks: Sequence[Hook] = ()
-    kind: ClassVar[Literal["estimator", "ager"]] = "estimator"
+    kind: ClassVar[str] = "estimator"
     finished: list[Generation] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _chosen: Generation | None = None

@@ -12,21 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
 
 from agekit.errors import ModelError
-from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
-from agekit.tasks.ager.pairs import to_network
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.zoo.config import ImageConfig, ModelConfig
+from agekit.registry import TASKS
+from agekit.task import Task
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry_schema import Check
-from agekit.zoo.folder import load_ager, load_model, read_config
+from agekit.zoo.folder import load_network
 
-__all__ = ["TOLERANCE", "load_network", "outputs", "record", "squares"]
+__all__ = ["outputs", "record", "squares"]
 
-TOLERANCE = {"estimator": 0.01, "ager": 0.002}
-"""Years of an estimator, and of an ager pixels' values from -1 to 1: many times what other
-processors and versions of torch change, in single precision."""
 SEED = 1
 PICTURES, SIDE = 4, 8
 _DIGITS = 5
@@ -40,39 +36,19 @@ def squares(size: int) -> NDArray[np.uint8]:
     return small[:, index[:, None], index[None, :]]
 
 
-def load_network(folder: Path) -> tuple[AgeEstimator | FaceAger, ImageConfig]:
-    """The network of a model folder of either task, on the CPU, and what it takes.
-
-    Raises:
-        ModelError: a file is missing, damaged, or does not fit the others.
-    """
-    if isinstance(read_config(folder), ModelConfig):
-        network, config = load_model(folder)
-        return network, config.image
-    ager, ager_config = load_ager(folder)
-    return ager, ager_config.image
-
-
 @torch.no_grad()
-def outputs(network: AgeEstimator | FaceAger, image: ImageConfig) -> dict[str, list[float]]:
-    """What a network makes of the fixed input, normalised and not cropped, in single precision.
+def outputs(network: nn.Module, config: ModelConfig) -> dict[str, list[float]]:
+    """What a network makes of the fixed input, in single precision.
 
     Args:
         network: in evaluation mode, on the CPU.
-        image: what it takes.
+        config: of its model.
 
     Returns:
-        Of an estimator `age`, `low` and `high` of each picture, years. Of an ager, of `old` and
-        `young`, the means of each quarter of each picture, by channel: 4 x 3 x 2 x 2 values.
+        The values by name, as the `outputs` of its task gives them.
     """
-    pictures = torch.from_numpy(squares(image.size))
-    if isinstance(network, FaceAger):
-        found: dict[str, Tensor] = {to: _quarters(network, pictures, to) for to in DIRECTIONS}
-    else:
-        batch = (pictures / 255 - torch.tensor(image.mean)) / torch.tensor(image.std)
-        batch = batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        estimate = network.estimate(network.look(batch))
-        found = {"age": estimate.age, "low": estimate.low, "high": estimate.high}
+    task: Task = TASKS.get(config.task)
+    found = task.outputs(network, torch.from_numpy(squares(config.image.size)), config.image)
     return {
         name: [round(value, _DIGITS) for value in values.flatten().tolist()]
         for name, values in found.items()
@@ -85,14 +61,8 @@ def record(folder: Path) -> Check:
     Raises:
         ModelError: it cannot be loaded, or gives something that is not a number.
     """
-    network, image = load_network(folder)
-    found = outputs(network, image)
+    network, config = load_network(folder)
+    found = outputs(network, config)
     if not all(np.isfinite(values).all() for values in found.values()):
         raise ModelError(f"{folder}: the model's outputs are not numbers", "train it again")
-    task = "ager" if isinstance(network, FaceAger) else "estimator"
-    return Check(outputs=found, tolerance=TOLERANCE[task])
-
-
-def _quarters(ager: FaceAger, pictures: Tensor, to: Direction) -> Tensor:
-    made = [ager(to_network(picture[None]), to) for picture in pictures]
-    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(made), 2)
+    return Check(outputs=found, tolerance=TASKS.get(config.task).tolerance)

@@ -8,27 +8,14 @@ from pydantic import Field
 
 from agekit._mistakes import StrictSchema
 from agekit.data.alignment import Alignment
-from agekit.recipe.schema import PartConfig
-from agekit.tasks.estimator.recipe import HeadName
 
-__all__ = [
-    "DISTRIBUTIONS",
-    "SCHEMA_VERSION",
-    "AgerConfig",
-    "AnyConfig",
-    "ImageConfig",
-    "IntervalConfig",
-    "ModelConfig",
-]
+__all__ = ["DISTRIBUTIONS", "ImageConfig", "ModelConfig"]
 
-SCHEMA_VERSION = 1
 DISTRIBUTIONS = "distributions"
 """The key of what gave the parts of a run: distribution → version; in `trained` too."""
 
-Age = Annotated[int, Field(ge=0, le=150)]
 Triple = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ImageConfig(StrictSchema):
@@ -40,55 +27,28 @@ class ImageConfig(StrictSchema):
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
-class IntervalConfig(StrictSchema):
-    """The share of faces an interval is meant to hold, and the years it is widened by."""
-
-    level: Annotated[float, Field(gt=0, lt=1)]
-    margin: float
-    calibrated_on: str
-
-
 class ModelConfig(StrictSchema):
-    """What the ``config.json`` of an estimator's model folder holds.
+    """What the ``config.json`` of every model folder holds; each task adds its own.
 
     Parts are named as the registries know them; nothing else in the file can name code.
     """
 
     schema_version: Literal[1] = 1
-    task: Literal["estimator"] = "estimator"
+    task: str
     name: str
-    backbone: PartConfig
-    heads: Annotated[dict[HeadName, PartConfig], Field(min_length=1)]
-    ages: tuple[Age, Age]
     image: ImageConfig
     face: Alignment = Alignment()
-    rule: Literal["expectation", "median"]
-    mirror: bool = False
-    interval: IntervalConfig
     parameters: int
-    weights_sha256: Sha256 | None = None
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     requires: dict[str, str] = {}
     trained: dict[str, Any] = {}
 
+    @property
+    def network(self) -> str:
+        """The registry name of the part that does most of the work."""
+        raise NotImplementedError
 
-class AgerConfig(StrictSchema):
-    """What the ``config.json`` of an ager's model folder holds; the weights have both directions.
-
-    `domains` says what was young and what was old, for people.
-    """
-
-    schema_version: Literal[1] = 1
-    task: Literal["ager"] = "ager"
-    name: str
-    generator: PartConfig
-    image: ImageConfig
-    face: Alignment = Alignment()
-    domains: dict[Literal["young", "old"], str]
-    parameters: int
-    weights_sha256: Sha256 | None = None
-    requires: dict[str, str] = {}
-    trained: dict[str, Any] = {}
-
-
-AnyConfig = Annotated[ModelConfig | AgerConfig, Field(discriminator="task")]
-"""The configuration of any model."""
+    @property
+    def summary(self) -> str:
+        """One line of what it does, by what network."""
+        raise NotImplementedError

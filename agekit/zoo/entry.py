@@ -16,7 +16,7 @@ from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
 from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry_schema import Check, FileRecord, TrainingData, ZooEntry
 from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, hash_file
 from agekit.zoo.metrics import model_metrics
@@ -102,7 +102,7 @@ def entry_for(
         "revision": revision,
         "files": _records(folder),
         "parameters": config.parameters,
-        "backbone": _network(config),
+        "backbone": config.network,
         "metrics": metrics,
         "licence": licence or _licence(config),
         "data": {
@@ -132,20 +132,10 @@ def _records(folder: Path) -> dict[str, Any]:
         raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def _network(config: ModelConfig | AgerConfig) -> str:
-    return config.backbone.type if isinstance(config, ModelConfig) else config.generator.type
-
-
-def _describe(config: ModelConfig | AgerConfig) -> str:
+def _describe(config: ModelConfig) -> str:
     """One line: what it does, with what network, and what it was trained on."""
     dataset = config.trained.get("dataset")
-    on = f"; trained on {dataset}" if dataset else ""
-    if isinstance(config, ModelConfig):
-        low, high = config.ages
-        heads = " and ".join(config.heads)
-        return f"ages {low} to {high}: {config.backbone.type}, {heads}{on}"
-    young, old = config.domains["young"], config.domains["old"]
-    return f"{config.generator.type} between {young} (young) and {old} (old){on}"
+    return config.summary + (f"; trained on {dataset}" if dataset else "")
 
 
 def _scores(stored: Mapping[str, Any]) -> tuple[dict[str, int | float], str]:
@@ -163,7 +153,7 @@ def _scores(stored: Mapping[str, Any]) -> tuple[dict[str, int | float], str]:
     return {}, ""
 
 
-def _licence(config: ModelConfig | AgerConfig) -> str:
+def _licence(config: ModelConfig) -> str:
     """The terms of the data, which the weights carry: as recorded, or as their reader says."""
     from agekit.registry import DATASETS
     from agekit.zoo.folder import within_model

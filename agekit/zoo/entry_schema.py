@@ -15,7 +15,7 @@ from pydantic import (
 from agekit._mistakes import KeyMistake, StrictSchema
 from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
-from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, parse_hub_name
+from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, TASK_NAME, parse_hub_name
 
 __all__ = ["ENDINGS", "FILE_NAME", "Check", "FileRecord", "TrainingData", "ZooEntry"]
 
@@ -103,14 +103,14 @@ class ZooEntry(StrictSchema):
     Attributes:
         schema_version: of this schema.
         name: what users call it; the JSON file's name without its ending.
-        task: ``estimator`` or ``ager``.
+        task: registry name, such as ``estimator``.
         description: one line for people.
         requires: the distributions it needs, and the version of each it was made with.
         source: ``bundled:<folder beside the JSON>``, ``hf-hub:<org>/<repo>`` or ``local:<path>``.
         revision: the commit, 40 hex digits; of a Hub repository only, and needed there.
         files: by plain file name, what each must be.
         parameters: how many the network has.
-        backbone: registry name of the backbone or of an ager's generator.
+        backbone: registry name of the backbone, or of what does its work.
         metrics: numbers on the split `data.scored`.
         licence: under what terms the weights may be used.
         data: what it was trained on.
@@ -120,7 +120,7 @@ class ZooEntry(StrictSchema):
 
     schema_version: Literal[1] = 1
     name: Annotated[str, StringConstraints(pattern=f"^{ENTRY_NAME}$")]
-    task: Literal["estimator", "ager"]
+    task: Annotated[str, StringConstraints(pattern=f"^{TASK_NAME}$")]
     description: Line
     requires: dict[Distribution, Version] = {}
     source: Annotated[Line, AfterValidator(_check_source)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -21,13 +21,11 @@ from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.discovery import CORE
-from agekit.errors import AgekitError, ModelError, one_line
+from agekit.errors import AgekitError, ModelError, UnknownNameError, nearest, one_line
+from agekit.registry import TASKS
 from agekit.scope import within
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.model import FaceAger
-from agekit.tasks.estimator.build import build_network
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.zoo.config import DISTRIBUTIONS, AgerConfig, AnyConfig, ModelConfig
+from agekit.task import Task
+from agekit.zoo.config import DISTRIBUTIONS, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, hash_file, small_text
 from agekit.zoo.requires import missing
 
@@ -36,9 +34,7 @@ __all__ = [
     "CONFIG",
     "METRICS",
     "WEIGHTS",
-    "estimator_config",
-    "load_ager",
-    "load_model",
+    "load_network",
     "load_weights",
     "read_config",
     "read_weights",
@@ -47,13 +43,12 @@ __all__ = [
 ]
 
 _PARTS = (CARD, CONFIG, METRICS, WEIGHTS, EVAL_RESULTS)
-_CONFIG: TypeAdapter[ModelConfig | AgerConfig] = TypeAdapter(AnyConfig)
 
 
 def save_model(
     folder: Path,
     network: nn.Module,
-    config: ModelConfig | AgerConfig,
+    config: ModelConfig,
     metrics: Mapping[str, Any],
     card: str,
     extra: Mapping[str, str] | None = None,
@@ -93,7 +88,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def within_model(config: ModelConfig | AgerConfig) -> Iterator[None]:
+def within_model(config: ModelConfig) -> Iterator[None]:
     """While this lasts, names mean the parts of the distributions that a model was made with."""
     trained = config.trained.get(DISTRIBUTIONS)
     with within(config.requires, trained if isinstance(trained, dict) else ()):
@@ -101,7 +96,7 @@ def within_model(config: ModelConfig | AgerConfig) -> Iterator[None]:
 
 
 @contextmanager
-def _building(config: ModelConfig | AgerConfig, folder: Path) -> Iterator[None]:
+def _building(config: ModelConfig, folder: Path) -> Iterator[None]:
     """Names the folder in what goes wrong with a model's parts, and what is not installed.
 
     Raises:
@@ -119,77 +114,75 @@ def _building(config: ModelConfig | AgerConfig, folder: Path) -> Iterator[None]:
         raise ModelError(f"{folder}: {error.message}", error.hint, error.where) from error
 
 
-def read_config(folder: Path) -> ModelConfig | AgerConfig:
-    """A model folder's configuration.
+class _Named(BaseModel):
+    """The key of a configuration that says what schema the rest is of."""
+
+    task: str
+
+
+def read_config(folder: Path, task: str | None = None) -> Any:
+    """A model folder's configuration, as the `config` of its task has it.
+
+    Args:
+        folder: the model folder.
+        task: the only one that will do.
 
     Raises:
-        ModelError: it is missing or not valid.
+        ModelError: it is missing, not valid, or of another task.
     """
     path = folder / CONFIG
+    schema: Any = _Named
     try:
-        config: ModelConfig | AgerConfig = _CONFIG.validate_json(small_text(path))
+        text = small_text(path)
+        found = _Named.model_validate_json(text).task
+        schema = _task(found, path).config
+        config = schema.model_validate_json(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     except ValidationError as error:
         raise ModelError(
-            f"{path} is not a valid model configuration: {summary(error, AnyConfig)}",
+            f"{path} is not a valid model configuration: {summary(error, schema)}",
             f"it may be damaged, or from a newer agekit: {how_to_upgrade(CORE)}",
         ) from error
-    return config
-
-
-def estimator_config(folder: Path) -> ModelConfig:
-    """An estimator's configuration.
-
-    Raises:
-        ModelError: it is missing, not valid, or an ager's.
-    """
-    config = read_config(folder)
-    if not isinstance(config, ModelConfig):
-        raise ModelError(f"{folder} is an ager, not an estimator", "use it with `agekit age`")
-    return config
-
-
-def load_model(
-    folder: Path, device: torch.device | str = "cpu"
-) -> tuple[AgeEstimator, ModelConfig]:
-    """The network of a model folder, ready to estimate, and its configuration.
-
-    Raises:
-        ModelError: a file is missing, damaged, or does not fit the others.
-    """
-    config = estimator_config(folder)
-    backbone = config.backbone
-    if "pretrained" in backbone.arguments:
-        backbone = backbone.model_copy(update={"pretrained": False})
-    with _building(config, folder):
-        network = build_network(
-            backbone,
-            config.heads,
-            config.ages,
-            config.image.size,
-            config.rule,
-            config.interval.level,
-            config.mirror,
+    if task not in (None, found):
+        theirs = _task(found, path)
+        raise ModelError(
+            f"{folder} is {theirs.title}, not {_task(task, path).title}",
+            f"use it with `{theirs.command}`",
         )
-    load_weights(network, folder / WEIGHTS, config.weights_sha256)
-    network.margin = config.interval.margin
-    return network.to(device).to(memory_format=torch.channels_last).eval(), config
+    return config
 
 
-def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAger, AgerConfig]:
-    """The generators of a model folder, ready to age, and its configuration.
+def _task(name: str, path: Path) -> Task:
+    try:
+        task: Task = TASKS.get(name)
+    except UnknownNameError as error:
+        raise ModelError(
+            f"{path} is not a valid model configuration: task: nothing installed here makes models "
+            f"of the task {name!r}{nearest(name, TASKS.names())}",
+            "install the plugin that it was trained with; see `agekit list tasks`",
+        ) from error
+    return task
+
+
+def load_network(
+    folder: Path, device: torch.device | str = "cpu", task: str | None = None
+) -> tuple[Any, Any]:
+    """The network of a model folder, in evaluation mode, and its configuration.
+
+    Args:
+        folder: the model folder.
+        device: where to put the network.
+        task: the only one that will do.
 
     Raises:
-        ModelError: a file is missing, damaged, does not fit the others, or is an estimator's.
+        ModelError: a file is missing, damaged, does not fit the others, or is of another task.
     """
-    config = read_config(folder)
-    if not isinstance(config, AgerConfig):
-        raise ModelError(f"{folder} is an estimator, not an ager", "use it with `agekit predict`")
+    config = read_config(folder, task)
     with _building(config, folder):
-        ager = build_ager(config.generator)
-    load_weights(ager, folder / WEIGHTS, config.weights_sha256)
-    return ager.to(device).eval(), config
+        network: nn.Module = TASKS.get(config.task).build(config)
+    load_weights(network, folder / WEIGHTS, config.weights_sha256)
+    return network.to(device).eval(), config
 
 
 def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:

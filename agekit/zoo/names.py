@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from agekit.errors import ModelError
 
-__all__ = ["ENTRY_NAME", "HUB_PREFIX", "HubName", "is_pinned", "parse_hub_name"]
+__all__ = ["ENTRY_NAME", "HUB_PREFIX", "TASK_NAME", "HubName", "is_pinned", "parse_hub_name"]
 
 HUB_PREFIX = "hf-hub:"
+TASK_NAME = r"[a-z][a-z0-9-]{0,49}"
 ENTRY_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _REPO = re.compile(r"(?!.*(\.\.|--))\w[\w.-]{0,94}(?<![.-])/\w[\w.-]{0,94}(?<![.-])", re.ASCII)
 _REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]{0,199}", re.ASCII)

@@ -99,10 +99,11 @@ def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[Probl
 def _check_network(
     folder: Path, dtypes: Mapping[str, str], entry: ZooEntry | None
 ) -> Iterator[Problem]:
-    from agekit.zoo.check import load_network, outputs
+    from agekit.zoo.check import outputs
+    from agekit.zoo.folder import load_network
 
     try:
-        network, image = load_network(folder)
+        network, config = load_network(folder)
     except ModelError as error:
         yield Problem(WEIGHTS, error.message)
         return
@@ -119,7 +120,7 @@ def _check_network(
     if entry is None or entry.check is None:
         return
     try:
-        found = outputs(network, image)
+        found = outputs(network, config)
     except (RuntimeError, ValueError) as error:
         yield Problem(CONFIG, f"the network fails on the fixed input: {one_line(error)}")
         return

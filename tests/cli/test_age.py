@@ -19,8 +19,9 @@ from agekit.recipe import PartConfig, resolve
 from agekit.registry import DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.estimator.export import model_config
-from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
 SIZE = 32

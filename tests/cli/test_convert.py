@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 
 from agekit.cli import main
 from agekit.discovery import refresh
-from agekit.zoo.folder import load_ager, read_config
+from agekit.tasks.ager.build import load_ager
+from agekit.zoo.folder import read_config
 
 PLUGIN = """
     import torch

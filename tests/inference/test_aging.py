@@ -15,8 +15,9 @@ from agekit.recipe import PartConfig
 from agekit.registry import DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.base import Judge, Verdict
-from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
 SIZE = 32

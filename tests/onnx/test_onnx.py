@@ -23,11 +23,12 @@ from agekit.onnx.program import middle
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
-from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.build import build_ager, load_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.pairs import to_network, to_pixels
 from agekit.tasks.estimator.export import model_config
-from agekit.zoo.config import AgerConfig, ImageConfig
-from agekit.zoo.folder import load_ager, save_model
+from agekit.zoo.config import ImageConfig
+from agekit.zoo.folder import save_model
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

@@ -5,9 +5,10 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from agekit.recipe.schema import PartConfig
-from agekit.zoo.cards.ager import ager_card
+from agekit.tasks.ager.card import ager_card
+from agekit.tasks.ager.config import AgerConfig
 from agekit.zoo.cards.eval_results import eval_files
-from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.config import ImageConfig
 
 HALF = (0.5, 0.5, 0.5)
 TRAINED = {

@@ -10,10 +10,11 @@ from markdown_it import MarkdownIt
 from agekit.data.alignment import Alignment
 from agekit.data.split import load_faces
 from agekit.recipe import resolve
-from agekit.zoo.cards.estimator import model_card
+from agekit.tasks.estimator.build import estimator_config
+from agekit.tasks.estimator.card import estimator_card
 from agekit.zoo.cards.facts import training_facts
 from agekit.zoo.cards.header import hub_licence
-from agekit.zoo.folder import CARD, METRICS, estimator_config
+from agekit.zoo.folder import CARD, METRICS
 
 RESEARCH = {
     "title": "Faces",
@@ -66,7 +67,7 @@ def test_the_card_says_what_how_good_and_for_whom(make_model):
 
 def test_the_header_is_what_the_hub_client_reads(model):
     config, metrics = model
-    data = ModelCard(model_card(told(config, data=RESEARCH), metrics)).data
+    data = ModelCard(estimator_card(told(config, data=RESEARCH), metrics)).data
     assert (data.library_name, data.pipeline_tag) == ("agekit", "image-classification")
     assert (data.license, data.license_link) == ("other", "https://example.org/faces")
     assert data.model_name == "tiny"
@@ -96,7 +97,7 @@ def test_every_table_of_the_card_is_one_when_rendered(model):
     metrics["test"]["by_group"] = {"a|b": {"n": 40, "mae": 2.0}, "<i>_c_": {"n": 50, "mae": 4.0}}
     metrics["test"]["by_age"].append({"ages": "20-29", "n": 31, "mae": 4.25, "bias": -1.0})
     config = config.model_copy(update={"face": Alignment(align="five-points", margin=0.25)})
-    page = html(model_card(config, metrics))
+    page = html(estimator_card(config, metrics))
     assert page.count("<table>") == 5
     assert "<td>a|b</td>" in page
     assert "<td>&lt;i&gt;_c_</td>" in page
@@ -111,7 +112,7 @@ def test_the_interval_and_the_seeds(model):
     for row in (metrics["test"], metrics["generations"][0]["metrics"]["test"]):
         row["mae_interval"] = [3.0, 3.5]
     metrics["seeds"] = [{"seed": 3, "mae": 3.25}, {"seed": 4, "mae": 3.35}]
-    text = model_card(config, metrics)
+    text = estimator_card(config, metrics)
     assert "**3.25 years** on average (95% interval 3.00 to 3.50)" in text
     assert "| test | 9 | 3.25 | 3.00 to 3.50 | -0.50 |" in text
     assert "Over 2 seeds the MAE is 3.30 ± 0.07 (mean and standard deviation)" in text
@@ -129,7 +130,7 @@ def test_what_is_known_of_the_data_and_the_method(model):
         "learning_rate": 0.006,
     }
     facts = {"dataset": "faces", "data": RESEARCH, "method": method, "faces": {"train": 1800}}
-    text = model_card(told(config, **facts), metrics)
+    text = estimator_card(told(config, **facts), metrics)
     for line in (
         "Trained on Faces (`faces`), from <https://example.org/faces>, terms: non-commercial",
         "(80/10/10 by person): 1,800 train faces. No person is in two splits.",
@@ -147,7 +148,7 @@ def test_data_from_nowhere_and_a_single_epoch(model):
     config, metrics = model
     data = {"title": "SynthFaces", "licence": "Apache-2.0", "source": "drawn by agekit"}
     method = {"epochs": 1, "batch_size": 4, "optimizer": "Adam", "learning_rate": 0.001}
-    text = model_card(told(config, data=data, method=method), metrics)
+    text = estimator_card(told(config, data=data, method=method), metrics)
     assert "Trained on SynthFaces, drawn by agekit, terms: Apache-2.0." in text
     assert "; 1 epoch, batches of 4, Adam with a learning rate of 0.001." in text
     assert "collected for research" not in text
@@ -171,14 +172,14 @@ def test_a_model_without_a_test_split(model):
     config, metrics = model
     metrics["generations"][0]["metrics"] = {"val": metrics.pop("test")}
     metrics["val"] = metrics["generations"][0]["metrics"]["val"]
-    text = model_card(config, metrics)
+    text = estimator_card(config, metrics)
     assert "There is no test split: these faces were looked at during training" in text
     assert "model-index" not in text
 
 
 def test_a_model_that_nothing_is_known_of(model):
     config, _ = model
-    text = model_card(config.model_copy(update={"trained": {}}), {})
+    text = estimator_card(config.model_copy(update={"trained": {}}), {})
     assert "How good it is was not measured" in text
     assert "What it was trained on is not recorded." in text
     assert "None" not in text

@@ -10,9 +10,11 @@ import yaml
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from agekit.zoo.cards.ager import ager_card
-from agekit.zoo.cards.estimator import model_card
-from agekit.zoo.config import AgerConfig, ImageConfig, IntervalConfig, ModelConfig
+from agekit.tasks.ager.card import ager_card
+from agekit.tasks.ager.config import AgerConfig
+from agekit.tasks.estimator.card import estimator_card
+from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
+from agekit.zoo.config import ImageConfig
 
 PLAIN = "plain"
 NASTY = (
@@ -23,7 +25,7 @@ NASTY = (
 )  # fmt: skip
 
 
-def estimator(text: str) -> tuple[ModelConfig, dict[str, Any]]:
+def estimator(text: str) -> tuple[EstimatorConfig, dict[str, Any]]:
     """A model all of whose texts are `text`."""
     split = {
         "n": 50, "mae": 5.0, "cs5": 0.5, "bias": 0.1,
@@ -32,7 +34,7 @@ def estimator(text: str) -> tuple[ModelConfig, dict[str, Any]]:
         "by_gender": {text: {"n": 40, "mae": 4.0}, f"{text}2": {"n": 40, "mae": 5.0}},
         "by_group": {text: {"n": 40, "mae": 4.0}, f"{text}2": {"n": 40, "mae": 5.0}},
     }  # fmt: skip
-    config = ModelConfig(
+    config = EstimatorConfig(
         name=text,
         backbone={"type": text},  # type: ignore[arg-type]
         heads={"head": {"type": text}},  # type: ignore[dict-item]
@@ -94,7 +96,7 @@ def shape(card: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("text", NASTY)
 @pytest.mark.parametrize("make", [estimator, ager, imported])
 def test_a_card_is_built_alike_whatever_it_names(make, text):
-    render = ager_card if make is not estimator else model_card
+    render = ager_card if make is not estimator else estimator_card
     config, metrics = make(text)
     card = render(config, metrics)
     assert shape(card) == shape(render(*make(PLAIN)))

@@ -8,10 +8,11 @@ import yaml
 from huggingface_hub import ModelCardData
 from torch import nn
 
-from agekit.zoo.cards.estimator import model_card
+from agekit.tasks.estimator.build import estimator_config
+from agekit.tasks.estimator.card import estimator_card
 from agekit.zoo.cards.eval_results import benchmark, eval_files, legacy_results
 from agekit.zoo.cards.scores import scores
-from agekit.zoo.folder import METRICS, estimator_config, save_model
+from agekit.zoo.folder import METRICS, save_model
 
 TRAINED = {
     "dataset": "imdb",
@@ -88,7 +89,7 @@ def test_the_files_lie_in_the_model_folder(model, tmp_path):
     config, metrics = model
     files = eval_files(config, metrics)
     for _ in range(2):
-        card = model_card(config, metrics)
+        card = estimator_card(config, metrics)
         save_model(tmp_path / "m", nn.Linear(1, 1), config, metrics, card, files)
     assert (tmp_path / "m/.eval_results/imdb.yaml").read_text() == files[".eval_results/imdb.yaml"]
     save_model(tmp_path / "m", nn.Linear(1, 1), config, metrics, "")

@@ -9,8 +9,9 @@ import torch
 import agekit
 from agekit._loading import how_to_upgrade
 from agekit.errors import ModelError
+from agekit.tasks.estimator.build import load_estimator
 from agekit.zoo import folder as files
-from agekit.zoo.folder import load_model, read_config, save_model
+from agekit.zoo.folder import read_config, save_model
 from agekit.zoo.index.locate import locate
 
 
@@ -34,14 +35,14 @@ def change(model, **changes):
 
 def refused(model):
     with pytest.raises(ModelError) as error:
-        load_model(model)
+        load_estimator(model)
     assert "\n" not in error.value.message
     assert len(error.value.message) < 900
     return error.value.message
 
 
 def test_round_trip_gives_the_same_outputs(model, tmp_path):
-    network, config = load_model(model)
+    network, config = load_estimator(model)
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     original = agekit.build("ldl-reg-resnet10-tiny", ages=(10, 40), size=32).eval()
     original.margin = 1.5
@@ -95,7 +96,7 @@ def test_a_config_that_asks_for_pretrained_weights_fetches_none(make_model, monk
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     asked = []
     monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *a, **k: asked.append(a))
-    load_model(model)
+    load_estimator(model)
     assert asked == []
 
 
@@ -120,6 +121,8 @@ def test_no_model_and_an_unfinished_run(tmp_path):
         ({"image__code": 1}, "image.code: there is no such key"),
         ({"schema_version": 2}, "schema_version: Input should be 1"),
         ({"task": "ager"}, "heads: there is no such key"),
+        ({"task": "judge"}, "nothing installed here makes models of the task 'judge'"),
+        ({"task": "agers"}, "did you mean 'ager'?"),
         ({"ages": [0, 1_000_000]}, "ages.1: Input should be less than or equal to 150"),
         ({"ages": [-1, 50]}, "ages.0: "),
         ({"ages": [40, 10]}, "the label ages 40-10 are not usable"),
@@ -177,14 +180,14 @@ def test_a_flipped_bit_of_the_weights(model):
     data[-3] ^= 1
     path.write_bytes(data)
     with pytest.raises(ModelError, match=r"damaged or of another model: their SHA-256 is"):
-        load_model(model)
+        load_estimator(model)
 
 
 def test_a_configuration_without_the_hash_of_its_weights(model):
     config = json.loads((model / "config.json").read_text())
     assert len(config.pop("weights_sha256")) == 64
     (model / "config.json").write_text(json.dumps(config))
-    load_model(model)
+    load_estimator(model)
 
 
 def test_weights_that_are_a_pickle(model):
@@ -201,5 +204,5 @@ def test_missing_files(model, name):
 def test_a_newer_configuration_says_to_upgrade(model):
     change(model, schema_version=2)
     with pytest.raises(ModelError) as error:
-        load_model(model)
+        load_estimator(model)
     assert how_to_upgrade("agekit-core") in error.value.hint

@@ -13,11 +13,11 @@ from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
-from agekit.zoo import check
-from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.tasks.ager.config import AgerConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.entry import entry_for
 from agekit.zoo.files import hash_file
-from agekit.zoo.folder import read_config, save_model
+from agekit.zoo.folder import load_network, read_config, save_model
 from agekit.zoo.header import TensorRecord, read_header
 from agekit.zoo.index.add import add_model
 from agekit.zoo.verify import verify
@@ -189,7 +189,7 @@ def test_weights_in_half_precision_are_loaded_into_single(model, entry, dtype):
 
     edit_weights(model, halve)
     assert verify(model, None) == []
-    network, _ = check.load_network(model)
+    network, _ = load_network(model)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
     assert {record.dtype for record in read_header(model / WEIGHTS).values()} <= {
         "F16",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from agekit.culprit import Culprit
@@ -9,9 +11,11 @@ from agekit.recipe import PartConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import GENERATORS
 from agekit.tasks.ager.base import Generator
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.model import FaceAger
+from agekit.zoo.folder import load_network
 
-__all__ = ["build_ager"]
+__all__ = ["build_ager", "build_model", "load_ager"]
 
 
 def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
@@ -32,3 +36,17 @@ def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
         culprit = Culprit("generator", generator.type, old)
         raise culprit.error(f"is a {type(old).__name__}, no Generator")
     return FaceAger(old, young)
+
+
+def build_model(config: AgerConfig) -> FaceAger:
+    """Builds the generators of a model, their weights still to be loaded."""
+    return build_ager(config.generator)
+
+
+def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAger, AgerConfig]:
+    """The generators of a model folder, ready to age, and its configuration.
+
+    Raises:
+        ModelError: a file is missing, damaged, does not fit the others, or is of another task.
+    """
+    return load_network(folder, device, "ager")

@@ -18,6 +18,8 @@ from agekit.data.readers.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.progress import ProgressBar, decoding
+from agekit.tasks.ager.build import load_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS, domain_codes
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.judges.identity import DlibIdentity
@@ -30,8 +32,7 @@ from agekit.tasks.ager.sample import sampled
 from agekit.tasks.ager.scores import accuracy, scores
 from agekit.training.display import Display
 from agekit.training.framing import find_framing
-from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_ager, within_model
+from agekit.zoo.folder import within_model
 
 __all__ = ["evaluate_ager"]
 

@@ -13,15 +13,16 @@ from matplotlib.figure import Figure
 from agekit.atomic import write_from_memory
 from agekit.data.alignment import Alignment
 from agekit.registry import GENERATORS
+from agekit.tasks.ager.card import ager_card
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.contact_sheet import contact_sheet
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
-from agekit.zoo.cards.ager import ager_card
 from agekit.zoo.cards.eval_results import eval_files
 from agekit.zoo.cards.facts import training_facts
-from agekit.zoo.config import AgerConfig, ImageConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish_ager"]

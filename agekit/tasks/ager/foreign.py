@@ -17,13 +17,14 @@ from agekit.data.alignment import Alignment
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
-from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.build import build_ager, load_ager
+from agekit.tasks.ager.card import ager_card
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.convert import match_generator, one_direction
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.training.evolver import Evolver, build_evolver
-from agekit.zoo.cards.ager import ager_card
-from agekit.zoo.config import AgerConfig, ImageConfig
-from agekit.zoo.folder import load_ager, save_model
+from agekit.zoo.config import ImageConfig
+from agekit.zoo.folder import save_model
 from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["FILES", "export_ager", "import_ager"]

@@ -1,13 +1,15 @@
-"""How well an ager ages: the report's figures, and what they leave out."""
+"""Figures of an ager that need no judge."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from agekit.tasks.ager.model import Direction, FaceAger
+from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
+from agekit.tasks.ager.pairs import to_network
+from agekit.zoo.config import ImageConfig
 
-__all__ = ["cycle_error"]
+__all__ = ["cycle_error", "fixed_outputs"]
 
 _BATCH = 8
 
@@ -29,3 +31,21 @@ def cycle_error(ager: FaceAger, images: Tensor, to: Direction) -> float:
         for part in torch.split(images, _BATCH)
     ]
     return float(torch.stack(errors).sum() / len(images))
+
+
+def fixed_outputs(ager: FaceAger, pictures: Tensor, image: ImageConfig) -> dict[str, Tensor]:
+    """The means of each quarter of each picture made old and young, for `agekit.zoo.check`.
+
+    Args:
+        ager: in evaluation mode, on the CPU.
+        pictures: (N, S, S, 3) uint8.
+        image: how they are normalised: from -1 to 1.
+
+    Returns:
+        By way, (N, 3, 2, 2) each, by channel.
+    """
+    found: dict[str, Tensor] = {}
+    for to in DIRECTIONS:
+        made = [ager(to_network(picture[None]), to) for picture in pictures]
+        found[to] = torch.nn.functional.adaptive_avg_pool2d(torch.cat(made), 2)
+    return found

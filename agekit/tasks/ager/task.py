@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agekit.task import Lazy, Task
+from agekit.task import HubTask, Lazy, Task
+from agekit.tasks.ager.config import AgerConfig, AgerMetrics, GenerationMetrics
 from agekit.tasks.ager.recipe import AgerRecipe
+from agekit.zoo.metrics import MetricsSchema
 
 __all__ = ["TASK", "AgerTask"]
 
@@ -15,8 +18,21 @@ class AgerTask(Task):
 
     name = "ager"
     title = "an ager"
+    command = "agekit age"
     recipe: ClassVar[type[AgerRecipe]] = AgerRecipe
+    config: ClassVar[type[AgerConfig]] = AgerConfig
+    metrics: ClassVar[Mapping[str, type[MetricsSchema]]] = {
+        "model": AgerMetrics,
+        "generation": GenerationMetrics,
+    }
     training: Lazy[Any] = Lazy("agekit.tasks.ager.training:AgerTraining")
+    build: Lazy[Any] = Lazy("agekit.tasks.ager.build:build_model")
+    outputs: Lazy[Any] = Lazy("agekit.tasks.ager.metrics:fixed_outputs")
+    tolerance = 0.002
+    unit = "on pixels from -1 to 1"
+    card: Lazy[Any] = Lazy("agekit.tasks.ager.card:ager_card")
+    scores: Lazy[Any] = Lazy("agekit.tasks.ager.card:ager_scores")
+    hub: ClassVar[HubTask] = HubTask("image-to-image", "Face aging", ("face-aging", "face"))
 
 
 TASK = AgerTask()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -32,7 +32,7 @@ class AgerTrainer(Trainer):
         initial: weights of both generators to start from, by name; those that fit are taken.
     """
 
-    kind: ClassVar[Literal["estimator", "ager"]] = "ager"
+    kind: ClassVar[str] = "ager"
     recipe: AgerRecipe
     faces: DomainFaces
     initial: Mapping[str, Tensor] | None = None

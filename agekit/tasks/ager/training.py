@@ -16,6 +16,7 @@ from agekit.errors import ConfigError
 from agekit.progress import decoding
 from agekit.recipe import Resolved
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.export import publish_ager
 from agekit.tasks.ager.faces import DomainFaces
@@ -29,7 +30,6 @@ from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
 from agekit.training.run import Run
 from agekit.training.task import Start, TrainingTask
-from agekit.zoo.config import AgerConfig
 from agekit.zoo.folder import WEIGHTS, read_config, read_weights
 from agekit.zoo.index.locate import is_model, locate
 

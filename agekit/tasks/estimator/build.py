@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,10 +13,19 @@ from agekit.errors import ConfigError
 from agekit.recipe import PartConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import BACKBONES, HEADS
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator, feature_length
 from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.zoo.folder import load_network, read_config
 
-__all__ = ["build_estimator", "build_network"]
+__all__ = [
+    "build_estimator",
+    "build_model",
+    "build_network",
+    "estimator_config",
+    "load_estimator",
+    "without_pretrained",
+]
 
 
 def build_network(
@@ -76,3 +86,46 @@ def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -
             recipe.estimate.level,
             recipe.estimate.mirror,
         )
+
+
+def build_model(config: EstimatorConfig) -> AgeEstimator:
+    """Builds the network of a model, its weights still to be loaded."""
+    network = build_network(
+        without_pretrained(config.backbone),
+        config.heads,
+        config.ages,
+        config.image.size,
+        config.rule,
+        config.interval.level,
+        config.mirror,
+    )
+    network.margin = config.interval.margin
+    return network.to(memory_format=torch.channels_last)
+
+
+def without_pretrained(part: PartConfig) -> PartConfig:
+    """A backbone that fetches no weights."""
+    if "pretrained" not in part.arguments:
+        return part
+    return part.model_copy(update={"pretrained": False})
+
+
+def estimator_config(folder: Path) -> EstimatorConfig:
+    """An estimator's configuration.
+
+    Raises:
+        ModelError: it is missing, not valid, or of another task.
+    """
+    config: EstimatorConfig = read_config(folder, "estimator")
+    return config
+
+
+def load_estimator(
+    folder: Path, device: torch.device | str = "cpu"
+) -> tuple[AgeEstimator, EstimatorConfig]:
+    """The network of a model folder, ready to estimate, and its configuration.
+
+    Raises:
+        ModelError: a file is missing, damaged, does not fit the others, or is of another task.
+    """
+    return load_network(folder, device, "estimator")

@@ -10,15 +10,16 @@ from agekit.data.alignment import Alignment
 from agekit.data.table import SPLITS
 from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator import figures
+from agekit.tasks.estimator.card import estimator_card
+from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
 from agekit.tasks.estimator.faces import HOLDOUT
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.cards.eval_results import eval_files
 from agekit.zoo.cards.facts import training_facts
-from agekit.zoo.config import ImageConfig, IntervalConfig, ModelConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
 __all__ = ["publish"]
@@ -50,7 +51,7 @@ def publish(
     config = model_config(
         trainer.recipe, network, info, final["interval"], trainer.faces.faces.face
     )
-    card, extra = model_card(config, metrics), eval_files(config, metrics)
+    card, extra = estimator_card(config, metrics), eval_files(config, metrics)
     save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
     return scored
 
@@ -61,14 +62,14 @@ def model_config(
     info: dict[str, Any],
     interval: dict[str, Any],
     face: Alignment,
-) -> ModelConfig:
+) -> EstimatorConfig:
     """The configuration of a trained network."""
     entries = [BACKBONES.find(recipe.backbone.type)]
     entries += [HEADS.find(head.type) for head in recipe.heads.values()]
     backbone = recipe.backbone
     if "pretrained" in backbone.arguments:
         backbone = backbone.model_copy(update={"pretrained": False})
-    return ModelConfig(
+    return EstimatorConfig(
         name=info["name"],
         backbone=backbone,
         heads=recipe.heads,

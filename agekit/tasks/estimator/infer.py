@@ -9,8 +9,9 @@ from torch import Tensor
 
 from agekit.data.loader import Batch
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.zoo.config import ImageConfig
 
-__all__ = ["raw_outputs"]
+__all__ = ["fixed_outputs", "raw_outputs"]
 
 
 @torch.no_grad()
@@ -28,3 +29,17 @@ def raw_outputs(
     ask = network if as_trained else network.look
     parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
     return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}
+
+
+def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -> dict[str, Tensor]:
+    """Age and interval of each picture, years, (N,) each, for `agekit.zoo.check`.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        pictures: (N, S, S, 3) uint8.
+        image: how they are normalised; they are not cropped.
+    """
+    batch = (pictures / 255 - torch.tensor(image.mean)) / torch.tensor(image.std)
+    batch = batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    estimate = network.estimate(network.look(batch))
+    return {"age": estimate.age, "low": estimate.low, "high": estimate.high}

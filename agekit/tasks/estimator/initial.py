@@ -13,11 +13,12 @@ from agekit.errors import ConfigError
 from agekit.recipe import PartConfig
 from agekit.registry import BACKBONES, HEADS, Registry
 from agekit.scope import within
-from agekit.tasks.estimator.build import build_estimator
+from agekit.tasks.estimator.build import build_estimator, estimator_config
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
-from agekit.zoo.config import ImageConfig, ModelConfig
-from agekit.zoo.folder import WEIGHTS, estimator_config, read_weights
+from agekit.zoo.config import ImageConfig
+from agekit.zoo.folder import WEIGHTS, read_weights
 from agekit.zoo.index.locate import locate
 
 __all__ = ["adopt_images", "estimator_start", "initial_weights"]
@@ -131,7 +132,7 @@ def initial_weights(
 
 
 def _unfit(
-    config: ModelConfig,
+    config: EstimatorConfig,
     name: str,
     head: PartConfig,
     ages: tuple[int, int],
@@ -151,7 +152,7 @@ def _unfit(
     return f"its label ages are {theirs}, those set are {ours}"
 
 
-def _is_one(registry: Registry, ours: PartConfig, its: PartConfig, config: ModelConfig) -> bool:
+def _is_one(registry: Registry, ours: PartConfig, its: PartConfig, config: EstimatorConfig) -> bool:
     """Whether the names of two parts, a recipe's and a model's, mean one."""
     with within(config.requires):
         meant = registry.find(its.type)

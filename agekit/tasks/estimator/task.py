@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agekit.task import Lazy, Task
+from agekit.task import HubTask, Lazy, Task
+from agekit.tasks.estimator.config import EstimatorConfig, EstimatorMetrics, GenerationMetrics
 from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.zoo.metrics import MetricsSchema
 
 __all__ = ["TASK", "EstimatorTask"]
 
@@ -15,8 +18,23 @@ class EstimatorTask(Task):
 
     name = "estimator"
     title = "an estimator"
+    command = "agekit predict"
     recipe: ClassVar[type[EstimatorRecipe]] = EstimatorRecipe
+    config: ClassVar[type[EstimatorConfig]] = EstimatorConfig
+    metrics: ClassVar[Mapping[str, type[MetricsSchema]]] = {
+        "model": EstimatorMetrics,
+        "generation": GenerationMetrics,
+    }
     training: Lazy[Any] = Lazy("agekit.tasks.estimator.training:EstimatorTraining")
+    build: Lazy[Any] = Lazy("agekit.tasks.estimator.build:build_model")
+    outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
+    tolerance = 0.01
+    unit = "years"
+    card: Lazy[Any] = Lazy("agekit.tasks.estimator.card:estimator_card")
+    scores: Lazy[Any] = Lazy("agekit.tasks.estimator.card:estimator_scores")
+    hub: ClassVar[HubTask] = HubTask(
+        "image-classification", "Age estimation", ("age-estimation", "face")
+    )
 
 
 TASK = EstimatorTask()

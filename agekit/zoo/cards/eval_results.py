@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from agekit.registry import TASKS
+from agekit.task import HubTask
 from agekit.zoo.cards.scores import identifier, scores
 from agekit.zoo.cards.text import mapping
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.files import EVAL_RESULTS
 
 if TYPE_CHECKING:
@@ -27,13 +29,9 @@ OWNER = "agekit"
 OWN_DATA = "yours"
 """What a dataset made of the user's own files says of its licence."""
 UNLISTED = "unlisted"
-_TASK: dict[str, tuple[str, str]] = {
-    "estimator": ("image-classification", "Age estimation"),
-    "ager": ("image-to-image", "Face aging"),
-}
 
 
-def benchmark(config: ModelConfig | AgerConfig, dataset: str) -> str | None:
+def benchmark(config: ModelConfig, dataset: str) -> str | None:
     """The Hub repository that declares a dataset's tasks; None where there can be none.
 
     None for data of the user's own, and for data that the model's configuration says nothing of.
@@ -44,7 +42,7 @@ def benchmark(config: ModelConfig | AgerConfig, dataset: str) -> str | None:
     return f"{OWNER}/{dataset}"
 
 
-def eval_files(config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]) -> dict[str, str]:
+def eval_files(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, str]:
     """The current form: texts of YAML files by their path in the model folder.
 
     Args:
@@ -69,9 +67,7 @@ def eval_files(config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]) -> 
     }
 
 
-def legacy_results(
-    config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]
-) -> list[EvalResult]:
+def legacy_results(config: ModelConfig, metrics: Mapping[str, Any]) -> list[EvalResult]:
     """The older form: what becomes the ``model-index`` of the card's header.
 
     Args:
@@ -80,11 +76,11 @@ def legacy_results(
     """
     from huggingface_hub import EvalResult
 
-    kind, title = _TASK[config.task]
+    hub: HubTask = TASKS.get(config.task).hub
     return [
         EvalResult(
-            task_type=kind,
-            task_name=title,
+            task_type=hub.pipeline,
+            task_name=hub.title,
             dataset_type=benchmark(config, score.dataset) or UNLISTED,
             dataset_name=f"{score.dataset}:{score.protocol}",
             dataset_config=score.protocol,

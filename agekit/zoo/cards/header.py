@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agekit.registry import TASKS
+from agekit.task import HubTask
 from agekit.zoo.cards.eval_results import OWN_DATA, legacy_results
 from agekit.zoo.cards.text import clean, mapping
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.config import ModelConfig
 
 __all__ = ["hub_licence", "metadata"]
 
@@ -27,13 +29,9 @@ LICENCES = frozenset(
     }
 )
 """Those of the Hub's identifiers that datasets of faces may come under."""
-_PIPELINE = {"estimator": "image-classification", "ager": "image-to-image"}
-_TAGS = {"estimator": ["age-estimation", "face"], "ager": ["face-aging", "face"]}
 
 
-def metadata(
-    config: ModelConfig | AgerConfig, metrics: Mapping[str, Any], tags: Sequence[str]
-) -> str:
+def metadata(config: ModelConfig, metrics: Mapping[str, Any], tags: Sequence[str]) -> str:
     """The header, between its two lines of dashes.
 
     Args:
@@ -43,12 +41,13 @@ def metadata(
     """
     from huggingface_hub import ModelCardData
 
+    hub: HubTask = TASKS.get(config.task).hub
     results = legacy_results(config, metrics)
     licence = hub_licence(mapping(config.trained, "data"))
     data = ModelCardData(
         library_name="agekit",
-        pipeline_tag=_PIPELINE[config.task],
-        tags=[*_TAGS[config.task], *map(clean, tags)],
+        pipeline_tag=hub.pipeline,
+        tags=[*hub.tags, *map(clean, tags)],
         metrics=["mae"] if any(result.metric_type == "mae" for result in results) else None,
         model_name=clean(config.name) if results else None,
         eval_results=results or None,

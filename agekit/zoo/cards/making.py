@@ -8,7 +8,7 @@ from typing import Any
 
 from agekit.zoo.cards.eval_results import OWN_DATA
 from agekit.zoo.cards.text import bullets, code, count, linked, mapping, mappings, plain
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.config import ModelConfig
 
 __all__ = ["citation_section", "licence_section", "making_section", "people_pictured"]
 
@@ -16,7 +16,7 @@ RESEARCH = ("research", "academic")
 AGEKIT = "agekit: a plugin-based model zoo for the age in faces"
 
 
-def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
+def making_section(config: ModelConfig, network: str) -> list[str]:
     """Data, protocol, method, network and seed, in blocks of Markdown.
 
     Args:
@@ -56,7 +56,7 @@ def making_section(config: ModelConfig | AgerConfig, network: str) -> list[str]:
     return ["## Data and training", bullets(line for line in lines if line)]
 
 
-def licence_section(config: ModelConfig | AgerConfig) -> list[str]:
+def licence_section(config: ModelConfig) -> list[str]:
     """Under what terms the weights come."""
     licence = mapping(config.trained, "data").get("licence")
     if not licence:
@@ -77,7 +77,7 @@ def licence_section(config: ModelConfig | AgerConfig) -> list[str]:
     return ["## Licence", terms + " The code of agekit is under Apache-2.0."]
 
 
-def citation_section(config: ModelConfig | AgerConfig) -> list[str]:
+def citation_section(config: ModelConfig) -> list[str]:
     """Whom to cite: the method, the data, agekit."""
     trained = config.trained
     data, method = mapping(trained, "data"), mapping(trained, "method")
@@ -90,7 +90,7 @@ def citation_section(config: ModelConfig | AgerConfig) -> list[str]:
     return ["## Citation", bullets(line for line in lines if line)]
 
 
-def people_pictured(config: ModelConfig | AgerConfig) -> list[str]:
+def people_pictured(config: ModelConfig) -> list[str]:
     """A limit to tell, if the data are photos of people that were collected for research."""
     licence = str(mapping(config.trained, "data").get("licence") or "")
     if not any(word in licence for word in RESEARCH):

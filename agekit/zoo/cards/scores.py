@@ -7,18 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agekit.zoo.cards.text import clean, interval, mapping
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.registry import TASKS
+from agekit.zoo.cards.text import clean, interval
+from agekit.zoo.config import ModelConfig
 
-__all__ = ["Score", "identifier", "scores"]
-
-_WHERE = ("dataset", "protocol", "split", "split_hash")
-_ESTIMATOR = {
-    "mae": ("MAE (years)", "years, lower is better"),
-    "cs5": ("CS@5", "share of errors of at most 5 years"),
-    "epsilon": ("epsilon-error", "0 to 1, lower is better"),
-    "coverage": ("coverage", "share of true ages within their {level:.0%} interval"),
-}
+__all__ = ["Score", "identifier", "score", "score_notes", "scores"]
 
 
 @dataclass(frozen=True)
@@ -46,19 +39,15 @@ class Score:
     notes: str
 
 
-def scores(config: ModelConfig | AgerConfig, metrics: Mapping[str, Any]) -> list[Score]:
-    """What a model scored on its test split, and where an ager was judged; else nothing.
+def scores(config: ModelConfig, metrics: Mapping[str, Any]) -> list[Score]:
+    """What a model scored where it is told, by its task; else nothing.
 
     Args:
         config: the model's configuration.
         metrics: what the model folder's ``metrics.json`` holds.
     """
-    own = dict(config.trained)
-    if isinstance(config, ModelConfig):
-        return _estimator(own, mapping(metrics, "test"), config.interval.level)
-    judged = mapping(metrics, "evaluation")
-    there = {key: judged[key] for key in _WHERE if key in judged}
-    return _cycle(own, config.domains, mapping(metrics, "test")) + _judged(own | there, judged)
+    found: list[Score] = TASKS.get(config.task).scores(config, metrics)
+    return found
 
 
 def identifier(text: str) -> str:
@@ -66,53 +55,16 @@ def identifier(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.") or "unnamed"
 
 
-def _estimator(where: Mapping[str, Any], row: Mapping[str, Any], level: float) -> list[Score]:
-    out = []
-    for metric, (name, unit) in _ESTIMATOR.items():
-        if row.get(metric) is not None:
-            ends = row.get("mae_interval") if metric == "mae" else None
-            notes = _notes(unit.format(level=level), row.get("n"), ends, where)
-            out.append(_score(where, metric, name, row[metric], notes))
-    return out
+def score(where: Mapping[str, Any], metric: str, name: str, value: float, notes: str) -> Score:
+    """A figure and where it was measured.
 
-
-def _cycle(
-    where: Mapping[str, Any], domains: Mapping[Any, str], row: Mapping[str, Any]
-) -> list[Score]:
-    unit = "mean absolute difference of pixels from -1 to 1 after there and back; " + "; ".join(
-        f"{name}: {faces}" for name, faces in domains.items()
-    )
-    return [
-        _score(
-            where,
-            f"cycle-l1-{start}",
-            f"cycle error from {start}",
-            row[key],
-            _notes(unit, None, None, where),
-        )
-        for start, key in (("young", "cycle_young"), ("old", "cycle_old"))
-        if row.get(key) is not None
-    ]
-
-
-def _judged(where: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Score]:
-    out = []
-    for to, part in mapping(judged, "metrics").items():
-        for judge, row in part["judges"].items():
-            if row["shift"] is not None:
-                notes = _notes(f"years, as {judge} sees them", row["n"], row["interval"], where)
-                name = f"mean change of apparent age to {to}, {judge} (years)"
-                metric = f"age-shift-{to}-{identifier(judge)}"
-                out.append(_score(where, metric, name, row["shift"], notes))
-        if same := part.get("identity"):
-            notes = _notes(f"cosine in {same['network']}", same["n"], same["interval"], where)
-            if same["cosine"] is not None:
-                name = f"likeness of the person made {to}"
-                out.append(_score(where, f"identity-{to}", name, same["cosine"], notes))
-    return out
-
-
-def _score(where: Mapping[str, Any], metric: str, name: str, value: float, notes: str) -> Score:
+    Args:
+        where: ``dataset``, ``protocol``, ``split`` and ``split_hash``, as far as they are known.
+        metric: see `Score`.
+        name: see `Score`.
+        value: see `Score`.
+        notes: see `Score`, as `score_notes` makes them.
+    """
     dataset = clean(where.get("dataset") or "unknown")
     split_hash = where.get("split_hash")
     return Score(
@@ -127,7 +79,15 @@ def _score(where: Mapping[str, Any], metric: str, name: str, value: float, notes
     )
 
 
-def _notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -> str:
+def score_notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -> str:
+    """What to say beside a figure.
+
+    Args:
+        unit: of it.
+        n: how many faces.
+        ends: of its interval.
+        where: also ``seed`` and ``agekit``, as far as they are known.
+    """
     parts = [
         unit,
         f"{n:,} faces" if n else "",

@@ -5,14 +5,12 @@ from __future__ import annotations
 from shlex import quote
 
 from agekit.zoo.cards.text import clean, code, mapping
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.zoo.config import ModelConfig
 
 __all__ = ["use_section"]
 
 
-def use_section(
-    config: ModelConfig | AgerConfig, command: str, python: str, options: str = ""
-) -> list[str]:
+def use_section(config: ModelConfig, command: str, python: str, options: str = "") -> list[str]:
     """Commands and Python, in blocks of Markdown.
 
     Args:

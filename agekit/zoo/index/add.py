@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from agekit.atomic import write_text
 from agekit.data.home import only_one
 from agekit.errors import ConfigError, ModelError
-from agekit.zoo.cards.ager import ager_card
-from agekit.zoo.cards.estimator import model_card
-from agekit.zoo.check import load_network, outputs
-from agekit.zoo.config import AgerConfig, ModelConfig
+from agekit.registry import TASKS
+from agekit.task import Task
+from agekit.zoo.check import outputs
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, entry_for, write_entry
 from agekit.zoo.files import small_text
-from agekit.zoo.folder import read_config, save_model
+from agekit.zoo.folder import load_network, save_model
 from agekit.zoo.index.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
@@ -82,18 +82,15 @@ def add_model(
         )
     _must_be_free(folder, path, force)
     source = locate(model)
-    config = read_config(source)
-    network, image = load_network(source)
-    before = outputs(network, image)
+    network, config = load_network(source)
+    task: Task = TASKS.get(config.task)
+    before = outputs(network, config)
     trained = config.trained | ({"weights": "float16"} if half else {})
     config = config.model_copy(update={"name": name, "trained": trained})
     metrics = model_metrics(source, config.task)
     if evaluation is not None:
         metrics["evaluation"] = _evaluation(evaluation, config)
-    if isinstance(config, ModelConfig):
-        card = model_card(config, metrics)
-    else:
-        card = ager_card(config, metrics)
+    card: str = task.card(config, metrics)
     if half:
         network.half()
         if not all(value.isfinite().all() for value in network.state_dict().values()):
@@ -124,10 +121,11 @@ def _must_be_free(folder: Path, path: Path, force: bool) -> None:
         raise ConfigError(f"{path} is there already", "replace it with --force")
 
 
-def _evaluation(path: Path, config: ModelConfig | AgerConfig) -> dict[str, Any]:
-    """What was measured of an ager, less the path of its model."""
-    if isinstance(config, ModelConfig):
-        raise ConfigError(f"{config.name} is an estimator, whose metrics its training wrote")
+def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
+    """What was measured of a model, less the path of it."""
+    task: Task = TASKS.get(config.task)
+    if "evaluation" not in task.metrics["model"].model_fields:
+        raise ConfigError(f"{config.name} is {task.title}, whose metrics its training wrote")
     try:
         found = json.loads(small_text(path))
     except (OSError, ValueError, RecursionError) as error:
@@ -135,7 +133,7 @@ def _evaluation(path: Path, config: ModelConfig | AgerConfig) -> dict[str, Any]:
     try:
         if not isinstance(found, dict) or "judges" not in found:
             raise ValueError("it holds no judges")
-        parse_metrics(json.dumps({"evaluation": found}), "ager")
+        parse_metrics(json.dumps({"evaluation": found}), config.task)
     except ValueError as error:
         raise ConfigError(
             f"{path} is not what `agekit evaluate AGER DATASET --json` prints: {error}",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from agekit.errors import ModelError
 from agekit.zoo.index.entries import places, read_index
 
 __all__ = ["default_model"]
 
 
-def default_model(task: Literal["estimator", "ager"]) -> str:
+def default_model(task: str) -> str:
     """The name of the zoo's default for a task: a user's own before the package's.
 
     Raises:

@@ -15,11 +15,13 @@ from typing import Any
 
 from agekit._paths import expand_user
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
-from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX
+from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, TASK_NAME
 
 __all__ = ["Listing", "read_listing"]
 
 BUNDLED, LOCAL = "bundled:", "local:"
+_NETWORKS = ("backbone", "generator")
+"""The keys of a configuration that name the part that does most of the work."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _from_entry(path: Path, name: str, giver: str) -> Listing:
 def _from_folder(path: Path, name: str, giver: str) -> Listing:
     config = _object(json.loads(small_text(path / CONFIG)), CONFIG)
     trained = _object(config.get("trained", {}), "trained")
-    network = _object(config["backbone"] if "backbone" in config else config["generator"], CONFIG)
+    network = _object(next((config[key] for key in _NETWORKS if key in config), {}), CONFIG)
     metrics: dict[str, float] = {}
     if (path / METRICS).is_file():
         scores = _object(json.loads(small_text(path / METRICS)), METRICS)
@@ -161,7 +163,7 @@ def _from_folder(path: Path, name: str, giver: str) -> Listing:
         requires=_requires(config.get("requires", {})),
         sizes={file.name: file.stat().st_size for file in files if file.is_file()},
         parameters=_count(config["parameters"], "parameters"),
-        backbone=_line(network["type"], "type"),
+        backbone=_line(network.get("type", ""), "type"),
         metrics=metrics,
         licence="",
         protocol=_line(trained.get("protocol") or "", "protocol"),
@@ -187,8 +189,8 @@ def _count(value: Any, what: str) -> int:
 
 
 def _task(value: Any) -> str:
-    if value not in ("estimator", "ager"):
-        raise ValueError(f"its task is {value!r}: neither 'estimator' nor 'ager'")
+    if not re.fullmatch(TASK_NAME, str(value)):
+        raise ValueError(f"its task is {value!r}: no name of a task")
     return str(value)
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 
 from agekit.recipe import PartConfig
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.estimator.build import build_network
-from agekit.zoo.config import AgerConfig, ImageConfig, IntervalConfig, ModelConfig
+from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
+from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
 PARTS = """
@@ -84,7 +86,7 @@ def write_judge(folder: Path, name: str = "halves") -> Path:
     """An estimator whose age is half the mean grey level."""
     backbone, heads = PartConfig(type="grey"), {"age": PartConfig(type="halves")}
     network = build_network(backbone, heads, (0, 100), SIZE)
-    config = ModelConfig(
+    config = EstimatorConfig(
         name=name,
         backbone=backbone,
         heads=heads,

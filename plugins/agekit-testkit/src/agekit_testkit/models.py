@@ -9,9 +9,9 @@ from agekit.api import build
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
+from agekit.tasks.estimator.card import estimator_card
 from agekit.tasks.estimator.export import model_config
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.zoo.cards.estimator import model_card
 from agekit.zoo.folder import save_model
 
 __all__ = ["write_untrained"]
@@ -57,5 +57,5 @@ def write_untrained(
     network.margin = MARGIN
     interval = {"level": 0.9, "margin": MARGIN, "calibrated_on": "val"}
     config = model_config(resolved, network, INFO, interval, face or Alignment())
-    save_model(folder, network, config, METRICS, model_card(config, METRICS))
+    save_model(folder, network, config, METRICS, estimator_card(config, METRICS))
     return folder

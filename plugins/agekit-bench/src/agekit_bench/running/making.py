@@ -16,13 +16,16 @@ from agekit.data.split import load_faces
 from agekit.errors import AgekitError
 from agekit.recipe import resolve
 from agekit.registry import DATASETS
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.evaluate import evaluate_ager
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.sample import sampled
+from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.training.run import Run
 from agekit.training.train import TrainResult
-from agekit.zoo.config import AgerConfig, ModelConfig
-from agekit.zoo.folder import load_model, read_config
+from agekit.zoo.config import ModelConfig
+from agekit.zoo.folder import read_config
 from agekit_bench.results.files import canonical_hash, predictions_path, write_result
 from agekit_bench.results.predictions import Estimates, write_predictions
 from agekit_bench.results.provenance import machine
@@ -102,9 +105,9 @@ def make_result(
 
 
 def _score_estimator(
-    spec: CellSpec, done: TrainResult, config: ModelConfig, device: torch.device
+    spec: CellSpec, done: TrainResult, config: EstimatorConfig, device: torch.device
 ) -> Scored:
-    network, _ = load_model(done.model, device)
+    network, _ = load_estimator(done.model, device)
     numbers = sorted(generation.generation for generation in done.generations)
     faces = load_faces(spec.dataset, spec.root, spec.protocol, columns=spec.columns)
     scored = score_generations(network, config, Run(done.run), numbers, faces, device)
@@ -183,7 +186,7 @@ def _recipe(run: Run) -> dict[str, Any]:
 
 
 def _facts(
-    config: ModelConfig | AgerConfig, judges: Sequence[str]
+    config: ModelConfig, judges: Sequence[str]
 ) -> dict[str, str | int | float | bool | None]:
     trained = config.trained
     pretrained = trained.get("method", {}).get("pretrained")
@@ -193,7 +196,7 @@ def _facts(
         "margin": config.face.margin,
         "size": config.image.size,
     }
-    if isinstance(config, ModelConfig):
+    if isinstance(config, EstimatorConfig):
         facts |= {"rule": config.rule, "mirror": config.mirror}
     faces = trained.get("faces", {})
     facts["train_faces"] = sum(n for name, n in faces.items() if name.split()[-1] == "train")

@@ -15,13 +15,13 @@ from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable
 from agekit.errors import TrainingError
 from agekit.recipe import DataConfig
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.training.faces import TrainingFaces
 from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
-from agekit.zoo.config import ModelConfig
 from agekit_bench.results.predictions import Estimates
 from agekit_bench.results.result import Evaluation
 from agekit_bench.running.failure import plain
@@ -43,7 +43,7 @@ _BIN = 10
 
 def score_generations(
     network: AgeEstimator,
-    config: ModelConfig,
+    config: EstimatorConfig,
     run: Run,
     generations: Sequence[int],
     faces: Faces,
@@ -80,7 +80,7 @@ def scored_split(faces: Faces) -> Split:
 
 def score_cross(
     network: AgeEstimator,
-    config: ModelConfig,
+    config: EstimatorConfig,
     generation: int,
     cross: CrossSpec,
     device: torch.device,
@@ -167,7 +167,9 @@ def parts_of(
     return out
 
 
-def _data(faces: Faces, config: ModelConfig, split: Split, device: torch.device) -> TrainingFaces:
+def _data(
+    faces: Faces, config: EstimatorConfig, split: Split, device: torch.device
+) -> TrainingFaces:
     image = DataConfig(**config.image.model_dump())
     splits = SPLITS if split == "all" else (split,)
     data = TrainingFaces(faces, image, device, splits=splits)

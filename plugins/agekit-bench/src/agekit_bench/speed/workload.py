@@ -16,17 +16,17 @@ from agekit.errors import ConfigError, UnknownNameError
 from agekit.recipe import LossTerm, Recipe, resolve
 from agekit.recipe.check import loss_arguments
 from agekit.registry import resolve_recipe_name
-from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.build import build_ager, load_ager
 from agekit.tasks.ager.model import FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.estimator.build import build_estimator
+from agekit.tasks.estimator.build import build_estimator, load_estimator
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.terms import build_term
 from agekit.training.schedule import optim_wrapper
-from agekit.zoo.config import ModelConfig
-from agekit.zoo.folder import load_ager, load_model, read_config
+from agekit.zoo.folder import read_config
 from agekit.zoo.index.locate import is_model, locate
 
 __all__ = ["Inference", "Phase", "Training", "Workload", "untrained", "workloads"]
@@ -206,8 +206,8 @@ def _of_model(name: str, size: int | None, dtype: torch.dtype | None) -> Inferen
     config = read_config(folder)
 
     def build(device: torch.device) -> Network:
-        if isinstance(config, ModelConfig):
-            return load_model(folder, device)[0]
+        if isinstance(config, EstimatorConfig):
+            return load_estimator(folder, device)[0]
         return load_ager(folder, device)[0]
 
     return Inference(name, "model", size or config.image.size, dtype, build)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agekit.zoo.cards.errors import error_section, headline
+from agekit.tasks.estimator.card_errors import error_section, headline
+from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.zoo.cards.faces import face_section
 from agekit.zoo.cards.header import metadata
 from agekit.zoo.cards.making import (
@@ -14,14 +15,14 @@ from agekit.zoo.cards.making import (
     making_section,
     people_pictured,
 )
-from agekit.zoo.cards.text import bullets, code, plain
+from agekit.zoo.cards.scores import Score, score, score_notes
+from agekit.zoo.cards.text import bullets, code, mapping, plain
 from agekit.zoo.cards.use import use_section
-from agekit.zoo.config import ModelConfig
 
-__all__ = ["model_card"]
+__all__ = ["estimator_card", "estimator_scores"]
 
 
-def model_card(config: ModelConfig, metrics: Mapping[str, Any]) -> str:
+def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
     """The card as Markdown, its header for the Hugging Face Hub included.
 
     Args:
@@ -61,7 +62,7 @@ for face in prediction.faces:
     print(face.age, face.interval)"""
 
 
-def _limits(config: ModelConfig) -> list[str]:
+def _limits(config: EstimatorConfig) -> list[str]:
     low, high = config.ages
     return [
         "## Intended use and limits",
@@ -84,3 +85,26 @@ def _limits(config: ModelConfig) -> list[str]:
             ]
         ),
     ]
+
+
+_FIGURES = {
+    "mae": ("MAE (years)", "years, lower is better"),
+    "cs5": ("CS@5", "share of errors of at most 5 years"),
+    "epsilon": ("epsilon-error", "0 to 1, lower is better"),
+    "coverage": ("coverage", "share of true ages within their {level:.0%} interval"),
+}
+
+
+def estimator_scores(config: EstimatorConfig, metrics: Mapping[str, Any]) -> list[Score]:
+    """What an estimator scored on its test split, for `agekit.zoo.cards.scores`."""
+    return _scores(dict(config.trained), mapping(metrics, "test"), config.interval.level)
+
+
+def _scores(where: Mapping[str, Any], row: Mapping[str, Any], level: float) -> list[Score]:
+    out = []
+    for metric, (name, unit) in _FIGURES.items():
+        if row.get(metric) is not None:
+            ends = row.get("mae_interval") if metric == "mae" else None
+            notes = score_notes(unit.format(level=level), row.get("n"), ends, where)
+            out.append(score(where, metric, name, row[metric], notes))
+    return out

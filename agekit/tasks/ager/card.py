@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
+from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.zoo.cards.faces import face_section
 from agekit.zoo.cards.header import metadata
@@ -16,11 +17,11 @@ from agekit.zoo.cards.making import (
     making_section,
     people_pictured,
 )
+from agekit.zoo.cards.scores import Score, identifier, score, score_notes
 from agekit.zoo.cards.text import bullets, code, figure, interval, mapping, plain, table
 from agekit.zoo.cards.use import use_section
-from agekit.zoo.config import AgerConfig
 
-__all__ = ["ager_card"]
+__all__ = ["ager_card", "ager_scores"]
 
 _AGES = re.compile(r"ages ([\d.]+-[\d.]+)")
 _WHERE = re.compile(r", (gender|group) ([^,]+)")
@@ -165,3 +166,52 @@ def _limits(config: AgerConfig) -> list[str]:
             ]
         ),
     ]
+
+
+_WHERE_SCORED = ("dataset", "protocol", "split", "split_hash")
+
+
+def ager_scores(config: AgerConfig, metrics: Mapping[str, Any]) -> list[Score]:
+    """What an ager scored on its test split and where it was judged, see `zoo.cards.scores`."""
+    own, judged = dict(config.trained), mapping(metrics, "evaluation")
+    there = {key: judged[key] for key in _WHERE_SCORED if key in judged}
+    cycle = _cycle_scores(own, config.domains, mapping(metrics, "test"))
+    return cycle + _judged_scores(own | there, judged)
+
+
+def _cycle_scores(
+    where: Mapping[str, Any], domains: Mapping[Any, str], row: Mapping[str, Any]
+) -> list[Score]:
+    unit = "mean absolute difference of pixels from -1 to 1 after there and back; " + "; ".join(
+        f"{name}: {faces}" for name, faces in domains.items()
+    )
+    return [
+        score(
+            where,
+            f"cycle-l1-{start}",
+            f"cycle error from {start}",
+            row[key],
+            score_notes(unit, None, None, where),
+        )
+        for start, key in (("young", "cycle_young"), ("old", "cycle_old"))
+        if row.get(key) is not None
+    ]
+
+
+def _judged_scores(where: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Score]:
+    out = []
+    for to, part in mapping(judged, "metrics").items():
+        for judge, row in part["judges"].items():
+            if row["shift"] is not None:
+                notes = score_notes(
+                    f"years, as {judge} sees them", row["n"], row["interval"], where
+                )
+                name = f"mean change of apparent age to {to}, {judge} (years)"
+                metric = f"age-shift-{to}-{identifier(judge)}"
+                out.append(score(where, metric, name, row["shift"], notes))
+        if same := part.get("identity"):
+            notes = score_notes(f"cosine in {same['network']}", same["n"], same["interval"], where)
+            if same["cosine"] is not None:
+                name = f"likeness of the person made {to}"
+                out.append(score(where, f"identity-{to}", name, same["cosine"], notes))
+    return out

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agekit.tasks.estimator.config import IntervalConfig
 from agekit.zoo.cards.text import code, figure, interval, mapping, plain, table
-from agekit.zoo.config import IntervalConfig
 
 __all__ = ["error_section", "headline", "scored_split"]
 
