@@ -136,5 +136,5 @@ def test_wrong_arguments_are_told(agekit, tmp_path, monkeypatch, arguments, code
 def test_chips_do_not_become_part_of_the_dataset(agekit, chips):
     code, _, err = agekit("folder", "--root", chips, "--out", chips / "new", "--no-detect")
     assert code == 1
-    assert "error: " in err and "within the dataset's folder" in err
+    assert "error: " in err and "lies in the dataset's own folder" in err
     assert not (chips / "new").exists()
