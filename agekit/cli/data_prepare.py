@@ -13,6 +13,7 @@ from agekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from agekit.data.alignment import Alignment
+    from agekit.data.encode import Format
 
 __all__ = ["prepare"]
 
@@ -77,7 +78,7 @@ def prepare(
     out: Path,
     size: int | None,
     margin: float | None,
-    format_: str,
+    format_: Format,
     quality: int,
     detector: str | None,
     like: str | None,
@@ -101,26 +102,27 @@ def prepare(
             "--like takes detector, margin and size from the model: give no --size, --margin, "
             "--detector, --no-detect"
         )
-    from agekit.data.alignment import Alignment
+    from agekit.data.encode import Encoding
     from agekit.data.prepared import FAILURES, read_failures
-    from agekit.faces.align import DEFAULT_MARGIN
+    from agekit.faces.align import DEFAULT_MARGIN, standard
+    from agekit.faces.prepare import Workers
     from agekit.faces.prepare import prepare as make
 
     with only_json_on_stdout(as_json):
-        face, side = _frame_of(like) if like is not None else (None, size or _SIZE)
+        face: Alignment | None = None
+        side = size or _SIZE
+        if like is not None:
+            face, side = _frame_of(like)
+        elif not no_detect:
+            face = standard(DEFAULT_MARGIN if margin is None else margin, detector or "mtcnn")
         made = make(
             dataset,
             root,
             out,
             columns=columns,
-            size=side,
-            margin=DEFAULT_MARGIN if margin is None else margin,
-            format=format_,
-            quality=quality,
-            detector=None if no_detect else detector or Alignment().detector,
-            like=face,
-            workers=workers,
-            device=device,
+            face=face,
+            encoding=Encoding(side, format_, None if format_ == "png" else quality),
+            workers=Workers(workers, device),
             console=console(),
         )
     if as_json:

@@ -1,4 +1,4 @@
-"""From an RGB array to the bytes of an image file."""
+"""Encoding RGB arrays as image files."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ class Encoding:
     size: int | None
     format: Format
     quality: int | None
+
+    @property
+    def ending(self) -> str:
+        """Of the files' names."""
+        return ".jpg" if self.format == "jpeg" else f".{self.format}"
 
     @classmethod
     def choose(

@@ -10,6 +10,7 @@ from agekit.culprit import Culprit
 from agekit.data import notes
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
+from agekit.data.home import data_root
 from agekit.data.prepared import is_prepared, read_prepared
 from agekit.data.readers.columns import Columns, check_columns
 from agekit.data.shards import is_packed, read_shards
@@ -17,7 +18,7 @@ from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
 from agekit.registry import DATASETS
 
-__all__ = ["culprit_of", "open_dataset", "read_source"]
+__all__ = ["culprit_of", "open_dataset", "place_of", "read_source"]
 
 _ANY_SHARDS = "parquet"
 """The dataset that takes shards as they are, whatever they were made from."""
@@ -42,6 +43,17 @@ def open_dataset(dataset: str | Dataset) -> Dataset:
         if not hasattr(reader, name):
             raise culprit.error(f"does not say its {name}")
     return reader
+
+
+def place_of(reader: Dataset, root: Path | None) -> Path | None:
+    """Where a dataset lies, see `data_root`; None of one that needs no root and was given none.
+
+    Raises:
+        DataError: it is not known, or nothing is there.
+    """
+    if root is None and not reader.needs_root:
+        return None
+    return data_root(reader.name, root, file_allowed=reader.file_allowed)
 
 
 def culprit_of(reader: Dataset) -> Culprit:

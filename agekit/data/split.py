@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -15,16 +16,19 @@ from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.home import data_root
 from agekit.data.protocols import Protocol
-from agekit.data.readers.columns import Columns
-from agekit.data.source import culprit_of, open_dataset, read_source
-from agekit.data.split_file import SPLIT_FILE, split_file
+from agekit.data.readers.columns import NAMES, Columns
+from agekit.data.readers.rows import parse_split
+from agekit.data.readers.sheet import read_sheet
+from agekit.data.source import culprit_of, open_dataset, place_of, read_source
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import ConfigError, DataError, nearest
 from agekit.registry import DATASETS
 
-__all__ = ["Faces", "load_faces"]
+__all__ = ["SPLIT_FILE", "Faces", "load_faces", "split_file"]
+
+SPLIT_FILE = ".csv"
+"""The ending of a user's own split."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,7 @@ def load_faces(
     """
     reader = open_dataset(dataset)
     rule = _protocol(reader, protocol)
-    place = None
-    if reader.needs_root or root is not None:
-        place = data_root(
-            reader.name, None if root is None else Path(root), file_allowed=reader.file_allowed
-        )
+    place = place_of(reader, None if root is None else Path(root))
     table, face = read_source(reader, place, columns, tell=tell)
     culprit = culprit_of(reader)
     with culprit.doing(f"cannot be split by its protocol {rule.name!r}", but=OSError):
@@ -154,3 +154,50 @@ def _shown(names: Iterable[str], most: int = 12) -> str:
     every = list(names)
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def split_file(path: Path) -> Protocol:
+    """The protocol of a csv with the columns path (by any of its usual names) and split.
+
+    An image is known by its path below the dataset's root or, where no other has it, by its file
+    name; the ending does not count, so that chips are split as the photos they were cut from.
+
+    Raises:
+        DataError: the file cannot be read or lacks a column; (when assigned) it names no image of
+            the dataset, or a split is none of train, val and test.
+    """
+    sheet = read_sheet(path)
+    names = sheet.column(*NAMES["path"])
+    wanted: dict[str, int] = {}
+    for i, (name, text) in enumerate(zip(names, sheet.column("split"), strict=True)):
+        split = parse_split(text)
+        if not split:
+            raise DataError(
+                f"{sheet.path}, line {sheet.lines[i]}: split {text!r} is none of train, val, test"
+            )
+        code = SPLITS.index(split)
+        if wanted.setdefault(_key(name), code) != code:
+            raise DataError(f"{sheet.path}, line {sheet.lines[i]}: {name} is in two splits")
+
+    def assign(table: FaceTable) -> NDArray[np.int8]:
+        keys = [_key(table.images.name(i)) for i in range(len(table))]
+        files = Counter(key.rpartition("/")[2] for key in keys)
+
+        def code(key: str) -> int:
+            file = key.rpartition("/")[2]
+            return wanted.get(key, wanted.get(file, -1) if files[file] == 1 else -1)
+
+        codes = np.array([code(key) for key in keys], np.int8)
+        if not (codes >= 0).any():
+            raise DataError(
+                f"{path} names none of the dataset's images; the first it names: "
+                f"{', '.join(names[:2]) or 'none'}; the dataset's: {table.images.name(0)}",
+                "give the paths below the dataset's root, or the file names",
+            )
+        return codes
+
+    return Protocol(path.stem, f"as {path.name} says", assign)
+
+
+def _key(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).with_suffix("").as_posix().lower()

@@ -57,7 +57,7 @@ def frame(margin: float) -> NDArray[np.float64]:
     return 0.5 + (TEMPLATE - 0.5) / (1 + 2 * margin)
 
 
-def standard(margin: float, detector: str) -> Alignment:
+def standard(margin: float = DEFAULT_MARGIN, detector: str = "mtcnn") -> Alignment:
     """The alignment of chips cut around the standard frame.
 
     Args:

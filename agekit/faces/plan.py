@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from agekit._mistakes import Schema, summary
 from agekit.atomic import write_text
-from agekit.data.alignment import Alignment
 from agekit.data.files import Files
 from agekit.data.home import locked
 from agekit.data.prepared import PLAN
@@ -72,7 +71,6 @@ _CHANGED = {
 def make_plan(
     dataset: str,
     work: ChipWork,
-    face: Alignment,
     keys: NDArray[np.uint8],
     unreadable: Mapping[int, str],
     before: Plan | None,
@@ -82,7 +80,6 @@ def make_plan(
     Args:
         dataset: registry name.
         work: how the chips are made.
-        face: where faces come to lie in them.
         keys: (N, 16) content keys of the pictures.
         unreadable: row to reason, of pictures that cannot be read now.
         before: what the folder was begun with, None for a new one.
@@ -90,7 +87,8 @@ def make_plan(
     names = [readable(work.images.name(i)) for i in range(len(keys))]
     lost = sorted(names[i] for i in unreadable) if before is None else before.unreadable
     left_out = set(lost)
-    usual = not work.detector or face == standard(face.margin, face.detector)
+    face = work.face
+    usual = face is not None and face == standard(face.margin, face.detector)
     return Plan(
         dataset=dataset,
         pictures=len(names),
@@ -100,11 +98,11 @@ def make_plan(
         ),
         unreadable=tuple(lost),
         size=work.size,
-        format=work.format,
-        quality=None if work.format == "png" else work.quality,
-        detector=work.detector,
-        margin=face.margin if work.detector else None,
-        points=None if usual else face.points,
+        format=work.encoding.format,
+        quality=work.encoding.quality,
+        detector=None if face is None else face.detector,
+        margin=None if face is None else face.margin,
+        points=None if face is None or usual else face.points,
         device=work.device.partition(":")[0],
     )
 

@@ -1,4 +1,4 @@
-"""A dataset of photos made into a dataset of face chips, by many processes, a bit at a time."""
+"""Making a dataset of face chips of a dataset of photos, in many processes, a bit at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from rich.console import Console
 
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.home import data_root, keep_apart
+from agekit.data.encode import Encoding
+from agekit.data.home import keep_apart
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import FAILURES, write_table
 from agekit.data.readers.columns import Columns
-from agekit.data.source import open_dataset, read_source
+from agekit.data.source import open_dataset, place_of, read_source
 from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError
-from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
-from agekit.faces.chips import ENDINGS, ChipWork
+from agekit.faces.align import known_points, standard
+from agekit.faces.chips import ChipWork
 from agekit.faces.folder import ChipFolder, chip_names, writing
 from agekit.faces.plan import begin, held, make_plan, origin_keys, read_plan
 from agekit.faces.workers import run_blocks
@@ -29,7 +30,7 @@ from agekit.progress import ProgressBar, print_line
 from agekit.registry import DETECTORS
 from agekit.scope import within
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "Workers", "prepare"]
 
 _GPU_BLOCK = 16
 """Photos that a GPU looks at as one; always the same ones, so that rounding is the same."""
@@ -37,9 +38,26 @@ _GPU_WORKERS = 4
 _CPU_WORKERS = 16
 
 
+STANDARD = standard()
+CHIPS = Encoding(size=224, format="jpeg", quality=95)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that make chips.
+
+    Attributes:
+        processes: how many; None takes one for each processor, at most 16, or four with a GPU.
+        device: where their detectors run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    processes: int | None = None
+    device: str = "auto"
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """What was done.
+    """A dataset of chips, and how much of it was made now.
 
     Attributes:
         dataset: registry name.
@@ -68,14 +86,9 @@ def prepare(
     out: Path,
     *,
     columns: Columns | None = None,
-    size: int = 224,
-    margin: float = DEFAULT_MARGIN,
-    format: str = "jpeg",
-    quality: int = 95,
-    detector: str | None = "mtcnn",
-    like: Alignment | None = None,
-    workers: int | None = None,
-    device: str = "auto",
+    face: Alignment | None = STANDARD,
+    encoding: Encoding = CHIPS,
+    workers: Workers = Workers(),
     console: Console | None = None,
 ) -> Prepared:
     """Finds the largest face of every photo, aligns it by five points and cuts it into a chip.
@@ -90,16 +103,10 @@ def prepare(
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         out: a new folder, or one begun with the same arguments.
         columns: field → column of a table of the user's own.
-        size: side of the chips in pixels.
-        margin: around the standard frame, as a share of its side.
-        format: ``jpeg``, ``png`` or ``webp``.
-        quality: of JPEG and WebP, 1 to 100.
-        detector: registry name of what finds the faces; None takes every picture as it is: its
-            centre square, scaled.
-        like: in place of `margin` and `detector`: finds and cuts faces as a model knows them.
-        workers: processes; one for each processor if left out, at most 16, or four with a GPU.
-            The result does not depend on it.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        face: what finds the faces and where their points come to lie; None takes every picture as
+            it is: its centre square, scaled.
+        encoding: of the chips, with their size.
+        workers: what does the work; the result does not depend on their number.
         console: where to show progress.
 
     Raises:
@@ -107,52 +114,28 @@ def prepare(
         DataError: the dataset cannot be read, `out` cannot be used, no picture gave a chip, or the
             disk is full.
     """
-    if format not in ENDINGS:
-        raise ConfigError(f"no format {format!r}", f"the formats are {', '.join(ENDINGS)}")
-    if like is not None:
-        target, detector = known_points(like), like.detector
-        if target is None:
-            raise ConfigError("the alignment to cut faces to says of no point where it lies")
-        cuts = Alignment.model_validate(
-            {**like.model_dump(), "align": "five-points", "points": target.tolist()}
-        )
-    else:
-        cuts = standard(margin, detector or Alignment().detector)
     reader = open_dataset(dataset)
-    where = "cpu"
-    if detector:
-        from agekit.device import pick_device
+    device = "cpu"
+    if face is not None:
+        from agekit.device import pick_device  # torch: not needed where no face is looked for
 
-        with within():
-            detector = DETECTORS.pinned(detector)
-        cuts = cuts.model_copy(update={"detector": detector})
-        where = str(pick_device(device))
-    place = None
-    if reader.needs_root or root is not None:
-        place = data_root(reader.name, root, file_allowed=reader.file_allowed)
+        face, device = _pinned(face), str(pick_device(workers.device))
+    place = place_of(reader, root)
     keep_apart(out, place)
     if out.is_dir():
         read_plan(out)  # not even a lock is put into a folder of something else
     with held(out):
         before = read_plan(out)
-        table, face = read_source(reader, place, columns)
-        if detector:
-            face = cuts
-        elif face.align == "whole":
-            face = Alignment()
-            print_line(
-                console,
-                f"{reader.name} is a dataset of whole photos: the middle squares of them are "
-                "taken as faces, whatever they show",
-            )
-        work = ChipWork(table.images, size, format, quality, detector, cuts.points or (), where)
+        table, own = read_source(reader, place, columns)
+        shown = face or _frame_of(reader, own, console)
+        work = ChipWork(table.images, encoding, face, device)
         work.check()
         keys, unreadable = origin_keys(table)
-        begin(out, make_plan(reader.name, work, face, keys, unreadable, before), before)
+        begin(out, make_plan(reader.name, work, keys, unreadable, before), before)
         names = [work.images.name(i) for i in range(len(table))]
-        folder = ChipFolder(out, names, chip_names(names, ENDINGS[format]), unreadable)
+        folder = ChipFolder(out, names, chip_names(names, encoding.ending), unreadable)
         skipped = sum(folder.there)
-        _fill(folder, work, set(unreadable), workers, console)
+        _fill(folder, work, set(unreadable), workers.processes, console)
         rows = folder.close()
         if not rows:
             first = folder.failures[min(folder.failures)]
@@ -163,7 +146,7 @@ def prepare(
         table = replace(table, origin=keys).take(np.array(rows))
         chips = [folder.chips[row] for row in rows]
         with writing(out):
-            write_table(out, table, chips, Manifest.of(reader, table, face, size))
+            write_table(out, table, chips, Manifest.of(reader, table, shown, work.size))
     return Prepared(
         dataset=reader.name,
         out=out,
@@ -171,16 +154,44 @@ def prepare(
         done=len(rows) - skipped,
         skipped=skipped,
         failed=len(folder.failures),
-        size=size,
-        margin=face.margin,
+        size=work.size,
+        margin=shown.margin,
     )
+
+
+def _pinned(face: Alignment) -> Alignment:
+    """An alignment that says where each point comes to lie, and whose detector is to be used.
+
+    Raises:
+        ConfigError: it says of no point where it lies.
+        AgekitError: there is no such detector.
+    """
+    points = known_points(face)
+    if points is None:
+        raise ConfigError("the alignment to cut faces to says of no point where it lies")
+    with within():
+        detector = DETECTORS.pinned(face.detector)
+    changes = {"align": "five-points", "detector": detector, "points": points.tolist()}
+    return Alignment.model_validate(face.model_dump() | changes)
+
+
+def _frame_of(reader: Dataset, own: Alignment, console: Console | None) -> Alignment:
+    """Where faces lie in chips that are the middle squares of a dataset's pictures."""
+    if own.align != "whole":
+        return own
+    print_line(
+        console,
+        f"{reader.name} is a dataset of whole photos: the middle squares of them are "
+        "taken as faces, whatever they show",
+    )
+    return Alignment()
 
 
 def _fill(
     folder: ChipFolder,
     work: ChipWork,
     unreadable: Container[int],
-    workers: int | None,
+    processes: int | None,
     console: Console | None,
 ) -> None:
     """Makes the chips that are to be made, and tells how far that is."""
@@ -189,7 +200,7 @@ def _fill(
     gpu = work.device.startswith("cuda")
     step = _GPU_BLOCK if gpu else 1
     starts = sorted({row - row % step for row in todo})
-    count = workers or min(os.cpu_count() or 1, _GPU_WORKERS if gpu else _CPU_WORKERS)
+    count = processes or min(os.cpu_count() or 1, _GPU_WORKERS if gpu else _CPU_WORKERS)
     blocks = ([r for r in range(s, min(s + step, n)) if r not in unreadable] for s in starts)
     there = f", {n - len(todo):,} are done already" if len(todo) < n else ""
     print_line(console, f"making the chips of {len(todo):,} pictures{there}")

@@ -17,8 +17,7 @@ from safetensors.torch import save
 from agekit.data.alignment import Alignment
 from agekit.data.notes import in_the_report
 from agekit.data.readers.columns import Columns
-from agekit.data.split import Faces, load_faces
-from agekit.data.split_file import SPLIT_FILE
+from agekit.data.split import SPLIT_FILE, Faces, load_faces
 from agekit.device import (
     describe_device,
     from_main,

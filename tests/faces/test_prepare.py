@@ -18,18 +18,30 @@ from filelock import FileLock
 from PIL import Image
 
 from agekit.data.alignment import Alignment
+from agekit.data.encode import Encoding
 from agekit.data.manifest import TABLE
 from agekit.data.prepared import FAILURES, read_failures, read_prepared
 from agekit.data.readers.own import Csv
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
-from agekit.faces.align import frame
-from agekit.faces.prepare import prepare
+from agekit.faces.align import frame, standard
+from agekit.faces.prepare import Workers, prepare
+
+
+def cut(dataset, root, out, *, size=224, margin=0.25, detector="marked", workers=1, **files):
+    """Prepares on the CPU, in one process if not told otherwise."""
+    return prepare(
+        dataset,
+        root,
+        out,
+        face=None if detector is None else standard(margin, detector),
+        encoding=Encoding(size, **{"format": "jpeg", "quality": 95} | files),
+        workers=Workers(workers, "cpu"),
+    )
 
 
 def run(root, out, **changed):
-    options = {"size": 64, "detector": "marked", "device": "cpu", "workers": 1} | changed
-    return prepare("csv", root, out, **options)
+    return cut("csv", root, out, **{"size": 64} | changed)
 
 
 def counts(done):
@@ -57,7 +69,7 @@ def ready(marked, photos, tmp_path, shared) -> Path:
 
 def test_photos_become_chips(marked, photos, tmp_path, capfd):
     out = tmp_path / "out"
-    done = run(photos, out, format="png")
+    done = run(photos, out, format="png", quality=None)
     assert counts(done) == (8, 6, 0, 2)
     assert (done.dataset, done.out, done.size, done.margin) == ("csv", out, 64, 0.25)
     chips = sorted(str(p.relative_to(out)) for p in out.rglob("*.png"))
@@ -160,7 +172,7 @@ def test_other_options_are_refused(ready, photos, changed, told):
 def test_other_pictures_are_refused(ready, photos, write_photo, tmp_path):
     with pytest.raises(DataError, match="dataset csv then, folder now"):
         write_face(tmp_path / "faces" / "20" / "a.png")
-        prepare("folder", tmp_path / "faces", ready, size=64, detector="marked")
+        cut("folder", tmp_path / "faces", ready, size=64)
     write_photo(photos.parent / "a/p0.png", [(0, 1, 64, 90)], 7)
     with pytest.raises(DataError, match="pictures were changed"):
         run(photos, ready)
@@ -198,7 +210,7 @@ def test_the_folder_must_be_its_own(marked, photos, tmp_path):
     with pytest.raises(DataError, match="it holds thesis"):
         run(photos, full)
     with pytest.raises(DataError, match="lies in the dataset's own folder"):
-        prepare("folder", photos.parent, photos.parent / "sub" / "out", detector="marked")
+        cut("folder", photos.parent, photos.parent / "sub" / "out")
     assert [path.name for path in full.iterdir()] == ["thesis.txt"]
     assert not (photos.parent / "sub").exists()
 
@@ -224,7 +236,7 @@ def test_nothing_found_is_told(marked, write_photo, tmp_path):
     write_photo(tmp_path / "faces/30/a.png", [])
     out = tmp_path / "out"
     with pytest.raises(DataError, match="no chip could be made of any of 1 picture") as caught:
-        prepare("folder", tmp_path / "faces", out, detector="marked", workers=1)
+        cut("folder", tmp_path / "faces", out)
     assert "30/a.png: no face found" in caught.value.hint
     assert not (out / TABLE).exists()
 
@@ -348,23 +360,22 @@ def test_chips_are_only_scaled_without_a_detector(tmp_path):
     for k in range(3):
         write_face(tmp_path / "faces" / str(20 + k) / "a.png", 20 + k, k, 96)
     out = tmp_path / "out"
-    done = prepare(
-        "folder", tmp_path / "faces", out, size=32, detector=None, format="png", workers=1
-    )
+    drawn = tmp_path / "faces"
+    done = cut("folder", drawn, out, size=32, detector=None, format="png", quality=None)
     assert counts(done) == (3, 3, 0, 0)
     table, manifest = read_prepared(out)
     assert (manifest.face, manifest.size, done.margin) == (Alignment(), 32, 0.0)
     assert table.age.tolist() == [20, 21, 22]
     original = load_faces("folder", tmp_path / "faces").table
     assert np.array_equal(np.asarray(Image.open(out / "21/a.png")), original.images.decode(1, 32))
-    again = prepare("folder", out, tmp_path / "again", size=16, detector=None, workers=1)
+    again = cut("folder", out, tmp_path / "again", size=16, detector=None)
     assert counts(again) == (3, 3, 0, 0)
     assert np.array_equal(read_prepared(tmp_path / "again")[0].content_keys(), table.content_keys())
 
 
 def test_drawn_pictures_are_in_no_files(marked, tmp_path):
     with pytest.raises(ConfigError, match="not in files"):
-        prepare("synthfaces", None, tmp_path / "out", detector="marked")
+        cut("synthfaces", None, tmp_path / "out")
 
 
 def test_odd_names_stay_apart(marked, write_photo, tmp_path):
@@ -373,7 +384,7 @@ def test_odd_names_stay_apart(marked, write_photo, tmp_path):
     for k, name in enumerate(names):
         write_photo(root / "30" / name, [(10, 20, 64, 90)], k)
     out = tmp_path / "out"
-    assert counts(prepare("folder", root, out, detector="marked", workers=1)) == (4, 4, 0, 0)
+    assert counts(cut("folder", root, out)) == (4, 4, 0, 0)
     with open(out / TABLE, encoding="utf-8", newline="") as file:
         paths = {row["path"] for row in csv.DictReader(file)}
     assert paths == {"30/png/ä b.jpg", "30/bmp/ä b.jpg", "30/café.jpg", "30/c;d,e.jpg"}
