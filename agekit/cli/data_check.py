@@ -14,7 +14,7 @@ from agekit.cli.output import console, emit_json, only_json_on_stdout, print_tab
 from agekit.progress import FEW, ProgressBar
 
 if TYPE_CHECKING:
-    from agekit.data.check import Check
+    from agekit.data.check import DatasetReport
 
 __all__ = ["check"]
 
@@ -70,7 +70,7 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-def _print(report: Check) -> None:
+def _print(report: DatasetReport) -> None:
     faces = "face" if report.n == 1 else "faces"
     title = f"{report.protocol}: {report.n:,} {faces} (split {report.split_hash})"
     shown = {name: part for name, part in report.splits.items() if part["n"] or name != "unused"}
@@ -92,7 +92,7 @@ def _print(report: Check) -> None:
     _print_problems(report)
 
 
-def _print_problems(report: Check) -> None:
+def _print_problems(report: DatasetReport) -> None:
     for finding in report.problems:
         label = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
         count = f"{finding.count:,} " if finding.examples else ""

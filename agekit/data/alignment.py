@@ -1,4 +1,4 @@
-"""Alignment: where the faces of a dataset lie in its images; one value from dataset to answer."""
+"""The alignment of faces in their images: one value from the dataset to the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 
 class Alignment(Schema):
-    """Where the five points of faces lie in images.
+    """The place of the five points of faces in images.
 
     Every dataset, prepared folder, pack, run and model has one. It is unknown where `align` is
     ``chips`` and there are no `points`: it can then only be measured.

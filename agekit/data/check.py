@@ -1,4 +1,4 @@
-"""What is in a split dataset, and what is wrong with it."""
+"""The report on a split dataset: its contents, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.decode import quiet
-from agekit.data.findings import Finding, find_problems, groups_of
+from agekit.data.issues import Issue, find_issues, groups_of
 from agekit.data.near_duplicates import THUMBNAIL
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, FaceTable, ImageSource, as_strings
 from agekit.errors import DataError
 
-__all__ = ["Check", "check_faces"]
+__all__ = ["DatasetReport", "check_faces"]
 
 _GENDERS = {"male": 0, "female": 1, "unknown": -1}
 _CHUNK = 1024
 
 
 @dataclass(frozen=True)
-class Check:
+class DatasetReport:
     """The report on a dataset under one protocol.
 
     Attributes:
@@ -56,12 +56,12 @@ class Check:
     groups: Mapping[str, int]
     official: Mapping[str, Mapping[str, int]]
     decoded: bool
-    problems: tuple[Finding, ...]
+    problems: tuple[Issue, ...]
 
     @property
     def ok(self) -> bool:
         """Whether nothing breaks training."""
-        return all(finding.severity != "error" for finding in self.problems)
+        return all(issue.severity != "error" for issue in self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """The report as ``agekit data check --json`` gives it."""
@@ -74,7 +74,7 @@ def check_faces(
     official: Mapping[str, int] | None = None,
     decode: bool = True,
     progress: Callable[[], None] | None = None,
-) -> Check:
+) -> DatasetReport:
     """Counts a split dataset and looks for what is wrong with it.
 
     Args:
@@ -92,7 +92,7 @@ def check_faces(
     people = len(np.unique(table.identity[known])) if known.any() else None
     found = {"images": len(table), "people": people}
     parts = [*enumerate(SPLITS), (-1, "unused")]
-    return Check(
+    return DatasetReport(
         dataset=faces.dataset,
         protocol=faces.protocol,
         split_hash=faces.split_hash,
@@ -109,7 +109,7 @@ def check_faces(
             if (there := found.get(what)) is not None
         },
         decoded=decode,
-        problems=find_problems(faces, broken, thumbnails),
+        problems=find_issues(faces, broken, thumbnails),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a dataset is: a reader and the protocols it is used by."""
+"""The contract of datasets: a reader and the protocols it is used by."""
 
 from __future__ import annotations
 

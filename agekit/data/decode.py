@@ -1,4 +1,4 @@
-"""From the bytes of an image file to an upright RGB array."""
+"""Decoding image files to upright RGB arrays."""
 
 from __future__ import annotations
 

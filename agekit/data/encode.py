@@ -23,7 +23,7 @@ QUALITY = {"jpeg": 90, "webp": 82}
 
 @dataclass(frozen=True)
 class Encoding:
-    """How images are encoded anew.
+    """A format of image files, in which images are encoded anew.
 
     Attributes:
         size: side of the square in pixels; None keeps the images' own sizes.
@@ -44,7 +44,7 @@ class Encoding:
     def choose(
         cls, size: int | None, format: Format | None, quality: int | None
     ) -> Encoding | None:
-        """What was asked for, the rest by default; None where images are kept as they are.
+        """An encoding as asked for, the rest by default; None where images are kept as they are.
 
         Raises:
             ConfigError: a quality without anything to encode, or for PNG.

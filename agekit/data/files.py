@@ -1,4 +1,4 @@
-"""Images that lie in files, and the memory of what is in them."""
+"""Images that lie in files, known by their content."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Files(EncodedImages):
 
 
 class _Links:
-    """Which files of a folder may lie outside of it, through links; see `Files`."""
+    """The files of a folder that may lie outside of it, through links; see `Files`."""
 
     def __init__(self, root: Path, paths: Sequence[str]) -> None:
         self.root, self.paths = root, paths

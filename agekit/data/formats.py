@@ -55,7 +55,7 @@ _HEAD = 64
 
 
 def reader_of(data: bytes, name: str) -> Callable[[BytesIO], ImageFile.ImageFile]:
-    """What opens an image, told from its first bytes.
+    """The reader that opens an image, known by its first bytes.
 
     Raises:
         DataError: it is of no format that is read here.

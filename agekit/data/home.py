@@ -108,7 +108,7 @@ def keep_apart(out: Path, *folders: Path | None, itself: bool = True) -> None:
 
 
 def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:
-    """Where `dataset` lies: `root` if given, else ``$AGEKIT_DATA/<dataset>``.
+    """The place of `dataset`: `root` if given, else ``$AGEKIT_DATA/<dataset>``.
 
     Args:
         dataset: the dataset's registry name.

@@ -29,7 +29,7 @@ in the csv and null in a shard; group and split are names, gender is ``male`` or
 
 
 class Manifest(Schema):
-    """What a derived dataset says of itself: ``faces.json``, or the shards' metadata ``agekit``.
+    """The description of a derived dataset: ``faces.json``, or the shards' metadata ``agekit``.
 
     Attributes:
         format: the version of this schema.
@@ -55,7 +55,7 @@ class Manifest(Schema):
 
     @classmethod
     def of(cls, dataset: Dataset, table: FaceTable, face: Alignment, size: int | None) -> Self:
-        """What is made of a dataset by this agekit; see the attributes."""
+        """The manifest of what this agekit makes of a dataset; see the attributes."""
         return cls(
             dataset=dataset.name,
             title=dataset.title,

@@ -35,7 +35,7 @@ _GLANCE = 16
 
 @dataclass(frozen=True)
 class Packed:
-    """What was packed.
+    """A dataset as it was packed.
 
     Attributes:
         dataset: the dataset's name.
@@ -164,7 +164,7 @@ def _ordered(work: Callable[[int], bytes], n: int, workers: int | None) -> Itera
 
 
 def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Callable[[int], bytes]:
-    """What gives the bytes to pack of image `i`, and raises where it cannot be decoded.
+    """A function to the bytes to pack of image `i`, which raises where it cannot be decoded.
 
     Raises:
         DataError: the images are in no files, so that a size has to be asked for.

@@ -268,7 +268,7 @@ def _read_bad(path: Path) -> dict[bytes, str]:
 
 
 def _cache_error(folder: Path, error: OSError) -> DataError:
-    """What to tell of a cache that cannot be used."""
+    """The error for a cache that cannot be used."""
     return DataError(
         f"the image cache {folder} cannot be used: {error.strerror or error}",
         "set AGEKIT_CACHE to a folder you can write to",

@@ -1,4 +1,4 @@
-"""Folders of face chips with a table of their labels: what `agekit data prepare` makes."""
+"""Folders of face chips with a table of their labels, as `agekit data prepare` makes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 PLAN = "prepare.json"
-"""What the folder was begun with; there from the first chip on."""
+"""The file of the options that the folder was begun with; there from the first chip on."""
 FAILURES = "failures.csv"
 """The list of images that no chip could be made of."""
 

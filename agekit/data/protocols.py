@@ -30,7 +30,7 @@ Assign = Callable[[FaceTable], NDArray[np.int8]]
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a dataset is split and scored.
+    """A rule that splits a dataset, and the metrics it is scored by.
 
     Attributes:
         name: its name within the dataset.

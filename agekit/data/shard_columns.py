@@ -1,4 +1,4 @@
-"""From the columns of a Parquet file, as anybody writes them, to those of a face table."""
+"""The label columns of a Parquet file, as anybody writes them, in one form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that lie in Parquet shards, and the memory of what is in them."""
+"""Images that lie in Parquet shards, known by their content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BATCH_ROWS = 64
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tells damage that pyarrow finds in a file as a DataError; an OSError names the file."""
+    """Raises damage that pyarrow finds in a file as a DataError; an OSError names the file."""
     try:
         yield
     except pa.ArrowException as error:
@@ -116,7 +116,7 @@ class Shards(EncodedImages):
         return len(self.rows)
 
     def name(self, i: int) -> str:
-        """What the file calls the image, else the file and the row."""
+        """The name that the file gives the image, else the file and the row."""
         return str(self._names[int(self.rows[i])].as_py())
 
     def read(self, i: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Datasets in Parquet files: what `agekit data pack` writes, and what others do."""
+"""Datasets in Parquet files, as `agekit data pack` and others write them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable,
 
 
 class _Shard:
-    """What is read of one file: its labels, where its images are, and which of them are there."""
+    """One file: its labels, the place of its images, and which of them are there."""
 
     def __init__(self, path: Path, columns: Columns | None) -> None:
         self.path = path
@@ -105,7 +105,7 @@ class _Shard:
         return labels.set_column(index, "split", pa.array([split] * len(labels), pa.string()))
 
     def _present(self, meta: Any) -> NDArray[np.bool_]:
-        """Which rows have an image; looks into row groups whose statistics do not say it."""
+        """The rows that have an image; looks into row groups whose statistics do not say it."""
         present = np.ones(len(self.column), bool)
         leaves = [meta.schema.column(c).path for c in range(meta.num_columns)]
         leaf = leaves.index(self.column.leaf)
@@ -165,7 +165,7 @@ def _check_sets(files: Sequence[Path], place: Path) -> None:
 
 
 def _manifest(shards: Sequence[_Shard]) -> Manifest | None:
-    """What all shards say of themselves; `rows` counts all of them.
+    """The manifest that all shards share; `rows` counts all of them.
 
     Raises:
         DataError: they say different things.

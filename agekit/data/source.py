@@ -46,7 +46,7 @@ def open_dataset(dataset: str | Dataset) -> Dataset:
 
 
 def place_of(reader: Dataset, root: Path | None) -> Path | None:
-    """Where a dataset lies, see `data_root`; None of one that needs no root and was given none.
+    """The place of a dataset, see `data_root`; None of one that needs no root and was given none.
 
     Raises:
         DataError: it is not known, or nothing is there.
@@ -91,7 +91,7 @@ def read_source(
 
 
 def _read_in_part(table: FaceTable) -> Iterator[str]:
-    """What is to be told of rows that are there, but not with all they say: a line a kind."""
+    """Notes on rows that are there, but not with all they say: a line for each kind."""
     kept = [problem for problem in table.problems if problem.kept]
     for kind, count in Counter(problem.kind for problem in kept).items():
         first = next(problem for problem in kept if problem.kind == kind)
@@ -125,7 +125,7 @@ def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTa
 
 
 def _table(reader: Dataset, place: Path | None, columns: Columns) -> FaceTable:
-    """What a reader reads, if it is a face table."""
+    """The table that a reader reads, checked to be a face table."""
     culprit = culprit_of(reader)
     with culprit.doing("cannot be read", but=OSError):
         table: object = reader.read_named(place, columns) if columns else reader.read(place)

@@ -57,7 +57,7 @@ class Faces:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What the reader left out, and why."""
+        """The rows that the reader left out or read in part, and why."""
         return self.table.problems
 
     @cached_property
@@ -73,7 +73,7 @@ class Faces:
 
     @cached_property
     def shared_identities(self) -> int:
-        """How many people are in more than one split."""
+        """The number of people who are in more than one split."""
         used = (self.codes >= 0) & (self.table.identity >= 0)
         pairs = np.unique(np.stack([self.table.identity[used], self.codes[used]]), axis=1)
         return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())

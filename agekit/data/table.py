@@ -27,7 +27,7 @@ COLUMNS = {
 
 
 class ImageSource(Protocol):
-    """Where the images of a table come from; must be picklable and safe to decode in threads."""
+    """The images of a table; must be picklable and safe to decode in threads."""
 
     def __len__(self) -> int:
         """The number of images N."""
@@ -159,7 +159,7 @@ class FaceTable:
         return len(self.age)
 
     def misfit(self) -> str:
-        """What is wrong with a column, in words; empty where all is as the class says."""
+        """The fault of a column, in words; empty where all is as the class says."""
         n = len(self.images)
         for name, dtype in COLUMNS.items():
             column = getattr(self, name)
@@ -195,7 +195,7 @@ class FaceTable:
         )
 
     def content_keys(self) -> NDArray[np.uint8]:
-        """What a split knows each row by, (N, 16): the content key of the original picture.
+        """The content key of each row's original picture, (N, 16), by which splits know it.
 
         Chips that were cut from pictures, or packed copies of them, keep the pictures' keys, so
         that they are split as those are.

@@ -72,7 +72,7 @@ def standard(margin: float = DEFAULT_MARGIN, detector: str = "mtcnn") -> Alignme
 
 
 def known_points(alignment: Alignment) -> NDArray[np.float64] | None:
-    """Where the five points lie, (5, 2) shares of the side; None where that is not known."""
+    """The five points of an alignment, (5, 2) shares of the side; None where it is unknown."""
     if alignment.points is not None:
         return np.array(alignment.points, np.float64)
     return frame(alignment.margin) if alignment.align == "five-points" else None

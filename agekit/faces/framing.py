@@ -1,4 +1,4 @@
-"""The alignment of chips that nothing is known of, measured on some of them."""
+"""Measuring the alignment of chips of which nothing is known, on some of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIRRORED = (1, 0, 2, 4, 3)
 
 
 class Measured(BaseModel):
-    """Where faces lie in chips, and how far apart from there.
+    """The place of faces in chips, and how far they lie from there.
 
     Attributes:
         alignment: with points, where there is a common place.
@@ -75,7 +75,7 @@ def measure_alignment(
 def points_in_chips(
     detector: Detector, chips: Sequence[NDArray[np.uint8]], min_face: float = MIN_FACE
 ) -> list[NDArray[np.float64] | None]:
-    """Where the largest face of each chip has its five points.
+    """The five points of the largest face of each chip.
 
     Args:
         detector: finds them.

@@ -75,7 +75,7 @@ def make_plan(
     unreadable: Mapping[int, str],
     before: Plan | None,
 ) -> Plan:
-    """What the chips follow from; pictures unreadable when the folder was begun may change.
+    """The plan of chips to make; pictures unreadable when the folder was begun may change.
 
     Args:
         dataset: registry name.
@@ -127,7 +127,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def read_plan(folder: Path) -> Plan | None:
-    """What the folder was begun with, or None where nothing was done in it yet.
+    """The plan that the folder was begun with; None where nothing was done in it yet.
 
     Raises:
         DataError: it holds something else, or its plan is damaged.

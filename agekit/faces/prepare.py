@@ -176,7 +176,7 @@ def _pinned(face: Alignment) -> Alignment:
 
 
 def _frame_of(reader: Dataset, own: Alignment, console: Console | None) -> Alignment:
-    """Where faces lie in chips that are the middle squares of a dataset's pictures."""
+    """The alignment of chips that are the middle squares of a dataset's pictures."""
     if own.align != "whole":
         return own
     print_line(

@@ -103,7 +103,7 @@ def cut_framed(
 
 
 def zoom(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:
-    """How many times larger a face is where its points lie on `want`, as a share of the side."""
+    """The scale of a face from where its points lie on `have` to `want`, as shares of the side."""
     there = similarity(have, want)
     return float(np.hypot(there[0, 0], there[1, 0]))
 
@@ -141,5 +141,5 @@ def reframing(have: NDArray[np.float64], want: NDArray[np.float64], data: str, m
 
 
 def eyes(points: NDArray[np.float64]) -> str:
-    """Where they lie, in percent of the side from the left and from the top."""
+    """The place of the eyes, in percent of the side from the left and from the top."""
     return " and ".join(f"({x:.0%}, {y:.0%})" for x, y in points[:2])

@@ -22,7 +22,7 @@ _AHEAD = 2
 
 
 class Work(Protocol[T_co]):
-    """What the processes do; it is pickled to each."""
+    """The task of the processes; it is pickled to each."""
 
     def open(self) -> Callable[[Block], Sequence[T_co]]:
         """Loads what is needed, in the process; gives the function of one block of rows."""
@@ -107,7 +107,7 @@ class _Worker(Generic[T]):
 
 
 def serve(pipe: Connection) -> None:
-    """What a worker process does until there is nobody any more who wants its results.
+    """The main function of a worker process, which ends with the one that started it.
 
     What its work prints goes to stderr: stdout belongs to the command's answer.
     """

@@ -36,7 +36,7 @@ def check_parts(recipe: Mapping[str, Any], task: Task) -> list[str]:
 
 
 def _named(recipe: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """What a recipe names under a key; nothing where that is no mapping."""
+    """The parts that a recipe names under a key; none where that is no mapping."""
     named = recipe.get(key)
     return named if isinstance(named, Mapping) else {}
 

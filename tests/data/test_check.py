@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agekit.data.check import Check, check_faces
+from agekit.data.check import DatasetReport, check_faces
 from agekit.data.files import Files
-from agekit.data.findings import Finding
+from agekit.data.issues import Issue
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import FaceTable, Problem
 
@@ -46,7 +46,7 @@ def faces(
     return Faces(table, np.array(codes, np.int8), "x", "x:y", subject_exclusive=exclusive)
 
 
-def finding(report: Check, kind: str) -> Finding:
+def finding(report: DatasetReport, kind: str) -> Issue:
     (found,) = [f for f in report.problems if f.kind == kind]
     return found
 

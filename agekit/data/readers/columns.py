@@ -1,4 +1,4 @@
-"""Which column of a user's table is which."""
+"""The columns of users' tables, by their usual names or as the user says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agekit.errors import ConfigError, DataError, nearest
 
-__all__ = ["NAMES", "Chosen", "Columns", "check_columns", "choose", "usual"]
+__all__ = ["NAMES", "ColumnChoice", "Columns", "check_columns", "choose", "usual"]
 
 Columns = Mapping[str, str]
 """Field of the face table → column, as a user names them."""
@@ -49,8 +49,8 @@ _LOOSE = _CLASSES | {"apparentage", "apparentageavg", "meanage"}
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Which column each field is read from.
+class ColumnChoice:
+    """The column that each field is read from.
 
     Attributes:
         index: field → position in the header; a field without a column is not there.
@@ -87,7 +87,7 @@ def choose(
     needed: Sequence[str] = ("path", "age"),
     names: Mapping[str, tuple[str, ...]] = NAMES,
     known: Iterable[str] = (),
-) -> Chosen:
+) -> ColumnChoice:
     """Finds the column of each field by its usual names, or by what the user says.
 
     Case and separators do not count. Of several usual names the field's own wins, else the first
@@ -131,7 +131,7 @@ def choose(
         shown = ", ".join(unused[:12]) + (f" and {len(unused) - 12} more" if unused[12:] else "")
         count = "1 column is" if len(unused) == 1 else f"{len(unused)} columns are"
         notes.append(f"{where}: {count} not used: {shown}")
-    return Chosen(index, tuple(notes))
+    return ColumnChoice(index, tuple(notes))
 
 
 def _candidates(header: Sequence[str], names: Sequence[str]) -> Iterator[int]:

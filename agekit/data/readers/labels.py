@@ -1,4 +1,4 @@
-"""From tables of labels, as people and spreadsheets write them, to a face table."""
+"""Tables of labels, as people and spreadsheets write them, read as a face table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agekit.data.readers.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
 
-__all__ = ["TABLES", "Labels", "find_labels", "read_labels", "read_tables"]
+__all__ = ["TABLES", "LabelTable", "find_labels", "read_labels", "read_tables"]
 
 TABLES = (".csv", ".tsv", ".jsonl")
 """The endings of tables of labels."""
@@ -26,7 +26,7 @@ _METADATA = tuple(f"metadata{ending}" for ending in (".csv", ".jsonl", ".parquet
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelTable:
     """A table of labels.
 
     Attributes:
@@ -40,7 +40,7 @@ class Labels:
     split: str = ""
 
 
-def find_labels(root: Path) -> list[Labels]:
+def find_labels(root: Path) -> list[LabelTable]:
     """The tables of labels of a folder.
 
     That is ``labels.csv``, else the ``metadata`` of an image folder of the Hub, in the folder
@@ -50,10 +50,10 @@ def find_labels(root: Path) -> list[Labels]:
     there = sorted(p for p in root.iterdir() if p.is_file())
     for name in ("labels.csv", *_METADATA):
         if named := [p for p in there if p.name.lower() == name]:
-            return [Labels(named[0])]
+            return [LabelTable(named[0])]
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     if inner := [
-        Labels(p, f"{folder.name}/")
+        LabelTable(p, f"{folder.name}/")
         for folder in folders
         for p in sorted(folder.iterdir())
         if p.name.lower() in _METADATA
@@ -62,16 +62,18 @@ def find_labels(root: Path) -> list[Labels]:
     tables = [p for p in there if p.suffix.lower() in TABLES and not p.name.startswith(".")]
     splits = {p: parse_split(p.stem) or "" for p in tables}
     if len(tables) > 1 and all(splits.values()):
-        return [Labels(p, split=split) for p, split in splits.items()]
-    return [Labels(p) for p in tables]
+        return [LabelTable(p, split=split) for p, split in splits.items()]
+    return [LabelTable(p) for p in tables]
 
 
 def read_labels(path: Path, root: Path, columns: Columns | None = None) -> FaceTable:
     """Reads one table; see `read_tables`."""
-    return read_tables([Labels(path)], root, columns)
+    return read_tables([LabelTable(path)], root, columns)
 
 
-def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = None) -> FaceTable:
+def read_tables(
+    tables: Sequence[LabelTable], root: Path, columns: Columns | None = None
+) -> FaceTable:
     """Reads tables of labels for images below `root`.
 
     Rows that name no file, a missing one, or one that an earlier row named, and rows without a
@@ -131,7 +133,7 @@ def read_tables(tables: Sequence[Labels], root: Path, columns: Columns | None = 
 
 
 def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:
-    """What lies in the folder and is in no row: tables and images."""
+    """Notes on what lies in the folder and is in no row: tables and images."""
     others = [p for p in rows.files if "/" not in p and Path(p).suffix.lower() in TABLES]
     if unread := [name for name in others if rows.root / name not in tables]:
         yield f"{rows.root}: tables that are not used: {', '.join(unread)}"

@@ -38,7 +38,7 @@ _MANY_FACES = 10
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Numbers:
     """The numbers that names have in one place.
 
     Attributes:
@@ -146,11 +146,11 @@ def _nearest(found: Sequence[Age]) -> Age | None:
     return next((age for age in found if age.years <= _OLD), found[0] if found else None)
 
 
-def _number_in(stems: Sequence[str]) -> tuple[_Place | None, list[str]]:
+def _number_in(stems: Sequence[str]) -> tuple[_Numbers | None, list[str]]:
     """The place in names where the ages are, and what to tell of the choice."""
     parts = [[part for part in _GAPS.split(_DATE.sub("date", stem)) if part] for stem in stems]
     numbered = sum(any(_NUMBER.fullmatch(part) for part in p) for p in parts)
-    places: list[_Place] = []
+    places: list[_Numbers] = []
     for index in _PLACES:
         place = _place([p[index] if -len(p) <= index < len(p) else "" for p in parts], numbered)
         if place is not None and place.ages not in [other.ages for other in places]:
@@ -173,7 +173,7 @@ def _number_in(stems: Sequence[str]) -> tuple[_Place | None, list[str]]:
     return best, [told] if bare else []
 
 
-def _place(texts: Sequence[str], of: int) -> _Place | None:
+def _place(texts: Sequence[str], of: int) -> _Numbers | None:
     """The numbers in one place of names; None where most have none that may be an age.
 
     Args:
@@ -188,7 +188,7 @@ def _place(texts: Sequence[str], of: int) -> _Place | None:
         return None
     values = {*known}
     counting = values in ({*range(len(values))}, {*range(1, len(values) + 1)})
-    return _Place(
+    return _Numbers(
         ages,
         padded=sum(len(text) > 2 and text[0] == "0" for text in figures) * 2 > len(figures),
         serial=counting and len(values) == len(known) > 1,
@@ -196,7 +196,7 @@ def _place(texts: Sequence[str], of: int) -> _Place | None:
     )
 
 
-def _is_better(names: _Place, folders: Sequence[Age | None], people: bool) -> bool:
+def _is_better(names: _Numbers, folders: Sequence[Age | None], people: bool) -> bool:
     """Whether the numbers of the files are the ages, and those of their folders are none.
 
     Args:
@@ -222,7 +222,7 @@ def _is_better(names: _Place, folders: Sequence[Age | None], people: bool) -> bo
 def _doubts(
     paths: Sequence[str], folders: Sequence[Sequence[Age]], ages: Sequence[Age | None]
 ) -> Iterator[str]:
-    """What is not plain about ages that are the names of folders."""
+    """Notes on ages that are the names of folders, where these are not plain."""
     several = [k for k, found in enumerate(folders) if len(found) > 1]
     dates = [k for k, path in enumerate(paths) if ages[k] is not None and _is_date(path)]
     for rows, what in (
@@ -247,7 +247,7 @@ def _is_date(path: str) -> bool:
 def _with_notes(
     paths: Sequence[str], ages: list[Age | None], notes: list[str]
 ) -> tuple[list[Age | None], list[str]]:
-    """Adds what is told of the ages as such: ranges, and too few different ones."""
+    """Adds the notes on the ages as such: ranges, and too few different ones."""
     ranges = Ranges()
     for path, age in zip(paths, ages, strict=True):
         if age is not None:

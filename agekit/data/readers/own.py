@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol, by_column, by_content, by_identity
 from agekit.data.readers.columns import Columns
-from agekit.data.readers.labels import Labels, find_labels, read_labels, read_tables
+from agekit.data.readers.labels import LabelTable, find_labels, read_labels, read_tables
 from agekit.data.readers.names import ages_in_names
 from agekit.data.readers.rows import Rows
 from agekit.data.readers.scan import left_out, split_images
@@ -45,7 +45,7 @@ def _protocols(salt: str) -> dict[str, Protocol]:
     return {rule.name: rule for rule in rules}
 
 
-def _is_one_dataset(tables: list[Labels]) -> bool:
+def _is_one_dataset(tables: list[LabelTable]) -> bool:
     """Whether tables belong together: just one, or one of each split or folder of a split."""
     return len(tables) == 1 or (bool(tables) and all(t.below or t.split for t in tables))
 

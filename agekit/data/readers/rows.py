@@ -1,4 +1,4 @@
-"""The rows of a dataset while they are read: what keeps one out is told, not lost."""
+"""The rows of a dataset while they are read; whatever keeps one out is told."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def _folder_split(folder: str) -> str:
 
 
 def _fold(path: str) -> str:
-    """What two spellings of one name share: case, and composed or separate accents, aside."""
+    """A name without what differs between its spellings: case, composed or separate accents."""
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).lower()
 
 

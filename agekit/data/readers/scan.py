@@ -11,12 +11,12 @@ from pathlib import Path
 from agekit.data.formats import HEIC_HINT, HEIC_SUFFIXES, has_image, has_suffix
 from agekit.errors import DataError
 
-__all__ = ["Found", "find_files", "is_image", "left_out", "scan", "split_images"]
+__all__ = ["FileListing", "find_files", "is_image", "left_out", "scan", "split_images"]
 
 
 @dataclass
-class Found:
-    """What lies below a folder, as paths with forward slashes, sorted; hidden things left out.
+class FileListing:
+    """The files below a folder, as paths with forward slashes, sorted; hidden things left out.
 
     Attributes:
         root: the folder.
@@ -33,7 +33,7 @@ class Found:
     follows: bool = False
 
     def notes(self) -> Iterator[str]:
-        """What a user should know of the links."""
+        """The notes on links, a line for each kind."""
         for links, what in (
             (self.links, "files are links"),
             (self.folder_links, f"links to folders are {'' if self.follows else 'not '}followed"),
@@ -43,7 +43,7 @@ class Found:
                 yield f"{self.root}: {len(links):,} {what}: {links[0]} -> {target}"
 
 
-def scan(root: Path) -> Found:
+def scan(root: Path) -> FileListing:
     """Lists a folder; what is neither a file nor a folder, such as a socket, is left out.
 
     Links to folders are followed where there is no image elsewhere, but none within what they
@@ -52,7 +52,7 @@ def scan(root: Path) -> Found:
     Raises:
         DataError: a folder cannot be read.
     """
-    found = Found(root)
+    found = FileListing(root)
     _walk([""], found)
     if found.folder_links and not any(map(has_suffix, found.files)):
         inside = Path(os.path.realpath(root))
@@ -64,7 +64,7 @@ def scan(root: Path) -> Found:
     return found
 
 
-def _walk(folders: list[str], found: Found) -> None:
+def _walk(folders: list[str], found: FileListing) -> None:
     root = found.root
     while folders:
         start = folders.pop()
@@ -78,7 +78,7 @@ def _walk(folders: list[str], found: Found) -> None:
             raise DataError(f"{where}: cannot be read: {error.strerror}") from None
 
 
-def _sort(entry: os.DirEntry[str], path: str, found: Found, folders: list[str]) -> None:
+def _sort(entry: os.DirEntry[str], path: str, found: FileListing, folders: list[str]) -> None:
     if entry.is_symlink():
         is_folder = os.path.isdir(entry.path)
         (found.folder_links if is_folder else found.links).append(path)
@@ -119,7 +119,7 @@ def split_images(root: Path, files: Sequence[str]) -> tuple[list[str], list[str]
 
 
 def left_out(others: Sequence[str], most: int = 6) -> str:
-    """What to tell of files that are no images: how many of each ending."""
+    """The note on files that are no images: how many of each ending."""
     counts = Counter(_suffix(path) for path in others).most_common()
     shown = [f"{n:,} {suffix or 'without a suffix'}" for suffix, n in counts[:most]]
     if counts[most:]:

@@ -80,7 +80,7 @@ class Sheet:
         return next((k for k, c in enumerate(self.header) if usual(c) == usual(name)), None)
 
     def where(self, i: int) -> str:
-        """What to call row `i` in messages."""
+        """The file and the line of row `i`, for messages."""
         return f"{self.path.name} line {self.lines[i]}"
 
     def number(self, text: str) -> float | None:

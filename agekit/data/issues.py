@@ -1,4 +1,4 @@
-"""What can be wrong with a split dataset, one kind at a time."""
+"""The issues of a split dataset, one kind at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agekit.data.near_duplicates import MOST, near_duplicate_groups
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, as_strings
 
-__all__ = ["Finding", "find_problems", "groups_of"]
+__all__ = ["Issue", "find_issues", "groups_of"]
 
 Severity = Literal["error", "warning"]
 Rows = NDArray[np.int64]
@@ -37,8 +37,8 @@ _TOLD = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One kind of problem.
+class Issue:
+    """One kind of problem of a dataset.
 
     Attributes:
         kind: its short name.
@@ -55,9 +55,9 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-def find_problems(
+def find_issues(
     faces: Faces, broken: Mapping[int, str], thumbnails: NDArray[np.uint8] | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[Issue, ...]:
     """Everything that is wrong, the errors first.
 
     Errors are: no row to train on (unless all rows are for the test), all training faces of one
@@ -70,7 +70,7 @@ def find_problems(
         broken: row → why its image cannot be decoded.
         thumbnails: (N, S, S, 3) small copies, to find pictures that are nearly the same.
     """
-    findings = [
+    issues = [
         *_told(faces),
         *_unreadable(faces, broken),
         *_empty_splits(faces, broken),
@@ -79,7 +79,7 @@ def find_problems(
         *_straddling(faces),
         *_leaking(faces),
     ]
-    return tuple(sorted(findings, key=lambda f: (f.severity, f.kind)))
+    return tuple(sorted(issues, key=lambda f: (f.severity, f.kind)))
 
 
 def groups_of(keys: NDArray[Any], least: int = 1) -> list[Rows]:
@@ -91,51 +91,51 @@ def groups_of(keys: NDArray[Any], least: int = 1) -> list[Rows]:
     return sorted((g for g in groups if len(g) >= least), key=lambda group: int(group[0]))
 
 
-def _told(faces: Faces) -> list[Finding]:
-    """What the reader noted."""
+def _told(faces: Faces) -> list[Issue]:
+    """The notes and the problems of the reader."""
     kinds: dict[str, list[str]] = {}
     for problem in faces.problems:
         kinds.setdefault(problem.kind, []).append(f"{problem.name}: {problem.detail}")
-    notes = [Finding("note", "warning", 1, note) for note in faces.table.notes]
+    notes = [Issue("note", "warning", 1, note) for note in faces.table.notes]
     return notes + [
-        _finding(kind, "warning", _TOLD.get(kind, "noted by the reader"), texts, len(texts))
+        _issue(kind, "warning", _TOLD.get(kind, "noted by the reader"), texts, len(texts))
         for kind, texts in kinds.items()
     ]
 
 
-def _unreadable(faces: Faces, broken: Mapping[int, str]) -> list[Finding]:
+def _unreadable(faces: Faces, broken: Mapping[int, str]) -> list[Issue]:
     """Images that do not decode."""
     what = "images that cannot be decoded: left out"
     texts = (f"{faces.table.images.name(row)}: {reason}" for row, reason in broken.items())
     return _some("unreadable", "warning", what, texts, len(broken))
 
 
-def _empty_splits(faces: Faces, broken: Mapping[int, str]) -> list[Finding]:
+def _empty_splits(faces: Faces, broken: Mapping[int, str]) -> list[Issue]:
     """Splits without rows, or without images that decode; training faces all of one age."""
     good = np.ones(len(faces.codes), bool)
     good[list(broken)] = False
     rows = {s: int((faces.codes == i).sum()) for i, s in enumerate(SPLITS)}
     left = {s: int((good & (faces.codes == i)).sum()) for i, s in enumerate(SPLITS)}
-    findings = [
-        Finding("empty", "error", 1, f"no image of the {split} split can be decoded")
+    issues = [
+        Issue("empty", "error", 1, f"no image of the {split} split can be decoded")
         for split in SPLITS
         if rows[split] and not left[split]
     ]
     if not rows["train"]:
         tests = rows["test"] > 0 and rows["val"] == 0
         what = "no rows to train on" + (": this protocol only tests" if tests else "")
-        findings.append(Finding("empty", "warning" if tests else "error", 1, what))
+        issues.append(Issue("empty", "warning" if tests else "error", 1, what))
     elif not rows["test"]:
-        findings.append(Finding("empty", "warning", 1, "no rows to test on"))
+        issues.append(Issue("empty", "warning", 1, "no rows to test on"))
     if left["train"]:
         years = faces.table.age[good & (faces.codes == 0)].round()
         if years.min() == years.max():
             what = f"all training faces are {years[0]:.0f} years old"
-            findings.append(Finding("one-age", "error", 1, what))
-    return findings
+            issues.append(Issue("one-age", "error", 1, what))
+    return issues
 
 
-def _identical(faces: Faces) -> list[Finding]:
+def _identical(faces: Faces) -> list[Issue]:
     """Images that are there more than once, byte for byte."""
     table = faces.table
     same: list[Rows] = []
@@ -158,13 +158,13 @@ def _identical(faces: Faces) -> list[Finding]:
     ]
 
 
-def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> list[Finding]:
+def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> list[Issue]:
     """Pictures that are nearly, but not byte for byte, the same."""
     if thumbnails is None:
         return []
     if len(thumbnails) > MOST:
         what = f"near-duplicates are not looked for in more than {MOST:,} pictures"
-        return [Finding("near-duplicate", "warning", 1, what)]
+        return [Issue("near-duplicate", "warning", 1, what)]
     table, key = faces.table, as_strings(faces.table.content_keys())
     groups = [rows for rows in near_duplicate_groups(thumbnails) if len(np.unique(key[rows])) > 1]
     if not groups:
@@ -187,7 +187,7 @@ def _nearly_identical(faces: Faces, thumbnails: NDArray[np.uint8] | None) -> lis
     return _some("near-duplicate", "warning", what, texts, len(groups))
 
 
-def _straddling(faces: Faces) -> list[Finding]:
+def _straddling(faces: Faces) -> list[Issue]:
     """Pictures that are in more than one split."""
     groups = _crossing(faces, as_strings(faces.table.content_keys()))
     worst = sum(bool({0, 2} <= {*faces.codes[rows].tolist()}) for rows in groups)
@@ -196,7 +196,7 @@ def _straddling(faces: Faces) -> list[Finding]:
     return _some("straddle", severity, what, _across(faces, groups), len(groups))
 
 
-def _leaking(faces: Faces) -> list[Finding]:
+def _leaking(faces: Faces) -> list[Issue]:
     """People who are in more than one split."""
     groups = _crossing(faces, faces.table.identity, faces.table.identity >= 0)
     severity: Severity = "error" if faces.subject_exclusive else "warning"
@@ -226,10 +226,10 @@ def _across(faces: Faces, groups: Iterable[Rows]) -> Iterable[str]:
 
 def _some(
     kind: str, severity: Severity, what: str, texts: Iterable[str], count: int
-) -> list[Finding]:
-    """A finding, if there is anything of it."""
-    return [_finding(kind, severity, what, texts, count)] if count else []
+) -> list[Issue]:
+    """An issue, if there is anything of it."""
+    return [_issue(kind, severity, what, texts, count)] if count else []
 
 
-def _finding(kind: str, severity: Severity, what: str, texts: Iterable[str], count: int) -> Finding:
-    return Finding(kind, severity, count, what, tuple(islice(texts, _EXAMPLES)))
+def _issue(kind: str, severity: Severity, what: str, texts: Iterable[str], count: int) -> Issue:
+    return Issue(kind, severity, count, what, tuple(islice(texts, _EXAMPLES)))
