@@ -15,10 +15,9 @@ from agekit._mistakes import list_mistakes
 from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
-from agekit.recipe.check import check_parts
 from agekit.recipe.merge import merge, override, plain
+from agekit.recipe.parts import check_parts, shipped
 from agekit.recipe.schema import DEFAULT_KIND, Recipe
-from agekit.recipe.shipped import shipped
 from agekit.registry import DATASETS, RECIPES, TASKS, resolve_recipe_name
 from agekit.task import Task
 

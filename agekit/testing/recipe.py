@@ -11,7 +11,7 @@ import torch
 
 from agekit.errors import AgekitError
 from agekit.recipe import LossTerm, resolve
-from agekit.recipe.check import loss_arguments
+from agekit.recipe.parts import loss_arguments
 from agekit.registry import RECIPES
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.recipe import AgerRecipe

@@ -11,9 +11,8 @@ from agekit.culprit import Culprit
 from agekit.discovery import Entry
 from agekit.errors import AgekitError
 from agekit.kinds import KINDS
-from agekit.recipe.parts import build_part
+from agekit.recipe.parts import build_part, shipped
 from agekit.recipe.schema import DataConfig, PartConfig
-from agekit.recipe.shipped import shipped
 from agekit.registry import BACKBONES, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from agekit.culprit import Culprit
 from agekit.errors import ConfigError, ModelError
 from agekit.recipe import LossTerm, PartConfig
-from agekit.recipe.check import loss_arguments
-from agekit.recipe.parts import build_part
+from agekit.recipe.parts import build_part, loss_arguments
 from agekit.registry import EVOLVERS
 
 if TYPE_CHECKING:

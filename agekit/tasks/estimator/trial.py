@@ -20,7 +20,7 @@ from agekit.device import autocast_dtype
 from agekit.discovery import API_VERSION
 from agekit.errors import ConfigError
 from agekit.recipe import LossTerm
-from agekit.recipe.check import loss_arguments
+from agekit.recipe.parts import loss_arguments
 from agekit.registry import LOSSES
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
