@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from click.testing import CliRunner
 
 from agekit.cli import agekit
 from agekit.discovery import module_paths
 from agekit.registry import COMMANDS
 from agekit.signature import describe
+from agekit.testing.process import heavy_imports, run_python
 
 __all__ = ["check_command"]
 
-_HEAVY = ("torch", "timm", "mmengine", "cv2", "matplotlib")
-_HELP = """
-import sys
-from agekit.cli import main
-try:
-    main([sys.argv[1], "--help"])
-finally:
-    print(*sys.modules, file=sys.stderr)
-"""
+_RUN = "from agekit.cli import main; main(sys.argv[1:])"
 _NO_OPTION = "--no-such-option"
 
 
@@ -48,16 +38,13 @@ def check_command(name: str) -> None:
             f"{entry.module} says nothing of {entry.attribute}, so that `agekit --help` cannot: "
             "give it a docstring, or the help= of its click.command"
         )
-    done = subprocess.run(
-        [sys.executable, "-c", _HELP, name], capture_output=True, text=True, timeout=60, check=False
-    )
+    done, modules = run_python(_RUN, name, "--help")
     if done.returncode != 0 or not done.stdout.startswith("Usage:"):
         raise AssertionError(f"`agekit {name} --help` fails: {done.stderr.strip()}")
-    loaded = done.stderr.strip().rpartition("\n")[2].split()
-    if heavy := [module for module in _HEAVY if module in loaded]:
+    if heavy := heavy_imports(modules):
         raise AssertionError(
-            f"`agekit {name} --help` imports {', '.join(heavy)}: import what is heavy inside the "
-            "command's function, or behind agekit.cli's LazyGroup"
+            f"`agekit {name} --help` imports {heavy}: import what is heavy inside the command's "
+            "function, or behind agekit.cli's LazyGroup"
         )
     wrong = CliRunner().invoke(command, [_NO_OPTION])
     if wrong.exit_code != 2:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from agekit import signature
-from agekit.cli import agekit
 from agekit.recipe import resolve
 from agekit.registry import EVOLVERS, TASKS
+from agekit.testing.process import command_json
 from agekit.testing.subject import Part, Subject
 from agekit.testing.training import train_briefly
 
@@ -66,7 +64,7 @@ def check_evolver(
         )
         subject.require(same, "two trainings with one seed give two models")
         with subject.doing("resuming a finished run"):
-            resumed = _resume(runs[0])
+            resumed = command_json("train", "--resume", str(runs[0]), "--device", "cpu")
         subject.require(
             resumed["generations"] == answers[0]["generations"],
             "a finished run that is resumed has other metrics",
@@ -95,12 +93,3 @@ def _numbers(metrics: object) -> list[float]:
     if isinstance(metrics, dict):
         return [number for value in metrics.values() for number in _numbers(value)]
     return [float(metrics)] if isinstance(metrics, int | float) else []
-
-
-def _resume(run: Path) -> dict[str, Any]:
-    arguments = ["train", "--resume", str(run), "--device", "cpu", "--json"]
-    done = CliRunner().invoke(agekit, arguments, catch_exceptions=False)
-    if done.exit_code:
-        raise AssertionError(f"agekit {' '.join(arguments)} exited with {done.exit_code}")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from agekit import signature
 from agekit._annotation import fits
 from agekit.discovery import API_VERSION, OLDEST_API, distributions, entries, normalise
 from agekit.signature import UNKNOWN
+from agekit.testing.process import run_python
 
 __all__ = ["check_plugin"]
 
-_LISTING = """
-import sys
-from agekit.cli import main
-before = set(sys.modules)
-try:
-    main(["list", "--json"])
-finally:
-    print(*(set(sys.modules) - before), file=sys.stderr)
-"""
+_RUN = "from agekit.cli import main; main(sys.argv[1:])"
 
 
 def check_plugin(distribution: str) -> None:
@@ -69,7 +60,7 @@ def check_plugin(distribution: str) -> None:
 
 def _check_listing(distribution: str, parts: set[tuple[str, str]], modules: set[str]) -> None:
     """`agekit list` names the parts in a process that imports none of their modules."""
-    done = _python("-c", _LISTING)
+    done, imported = run_python(_RUN, "list", "--json")
     listed = {
         (part["kind"], part["name"])
         for part in json.loads(done.stdout)
@@ -77,25 +68,15 @@ def _check_listing(distribution: str, parts: set[tuple[str, str]], modules: set[
     }
     if missing := parts - listed:
         raise AssertionError(f"{distribution}: `agekit list` lacks {sorted(missing)}")
-    imported = set(done.stderr.split()) & modules
-    if imported:
-        raise AssertionError(f"{distribution}: `agekit list` imports {sorted(imported)}")
+    if wrong := imported & modules:
+        raise AssertionError(f"{distribution}: `agekit list` imports {sorted(wrong)}")
 
 
 def _check_loading(distribution: str) -> None:
-    done = _python("-m", "agekit", "plugins", "doctor", distribution, "--no-check", "--json")
+    done, _ = run_python(_RUN, "plugins", "doctor", distribution, "--no-check", "--json")
     report: dict[str, Any] = json.loads(done.stdout)
     wrong = [
         f"{one['error']}" for one in report["findings"] if one["status"] in ("error", "warning")
     ]
     if wrong:
         raise AssertionError(f"`agekit plugins doctor {distribution}`: {'; '.join(wrong)}")
-
-
-def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False
-    )
-    if not done.stdout:
-        raise AssertionError(f"{' '.join(arguments[:2])} says nothing but: {done.stderr}")
-    return done

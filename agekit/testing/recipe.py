@@ -12,14 +12,14 @@ import torch
 from agekit.errors import AgekitError
 from agekit.recipe import LossTerm, resolve
 from agekit.recipe.parts import loss_arguments
-from agekit.registry import RECIPES
+from agekit.registry import RECIPES, TASKS
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.target import Target
-from agekit.tasks.estimator.terms import LossInputs, build_term
+from agekit.tasks.estimator.trial import Trial
 from agekit.testing.modules import drawn
 from agekit.training.evolver import build_evolver
 
@@ -27,7 +27,8 @@ __all__ = ["check_recipe"]
 
 _N = 4
 _AGES = (16, 77)
-_OPEN = {"estimator": ("backbone", "resnet10-tiny"), "ager": ("generator", "resnet-6blocks")}
+_USUAL = {"backbone": "resnet10-tiny", "generator": "resnet-6blocks"}
+"""What a recipe is tried on where it leaves that open."""
 
 
 def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> None:
@@ -49,9 +50,9 @@ def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> No
     kind = next((str(data["kind"]) for data in chain if "kind" in data), "estimator")
     if not chain[0].get("description"):
         raise AssertionError(f"recipe {name!r}: it has no description")
-    key, usual = _OPEN.get(kind, _OPEN["estimator"])
+    key = TASKS.get(kind).recipe.open_part
     closed = any(key in data for data in chain)
-    whole = name if closed else f"{name}-{part or usual}"
+    whole = name if closed else f"{name}-{part or _USUAL[key]}"
     presets = dict.fromkeys(preset for data in chain for preset in data.get("presets", {}))
     built: set[str] = set()
     for preset in (None, *presets):
@@ -71,11 +72,11 @@ def _check(label: str, name: str, preset: str | None, largest: int, built: set[s
         again = resolve(str(path)).recipe
     if again != resolved.recipe:
         raise AssertionError(f"{label}: written as YAML it is read back otherwise")
-    build_evolver(resolved.recipe.evolver, resolved.recipe.kind)
+    evolver = build_evolver(resolved.recipe.evolver, resolved.recipe.kind)
     if isinstance(resolved.recipe, AgerRecipe):
         build_ager(resolved.recipe.generator, 0)
+    if not isinstance(resolved.recipe, EstimatorRecipe):
         return
-    assert isinstance(resolved.recipe, EstimatorRecipe)
     recipe = _without_weights(resolved.recipe)
     size = min(recipe.data.size, largest)
     parts = f"{size} {recipe.backbone} {recipe.heads} {recipe.evolver} {recipe.estimate.rule}"
@@ -87,10 +88,26 @@ def _check(label: str, name: str, preset: str | None, largest: int, built: set[s
     except AgekitError:
         size = recipe.data.size
         network = build_estimator(recipe, _AGES, 0)
-    for key in loss_arguments(recipe.evolver.model_dump()):
-        terms = [LossTerm.model_validate(t) for t in recipe.evolver.arguments.get(key, ())]
-        if terms:
-            _check_terms(f"{label}, evolver.{key}", network, terms, size)
+    ages = torch.linspace(float(_AGES[0]), float(_AGES[1]), _N)
+    target = Target(ages, torch.full((_N,), torch.nan), _AGES)
+    with drawn():
+        trial = Trial(recipe, network, torch.randn(_N, 3, size, size), target)
+        trial.estimate()
+        for key in loss_arguments(recipe.evolver.model_dump()):
+            terms = [LossTerm.model_validate(t) for t in recipe.evolver.arguments.get(key, ())]
+            if terms:
+                trial.train(terms, first=key == evolver.first)
+                _check_reached(f"{label}, evolver.{key}", network)
+
+
+def _check_reached(label: str, network: AgeEstimator) -> None:
+    """The losses gave each weight a gradient."""
+    without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    if without:
+        raise AssertionError(
+            f"{label}: no loss gives a gradient to {', '.join(without[:3])}; training on several "
+            "GPUs would stop there"
+        )
 
 
 def _without_weights(recipe: EstimatorRecipe) -> EstimatorRecipe:
@@ -104,36 +121,3 @@ def _without_weights(recipe: EstimatorRecipe) -> EstimatorRecipe:
 
 def _of_size(recipe: EstimatorRecipe, size: int) -> EstimatorRecipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"size": size})})
-
-
-def _check_terms(label: str, network: AgeEstimator, terms: list[LossTerm], size: int) -> None:
-    """One training step's forward and backward pass on noise."""
-    network.train()
-    network.zero_grad(set_to_none=True)
-    with drawn():
-        images = torch.randn(_N, 3, size, size)
-        taught = {k: v.detach() for k, v in network(images.flip(-1)).items()}
-        raw, features = network(images, with_features=True)
-    age = torch.linspace(float(_AGES[0]), float(_AGES[1]), _N)
-    target = Target(age, torch.full((_N,), torch.nan), _AGES)
-    inputs = LossInputs(raw, target, features, taught)
-    total = torch.zeros(())
-    for term in terms:
-        value = build_term(term).value(inputs)
-        if value.ndim or not value.isfinite():
-            raise AssertionError(
-                f"{label}: the loss {term.type!r} on the head {term.head!r} gives {value}"
-            )
-        total = total + term.weight * value
-    torch.autograd.backward(total)
-    without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
-    if without:
-        raise AssertionError(
-            f"{label}: no loss gives a gradient to {', '.join(without[:3])}; training on several "
-            "GPUs would stop there"
-        )
-    network.eval()
-    with torch.no_grad():
-        age = network.estimate(network.look(images)).age
-    if age.shape != (_N,) or not age.isfinite().all():
-        raise AssertionError(f"{label}: its estimates are {age}")

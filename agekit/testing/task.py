@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from agekit.recipe import Recipe
 from agekit.registry import TASKS
 from agekit.task import Lazy, Task
+from agekit.testing.process import heavy_imports, run_python
 from agekit.training.task import TrainingTask
 
 __all__ = ["check_task"]
 
-_HEAVY = ("torch", "timm", "mmengine", "cv2", "matplotlib")
-_LIGHT = """
-import sys
-from agekit.registry import TASKS
-TASKS.get(sys.argv[1])
-print(*sys.modules)
-"""
+_LOADING = "from agekit.registry import TASKS; print(TASKS.get(sys.argv[1]))"
 
 
 def check_task(name: str) -> None:
@@ -43,12 +35,10 @@ def check_task(name: str) -> None:
         raise AssertionError(f"{label}: the kind of its recipes is not {entry.name!r}")
     if recipe.open_part not in recipe.parts:
         raise AssertionError(f"{label}: {recipe.open_part!r}, its open part, is none of its parts")
-    done = subprocess.run(
-        [sys.executable, "-c", _LIGHT, name], capture_output=True, text=True, timeout=60, check=True
-    )
-    if heavy := [module for module in _HEAVY if module in done.stdout.split()]:
+    _, modules = run_python(_LOADING, name)
+    if heavy := heavy_imports(modules):
         raise AssertionError(
-            f"{label}: loading it imports {', '.join(heavy)}: put what needs them behind a Lazy"
+            f"{label}: loading it imports {heavy}: put what needs them behind a Lazy"
         )
     for cls in type(task).__mro__:
         for attribute, value in vars(cls).items():

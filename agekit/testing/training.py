@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from click.testing import CliRunner
-
-from agekit.cli import agekit
+from agekit.testing.process import command_json
 
 __all__ = ["train_briefly"]
 
@@ -39,13 +36,9 @@ def train_briefly(
         AgekitError: as the command would tell it.
     """
     with TemporaryDirectory() as folder:
-        arguments = ["train", recipe, dataset, "--out", str(out or f"{folder}/run")]
-        arguments += [] if root is None else ["--root", str(root)]
-        arguments += ["--preset", "quick", "--epochs", "1", "--device", "cpu"]
-        arguments += ["--as-chips", "--json"]
-        arguments += ["--set", f"data.size={size}", "--set", "train.batch_size=8", *options]
-        result = CliRunner().invoke(agekit, arguments, catch_exceptions=False)
-    if result.exit_code:
-        raise AssertionError(f"agekit {' '.join(arguments)} exited with {result.exit_code}")
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
+        return command_json(
+            *("train", recipe, dataset, "--out", str(out or f"{folder}/run")),
+            *(() if root is None else ("--root", str(root))),
+            *("--preset", "quick", "--epochs", "1", "--device", "cpu", "--as-chips"),
+            *("--set", f"data.size={size}", "--set", "train.batch_size=8", *options),
+        )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agekit import discovery
+from agekit.kinds import KINDS
 from agekit.registry import COMMANDS
 from agekit.signature import describe
 from agekit.testing import check_command
@@ -115,7 +115,7 @@ def test_unknown_unusable_and_disabled_commands(run_agekit, write_plugin):
     assert "AGEKIT_DISABLE_PLUGINS turns that distribution off" in hidden.stderr
     assert "count" not in listed(run_agekit("--help", AGEKIT_DISABLE_PLUGINS="agekit-thrown"))
     for name, why in [
-        ("number", "not callable"),
+        ("number", "no click.Command"),
         ("plain", "no click.Command"),
         ("newer", "version 9 of the plugin interface"),
     ]:
@@ -169,4 +169,4 @@ def test_the_check_passes_what_is_right_and_refuses_a_name_of_agekit(write_plugi
 def test_a_new_command_is_not_called_as_one_of_agekit(run_agekit):
     done = run_agekit("plugins", "new", "train", "--part", "command")
     assert (done.returncode, "'train' of its own" in done.stderr) == (1, True)
-    assert "command" in discovery.GROUPS
+    assert "command" in KINDS

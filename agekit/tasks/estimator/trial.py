@@ -33,7 +33,7 @@ from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, re
 from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver
 
-__all__ = ["try_ager", "try_estimator"]
+__all__ = ["Trial", "try_ager", "try_estimator"]
 
 _FACES = 4
 _SEED = 1
@@ -71,7 +71,7 @@ def try_estimator(
             torch.from_numpy(faces.table.sigma[rows[some]]).to(device),
             network.ages,
         )
-        trial = _Trial(recipe, network.to(device), images, target)
+        trial = Trial(recipe, network.to(device), images, target)
         trial.estimate()
         used: set[str] = set()
         told: list[str] = []
@@ -122,7 +122,7 @@ def try_ager(
             evolver.rehearse(recipe, ager, device)
 
 
-class _Trial:
+class Trial:
     """A network and a batch.
 
     Args:
