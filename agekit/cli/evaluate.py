@@ -44,26 +44,19 @@ def evaluate(
     says how old they look before and after.
     """
     from agekit.tasks.evaluate import evaluate as score
+    from agekit.tasks.evaluate import result_tables
 
     with only_json_on_stdout(as_json):
         result = score(model, dataset, split=split, judges=judges, **options, console=console())
-    if "--seed" in given() and "judges" not in result:
-        click.echo("note: --seed is for agers: nothing is drawn for an estimator", err=True)
+    if "--seed" in given() and "seed" not in result:
+        click.echo("note: --seed changes nothing: nothing is drawn for this model", err=True)
     if as_json:
         emit_json(result)
         return
-    if "judges" in result:
-        from agekit.cli._ager_tables import print_ager
-
-        print_ager(result)
-        return
-    metrics = result["metrics"]
-    title = f"{result['protocol']}, {split}, {result['n']:,} faces (split {result['split_hash']})"
-    rows = [[name, f"{value:.3f}"] for name, value in metrics.items() if isinstance(value, float)]
-    rows += [[f"mae of {head}", f"{v:.3f}"] for head, v in metrics.get("mae_by_head", {}).items()]
-    print_table(["metric", "value"], rows, title=title)
-    click.echo()
-    by_age = [
-        [r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]
-    ]
-    print_table(["true age", "faces", "mae", "bias"], by_age)
+    for part in result_tables(result):
+        if isinstance(part, str):
+            click.echo(part)
+        else:
+            print_table(*part[:2], title=part.title)
+    for remark in result.get("remarks", ()):
+        click.echo(f"note: {remark}", err=True)

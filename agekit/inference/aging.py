@@ -273,5 +273,5 @@ def _ages(
     judge: Judge, before: Sequence[Pixels], after: Sequence[Pixels]
 ) -> list[list[float | None]]:
     """How old faces look before and after, years; None where the judge finds none."""
-    years = [judge.look(np.stack(chips)).age.tolist() for chips in (before, after)]
+    years = [judge.predict(np.stack(chips)).age.tolist() for chips in (before, after)]
     return [[None if math.isnan(age) else age for age in ages] for ages in years]

@@ -56,7 +56,7 @@ class Predictor(PredictorBase):
             self._std,
             crop_pct=self.config.image.crop_pct,
         )
-        estimate = self.network.estimate(self.network.look(batch))
+        estimate = self.network.estimate(self.network.forward_tta(batch))
         labels = tuple(range(self.network.ages[0], self.network.ages[1] + 1))
         columns = [x.cpu().tolist() for x in (estimate.age, estimate.low, estimate.high)]
         p = estimate.distribution

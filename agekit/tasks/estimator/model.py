@@ -54,7 +54,7 @@ class AgeEstimator(nn.Module):
         ages: the first and the last label age, years.
         rule: how a distribution becomes an age, ``expectation`` (CEN eq. 16) or ``median``.
         level: the share of faces an interval is meant to hold, 0 to 1.
-        mirror: whether `look` averages over a face and its mirror image.
+        mirror: whether `forward_tta` averages over a face and its mirror image.
         margin: years by which intervals are moved out, from calibration; see `Estimate.widen`.
     """
 
@@ -91,7 +91,7 @@ class AgeEstimator(nn.Module):
         raw = {name: head(features) for name, head in self.heads.items()}
         return (raw, features) if with_features else raw
 
-    def look(self, images: Tensor) -> dict[str, Tensor]:
+    def forward_tta(self, images: Tensor) -> dict[str, Tensor]:
         """Raw outputs to make an estimate from: `forward`'s, averaged with the mirror image's.
 
         Without `mirror`, just `forward`'s.
@@ -102,7 +102,7 @@ class AgeEstimator(nn.Module):
         other: dict[str, Tensor] = self(images.flip(-1))
         return {name: (value + other[name]) / 2 for name, value in raw.items()}
 
-    def parts(self, raw: Mapping[str, Tensor]) -> dict[str, Estimate]:
+    def per_head(self, raw: Mapping[str, Tensor]) -> dict[str, Estimate]:
         """Each head's own estimate, uncalibrated (CEN eq. 16 and 17)."""
         return {
             name: head.estimate(raw[name].float(), self.rule, self.level)
@@ -112,4 +112,4 @@ class AgeEstimator(nn.Module):
 
     def estimate(self, raw: Mapping[str, Tensor]) -> Estimate:
         """Raw outputs to the calibrated estimate: the mean over the heads (CEN eq. 18)."""
-        return combine(list(self.parts(raw).values())).widen(self.margin, self.ages)
+        return combine(list(self.per_head(raw).values())).widen(self.margin, self.ages)

@@ -44,7 +44,7 @@ def generation_metrics(
     )
     if split == "test":
         out["mae_interval"] = mean_interval(np.abs(age - true), seed=0)
-    parts = network.parts(raw)
+    parts = network.per_head(raw)
     if len(parts) > 1:
         out["mae_by_head"] = {
             head: mae(part.age.cpu().numpy(), true) for head, part in parts.items()

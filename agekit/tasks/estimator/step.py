@@ -148,6 +148,6 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
     def val_step(self, data: Batch) -> list[dict[str, Any]]:
         """Estimated and true ages of a batch, as mmengine's evaluator takes them."""
         with self.autocast(data.images.device):
-            raw = self.network.look(data.images)
+            raw = self.network.forward_tta(data.images)
         age = self.network.estimate(raw).age
         return [{"estimated": age.cpu().numpy(), "true": data.age.cpu().numpy()}]

@@ -139,4 +139,4 @@ def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
             f"{path} is not what `agekit evaluate AGER DATASET --json` prints: {error}",
             "make it again",
         ) from error
-    return {key: value for key, value in found.items() if key != "model"}
+    return {key: value for key, value in found.items() if key not in ("model", "task")}

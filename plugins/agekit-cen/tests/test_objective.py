@@ -91,6 +91,6 @@ def test_estimate_of_both_heads_is_their_mean():
     net = network([log(2), 0.0, 0.0], 0.25)
     raw = net(torch.zeros(1, 3, 1, 1))
     ldl, reg = (2 * 10 + 11 + 12) / 4, (12 - 10) * 0.25 + 10
-    assert net.parts(raw)["ldl"].age.item() == pytest.approx(ldl)
-    assert net.parts(raw)["reg"].age.item() == pytest.approx(reg)
+    assert net.per_head(raw)["ldl"].age.item() == pytest.approx(ldl)
+    assert net.per_head(raw)["reg"].age.item() == pytest.approx(reg)
     assert net.estimate(raw).age.item() == pytest.approx((ldl + reg) / 2)

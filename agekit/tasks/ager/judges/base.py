@@ -92,7 +92,7 @@ class Judge(ABC):
         return None
 
     @abstractmethod
-    def look(self, chips: NDArray[np.uint8]) -> Verdict:
+    def predict(self, chips: NDArray[np.uint8]) -> Verdict:
         """Judges a batch.
 
         Args:
@@ -108,4 +108,4 @@ class Judge(ABC):
         """
         whole = (read_image(image, None, "image") for image in several(images))
         squares = (decode_image(pixels, min(pixels.shape[:2])) for pixels in whole)
-        return Verdict.join([self.look(square[None]) for square in squares])
+        return Verdict.join([self.predict(square[None]) for square in squares])

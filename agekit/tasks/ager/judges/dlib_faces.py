@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.extras import package_module
-from agekit.tasks.ager.judges.room import enlarge, with_room
+from agekit.tasks.ager.judges.padding import enlarge, padded
 
 __all__ = ["DlibFace", "DlibFaces"]
 
@@ -53,7 +53,7 @@ class DlibFaces:
 
     def find(self, chip: NDArray[np.uint8]) -> DlibFace | None:
         """The largest face in a chip (S, S, 3), or None."""
-        image = np.ascontiguousarray(with_room(enlarge(chip))[0])
+        image = np.ascontiguousarray(padded(enlarge(chip))[0])
         boxes = self._detector(image, 0)
         if not boxes:
             return None

@@ -20,7 +20,7 @@ from agekit.faces.framing import MIN_FACE
 from agekit.faces.reframe import differ, reframing
 from agekit.inference.finder import FaceFinder
 from agekit.tasks.ager.judges.base import Judge, Verdict
-from agekit.tasks.ager.judges.room import enlarge, with_room
+from agekit.tasks.ager.judges.padding import enlarge, padded
 from agekit.tasks.estimator.base import Head
 from agekit.tasks.estimator.model import AgeEstimator
 
@@ -110,7 +110,7 @@ class EstimatorJudge(Judge):
             return None
         return reframing(self._have, self.points, what, f"the judge {self.name}")
 
-    def look(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
+    def predict(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
         """Ages and features; no genders."""
         if not isinstance(chips, np.ndarray) or chips.ndim != 4:
             return self.see(chips)
@@ -130,7 +130,7 @@ class EstimatorJudge(Judge):
         if self._have is not None or self.finder is None or self.points is None:
             return [decode_image(chip, self.size) for chip in chips]
         large = [enlarge(chip) for chip in chips]
-        roomy = [with_room(chip) for chip in large]
+        roomy = [padded(chip) for chip in large]
         least = MIN_FACE * len(large[0])
         detections = self.finder.detector.detect([image for image, _ in roomy], min_face=least)
         out: list[NDArray[np.uint8] | None] = [None] * len(chips)
@@ -150,7 +150,7 @@ class EstimatorJudge(Judge):
         images = normalise(pixels, self._mean, self._std, crop_pct=self.crop_pct)
         hook = self.network.backbone.register_forward_hook(lambda _, __, out: seen.append(out))
         try:
-            age = self.network.estimate(self.network.look(images)).age
+            age = self.network.estimate(self.network.forward_tta(images)).age
         finally:
             hook.remove()
         features = torch.stack(seen).float().mean(0)

@@ -17,11 +17,11 @@ from agekit.errors import AgekitError
 from agekit.recipe import resolve
 from agekit.registry import DATASETS
 from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.evaluate import evaluate_ager
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.sample import sampled
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.tasks.evaluate import evaluate
 from agekit.training.run import Run
 from agekit.training.train import TrainResult
 from agekit.zoo.config import ModelConfig
@@ -138,7 +138,7 @@ def _score_ager(
     scored: Mapping[str, Any] = {"n": count or sum(counts.values()), "skipped": 0}
     metrics = _flat(done.metrics["test"])
     if spec.judges:
-        scored = evaluate_ager(
+        scored = evaluate(
             done.model,
             spec.dataset,
             root=spec.root,
@@ -149,7 +149,7 @@ def _score_ager(
             domains=recipe.data.domains,
             where=recipe.data.kept,
             as_chips=spec.as_chips,
-            device=device,
+            device=str(device),
             seed=spec.seed,
         )
         first = next(iter(scored["metrics"]["old"]["judges"].values()))

@@ -192,7 +192,7 @@ def _score(
     table = faces.table
     true, sigma = table.age[rows], table.sigma[rows]
     metrics = summary(estimate, true, sigma=sigma, low=low, high=high)
-    parts = network.parts(raw)
+    parts = network.per_head(raw)
     if len(parts) > 1:
         for head, part in parts.items():
             own = summary(part.age.cpu().numpy(), true, sigma=sigma)

@@ -132,7 +132,7 @@ class Inference(Workload):
             ):
                 if isinstance(network, FaceAger):
                     return network(images, "old")
-                raw = network.look(images)
+                raw = network.forward_tta(images)
             return network.estimate(raw)
 
         part = network.old if isinstance(network, FaceAger) else network

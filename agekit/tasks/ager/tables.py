@@ -1,15 +1,13 @@
-"""The answer of `agekit evaluate` about an ager, for people."""
+"""The result of an ager's evaluation, for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import click
+from agekit.tasks.evaluate import ResultTable
 
-from agekit.cli.output import print_table
-
-__all__ = ["print_ager"]
+__all__ = ["result_tables"]
 
 _COLUMNS = ("way", "judge", "faces", "skipped", "max", "avg", "10+ %", "15+ %", "20+ %")
 _SIGNED = ("shift", "95 %", "its mae")
@@ -17,8 +15,12 @@ _FLIPS = "gender flips %"
 _WAYS = {"old": "young to old", "young": "old to young"}
 
 
-def print_ager(result: Mapping[str, Any]) -> None:
-    """Prints what `evaluate_ager` gives: a row for each way and judge, then what has no judge."""
+def result_tables(result: Mapping[str, Any]) -> list[ResultTable | str]:
+    """A row for each way and judge, then what has no judge.
+
+    Args:
+        result: as `agekit.tasks.evaluate.evaluate` gives it.
+    """
     metrics = result["metrics"]
     title = (
         f"{result['protocol']}, {result['split']}, {result['n']:,} faces "
@@ -31,9 +33,11 @@ def print_ager(result: Mapping[str, Any]) -> None:
     ]
     genders = any("gender_flips" in row for _, _, row in judged)
     columns = [*_COLUMNS, *_SIGNED, *([_FLIPS] if genders else [])]
-    print_table(columns, [_row(*one)[: len(columns)] for one in judged], title=title)
-    click.echo("years; max to 20+ as in AgingGAN's report: a move the wrong way counts as none")
-    click.echo()
+    out: list[ResultTable | str] = [
+        ResultTable(columns, [_row(*one)[: len(columns)] for one in judged], title),
+        "years; max to 20+ as in AgingGAN's report: a move the wrong way counts as none",
+        "",
+    ]
     keys = dict.fromkeys(key for part in metrics.values() for key in part if key.startswith("kid_"))
     rows: list[list[str | None]] = [
         ["cycle L1", *(f"{part['cycle_l1']:.4f}" for part in metrics.values())]
@@ -50,10 +54,8 @@ def print_ager(result: Mapping[str, Any]) -> None:
         [key, *(_with_interval(part.get(key) or {}, "value") for part in metrics.values())]
         for key in keys
     ]
-    print_table(["metric", *(_WAYS[to] for to in metrics)], rows)
-    click.echo("intervals are of 95 %")
-    for remark in result["remarks"]:
-        click.echo(f"note: {remark}", err=True)
+    table = ResultTable(["metric", *(_WAYS[to] for to in metrics)], rows)
+    return [*out, table, "intervals are of 95 %"]
 
 
 def _row(way: str, judge: str, row: Mapping[str, Any]) -> list[object]:

@@ -1,4 +1,4 @@
-"""Room around a face chip: detectors want to see more than a tight face."""
+"""Padding of a face chip: detectors want to see more than a tight face."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from agekit.faces.framing import PAD
 
-__all__ = ["enlarge", "with_room"]
+__all__ = ["enlarge", "padded"]
 
 LEAST = 256
 """Pixels; detectors find little in smaller chips."""
@@ -22,7 +22,7 @@ def enlarge(chip: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(image).copy()
 
 
-def with_room(chip: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+def padded(chip: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """A chip (S, S, 3) with its edge pixels repeated all around, and how many times they are."""
     pad = round(PAD * len(chip))
     return np.pad(chip, ((pad, pad), (pad, pad), (0, 0)), mode="edge"), pad

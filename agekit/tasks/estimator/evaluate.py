@@ -1,0 +1,60 @@
+"""Scoring an estimator on a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agekit.data.split import Faces
+from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.tasks.estimator.infer import raw_outputs
+from agekit.tasks.estimator.report import generation_metrics
+from agekit.tasks.evaluate import Evaluation, ResultTable
+from agekit.training.display import Display
+from agekit.training.faces import evaluation_faces
+
+__all__ = ["EstimatorEvaluation"]
+
+
+class EstimatorEvaluation(Evaluation):
+    """The errors of an estimator, over all and by head, age, gender and group."""
+
+    config: EstimatorConfig
+
+    def __init__(self, folder: Path, device: torch.device, split: str, seed: int) -> None:
+        self.network, self.config = load_estimator(folder, device)
+        self.device = device
+        self.split = split
+
+    def score(self, faces: Faces, display: Display) -> dict[str, Any]:
+        """As `generation_metrics`."""
+        data = evaluation_faces(faces, self.config.image, self.split, self.device, display)
+        raw = raw_outputs(self.network, data.loader(self.split))
+        metrics = generation_metrics(self.network, raw, data, self.split)
+        return {"n": metrics.pop("n"), "skipped": data.skipped, "metrics": metrics}
+
+    @staticmethod
+    def tables(result: Mapping[str, Any]) -> list[ResultTable | str]:
+        """The figures, and the errors by age."""
+        metrics = result["metrics"]
+        title = (
+            f"{result['protocol']}, {result['split']}, {result['n']:,} faces "
+            f"(split {result['split_hash']})"
+        )
+        rows = [
+            [name, f"{value:.3f}"] for name, value in metrics.items() if isinstance(value, float)
+        ]
+        by_head = metrics.get("mae_by_head", {})
+        rows += [[f"mae of {head}", f"{value:.3f}"] for head, value in by_head.items()]
+        by_age = [
+            [r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]
+        ]
+        return [
+            ResultTable(["metric", "value"], rows, title),
+            "",
+            ResultTable(["true age", "faces", "mae", "bias"], by_age),
+        ]
