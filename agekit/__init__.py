@@ -18,8 +18,10 @@ def __getattr__(name: str) -> Any:
 
         return version("agekit-core")
     if name in __all__:
-        from agekit import api
+        from agekit.extras import explained
 
+        with explained():
+            from agekit import api
         return getattr(api, name)
     raise AttributeError(f"module 'agekit' has no attribute {name!r}")
 

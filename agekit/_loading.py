@@ -20,6 +20,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import PluginError, UnknownNameError, nearest, one_line
+from agekit.extras import missing_library
 from agekit.kinds import KINDS
 
 __all__ = ["check_api", "how_to_upgrade", "load", "unknown", "unusable"]
@@ -40,6 +41,9 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
     try:
         part: Any = import_module(entry.module)
     except (Exception, SystemExit) as error:
+        if lacking := missing_library(error):
+            giver = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
+            raise PluginError(f"{giver}: {lacking.message}", lacking.hint) from lacking
         reason = f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
         named = error.name if isinstance(error, ImportError) else None
         if entry.api < API_VERSION and (named or "").startswith("agekit."):

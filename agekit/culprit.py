@@ -10,6 +10,7 @@ from typing import Any
 
 from agekit.discovery import PACKAGE, Entry
 from agekit.errors import AgekitError, ContractError, one_line
+from agekit.extras import missing_library
 from agekit.registry import REGISTRIES
 
 __all__ = ["Culprit"]
@@ -72,6 +73,8 @@ class Culprit:
             lacks_memory = type(error).__name__ == "OutOfMemoryError"
             if isinstance(error, (AgekitError, MemoryError, but)) or lacks_memory:
                 raise
+            if lacking := missing_library(error):
+                raise lacking from error
             reason = one_line(error)
             if not isinstance(error, _PLAIN) or not reason:
                 reason = f"{type(error).__name__}: {reason}".rstrip(": ")

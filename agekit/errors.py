@@ -11,6 +11,7 @@ __all__ = [
     "ConflictError",
     "ContractError",
     "DataError",
+    "MissingLibraryError",
     "ModelError",
     "PluginError",
     "TrainingError",
@@ -81,6 +82,10 @@ class UnknownNameError(ConfigError):
 
 class ContractError(ConfigError, PluginError):
     """A part does not do what its kind asks of it."""
+
+
+class MissingLibraryError(ConfigError):
+    """An optional library is not installed; the hint installs it."""
 
 
 class DataError(AgekitError):

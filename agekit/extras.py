@@ -1,38 +1,99 @@
-"""Packages that are not always installed: an extra brings them, and its name is the hint."""
+"""The optional libraries: the extra that brings each, and the error where one is missing."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agekit.errors import ConfigError, one_line
+from agekit.discovery import CORE, PACKAGE
+from agekit.errors import ConfigError, MissingLibraryError, one_line
 
-__all__ = ["package_file", "package_module"]
+__all__ = [
+    "explained",
+    "install_command",
+    "missing_library",
+    "package_file",
+    "package_module",
+    "require",
+]
+
+_EXTRAS: Mapping[str, str] = {
+    "torch": "torch",
+    "torchvision": "torch",
+    "timm": "torch",
+    "mmengine": "train",
+    "matplotlib": "figures",
+    "pyarrow": "data",
+}
+"""Import name of a library that modules import plainly → the extra that brings it."""
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "figures": ("matplotlib",),
+    "train": ("torch", "torchvision", "timm", "mmengine", "matplotlib"),
+}
+"""Extra → the import names of all that it brings."""
 
 
-def package_module(module: str, package: str, extra: str) -> Any:
-    """Imports a module.
+def install_command(extra: str) -> str:
+    """The command that installs an extra, of `agekit` where that is what is installed."""
+    try:
+        metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return f"pip install '{CORE}[{extra}]'"
+    return f"pip install '{PACKAGE}[{extra}]'"
+
+
+def missing_library(error: BaseException | None) -> MissingLibraryError | None:
+    """The error to be told where an optional library is missing; None of an error of other cause.
 
     Args:
-        module: its name.
-        package: the distribution that has it.
-        extra: the extra of agekit that brings it.
+        error: the import's, or one that was raised from it.
+    """
+    while error is not None:
+        if isinstance(error, MissingLibraryError):
+            return error
+        if isinstance(error, ModuleNotFoundError):
+            name = (error.name or "").partition(".")[0]
+            if name in _EXTRAS and find_spec(name) is None:
+                return _missing("this", [name], _EXTRAS[name])
+        error = error.__cause__
+    return None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Tells which extra brings a library whose import fails, as the error of this block.
 
     Raises:
-        ConfigError: it is not installed or does not work.
+        MissingLibraryError: an optional library is not installed.
     """
     try:
-        return import_module(module)
-    except ImportError as error:
-        if isinstance(error, ModuleNotFoundError):
-            raise _missing(package, extra) from error
-        raise ConfigError(f"{package} cannot be used here: {one_line(error)}") from error
+        yield
+    except ModuleNotFoundError as error:
+        if (told := missing_library(error)) is None:
+            raise
+        raise told from error
+
+
+def require(extra: str, what: str) -> None:
+    """Refuses work that an extra must be installed for, before it begins.
+
+    Args:
+        extra: a key of `_NEEDED`.
+        what: needs it, as the message begins.
+
+    Raises:
+        MissingLibraryError: naming all that is not installed.
+    """
+    if lacking := [name for name in _NEEDED[extra] if find_spec(name) is None]:
+        raise _missing(what, lacking, extra)
 
 
 def package_file(module: str, path: str, package: str, extra: str) -> Path:
-    """A file inside a package, which is not imported.
+    """A file inside an optional library, which is not imported.
 
     Args:
         module: the package's folder.
@@ -48,8 +109,32 @@ def package_file(module: str, path: str, package: str, extra: str) -> Path:
         file = Path(folder, path)
         if file.is_file():
             return file
-    raise _missing(package, extra)
+    raise _absent(package, extra)
 
 
-def _missing(package: str, extra: str) -> ConfigError:
-    return ConfigError(f"{package} is not installed", f"pip install 'agekit[{extra}]'")
+def package_module(module: str, package: str, extra: str) -> Any:
+    """Imports a module of an optional library.
+
+    Args:
+        module: its name.
+        package: the distribution that has it.
+        extra: the extra of agekit that brings it.
+
+    Raises:
+        ConfigError: it is not installed or does not work.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError):
+            raise _absent(package, extra) from error
+        raise ConfigError(f"{package} cannot be used here: {one_line(error)}") from error
+
+
+def _missing(what: str, names: Sequence[str], extra: str) -> MissingLibraryError:
+    verb = "is" if len(names) == 1 else "are"
+    return _absent(f"{what} needs {', '.join(names)}, which", extra, verb)
+
+
+def _absent(what: str, extra: str, verb: str = "is") -> MissingLibraryError:
+    return MissingLibraryError(f"{what} {verb} not installed", install_command(extra))

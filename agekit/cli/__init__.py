@@ -14,6 +14,7 @@ from agekit.cli._commands import CommandGroup
 from agekit.cli._lazy import LazyCommand
 from agekit.cli.output import printable, say
 from agekit.errors import AgekitError, causes, lacks_memory
+from agekit.extras import missing_library
 
 __all__ = ["agekit", "main"]
 
@@ -124,6 +125,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         return _report_system_error(error)
     except Exception as error:
+        if lacking := missing_library(error):
+            return _report(*lacking.lines)
         if isinstance(error, RuntimeError) and "home directory" in str(error):
             text, hint = f"this user has no home folder: {error}", "set HOME to one you can use"
             return _report(*AgekitError(text, hint).lines)

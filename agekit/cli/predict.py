@@ -30,6 +30,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
+from agekit.extras import require
 from agekit.inference.saving import keep_inputs
 from agekit.progress import FEW, ProgressBar
 
@@ -123,6 +124,8 @@ def predict(
         refuse("--no-detect takes each image as one face", "faces")
     if boxes is not None and detect is not None:
         raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
+    if plot is not None:
+        require("figures", "--plot")
     exported = model is not None and model.endswith(".onnx")
     if exported and runtime == "torch":
         raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")

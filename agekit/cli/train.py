@@ -18,6 +18,7 @@ from agekit.cli.options import (
     set_option,
 )
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.extras import require
 
 __all__ = ["train"]
 
@@ -90,6 +91,7 @@ def train(
     options["columns"] |= dict(pair.split("=", 1) for pair in named)
     settings = tuple(text for text in settings if not text.startswith(_COLUMN))
     settings += tuple(domain_settings(domains, where))
+    require("train", "training")
     if resumed is None:
         from agekit.recipe import resolve
 

@@ -20,11 +20,12 @@ from PIL import (
 )
 
 from agekit.errors import DataError
+from agekit.extras import install_command
 
 __all__ = ["HEIC_HINT", "HEIC_SUFFIXES", "has_image", "has_suffix", "reader_of"]
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-HEIC_HINT = "pip install 'agekit[heic]' to read it, or convert it to JPEG"
+HEIC_HINT = f"{install_command('heic')} to read it, or convert it to JPEG"
 
 _SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}

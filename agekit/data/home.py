@@ -12,11 +12,21 @@ from pathlib import Path
 from agekit._paths import expand_user
 from agekit.errors import AgekitError, ConfigError, DataError
 
-__all__ = ["SHARD", "cache_home", "data_root", "keep_apart", "locked", "only_one"]
+__all__ = [
+    "SHARD",
+    "cache_home",
+    "data_root",
+    "keep_apart",
+    "locked",
+    "only_one",
+    "shard_files",
+]
 
 _log = logging.getLogger(__name__)
 SHARD = ".parquet"
 """The ending of a file that holds packed faces."""
+_METADATA = f"metadata{SHARD}"
+"""The labels of an image folder of the Hub, which names the images and has none in it."""
 
 
 def cache_home() -> Path:
@@ -137,3 +147,21 @@ def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) ->
     except OSError as error:
         raise DataError(f"{dataset}: cannot read {place}{origin}: {error.strerror}", hint) from None
     return place
+
+
+def shard_files(place: Path) -> list[Path]:
+    """The Parquet files of packed faces: a place that is one, or those in a folder or its ``data``.
+
+    Returns:
+        sorted; empty if the place is no packed dataset.
+    """
+    if place.is_file():
+        packed = place.suffix.lower() == SHARD and place.name.lower() != _METADATA
+        return [place] if packed else []
+    for folder in (place, place / "data"):
+        if folder.is_dir():
+            there = [p for p in folder.iterdir() if p.suffix.lower() == SHARD and p.is_file()]
+            there = [p for p in there if p.name.lower() != _METADATA]
+            if found := sorted(p for p in there if not p.name.startswith(".")):
+                return found
+    return []

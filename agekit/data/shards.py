@@ -14,7 +14,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from agekit.data.home import SHARD
+from agekit.data.home import SHARD, shard_files
 from agekit.data.manifest import Manifest, parse_manifest
 from agekit.data.readers.ages import Ranges
 from agekit.data.readers.columns import Columns
@@ -24,17 +24,9 @@ from agekit.data.shard_images import ImageColumn, Shards, reading
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
 
-__all__ = ["Shards", "is_packed", "read_shards"]
-
-METADATA = f"metadata{SHARD}"
-"""The labels of an image folder of the Hub, which names the images and has none in it."""
+__all__ = ["Shards", "read_shards"]
 
 _OF = re.compile(r"(?P<name>.+)-(?P<k>\d{4,})-of-(?P<n>\d{4,})(-[0-9a-f]+)?")
-
-
-def is_packed(place: Path) -> bool:
-    """Whether a place is a Parquet file, or a folder that holds some, itself or in ``data``."""
-    return bool(_files(place))
 
 
 def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable, Manifest | None]:
@@ -45,7 +37,7 @@ def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable,
     ``validation...`` and ``test...`` are the splits.
 
     Args:
-        place: the file or the folder; see `is_packed`.
+        place: the file or the folder; see `agekit.data.home.shard_files`.
         columns: field → column, where they have not their usual names.
 
     Returns:
@@ -56,7 +48,7 @@ def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable,
         DataError: a shard of a set is missing, or a file is damaged, of another layout, or from
             another dataset than the others.
     """
-    files = _files(place)
+    files = shard_files(place)
     if not files:
         raise DataError(f"{place}: expected a {SHARD} file, or a folder that holds some")
     _check_sets(files, place)
@@ -118,19 +110,6 @@ class _Shard:
             found = np.concatenate(there) if there else np.ones(0, bool)
             present[end - len(found) : end] = found
         return present
-
-
-def _files(place: Path) -> list[Path]:
-    if place.is_file():
-        packed = place.suffix.lower() == SHARD and place.name.lower() != METADATA
-        return [place] if packed else []
-    for folder in (place, place / "data"):
-        if folder.is_dir():
-            there = [p for p in folder.iterdir() if p.suffix.lower() == SHARD and p.is_file()]
-            there = [p for p in there if p.name.lower() != METADATA]
-            if found := sorted(p for p in there if not p.name.startswith(".")):
-                return found
-    return []
 
 
 def _set(path: Path) -> str:

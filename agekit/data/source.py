@@ -10,10 +10,9 @@ from agekit.culprit import Culprit
 from agekit.data import notes
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.home import data_root
+from agekit.data.home import data_root, shard_files
 from agekit.data.prepared import is_prepared, read_prepared
 from agekit.data.readers.columns import Columns, check_columns
-from agekit.data.shards import is_packed, read_shards
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
 from agekit.registry import DATASETS
@@ -99,7 +98,9 @@ def _read_in_part(table: FaceTable) -> Iterator[str]:
 
 
 def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:
-    packed = place is not None and is_packed(place)
+    packed = place is not None and bool(shard_files(place))
+    if packed:
+        from agekit.data.shards import read_shards  # needs pyarrow, an extra
     if place is not None and packed and reader.name == _ANY_SHARDS:
         table, manifest = read_shards(place, columns)
         return table, Alignment() if manifest is None else manifest.face

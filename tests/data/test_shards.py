@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from agekit.data.shards import Shards, is_packed, read_shards
+from agekit.data.home import shard_files
+from agekit.data.shards import Shards, read_shards
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
 
@@ -216,20 +217,20 @@ def test_the_files_names_are_the_split(tmp_path: Path) -> None:
     spread(tmp_path / "data", [2, 1], name="train")
     spread(tmp_path / "data", [1], name="validation")
     spread(tmp_path / "data", [1], name="test")
-    assert is_packed(tmp_path)
+    assert shard_files(tmp_path)
     assert read(tmp_path).split.tolist() == [2, 0, 0, 0, 1]
 
 
-def test_what_is_packed(tmp_path: Path) -> None:
-    assert not is_packed(tmp_path)
-    assert not is_packed(tmp_path / "gone")
+def test_what_shard_files(tmp_path: Path) -> None:
+    assert not shard_files(tmp_path)
+    assert not shard_files(tmp_path / "gone")
     (tmp_path / ".hidden.parquet").touch()
     (tmp_path / "x.csv").touch()
-    assert not is_packed(tmp_path) and not is_packed(tmp_path / "x.csv")
+    assert not shard_files(tmp_path) and not shard_files(tmp_path / "x.csv")
     with pytest.raises(DataError, match=r"expected a \.parquet file"):
         read_shards(tmp_path)
     path = write(tmp_path / "x.parquet", {"image": images(1), "age": [1]})
-    assert is_packed(path) and is_packed(tmp_path)
+    assert shard_files(path) and shard_files(tmp_path)
 
 
 def test_missing_shards_are_named(tmp_path: Path) -> None:

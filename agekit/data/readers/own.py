@@ -14,7 +14,6 @@ from agekit.data.readers.labels import LabelTable, find_labels, read_labels, rea
 from agekit.data.readers.names import ages_in_names
 from agekit.data.readers.rows import Rows
 from agekit.data.readers.scan import left_out, split_images
-from agekit.data.shards import read_shards
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
 
@@ -174,5 +173,7 @@ class Parquet(_Own):
         Raises:
             DataError: there is no Parquet file, or one cannot be used.
         """
+        from agekit.data.shards import read_shards  # needs pyarrow, an extra
+
         assert root is not None
         return read_shards(root, columns)[0]

