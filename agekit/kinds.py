@@ -43,11 +43,13 @@ class Template:
     Args:
         needs: the distribution that its recipe takes parts of, or "".
         tests_need: the same of its tests.
+        extra: the extra of agekit-core that its own code needs, or "".
         usage: the command that tries it out; ``{}`` is the part's name.
     """
 
     needs: str = ""
     tests_need: str = ""
+    extra: str = ""
     usage: str = "agekit train {}-resnet10-tiny synthfaces --preset quick"
 
 
@@ -106,7 +108,9 @@ _ROWS = (
             "any timm network",
         ),
         template=Template(
-            tests_need=_REGRESSION, usage="agekit train reg-{} synthfaces --preset quick"
+            tests_need=_REGRESSION,
+            extra="torch",
+            usage="agekit train reg-{} synthfaces --preset quick",
         ),
     ),
     Kind(

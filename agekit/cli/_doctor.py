@@ -24,7 +24,14 @@ import click
 
 from agekit.cli.output import print_table
 from agekit.discovery import API_VERSION, Distribution, Entry, distributions, entries, normalise
-from agekit.errors import AgekitError, UnknownNameError, nearest, one_line
+from agekit.errors import (
+    AgekitError,
+    MissingLibraryError,
+    UnknownNameError,
+    nearest,
+    one_line,
+)
+from agekit.extras import explained, missing_library
 from agekit.registry import REGISTRIES
 from agekit.scaffold.names import shadowed
 
@@ -46,7 +53,7 @@ class Finding:
         version: its version.
         group: the kind of part, or "" for the distribution as a whole.
         name: the part's name, or "".
-        status: ok, warning, error or disabled.
+        status: ok, warning, error or disabled; a warning where a part lacks an optional library.
         error: what is wrong, or "".
         hint: how to mend it, or "".
         check: ``passed``, ``failed``, ``left out: `` and why, or "" where it was not begun.
@@ -137,19 +144,25 @@ def load_parts(check: str, limit: str, distribution: str, *labels: str) -> None:
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    if check:
-        import_module("agekit.testing.usual")
+    left_out = ""
+    try:
+        with explained():
+            import_module("agekit.testing.usual" if check else __name__)
+    except MissingLibraryError as error:
+        left_out = f"left out: {error.message}"
     for label in labels:
         faulthandler.dump_traceback_later(float(limit), exit=True, file=2)
         kind, _, name = label.partition("/")
-        answer = {"part": label, "error": "", "hint": "", "check": ""}
+        answer = {"part": label, "status": "error", "error": "", "hint": "", "check": left_out}
         try:
             registry = REGISTRIES[kind]
             registry.get(f"{distribution}:{name}")
-            if check:
+            if check and not left_out:
                 answer |= _checked(registry.find(f"{distribution}:{name}"))
         except AgekitError as error:
-            answer |= {"error": error.message, "hint": error.hint}
+            answer |= {"error": error.message, "hint": error.hint, "check": ""}
+            if missing_library(error):
+                answer["status"] = "warning"
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
@@ -162,6 +175,8 @@ def _checked(entry: Entry) -> dict[str, str]:
         lacking = check_as_used(entry)
         return {"check": f"left out: {lacking}" if lacking else "passed"}
     except (Exception, SystemExit) as error:
+        if library := missing_library(error):
+            return {"check": f"left out: {library.message}"}
         told = isinstance(error, AgekitError | AssertionError)
         reason = one_line(error) if told else f"{type(error).__name__}: {one_line(error)}"
         part = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
@@ -199,7 +214,7 @@ def _parts(distribution: Distribution, check: bool, limit: float) -> list[Findin
     while len(findings) < len(found):
         answers, end = _run(distribution.name, found[len(findings) :], check, limit)
         for entry, answer in zip(found[len(findings) :], answers, strict=False):
-            findings.append(_finding(entry, answer["error"], answer["hint"], answer["check"]))
+            findings.append(_finding(entry, **answer))
         if len(findings) < len(found):
             entry = found[len(findings)]
             what = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
@@ -208,7 +223,10 @@ def _parts(distribution: Distribution, check: bool, limit: float) -> list[Findin
     return findings
 
 
-def _finding(entry: Entry, error: str, hint: str, check: str = "") -> Finding:
+def _finding(
+    entry: Entry, error: str, hint: str, check: str = "", status: str = "error"
+) -> Finding:
+    """The finding about a part; `status` is that of its error, if it has one."""
     rivals = [
         f"{other.distribution} {other.version}"
         for other in entries(entry.kind)
@@ -226,7 +244,7 @@ def _finding(entry: Entry, error: str, hint: str, check: str = "") -> Finding:
             f"the recipe {pair[0]!r} on {pair[1]!r}, which that name means without it"
         )
         hint = "give the recipe another name"
-    status = "error" if error else "ok"
+    status = status if error else "ok"
     giver = (entry.distribution, entry.version)
     return Finding(*giver, entry.kind, entry.name, status, error, hint, check)
 
@@ -287,4 +305,5 @@ def _answer(label: str, line: bytes) -> dict[str, str] | None:
         return None
     if not isinstance(answer, dict) or answer.get("part") != label:
         return None
-    return answer if {"error", "hint", "check"} <= answer.keys() else None
+    del answer["part"]
+    return answer if answer.keys() == {"status", "error", "hint", "check"} else None

@@ -91,7 +91,8 @@ def _about(names: Names) -> dict[str, str]:
     template = row.template or Template()
     release = version(CORE).split(".")
     allowed = f">={release[0]}.{release[1]},<{release[0]}.{int(release[1]) + 1}"
-    needed = [CORE, *filter(None, [template.needs])]
+    core = f"{CORE}[{template.extra}]" if template.extra else CORE
+    needed = [core, *filter(None, [template.needs])]
     tools = [*filter(None, [template.tests_need]), *_TOOLS]
     points = {}
     if kind != "recipe":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.errors import ConfigError, UnknownNameError
+from agekit.errors import MissingLibraryError, UnknownNameError
 from agekit.faces.base import Detection, Detector
 from agekit.registry import DATASETS
 from agekit.testing.subject import Part, Subject
@@ -74,7 +74,7 @@ def _drawn_photos() -> list[NDArray[np.uint8]]:
     try:
         table = DATASETS.get("synthfaces")().read()
     except UnknownNameError as error:
-        raise ConfigError(
+        raise MissingLibraryError(
             "there is no face to show a detector: the dataset 'synthfaces' is not installed",
             "install agekit-synthfaces, or give check_detector images of your own",
         ) from error
