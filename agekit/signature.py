@@ -7,7 +7,7 @@ certainty (`**kwargs`, a decorated function, a compiled module) is not checked a
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -123,7 +123,7 @@ def _description(module: str, name: str, depth: int) -> str:
     if source is None or depth == 0:
         return ""
     found = ""
-    for node in source.tree.body:
+    for node in _statements(source.tree):
         if isinstance(node, _Function | ast.ClassDef) and node.name == name:
             makers = [d for d in node.decorator_list if _callee(d) in ("command", "group")]
             found = _given_help(makers) or _first_paragraph(node)
@@ -173,7 +173,7 @@ def _of_name(module: str, name: str, depth: int) -> _Params | None:
     if source is None or depth == 0:
         return None
     found: _Params | None = None
-    for node in source.tree.body:
+    for node in _statements(source.tree):
         if isinstance(node, _Function) and node.name == name:
             found = None if node.decorator_list else _of_function(node, method=False)
         elif isinstance(node, ast.ClassDef) and node.name == name:
@@ -256,6 +256,18 @@ def _callee(decorator: ast.expr) -> str:
     """The last name of what is called, as in `@click.command(...)`, or names itself."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return ast.unparse(called).rpartition(".")[2]
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of a module, with those that are there for type checkers alone.
+
+    A module that imports its names when they are asked for, such as `agekit.plugin`, says so there.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from node.body
+        else:
+            yield node
 
 
 def _assigned(node: ast.stmt) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agekit import registry, scaffold, testing
+from agekit import plugin, registry, scaffold, testing
 from agekit.kinds import KINDS
 from agekit.registry import REGISTRIES
 
@@ -30,4 +30,8 @@ def test_a_kind_is_one_row(row):
     (line,) = re.findall(rf"^\| {row.name} \|.*$", DOCS.read_text(), re.M)
     assert f"`{row.group}`" in line
     assert f"`{row.check}`" in line
-    assert row.contract is None or f"`{row.contract.replace(':', '.')}`" in line
+    if row.contract:
+        contract = getattr(plugin, name) if hasattr(plugin, name) else None
+        shown = f"agekit.plugin.{name}" if contract else row.contract.replace(":", ".")
+        assert f"`{shown}`" in line
+        assert contract in (None, getattr(import_module(module), name))

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agekit.errors import ConfigError
-from agekit.recipe import LossTerms
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.training.evolver import Evolver
+from agekit.plugin import AgeEstimator, EstimatorTrainer, Evolver, LossTerms
 
 __all__ = ["Coupled"]
 

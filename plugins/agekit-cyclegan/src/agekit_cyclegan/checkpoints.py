@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agekit.atomic import write_bytes
 from agekit.errors import ModelError
+from agekit.plugin import write_bytes
 from agekit_cyclegan.architecture import ANY_HINT, Architecture, recognise
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.generators import ResnetGenerator

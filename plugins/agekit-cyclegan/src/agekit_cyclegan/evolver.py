@@ -8,15 +8,17 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from agekit.device import autocast_dtype
 from agekit.errors import ConfigError
-from agekit.tasks.ager.base import PairBatch
-from agekit.tasks.ager.contact_sheet import ContactSheet
-from agekit.tasks.ager.model import FaceAger
-from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.ager.trainer import AgerTrainer
-from agekit.training.evolver import Evolver
-from agekit.training.schedule import optim_wrappers
+from agekit.plugin import (
+    AgerRecipe,
+    AgerTrainer,
+    ContactSheet,
+    Evolver,
+    FaceAger,
+    PairBatch,
+    autocast_dtype,
+    optim_wrappers,
+)
 from agekit_cyclegan.checkpoints import generator_weights
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.step import CycleGANStep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError, DataError
-from agekit.tasks.ager.base import Generator
+from agekit.plugin import Generator
 from agekit_cyclegan.initial import initialise
 from agekit_cyclegan.layers import (
     Conv2d,

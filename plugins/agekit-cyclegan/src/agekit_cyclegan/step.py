@@ -11,9 +11,8 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from agekit.device import rank_and_world
 from agekit.errors import ConfigError
-from agekit.tasks.ager.base import PairBatch
+from agekit.plugin import PairBatch, rank_and_world
 from agekit_cyclegan.generators import ResnetGenerator
 from agekit_cyclegan.losses import distance, verdict
 from agekit_cyclegan.pool import ImagePool

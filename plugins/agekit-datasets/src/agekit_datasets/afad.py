@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_content, by_identity
-from agekit.data.readers.rows import Rows
-from agekit.data.table import FaceTable
+from agekit.plugin import Dataset, FaceTable, Protocol, Rows, by_content, by_identity
 from agekit_datasets.names import add_named
 
 __all__ = ["AFAD"]

@@ -12,11 +12,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_identity
-from agekit.data.readers.rows import Rows, parse_gender
-from agekit.data.table import SPLITS, FaceTable
+from agekit.plugin import (
+    SPLITS,
+    WHOLE,
+    Dataset,
+    FaceTable,
+    Protocol,
+    Rows,
+    by_identity,
+    parse_gender,
+)
 from agekit_datasets.names import add_named
 
 __all__ = ["AgeDB"]

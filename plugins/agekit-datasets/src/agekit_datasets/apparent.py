@@ -8,10 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.protocols import Assign, by_column
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.sheet import Sheet, read_sheet
-from agekit.data.table import SPLITS, FaceTable
+from agekit.plugin import SPLITS, Assign, FaceTable, Rows, Sheet, by_column, read_sheet
 from agekit_datasets.pictures import Pictures, folder_split
 
 __all__ = ["SCORED", "add_apparent", "as_splits", "read_apparent"]

@@ -12,12 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column, by_identity
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.scan import is_image
-from agekit.data.table import FaceTable
 from agekit.errors import DataError
+from agekit.plugin import Dataset, FaceTable, Protocol, Rows, by_column, by_identity, is_image
 from agekit_datasets.matlab import numbers, read_struct, texts
 
 __all__ = ["CACD"]

@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows
-from agekit.data.table import FaceTable
+from agekit.plugin import WHOLE, Dataset, FaceTable, Protocol, Rows, by_column
 from agekit_datasets.apparent import SCORED, add_apparent, as_splits, read_apparent
 from agekit_datasets.pictures import Pictures, folder_split
 

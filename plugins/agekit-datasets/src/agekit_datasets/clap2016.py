@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows, parse_split
-from agekit.data.table import SPLITS, FaceTable
+from agekit.plugin import SPLITS, WHOLE, Dataset, FaceTable, Protocol, Rows, by_column, parse_split
 from agekit_datasets.apparent import SCORED, add_apparent, as_splits, read_apparent
 from agekit_datasets.pictures import Pictures
 

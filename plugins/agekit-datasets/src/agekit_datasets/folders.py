@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from agekit.data.readers.rows import Rows
+from agekit.plugin import Rows
 
 __all__ = ["image_folder"]
 

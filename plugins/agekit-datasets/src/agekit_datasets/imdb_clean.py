@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.sheet import read_sheet
-from agekit.data.table import FaceTable
+from agekit.plugin import WHOLE, Dataset, FaceTable, Protocol, Rows, by_column, read_sheet
 from agekit_datasets.folders import image_folder
 
 __all__ = ["IMDBClean"]

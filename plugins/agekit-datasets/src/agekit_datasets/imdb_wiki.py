@@ -11,14 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.files import Files
-from agekit.data.protocols import Protocol, by_identity
-from agekit.data.readers.rows import identity_number
-from agekit.data.readers.scan import find_files
-from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
+from agekit.plugin import (
+    WHOLE,
+    Dataset,
+    FaceTable,
+    Files,
+    Problem,
+    Protocol,
+    by_identity,
+    find_files,
+    identity_number,
+)
 from agekit_datasets.matlab import numbers, read_struct, texts
 
 __all__ = ["IMDB", "IMDBWIKI", "WIKI", "Conditions", "Part", "age_in_photo", "read_part", "years"]

@@ -9,12 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_content
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.sheet import Sheet, read_sheet
-from agekit.data.table import FaceTable
+from agekit.plugin import WHOLE, Dataset, FaceTable, Protocol, Rows, Sheet, by_content, read_sheet
 from agekit_datasets.folders import image_folder
 
 __all__ = ["LAGENDA"]

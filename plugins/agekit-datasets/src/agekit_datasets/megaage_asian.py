@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.sheet import read_lines
-from agekit.data.table import FaceTable
 from agekit.errors import DataError
+from agekit.plugin import Dataset, FaceTable, Protocol, Rows, by_column, read_lines
 
 __all__ = ["MegaAgeAsian"]
 

@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.alignment import WHOLE
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_identity, by_name
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.scan import is_image
-from agekit.data.readers.sheet import Sheet, read_sheet
-from agekit.data.table import FaceTable
 from agekit.errors import DataError
+from agekit.plugin import (
+    WHOLE,
+    Dataset,
+    FaceTable,
+    Protocol,
+    Rows,
+    Sheet,
+    by_identity,
+    by_name,
+    is_image,
+    read_sheet,
+)
 from agekit_datasets.pictures import Pictures
 
 __all__ = ["MORPH", "RACES"]

@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.scan import is_image
+from agekit.plugin import Rows, is_image
 
 __all__ = ["add_named"]
 

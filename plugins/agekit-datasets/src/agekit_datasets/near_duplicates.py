@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from agekit.data.protocols import Assign, by_group
+from agekit.plugin import Assign, by_group
 
 __all__ = ["by_listed_group"]
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
-from agekit.data.readers.scan import is_image
+from agekit.plugin import is_image
 
 __all__ = ["Pictures", "folder_split"]
 

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column
-from agekit.data.readers.rows import Rows, parse_gender, parse_split
-from agekit.data.readers.scan import is_image
-from agekit.data.readers.sheet import Sheet, read_sheet
-from agekit.data.table import FaceTable
+from agekit.plugin import (
+    Dataset,
+    FaceTable,
+    Protocol,
+    Rows,
+    Sheet,
+    by_column,
+    is_image,
+    parse_gender,
+    parse_split,
+    read_sheet,
+)
 
 __all__ = ["DOMAINS", "TwoFolder"]
 

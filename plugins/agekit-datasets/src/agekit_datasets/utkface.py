@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from agekit.data.dataset import Dataset
-from agekit.data.files import Files
-from agekit.data.protocols import Protocol, by_content, restrict
-from agekit.data.readers.scan import find_files
-from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError
+from agekit.plugin import (
+    Dataset,
+    FaceTable,
+    Files,
+    Problem,
+    Protocol,
+    by_content,
+    find_files,
+    restrict,
+)
 from agekit_datasets.near_duplicates import by_listed_group
 
 __all__ = ["RACES", "UTKFace"]

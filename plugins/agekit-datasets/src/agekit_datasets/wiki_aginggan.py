@@ -11,11 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import Alignment
-from agekit.data.decode import decode
-from agekit.data.protocols import Protocol, by_content
-from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
+from agekit.plugin import SPLITS, Alignment, FaceTable, Problem, Protocol, by_content, decode
 from agekit_datasets.imdb_wiki import WIKI, Conditions, Part, read_part, years
 from agekit_datasets.matlab import numbers
 from agekit_datasets.two_folder import DOMAINS

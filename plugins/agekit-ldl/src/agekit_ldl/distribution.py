@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Estimate, Target, expectation, posterior_median, quantile
 
 __all__ = ["estimate_of", "log_gaussian", "logits_of", "moments"]
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate
+from agekit.plugin import Estimate, Head
 from agekit_ldl.distribution import estimate_of
 
 __all__ = ["LDLHead"]

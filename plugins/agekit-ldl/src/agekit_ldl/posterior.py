@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate
+from agekit.plugin import Estimate, Head
 from agekit_ldl.distribution import estimate_of
 
 __all__ = ["PosteriorHead", "split_raw"]

@@ -7,8 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate
+from agekit.plugin import Estimate, Head
 from agekit_ordinal.decode import decode
 from agekit_ordinal.ordinal import OrdinalLoss
 

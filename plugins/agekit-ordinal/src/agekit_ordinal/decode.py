@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agekit.tasks.estimator.estimate import Estimate, quantile
+from agekit.plugin import Estimate, quantile
 
 __all__ = ["decode", "distribution"]
 

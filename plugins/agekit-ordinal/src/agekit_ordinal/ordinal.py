@@ -9,9 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Head, Loss
-from agekit.tasks.estimator.estimate import Estimate
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Estimate, Head, Loss, Target
 from agekit_ordinal.decode import decode
 from agekit_ordinal.tasks import AgeCounts, older
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate
+from agekit.plugin import Estimate, Head
 from agekit_ordinal.decode import decode
 from agekit_ordinal.ensemble import BinaryCnns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Target
 
 __all__ = ["AgeCounts", "older"]
 

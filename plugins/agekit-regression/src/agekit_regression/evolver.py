@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from agekit.errors import ConfigError
-from agekit.recipe import LossTerms
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.training.evolver import Evolver
+from agekit.plugin import AgeEstimator, EstimatorTrainer, Evolver, LossTerms
 from agekit_regression.leaf_hook import LeafUpdates
 
 __all__ = ["Forest"]

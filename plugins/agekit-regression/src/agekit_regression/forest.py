@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate, posterior_median, quantile
+from agekit.plugin import Estimate, Head, posterior_median, quantile
 
 __all__ = ["ForestHead"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.estimate import Estimate
+from agekit.plugin import Estimate, Head
 
 __all__ = ["NormalisedHead", "RegressionHead"]
 

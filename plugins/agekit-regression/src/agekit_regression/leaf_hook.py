@@ -11,9 +11,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from agekit.data.loader import Batch
-from agekit.device import rank_and_world
 from agekit.errors import ConfigError
+from agekit.plugin import Batch, rank_and_world
 from agekit_regression.forest import ForestHead
 from agekit_regression.leaves import first_leaves, fit_leaves
 

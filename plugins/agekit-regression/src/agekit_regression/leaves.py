@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agekit.device import mean_over_processes
+from agekit.plugin import mean_over_processes
 
 __all__ = ["first_leaves", "fit_leaves"]
 

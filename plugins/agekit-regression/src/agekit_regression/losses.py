@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Loss
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Loss, Target
 
 __all__ = ["L1", "ForestL2"]
 

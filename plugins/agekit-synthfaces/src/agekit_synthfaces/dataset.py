@@ -11,10 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import Alignment
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_identity
-from agekit.data.table import FaceTable
+from agekit.plugin import Alignment, Dataset, FaceTable, Protocol, by_identity
 from agekit_synthfaces.face import STYLE_VERSION, draw, person, sample_age
 
 __all__ = ["PHOTOS", "ROWS", "SynthFaces", "SynthImages"]

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Loss
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Loss, Target
 from agekit_ldl.posterior import split_raw
 
 __all__ = ["AgeComparison"]

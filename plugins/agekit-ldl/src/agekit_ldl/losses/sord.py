@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agekit.errors import ConfigError
-from agekit.tasks.estimator.base import Loss
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Loss, Target
 from agekit_ldl.distribution import logits_of
 
 __all__ = ["SORD"]

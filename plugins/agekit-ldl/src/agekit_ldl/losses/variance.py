@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from agekit.tasks.estimator.base import Loss
-from agekit.tasks.estimator.target import Target
+from agekit.plugin import Loss, Target
 from agekit_ldl.distribution import moments
 
 __all__ = ["Variance"]
