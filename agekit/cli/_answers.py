@@ -18,19 +18,18 @@ import click
 
 from agekit.atomic import written
 from agekit.cli.output import printable, to_plain
-from agekit.errors import AgekitError, DataError
+from agekit.errors import AgekitError, DataError, counted
 from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
     from agekit.inference.inputs import ImageFile
-    from agekit.inference.prediction import Prediction
+    from agekit.inference.prediction import AgedImage, Prediction
 
 __all__ = [
     "COLUMNS",
     "STDOUT",
-    "TURNED",
     "Answer",
     "Tally",
     "chip_rows",
@@ -44,7 +43,6 @@ __all__ = [
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
 STDOUT = "-"
-TURNED = "in {:,} of the images there are faces on their side or upside down"
 Answer = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
@@ -57,8 +55,13 @@ _CHUNK = 1_000_000
 
 @dataclass
 class Tally:
-    """What was found so far."""
+    """Counts of what was found so far, and what people should know of it.
 
+    Args:
+        doubt: what becomes of faces that are cut by a guess.
+    """
+
+    doubt: str = "their ages may be off"
     images: int = 0
     faces: int = 0
     without: int = 0
@@ -67,7 +70,7 @@ class Tally:
     boxed: int = 0
     warned: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, prediction: Prediction) -> None:
+    def add(self, prediction: Prediction | AgedImage) -> None:
         """Counts an image."""
         self.images += 1
         self.faces += len(prediction.faces)
@@ -76,29 +79,36 @@ class Tally:
         self.turned += any(face.upright is False for face in prediction.faces)
         if prediction.warning is not None:
             self.warned.setdefault(prediction.warning, []).append(prediction.path)
-        self.boxed += sum(face.box is not None and face.points is None for face in prediction.faces)
+        self.boxed += sum(
+            face.box is not None and face.upright is None for face in prediction.faces
+        )
 
     def text(self) -> str:
         """For people."""
-        images, faces = ("" if n == 1 else "s" for n in (self.images, self.faces))
-        text = f"{self.images:,} image{images}: {self.faces:,} face{faces}"
+        text = f"{counted(self.images, 'image')}: {counted(self.faces, 'face')}"
         text += f"; {self.without:,} without a face" if self.without else ""
         return text + (f"; {self.unread:,} could not be read" if self.unread else "")
 
     def notes(self) -> Iterator[str]:
         """What people should know of how the faces were found."""
         if self.turned:
-            yield TURNED.format(self.turned)
+            yield f"in {self.turned:,} of the images there are faces on their side or upside down"
         for warning, paths in islice(self.warned.items(), _WARNINGS):
             more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
             yield f"{printable(paths[0])}{more}: {warning}"
         if left := sum(map(len, islice(self.warned.values(), _WARNINGS, None))):
-            yield f"{left:,} more images are no face chips, or not of the model's frame"
+            are = counted(left, "more image is no face chip", "more images are no face chips")
+            yield f"{are}, or not of the model's frame"
         if self.boxed:
-            yield (
-                f"{self.boxed:,} faces were cut by their boxes, where no eyes, nose and mouth were "
-                "found: their ages may be off"
-            )
+            cut = counted(self.boxed, "face was cut by its box", "faces were cut by their boxes")
+            yield f"{cut}, where no eyes, nose and mouth were found: {self.doubt}"
+
+    def unknown_alignment(self, model: str) -> str:
+        """What people should know of faces found in photos for a model that says of no point."""
+        return (
+            f"{model} does not say how its faces were cut; the faces found are cut to the standard "
+            f"frame, and {self.doubt}"
+        )
 
 
 @contextmanager

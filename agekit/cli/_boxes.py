@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agekit.cli.output import say
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["read_boxes"]
 
@@ -62,9 +62,9 @@ def read_boxes(file: str, paths: Sequence[str]) -> dict[str, list[Any]]:
                 faces[here][kind].append(value)
     without = sum(not found["boxes"] and not found["points"] for found in faces.values())
     if without:
-        say(f"note: {without:,} of the images have no face in {file}")
+        say(f"note: {counted(without, 'image has', 'images have')} no face in {file}")
     if others:
-        say(f"note: {others:,} faces in {file} are of other images")
+        say(f"note: {counted(others, 'face')} in {file} not of these images, left out")
     kinds = [kind for kind in ("boxes", "points") if any(found[kind] for found in faces.values())]
     return {kind: [faces[path][kind] for path in paths] for kind in kinds or ["boxes"]}
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
-from agekit.cli._answers import TURNED
+from agekit.cli._answers import Tally
+from agekit.cli._boxes import read_boxes
 from agekit.cli.options import (
+    check_photo_options,
     device_option,
     json_option,
     model_or_default,
@@ -19,8 +22,9 @@ from agekit.cli.options import (
     refuse,
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
-from agekit.errors import AgekitError, DataError
+from agekit.errors import AgekitError, DataError, counted
 from agekit.inference.draw import side_by_side
+from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.saving import (
     JPEG_SUFFIXES,
     colour_profile,
@@ -33,8 +37,7 @@ from agekit.progress import FEW, ProgressBar
 if TYPE_CHECKING:
     import torch
 
-    from agekit.inference.aging import AgedImage
-    from agekit.inference.inputs import ImageFile
+    from agekit.inference.prediction import AgedImage
     from agekit.tasks.ager.judges.base import Judge
 
 __all__ = ["age"]
@@ -79,19 +82,7 @@ NO_FACE = "no face found"
 )
 @device_option
 @json_option
-def age(
-    inputs: tuple[str, ...],
-    model: str | None,
-    to: Literal["old", "young"],
-    out: Path,
-    detect: bool | None,
-    faces: Literal["all", "largest"],
-    judge: str | None,
-    no_judge: bool,
-    pairs: bool,
-    device: str,
-    as_json: bool,
-) -> None:
+def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Make the faces in images older or younger.
 
     IMAGE is an image, a folder (all images below it), or a pattern in quotes, such as
@@ -103,64 +94,77 @@ def age(
     with 1 if an image cannot be read or written - the others are aged all the same - or if there
     is no face in any of them.
     """
-    if no_judge:
+    asked = _Options(**options)
+    if asked.no_judge:
         refuse("--no-judge asks nobody how old the faces look", "judge")
-    if detect is False:
-        refuse("--no-detect takes each image as one face", "faces")
-    from agekit.inference.inputs import find_images, unreadable
-
-    if os.path.lexists(out) and not out.is_dir():
-        raise click.UsageError(f"--out {out} is not a folder.")
-    images = _without_results(find_images(inputs), inputs, out)
+    check_photo_options(asked.detect, asked.boxes)
+    if os.path.lexists(asked.out) and not asked.out.is_dir():
+        raise click.UsageError(f"--out {asked.out} is not a folder.")
+    images = _without_results(find_images(inputs), inputs, asked.out)
     paths = [image.path for image in images]
-    targets = result_paths(out, [image.name for image in images], JPEG_SUFFIXES, f"-{to}")
+    names = [image.name for image in images]
+    targets = result_paths(asked.out, names, JPEG_SUFFIXES, f"-{asked.to}")
     keep_inputs(paths, [path for target in targets for path in (target, _pair_path(target))])
+    given = {} if asked.boxes is None else read_boxes(asked.boxes, paths)
     unread = unreadable(paths)
     if all(path in unread for path in paths):
         _refuse(unread, paths, as_json)
-    model = model_or_default(model, "ager")
-
-    from agekit.device import pick_device
-    from agekit.inference.aging import load_aging
-
+    tally = Tally("they may not age as they should")
+    answers: list[dict[str, Any]] = []
     with only_json_on_stdout(as_json):
-        aging = load_aging(model, device)
-        looks = None if no_judge else _judge(judge, pick_device(device))
-        whole = aging.detects if detect is None else detect
-        if whole and aging.guesses_the_cut:
-            say(f"note: {_GUESSED.format(model)}")
-        if looks is not None and not (whole and looks.finds):
-            note = looks.expect(aging.config.face, "the ager's faces")
-            if note is not None:
-                say(f"note: {note}")
-        answers: list[dict[str, Any]] = []
-        warned: set[str] = set()
-        turned = 0
+        aged = _aged(asked, paths, given, tally)
         with ProgressBar(console(), "images", len(images), few=FEW) as progress:
-            aged = aging.stream(paths, to, whole, faces, looks)
             for result, target in zip(aged, targets, strict=True):
-                answers.append(_write(result, target, pairs))
-                if result.warning is not None and result.warning not in warned:
-                    warned.add(result.warning)
-                    say(f"note: {printable(result.path)}: {result.warning}")
+                tally.add(result)
+                answers.append(_write(result, target, asked.pairs))
                 if not as_json:
                     _tell(answers[-1])
-                turned += any(face.upright is False for face in result.faces)
                 progress.step()
     if as_json:
         emit_json(answers)
-    if turned:
-        say(f"note: {TURNED.format(turned)}")
+    for note in tally.notes():
+        say(f"note: {note}")
     if all(answer["error"] == NO_FACE for answer in answers):
         raise DataError("no face was found", "if the images are face chips, use --no-detect")
     if any(answer["error"] not in (None, NO_FACE) for answer in answers):
         raise click.exceptions.Exit(1)
 
 
-_GUESSED = (
-    "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
-    "may not age as they should"
-)
+@dataclass(frozen=True)
+class _Options:
+    """The options of a call; the command says what they mean."""
+
+    model: str | None
+    to: Literal["old", "young"]
+    out: Path
+    detect: bool | None
+    faces: Literal["all", "largest"]
+    boxes: str | None
+    judge: str | None
+    no_judge: bool
+    pairs: bool
+    device: str
+
+
+def _aged(
+    asked: _Options, paths: Sequence[str], given: Mapping[str, Any], tally: Tally
+) -> Iterator[AgedImage]:
+    """The images aged, one after the other; loads the ager and its judge, and says what is odd."""
+    model = model_or_default(asked.model, "ager")
+
+    from agekit.device import pick_device
+    from agekit.inference.aging import load_aging
+
+    aging = load_aging(model, asked.device)
+    judge = None if asked.no_judge else _judge(asked.judge, pick_device(asked.device))
+    whole = bool(given) or (aging.detects if asked.detect is None else asked.detect)
+    if whole and aging.alignment_unknown:
+        say(f"note: {tally.unknown_alignment(model)}")
+    if judge is not None and not (whole and judge.finds):
+        note = judge.expect(aging.config.face, "the ager's faces")
+        if note is not None:
+            say(f"note: {note}")
+    return aging.stream(paths, asked.to, asked.detect, asked.faces, judge, **given)
 
 
 def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> NoReturn:
@@ -201,8 +205,8 @@ def _without_results(
     if not kept:
         raise DataError(f"all images lie in {out}, where the results go", "choose another --out")
     if len(kept) < len(images):
-        note = f"note: {len(images) - len(kept):,} images in {out}, where the results go, left out"
-        say(note)
+        left = counted(len(images) - len(kept), "image")
+        say(f"note: {left} in {out}, where the results go, left out")
     return kept
 
 

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 __all__ = [
     "Domains",
     "as_chips_option",
+    "check_photo_options",
     "columns_option",
     "dataset_options",
     "device_option",
@@ -238,7 +239,7 @@ def domain_settings(domains: Domains | None, where: dict[str, str]) -> list[str]
 
 
 def photo_options(task: str, model: str, detect: str) -> Callable[[Command], Command]:
-    """→ `model: str | None`, `detect: bool | None`, `faces: "all" | "largest"`.
+    """→ `model` and `boxes: str | None`, `detect: bool | None`, `faces: "all" | "largest"`.
 
     Args:
         task: of the model.
@@ -264,7 +265,26 @@ def photo_options(task: str, model: str, detect: str) -> Callable[[Command], Com
             show_default=True,
             help="Which faces of a photo.",
         ),
+        click.option(
+            "--boxes",
+            metavar="FILE",
+            help="Take the faces that another detector found, and look for none: a csv of path, "
+            "x0, y0, x1, y1, as `agekit predict --csv` writes it, or JSON as its --json prints it, "
+            "whose points are taken as well.",
+        ),
     )
+
+
+def check_photo_options(detect: bool | None, boxes: str | None) -> None:
+    """Refuses ways to come to faces that do not go together.
+
+    Raises:
+        click.UsageError: `--boxes` with `--detect` or `--no-detect`, `--faces` with the latter.
+    """
+    if detect is False:
+        refuse("--no-detect takes each image as one face", "faces")
+    if boxes is not None and detect is not None:
+        raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
 
 
 def model_or_default(model: str | None, task: str) -> str:

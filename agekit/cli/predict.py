@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import click
 
 from agekit.cli._answers import (
     STDOUT,
+    Answer,
     Tally,
     chip_rows,
     csv_rows,
@@ -22,24 +24,22 @@ from agekit.cli._answers import (
 )
 from agekit.cli._boxes import read_boxes
 from agekit.cli.options import (
+    check_photo_options,
     device_option,
     json_option,
     model_or_default,
     photo_options,
-    refuse,
 )
 from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
 from agekit.extras import require
+from agekit.inference.inputs import ImageFile, find_images, unreadable
+from agekit.inference.model import PredictorBase
+from agekit.inference.prediction import Prediction
 from agekit.inference.saving import keep_inputs
+from agekit.onnx.runtime import find_exported, load_onnx
 from agekit.progress import FEW, ProgressBar
-
-if TYPE_CHECKING:
-    from agekit.cli._answers import Answer
-    from agekit.inference.inputs import ImageFile
-    from agekit.inference.prediction import Prediction
-    from agekit.inference.predictor import Predictor
-    from agekit.onnx.runtime import OnnxPredictor
+from agekit.zoo.index.locate import find
 
 __all__ = ["predict"]
 
@@ -65,12 +65,6 @@ __all__ = ["predict"]
     "spreadsheet would take for a formula begin with ./ there.",
 )
 @click.option(
-    "--boxes",
-    metavar="FILE",
-    help="Take the faces that another detector found, and look for none: a csv of path, x0, y0, "
-    "x1, y1, as --csv writes it, or JSON as --json prints it, whose points are taken as well.",
-)
-@click.option(
     "--batch-size",
     type=click.IntRange(1),
     default=64,
@@ -88,20 +82,7 @@ __all__ = ["predict"]
 )
 @device_option
 @json_option
-def predict(
-    inputs: tuple[str, ...],
-    model: str | None,
-    detect: bool | None,
-    faces: Literal["all", "largest"],
-    plot: str | None,
-    table: str | None,
-    boxes: str | None,
-    batch_size: int,
-    runtime: Literal["torch", "onnx"] | None,
-    distribution: bool,
-    device: str,
-    as_json: bool,
-) -> None:
+def predict(inputs: tuple[str, ...], **options: Any) -> None:
     """Predict the ages of the faces in images.
 
     INPUT is an image, a folder (all images below it), or a pattern in quotes, such as
@@ -113,71 +94,41 @@ def predict(
     looked for where no upright one is surely found. Exits with 1 if an image cannot be read - the
     others are answered all the same - or if there is no face in any of them.
     """
-    from agekit.inference.inputs import find_images, unreadable
-    from agekit.zoo.index.locate import find
-
-    if table is not None:
-        _check_table(table, as_json)
-    if distribution and not as_json:
-        raise click.UsageError("--distribution adds to --json: give both.")
-    if detect is False:
-        refuse("--no-detect takes each image as one face", "faces")
-    if boxes is not None and detect is not None:
-        raise click.UsageError("--boxes says where the faces are: leave out --detect, --no-detect.")
-    if plot is not None:
-        require("figures", "--plot")
-    exported = model is not None and model.endswith(".onnx")
-    if exported and runtime == "torch":
-        raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
+    asked = _Options(**options)
+    asked.check()
     images = find_images(inputs)
     paths = [image.path for image in images]
-    keep_inputs(paths, [Path(out) for out in (plot, table) if out is not None])
-    given = {} if boxes is None else read_boxes(boxes, paths)
+    keep_inputs(paths, [Path(out) for out in (asked.plot, asked.table) if out is not None])
+    given = {} if asked.boxes is None else read_boxes(asked.boxes, paths)
     unread = unreadable(paths)
-    for error in () if as_json else unread.values():
+    for error in () if asked.as_json else unread.values():
         say(f"error: {error}")
-
-    def stdout_is_kept() -> AbstractContextManager[None]:
-        return only_json_on_stdout(as_json or table == STDOUT)
-
-    if model is not None:
-        _must_be_there(model) if exported else find(model)
-    predictor = None
-    if plot is not None or len(unread) < len({*paths}):
-        model = model_or_default(model, "estimator")
-        with stdout_is_kept():
-            predictor = _load(model, runtime, device)
+    predictor = _predictor(asked, bool(asked.plot) or len(unread) < len({*paths}))
     whole = predictor is not None and (
-        boxes is not None or (predictor.detects if detect is None else detect)
+        asked.boxes is not None or (predictor.detects if asked.detect is None else asked.detect)
     )
     tally = Tally()
     with ExitStack() as stack:
-        takers: list[Answer] = [tally.add]
-        if predictor is not None and plot is not None:
-            takers.append(stack.enter_context(_pictures(plot, images, whole)))
-        if as_json:
-            takers.append(stack.enter_context(json_document(distribution)))
-        if table is not None:
-            takers.append(stack.enter_context(csv_rows(table)))
-        if not as_json and table is None:
-            takers.append(stack.enter_context(lines()))
-        stack.enter_context(stdout_is_kept())
+        takers = [tally.add, *map(stack.enter_context, _takers(asked, images, predictor, whole))]
+        stack.enter_context(asked.stdout_is_kept())
         if predictor is None:
-            predictions = _failures(unread, paths)
+            predictions = iter([Prediction(path, (), unread[path]) for path in paths])
         else:
-            if whole and predictor.guesses_the_cut:
-                say(f"note: {_GUESSED.format(model)}")
-            if predictor.level is not None and not as_json:
+            if whole and predictor.alignment_unknown:
+                say(f"note: {tally.unknown_alignment(predictor.name)}")
+            if predictor.level is not None and not asked.as_json:
                 say(f"note: {_INTERVAL.format(100 * predictor.level)}")
-            predictions = predictor.stream(paths, detect, faces, batch_size=batch_size, **given)
+            predictions = predictor.stream(
+                paths, asked.detect, asked.faces, batch_size=asked.batch_size, **given
+            )
         progress = stack.enter_context(ProgressBar(console(), "images", len(images), few=FEW))
         for prediction in predictions:
-            if prediction.error is not None and not as_json and prediction.path not in unread:
+            if prediction.error is not None and not asked.as_json and prediction.path not in unread:
                 say(f"error: {prediction.error}")
             for take in reversed(takers):
                 take(prediction)
             progress.step()
-    if len(images) > FEW or table is not None:
+    if len(images) > FEW or asked.table is not None:
         say(tally.text())
     for note in tally.notes():
         say(f"note: {note}")
@@ -188,46 +139,84 @@ def predict(
 
 
 _INTERVAL = "the interval in brackets is meant to hold the true age of {:g} % of faces"
-_GUESSED = (
-    "{} does not say how its faces were cut; the faces found are cut to the standard frame, and "
-    "their ages may be off"
-)
 
 
-def _must_be_there(exported: str) -> None:
-    from agekit.onnx.runtime import find_exported
+@dataclass(frozen=True)
+class _Options:
+    """The options of a call; the command says what they mean."""
 
-    find_exported(exported)
+    model: str | None
+    detect: bool | None
+    faces: Literal["all", "largest"]
+    boxes: str | None
+    plot: str | None
+    table: str | None
+    batch_size: int
+    runtime: Literal["torch", "onnx"] | None
+    distribution: bool
+    device: str
+    as_json: bool
+
+    @property
+    def exported(self) -> bool:
+        """Whether the model is a file that was exported."""
+        return self.model is not None and self.model.endswith(".onnx")
+
+    def check(self) -> None:
+        """Refuses what does not go together, before any image is looked for.
+
+        Raises:
+            click.UsageError: saying which options.
+            MissingLibraryError: what draws pictures is not installed.
+        """
+        if self.as_json and self.table == STDOUT:
+            raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
+        table = None if self.table == STDOUT else self.table
+        if table is not None and os.path.exists(table) and not os.path.isfile(table):
+            raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+        if self.distribution and not self.as_json:
+            raise click.UsageError("--distribution adds to --json: give both.")
+        check_photo_options(self.detect, self.boxes)
+        if self.plot is not None:
+            require("figures", "--plot")
+        if self.exported and self.runtime == "torch":
+            raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
+
+    def stdout_is_kept(self) -> AbstractContextManager[None]:
+        """While it lasts, stdout holds the answer alone, where a machine reads it."""
+        return only_json_on_stdout(self.as_json or self.table == STDOUT)
 
 
-def _load(model: str, runtime: str | None, device: str) -> Predictor | OnnxPredictor:
-    if runtime == "onnx" or model.endswith(".onnx"):
-        from agekit.onnx.runtime import load_onnx
+def _predictor(asked: _Options, needed: bool) -> PredictorBase | None:
+    """The model that is asked, loaded where it is needed; that it is there is checked anyway."""
+    if asked.model is not None and asked.exported:
+        find_exported(asked.model)
+    elif asked.model is not None:
+        find(asked.model)
+    if not needed:
+        return None
+    model = model_or_default(asked.model, "estimator")
+    with asked.stdout_is_kept():
+        if asked.runtime == "onnx" or asked.exported:
+            return load_onnx(model, asked.device)
+        from agekit.inference.predictor import load
 
-        return load_onnx(model, device)
-    from agekit.inference.predictor import load
-
-    return load(model, device)
-
-
-def _failures(unread: Mapping[str, str], paths: Sequence[str]) -> Iterator[Prediction]:
-    from agekit.inference.prediction import Prediction
-
-    return (Prediction(path, (), unread[path]) for path in paths)
-
-
-def _check_table(table: str, as_json: bool) -> None:
-    if as_json and table == STDOUT:
-        raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
-    if table != STDOUT and os.path.exists(table) and not os.path.isfile(table):
-        raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+        return load(model, asked.device)
 
 
-def _pictures(
-    plot: str, images: Sequence[ImageFile], whole: bool
-) -> AbstractContextManager[Answer]:
-    if not whole:
-        return chip_rows(plot, len(images))
-    targets = photo_targets(plot, images)
-    keep_inputs([image.path for image in images], targets)
-    return marked_photos(targets)
+def _takers(
+    asked: _Options, images: Sequence[ImageFile], predictor: PredictorBase | None, whole: bool
+) -> Iterator[AbstractContextManager[Answer]]:
+    """What takes each answer: pictures, and one of JSON, CSV and lines; JSON beside a CSV file."""
+    if predictor is not None and asked.plot is not None and whole:
+        targets = photo_targets(asked.plot, images)
+        keep_inputs([image.path for image in images], targets)
+        yield marked_photos(targets)
+    elif predictor is not None and asked.plot is not None:
+        yield chip_rows(asked.plot, len(images))
+    if asked.as_json:
+        yield json_document(asked.distribution)
+    if asked.table is not None:
+        yield csv_rows(asked.table)
+    if not asked.as_json and asked.table is None:
+        yield lines()

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agekit.data.images import ImageLike, several
+from agekit.data.images import ImageLike
 from agekit.device import pick_device
-from agekit.errors import ConfigError, DataError
-from agekit.faces.align import cut, is_upright, similarity
+from agekit.errors import ConfigError
+from agekit.faces.align import cut, is_upright, known_points, similarity
 from agekit.faces.base import Detection
-from agekit.inference.chips import ChipTaker
-from agekit.inference.draw import side_by_side
-from agekit.inference.face import AgedFace, Box
-from agekit.inference.inputs import Picture, read_ahead
+from agekit.inference.chips import in_frame
+from agekit.inference.face import AgedFace, Chip
+from agekit.inference.inputs import Picture
+from agekit.inference.model import FaceModel, Faces
 from agekit.inference.paste import CutFace, paste
+from agekit.inference.prediction import AgedImage
 from agekit.tasks.ager.build import load_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.base import Judge
@@ -34,9 +33,7 @@ from agekit.zoo.index.default import default_model
 from agekit.zoo.index.locate import locate
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from agekit.inference.finder import FaceFinder
+    pass
 
 __all__ = ["AgedFace", "AgedImage", "FaceAging", "load_aging"]
 
@@ -44,53 +41,7 @@ Pixels = NDArray[np.uint8]
 BATCH = 8
 
 
-@dataclass(frozen=True, eq=False)
-class AgedImage:
-    """What became of one image.
-
-    Attributes:
-        path: its path; empty for one that came in memory.
-        before: (H, W, 3) uint8, the upright photo, or the chip as the ager takes it; None if it
-            could not be read.
-        after: the same, aged; None if there is no face in it.
-        faces: those that were aged, the largest first.
-        error: why it could not be read, or None.
-        warning: of an image taken as a face chip: how it was reframed, or why it is none.
-    """
-
-    path: str
-    before: Pixels | None
-    after: Pixels | None
-    faces: tuple[AgedFace, ...] = ()
-    error: str | None = None
-    warning: str | None = None
-
-    def __repr__(self) -> str:
-        size = (
-            "" if self.after is None else f", {self.after.shape[1]} x {self.after.shape[0]} pixels"
-        )
-        error = "" if self.error is None else f", error={self.error!r}"
-        return f"AgedImage({self.path!r}{size}, faces={self.faces}{error})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ages before and after, of the first face and of each, and where the faces are."""
-        faces = [face.to_dict() for face in self.faces]
-        first = faces[0] if faces else {"before": None, "after": None}
-        ages = {"before": first["before"], "after": first["after"]}
-        return {"path": self.path, **ages, "faces": faces, "error": self.error}
-
-    def plot(self) -> Image:
-        """Draws before and after side by side, with the ages where they are known.
-
-        Raises:
-            DataError: the image could not be read, or there is no face in it.
-        """
-        if self.before is None or self.after is None:
-            raise DataError(self.error or f"{self.path or 'the image'}: no face found")
-        return side_by_side(self.before, self.after, self.faces)
-
-
-class FaceAging:
+class FaceAging(FaceModel):
     """An ager ready to use.
 
     Args:
@@ -99,48 +50,28 @@ class FaceAging:
     """
 
     def __init__(self, ager: FaceAger, config: AgerConfig) -> None:
+        device = next(ager.parameters()).device
+        super().__init__(
+            config.name, config.face, config.image.size, device, partial(within_model, config)
+        )
         self.ager = ager
         self.config = config
-        self.device = next(ager.parameters()).device
-
-    def __repr__(self) -> str:
-        size = self.config.image.size
-        return f"FaceAging({self.config.name!r}, size={size}, device='{self.device}')"
-
-    @property
-    def detects(self) -> bool:
-        """Whether it looks for faces when not told: it was trained on faces cut from photos."""
-        return self.config.face.align == "five-points"
-
-    @property
-    def guesses_the_cut(self) -> bool:
-        """Whether faces found in photos are cut in a way the model says nothing of."""
-        return not self.detects and self.config.face.points is None
-
-    @cached_property
-    def finder(self) -> FaceFinder:
-        """What finds faces; made when first needed.
-
-        Raises:
-            UnknownNameError: the model's detector is not installed.
-        """
-        from agekit.inference.finder import FaceFinder
-
-        with within_model(self.config):
-            return FaceFinder(self.config.face, self.config.image.size, self.device)
 
     def age(
         self,
         images: ImageLike | Iterable[ImageLike],
         to: Direction = "old",
         detect: bool | None = None,
-        faces: Literal["all", "largest"] = "all",
+        faces: Faces = "all",
         judge: Judge | None = None,
+        *,
+        boxes: Any = None,
+        points: Any = None,
     ) -> list[AgedImage]:
         """Makes the faces in images older or younger.
 
         Args:
-            images: as `agekit.inference.streaming.PredictorBase.predict` takes them.
+            images: as `agekit.inference.model.PredictorBase.predict` takes them.
             to: ``old`` or ``young``.
             detect: whether the images are photos to find faces in and to put them back into, or
                 face chips themselves; None decides by how the ager's own faces were cut.
@@ -148,6 +79,8 @@ class FaceAging:
             judge: says how old the faces look before and after. An estimator of faces from photos
                 answers as it does for the photos themselves, before and after; others are shown
                 chips as the ager takes them.
+            boxes: of faces that another detector found, as `PredictorBase.predict` takes them.
+            points: likewise.
 
         Returns:
             One for each image, in order; one that cannot be read has its `error` set, and one
@@ -157,89 +90,83 @@ class FaceAging:
             ConfigError: an argument is wrong, something is no image, or the model's detector is
                 not installed.
         """
-        return list(self.stream(images, to, detect, faces, judge))
+        return list(self.stream(images, to, detect, faces, judge, boxes=boxes, points=points))
 
     def stream(
         self,
         images: ImageLike | Iterable[ImageLike],
         to: Direction = "old",
         detect: bool | None = None,
-        faces: Literal["all", "largest"] = "all",
+        faces: Faces = "all",
         judge: Judge | None = None,
+        *,
+        boxes: Any = None,
+        points: Any = None,
     ) -> Iterator[AgedImage]:
         """As `age`, one after the other: holds a few photos in memory, however many come."""
         if to not in DIRECTIONS:
             raise ConfigError(f"to={to!r} is neither 'old' nor 'young'")
-        if faces not in ("all", "largest"):
-            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
-        checked = several(images)
-        detect = self.detects if detect is None else detect
-        if detect:
-            self.finder  # noqa: B018
-        most = 1 if faces == "largest" else None
+        shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
         if judge is not None:
-            judge.expect(self.config.face, "the ager's faces")
-        return self._stream(checked, to, detect, most, judge)
+            judge.expect(self.face, "the ager's faces")
+        return (self._answer(picture, chips, to, judge) for [(picture, chips)] in shown)
 
-    def _stream(
-        self,
-        images: Iterable[ImageLike],
-        to: Direction,
-        detect: bool,
-        most: int | None,
-        judge: Judge | None,
-    ) -> Iterator[AgedImage]:
-        face, size = self.config.face, self.config.image.size
-        taker = ChipTaker(face, size, lambda: self.finder, self.config.name)
-        for picture in read_ahead(images):
-            if picture.pixels is None:
-                yield AgedImage(picture.name, None, None, error=picture.error)
-            elif detect:
-                yield self._photo(picture.name, picture.pixels, to, most, judge)
-            else:
-                yield self._chip(picture, picture.pixels, taker, to, judge)
+    def _answer(
+        self, picture: Picture, chips: Sequence[Chip], to: Direction, judge: Judge | None
+    ) -> AgedImage:
+        if picture.pixels is None:
+            return AgedImage(picture.name, None, None, error=picture.error)
+        if not chips:
+            return AgedImage(picture.name, picture.pixels, None)
+        aged = self._aged([chip.pixels for chip in chips], to)
+        if chips[0].placed is None:
+            return self._chip(picture, picture.pixels, chips[0], aged[0], judge)
+        return self._photo(picture.name, picture.pixels, chips, aged, judge)
 
     def _photo(
-        self, name: str, photo: Pixels, to: Direction, most: int | None, judge: Judge | None
+        self,
+        name: str,
+        photo: Pixels,
+        chips: Sequence[Chip],
+        aged: NDArray[np.float32],
+        judge: Judge | None,
     ) -> AgedImage:
-        size, target = self.config.image.size, self.finder.target
-        height, width = photo.shape[:2]
-        boxes: list[Box] = []
-        taken: list[Detection] = []
-        chips: list[Pixels] = []
-        for found in self.finder.detect([photo])[0]:
-            if len(chips) != most:
-                with suppress(DataError):
-                    chips.append(cut(photo, found.points, target, size))
-                    taken.append(found)
-                    x0, y0, x1, y1 = np.clip(found.box, 0, [width, height, width, height]).tolist()
-                    boxes.append((x0, y0, x1, y1))
-        if not chips:
-            return AgedImage(name, photo, None)
-        there = [similarity(face.points, target * size) for face in taken]
-        after = paste(photo, [*map(CutFace, chips, self._aged(chips, to), there)])
-        ages: list[Any] = []
+        placed = [np.asarray(chip.placed) for chip in chips]
+        target = self.finder.target
+        cuts = [
+            CutFace(chip.pixels, after, similarity(at, target * self.size))
+            for chip, after, at in zip(chips, aged, placed, strict=True)
+        ]
+        after = paste(photo, cuts)
+        ages: list[Any] = [[None] * len(chips)] * 2
         if judge is not None and judge.finds:
-            ages = judge.in_photo(photo, after, taken)
+            seen = [
+                Detection(np.array(chip.box), chip.score or 0.0, at)
+                for chip, at in zip(chips, placed, strict=True)
+            ]
+            ages = judge.in_photo(photo, after, seen)
         elif judge is not None:
-            ages = _ages(judge, chips, [cut(after, face.points, target, size) for face in taken])
-        faces = zip(map(AgedFace, boxes, *ages), taken, strict=True)
-        shown = [replace(face, upright=is_upright(seen.points)) for face, seen in faces]
-        return AgedImage(name, photo, after, tuple(shown))
+            again = [cut(after, at, target, self.size) for at in placed]
+            ages = _ages(judge, [chip.pixels for chip in chips], again)
+        faces = tuple(
+            AgedFace(chip.box, before, now, chip.points and is_upright(at))
+            for chip, at, before, now in zip(chips, placed, *ages, strict=True)
+        )
+        return AgedImage(name, photo, after, faces)
 
     def _chip(
         self,
         picture: Picture,
         pixels: Pixels,
-        taker: ChipTaker,
-        to: Direction,
+        chip: Chip,
+        aged: NDArray[np.float32],
         judge: Judge | None,
     ) -> AgedImage:
-        [chip] = taker.take([picture])
-        after = np.rint(self._aged([chip.pixels], to)[0]).astype(np.uint8)
+        after = np.rint(aged).astype(np.uint8)
         ages: list[Any] = []
         if judge is not None:
-            large = taker.frame(picture.name, pixels, min(pixels.shape[:2]))
+            side = min(pixels.shape[:2])
+            large = in_frame(picture.name, pixels, known_points(self.face), side)
             ages = _ages(judge, [large], [after])
         faces = tuple(map(AgedFace, [None], *ages))
         return AgedImage(picture.name, chip.pixels, after, faces, warning=chip.warning)

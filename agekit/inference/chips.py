@@ -22,7 +22,7 @@ from agekit.inference.face import Chip
 from agekit.inference.finder import FaceFinder
 from agekit.inference.inputs import Picture
 
-__all__ = ["ChipTaker"]
+__all__ = ["ChipTaker", "in_frame"]
 
 _LOOKED_AT = 16
 """Images; a folder of chips is cut in one way."""
@@ -68,13 +68,6 @@ class ChipTaker:
         """
         return [self._take(p.name, p.pixels) for p in pictures if p.pixels is not None]
 
-    def frame(self, path: str, pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-        """An image in the model's frame as far as that is known, (size, size, 3)."""
-        have = _told(path)
-        if self._want is None or have is None or not differ(have, self._want):
-            return decode_image(pixels, size)
-        return cut_framed(pixels, have, self._want, size)
-
     def _take(self, path: str, pixels: NDArray[np.uint8]) -> Chip:
         want, have = self._want, _told(path)
         if have is None:
@@ -83,7 +76,7 @@ class ChipTaker:
             warning = reframing(have, want, "these chips", self.model)
         else:
             warning = None
-        return Chip(self.frame(path, pixels, self.size), warning=warning)
+        return Chip(in_frame(path, pixels, want, self.size), warning=warning)
 
     def _objection(self, pixels: NDArray[np.uint8]) -> str | None:
         """Why an image is plainly no chip of the model's frame, as far as that can be told."""
@@ -110,6 +103,23 @@ class ChipTaker:
             f"no chip of the frame of {self.model}: the eyes lie at {eyes(where)}, in the faces it "
             f"was trained on at {eyes(self._want)}"
         )
+
+
+def in_frame(
+    path: str, pixels: NDArray[np.uint8], want: NDArray[np.float64] | None, size: int
+) -> NDArray[np.uint8]:
+    """An image in a model's frame as far as that is known, (size, size, 3).
+
+    Args:
+        path: of the image; empty where it has none.
+        pixels: (H, W, 3) RGB.
+        want: (5, 2) where the points lie in what the model was trained on; None if not known.
+        size: side of the result, pixels.
+    """
+    have = _told(path)
+    if want is None or have is None or not differ(have, want):
+        return decode_image(pixels, size)
+    return cut_framed(pixels, have, want, size)
 
 
 def _told(path: str) -> NDArray[np.float64] | None:

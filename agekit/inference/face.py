@@ -83,6 +83,8 @@ class Chip(NamedTuple):
         score: how sure the detector was of it.
         points: where its five points were in the photo.
         warning: what a person should know of it.
+        placed: (5, 2) where the points lay by which it was cut, if it was cut out of a photo; they
+            are guessed by its box where `points` is None.
     """
 
     pixels: NDArray[np.uint8]
@@ -90,6 +92,7 @@ class Chip(NamedTuple):
     score: float | None = None
     points: Points | None = None
     warning: str | None = None
+    placed: NDArray[np.float64] | None = None
 
     def face(
         self,

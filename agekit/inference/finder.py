@@ -155,7 +155,8 @@ class FaceFinder:
         chip = cut(photo, points, self.target, self.size)
         height, width = photo.shape[:2]
         x0, y0, x1, y1 = np.clip(box, 0, [width, height, width, height]).tolist()
-        return Chip(chip, (x0, y0, x1, y1), score, tuple((x, y) for x, y in points.tolist()))
+        shown = tuple((x, y) for x, y in points.tolist())
+        return Chip(chip, (x0, y0, x1, y1), score, shown, placed=points.astype(np.float64))
 
 
 def _best(faces: Sequence[Detection]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,8 @@ import torch
 from agekit.data.augment import normalise
 from agekit.device import pick_device
 from agekit.inference.face import Chip, Face
-from agekit.inference.finder import FaceFinder
+from agekit.inference.model import Faces, PredictorBase
 from agekit.inference.prediction import Prediction
-from agekit.inference.streaming import Faces, PredictorBase
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator
@@ -35,17 +34,18 @@ class Predictor(PredictorBase):
 
     def __init__(self, network: AgeEstimator, config: EstimatorConfig) -> None:
         device = next(network.parameters()).device
-        super().__init__(config.name, config.face, config.image.size, config.interval.level, device)
+        super().__init__(
+            config.name,
+            config.face,
+            config.image.size,
+            config.interval.level,
+            device,
+            partial(within_model, config),
+        )
         self.network = network
         self.config = config
         self._mean = torch.tensor(config.image.mean, device=self.device)
         self._std = torch.tensor(config.image.std, device=self.device)
-
-    @cached_property
-    def finder(self) -> FaceFinder:
-        """What finds faces and cuts them out."""
-        with within_model(self.config):
-            return FaceFinder(self.face, self.size, self.device)
 
     @torch.no_grad()
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:

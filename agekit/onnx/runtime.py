@@ -13,7 +13,7 @@ from agekit._paths import expand_user
 from agekit.errors import ConfigError, ModelError, one_line
 from agekit.extras import package_module
 from agekit.inference.face import Chip, Face
-from agekit.inference.streaming import PredictorBase
+from agekit.inference.model import PredictorBase
 from agekit.onnx.card import EXTRA, INPUT, METADATA, OnnxCard, parse_card
 from agekit.zoo.files import model_folder
 from agekit.zoo.index.locate import locate

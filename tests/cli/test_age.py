@@ -303,6 +303,23 @@ def test_no_face_anywhere(agekit, here, model):
     assert not (here / "aged").exists()
 
 
+def test_the_faces_of_another_detector_are_aged(agekit, here, model):
+    photo(40, 60).save("a.png")
+    photo(60).save("b.png")
+    (here / "boxes.csv").write_text("path,x0,y0,x1,y1\na.png,30,20,70,60\na.png,0,60,20,90\n")
+    arguments = ("age", "a.png", "b.png", "--no-judge", "--model", model, "--boxes", "boxes.csv")
+    code, out, err = agekit(*arguments, "--json")
+    assert code == 0
+    first, second = json.loads(out)
+    assert [face["box"] for face in first["faces"]] == [[30, 20, 70, 60], [0, 60, 20, 90]]
+    assert second["error"] == "no face found"
+    assert "1 image has no face in boxes.csv" in err
+    assert "1 face was cut by its box" in err and "may not age as they should" in err
+    code, out, err = agekit(*arguments, "--no-detect")
+    assert (code, out) == (2, "")
+    assert "--boxes says where the faces are" in err
+
+
 def test_bad_images_are_named_and_the_others_aged(agekit, here, model):
     photo(60).save("a.png")
     (here / "bad.png").write_bytes((here / "a.png").read_bytes()[:80])

@@ -244,7 +244,7 @@ def test_boxes_of_another_detector(agekit, model, photo, tmp_path, monkeypatch):
         code, out, err = agekit("in", "--boxes", file, "--model", model, "--json")
         found = json.loads(out)
         assert (code, [len(image["faces"]) for image in found]) == (0, [0, count])
-        assert f"note: 1 of the images have no face in {file}" in err
+        assert f"note: 1 image has no face in {file}" in err
         assert ("1 faces in" in err) is (count == 1)
         faces = json.loads(answer)[1]["faces"][-count:]
         assert [face["box"] for face in found[1]["faces"]] == [face["box"] for face in faces]

@@ -128,6 +128,22 @@ def test_faces_go_back_into_their_photo(aging):
     assert not change[far].any()
 
 
+def test_the_faces_of_another_detector_are_aged_in_their_order(aging):
+    image = photo(40, 60)
+    [result] = aging.age(image, boxes=[[30, 20, 70, 60]], judge=Brightness())
+    [face] = result.faces
+    assert (face.box, face.upright) == ((30, 20, 70, 60), True)
+    assert (face.before, face.after) == pytest.approx((120, 120 + STEP), abs=2)
+    assert (result.after[50, 140] == 120).all()
+    [guessed] = aging.age(image, boxes=[[0, 60, 20, 90]])
+    assert guessed.faces[0].upright is None
+    assert (guessed.after[70:80, 5:15].astype(int) != image[70:80, 5:15]).any()
+    [none] = aging.age([image], boxes=[None])
+    assert none.after is None
+    with pytest.raises(ConfigError, match="leave out detect"):
+        aging.age(image, detect=True, boxes=[[30, 20, 70, 60]])
+
+
 def test_the_largest_face_alone(aging):
     [result] = aging.age(photo(40, 60), faces="largest")
     assert [face.box for face in result.faces] == [(110, 20, 170, 80)]
@@ -137,10 +153,10 @@ def test_the_largest_face_alone(aging):
 def test_whether_to_detect_is_the_models_or_the_users_choice(load):
     image = photo(60)
     chips = load()
-    assert chips.guesses_the_cut
+    assert chips.alignment_unknown
     assert chips.age(image, detect=True)[0].after.shape == image.shape
     photos = load(align="five-points")
-    assert (photos.detects, photos.guesses_the_cut) == (True, False)
+    assert (photos.detects, photos.alignment_unknown) == (True, False)
     assert photos.age(image, detect=False)[0].after.shape == (SIZE, SIZE, 3)
 
 

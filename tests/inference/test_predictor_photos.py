@@ -12,7 +12,7 @@ import agekit
 from agekit.errors import ConfigError, UnknownNameError
 from agekit.faces.align import TEMPLATE, cut, frame
 from agekit.faces.base import Detection, Detector
-from agekit.inference import streaming
+from agekit.inference import model as models
 from agekit.registry import DETECTORS
 
 SIZE = 32
@@ -134,7 +134,7 @@ def test_more_faces_than_a_batch(predictor):
 
 def test_large_photos_are_looked_at_in_small_groups(predictor, marks, monkeypatch):
     predictor.predict([photo(50)] * 5)
-    monkeypatch.setattr(streaming, "GROUP_PIXELS", 2 * photo(50)[..., 0].size)
+    monkeypatch.setattr(models, "GROUP_PIXELS", 2 * photo(50)[..., 0].size)
     predictor.predict([photo(50)] * 5)
     assert marks.calls == [5, 2, 2, 1]
 

@@ -178,7 +178,7 @@ def test_photos_are_searched_for_faces(exported, monkeypatch):
     photo = np.full((50, 60, 3), 90, np.uint8)
     photo[:SIZE, :SIZE] = faces()[2]
     predictor = load_onnx(exported.onnx)
-    assert predictor.detects and not predictor.guesses_the_cut
+    assert predictor.detects and not predictor.alignment_unknown
     ((face,),) = (answer.faces for answer in predictor.predict(photo))
     (alone,) = predictor.estimate([Chip(faces()[2])])
     assert face.box == (0, 0, SIZE, SIZE)

@@ -1,9 +1,13 @@
-"""What every runtime of an estimator shares: images in, faces found or taken, answers in order."""
+"""Models at work on faces: images in, faces found or taken, answers in their order.
+
+Nothing here needs torch: what computes is a subclass's own.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
@@ -19,31 +23,34 @@ from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.prediction import Prediction
 
-__all__ = ["GROUP_PIXELS", "Faces", "PredictorBase"]
+__all__ = ["GROUP_PIXELS", "FaceModel", "Faces", "PredictorBase"]
 
 Faces = Literal["all", "largest"]
+Scope = Callable[[], AbstractContextManager[None]]
+Seen = tuple[Picture, Sequence[Chip]]
+"""An image, and the faces of it that the model is shown; none where it could not be read."""
 GROUP_PIXELS = 8_000_000
 
 
-class PredictorBase(ABC):
-    """A model ready to estimate, whatever it is computed with. Needs no torch itself.
+class FaceModel:
+    """A model that is shown faces, whatever it makes of them.
 
     Args:
         name: what the model is called.
         face: how the faces it was trained on were cut.
         size: side of the face chips it takes, pixels.
-        level: the share of faces that its intervals are meant to hold, if it is known.
         device: where it runs, a torch device or its name.
+        scope: holds while its detector is looked up, so that a name means that of the model.
     """
 
     def __init__(
-        self, name: str, face: Alignment, size: int, level: float | None, device: Any
+        self, name: str, face: Alignment, size: int, device: Any, scope: Scope = nullcontext
     ) -> None:
         self.name = name
         self.face = face
         self.size = size
-        self.level = level
         self.device = device
+        self._scope = scope
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, size={self.size}, device='{self.device}')"
@@ -54,14 +61,112 @@ class PredictorBase(ABC):
         return self.face.align == "five-points"
 
     @property
-    def guesses_the_cut(self) -> bool:
+    def alignment_unknown(self) -> bool:
         """Whether faces found in photos are cut in a way the model says nothing of."""
         return not self.detects and self.face.points is None
 
     @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces and cuts them out."""
-        return FaceFinder(self.face, self.size, self.device)
+        """What finds faces and cuts them out; made when first needed.
+
+        Raises:
+            UnknownNameError: the model's detector is not installed.
+        """
+        with self._scope():
+            return FaceFinder(self.face, self.size, self.device)
+
+    def faces_of(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        detect: bool | None,
+        faces: Faces,
+        *,
+        boxes: Any = None,
+        points: Any = None,
+        together: int = 1,
+    ) -> Iterator[Sequence[Seen]]:
+        """The faces of images, in order, a few images at a time; reads somewhat ahead.
+
+        Args:
+            images: see `PredictorBase.predict`, as for what follows.
+            detect: likewise.
+            faces: likewise.
+            boxes: likewise.
+            points: likewise.
+            together: at most so many images at a time, fewer where they are large.
+
+        Raises:
+            ConfigError: an argument is wrong, before any image is looked at.
+        """
+        if faces not in ("all", "largest"):
+            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
+        checked = several(images)
+        given = None
+        if boxes is not None or points is not None:
+            if detect is not None:
+                raise ConfigError("boxes and points say where the faces are", "leave out detect")
+            given = given_faces(boxes, points, checked, is_one(images))
+        elif self.detects if detect is None else detect:
+            self.finder.detector  # noqa: B018
+        else:
+            return self._taken(checked, together)
+        return self._found(checked, given, 1 if faces == "largest" else None, together)
+
+    def _taken(self, images: Iterable[ImageLike], together: int) -> Iterator[Sequence[Seen]]:
+        """The images as chips themselves."""
+        taker = ChipTaker(self.face, self.size, lambda: self.finder, self.name)
+        for group in _groups(read_ahead(images), together):
+            chips = iter(taker.take(group))
+            yield [(p, () if p.pixels is None else (next(chips),)) for p in group]
+
+    def _found(
+        self,
+        images: Iterable[ImageLike],
+        given: Sequence[GivenFaces] | None,
+        most: int | None,
+        together: int,
+    ) -> Iterator[Sequence[Seen]]:
+        """The faces that are in the images, those given or else those detected."""
+        pictures = read_ahead(images)
+        if given is not None:
+            pictures = _holding(pictures, given)
+        done = 0
+        for group in _groups(pictures, together):
+            pixels = [picture.pixels for picture in group if picture.pixels is not None]
+            if given is None:
+                found = self.finder.find(pixels, most=most)
+            else:
+                theirs = zip(group, given[done:], strict=False)
+                mine = [faces for picture, faces in theirs if picture.pixels is not None]
+                found = self.finder.take(pixels, mine, most=most)
+            done += len(group)
+            each = iter(found)
+            yield [(p, () if p.pixels is None else next(each)) for p in group]
+
+
+class PredictorBase(FaceModel, ABC):
+    """A model ready to estimate, whatever it is computed with.
+
+    Args:
+        name: what the model is called.
+        face: how the faces it was trained on were cut.
+        size: side of the face chips it takes, pixels.
+        level: the share of faces that its intervals are meant to hold, if it is known.
+        device: where it runs, a torch device or its name.
+        scope: holds while its detector is looked up, so that a name means that of the model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        face: Alignment,
+        size: int,
+        level: float | None,
+        device: Any,
+        scope: Scope = nullcontext,
+    ) -> None:
+        super().__init__(name, face, size, device, scope)
+        self.level = level
 
     @abstractmethod
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:
@@ -122,60 +227,20 @@ class PredictorBase(ABC):
 
         Images are taken somewhat ahead of the predictions.
         """
-        if faces not in ("all", "largest"):
-            raise ConfigError(f"faces={faces!r} is neither 'all' nor 'largest'")
         if batch_size < 1:
             raise ConfigError(f"batch_size={batch_size} is below 1")
-        most = 1 if faces == "largest" else None
-        checked = several(images)
-        given = None
-        if boxes is not None or points is not None:
-            if detect is not None:
-                raise ConfigError("boxes and points say where the faces are", "leave out detect")
-            given = given_faces(boxes, points, checked, is_one(images))
-        elif self.detects if detect is None else detect:
-            self.finder.detector  # noqa: B018
-        else:
-            return self._stream(checked, None, None, None, batch_size)
-        return self._stream(checked, self.finder, given, most, batch_size)
+        shown = self.faces_of(
+            images, detect, faces, boxes=boxes, points=points, together=batch_size
+        )
+        return (answer for group in shown for answer in self._answer(group, batch_size))
 
-    def _stream(
-        self,
-        images: Iterable[ImageLike],
-        finder: FaceFinder | None,
-        given: Sequence[GivenFaces] | None,
-        most: int | None,
-        batch_size: int,
-    ) -> Iterator[Prediction]:
-        pictures = read_ahead(images)
-        taker = ChipTaker(self.face, self.size, lambda: self.finder, self.name)
-        done = 0
-        if given is not None:
-            pictures = _holding(pictures, given)
-        for group in _groups(pictures, batch_size):
-            pixels = [picture.pixels for picture in group if picture.pixels is not None]
-            if finder is None:
-                found = [[chip] for chip in taker.take(group)]
-            elif given is None:
-                found = finder.find(pixels, most=most)
-            else:
-                theirs = zip(group, given[done:], strict=False)
-                mine = [faces for picture, faces in theirs if picture.pixels is not None]
-                found = finder.take(pixels, mine, most=most)
-            done += len(group)
-            yield from self._answer(group, found, batch_size)
-
-    def _answer(
-        self, group: Sequence[Picture], found: Sequence[Sequence[Chip]], batch_size: int
-    ) -> Iterator[Prediction]:
-        chips = [chip for those in found for chip in those]
+    def _answer(self, group: Sequence[Seen], batch_size: int) -> Iterator[Prediction]:
+        chips = [chip for _, those in group for chip in those]
         starts = range(0, len(chips), batch_size)
         ages = (face for k in starts for face in self.estimate(chips[k : k + batch_size]))
-        each = iter(found)
-        for picture in group:
-            mine = () if picture.pixels is None else next(each)
-            faces = tuple(next(ages) for _ in mine)
-            told = next((chip.warning for chip in mine if chip.warning), None)
+        for picture, those in group:
+            faces = tuple(next(ages) for _ in those)
+            told = next((chip.warning for chip in those if chip.warning), None)
             yield Prediction(picture.name, faces, picture.error, picture.source, told)
 
 
