@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.decode import quiet
+from agekit.data.decode import in_threads, unusable
 from agekit.data.issues import Issue, find_issues, groups_of
 from agekit.data.near_duplicates import THUMBNAIL
 from agekit.data.split import Faces
@@ -21,7 +19,6 @@ from agekit.errors import DataError
 __all__ = ["DatasetReport", "check_faces"]
 
 _GENDERS = {"male": 0, "female": 1, "unknown": -1}
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -147,28 +144,17 @@ def _decode_all(
     """
     small = np.zeros((len(images), THUMBNAIL, THUMBNAIL, 3), np.uint8)
 
-    def attempt(rows: NDArray[np.int64]) -> str:
-        row = int(rows[0])
-        try:
-            small[rows] = images.decode(row, THUMBNAIL)
-        except DataError as error:
-            return error.message.removeprefix(f"{images.name(row)}: ")
-        except OSError as error:
-            return f"cannot be read: {error.strerror or error}"
-        return ""
+    def decode(rows: NDArray[np.int64]) -> None:
+        small[rows] = images.decode(int(rows[0]), THUMBNAIL)
 
-    groups = groups_of(as_strings(images.digests()))
     bad: dict[int, str] = {}
-    threads = ThreadPoolExecutor(os.cpu_count())
-    try:
-        with quiet():
-            for start in range(0, len(groups), _CHUNK):
-                chunk = groups[start : start + _CHUNK]
-                for rows, reason in zip(chunk, threads.map(attempt, chunk), strict=True):
-                    bad |= dict.fromkeys(rows.tolist(), reason) if reason else {}
-                    if progress is not None:
-                        for _ in rows:
-                            progress()
-    finally:
-        threads.shutdown(cancel_futures=True)
+    groups = groups_of(as_strings(images.digests()))
+    for rows, future in zip(groups, in_threads(decode, groups), strict=True):
+        try:
+            future.result()
+        except (DataError, OSError) as error:
+            bad |= dict.fromkeys(rows.tolist(), unusable(error, images.name(int(rows[0]))))
+        if progress is not None:
+            for _ in rows:
+                progress()
     return small, dict(sorted(bad.items()))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +27,14 @@ __all__ = [
     "check_pixels",
     "damage_as_error",
     "decode",
+    "in_threads",
     "quiet",
+    "unusable",
     "upright",
 ]
 
+T = TypeVar("T")
+R = TypeVar("R")
 DECODE_VERSION = 1
 MAX_PIXELS = 64_000_000
 
@@ -163,6 +171,39 @@ def _orientation(exif: bytes) -> int:
     except struct.error:
         pass
     return 1
+
+
+def unusable(error: DataError | OSError, name: str) -> str:
+    """The reason why the image `name` cannot be used, in words that leave its name out."""
+    if isinstance(error, DataError):
+        return error.message.removeprefix(f"{name}: ")
+    return f"cannot be read: {error.strerror or error}"
+
+
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], *, threads: int | None = None, ahead: int = 0
+) -> Generator[Future[R], None, None]:
+    """The results of decoding work, in the order of the items, made a little ahead in threads.
+
+    Args:
+        work: what to do with an item; Pillow is quiet meanwhile.
+        items: what there is to do.
+        threads: as many as there are processors if left out.
+        ahead: results that may wait to be taken; four for each thread if left out.
+    """
+    count = threads or os.cpu_count() or 1
+    pool = ThreadPoolExecutor(count)
+    waiting: deque[Future[R]] = deque()
+    try:
+        with quiet():
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > (ahead or 4 * count):
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _lock = threading.Lock()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from agekit.atomic import DISK_FULL
 from agekit.data.dataset import Dataset
-from agekit.data.decode import decode, quiet
+from agekit.data.decode import decode, in_threads, unusable
 from agekit.data.encode import Encoding
 from agekit.data.files import EncodedImages, Files
 from agekit.data.home import SHARD, keep_apart
@@ -126,16 +123,13 @@ def _write(
         DataError: none of them can.
     """
     left_out: list[Problem] = []
-    rows = _rows(table, encoding)
-    for i, (row, future) in enumerate(zip(rows, _ordered(work, len(table), workers), strict=True)):
+    done = in_threads(work, range(len(table)), threads=workers)
+    for i, (row, future) in enumerate(zip(_rows(table, encoding), done, strict=True)):
         name = table.images.name(i)
         try:
             row["image"]["bytes"] = future.result()
-        except DataError as error:
-            left_out.append(Problem("image", name, error.message.removeprefix(f"{name}: ")))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            left_out.append(Problem("image", name, f"cannot be read: {reason}"))
+        except (DataError, OSError) as error:
+            left_out.append(Problem("image", name, unusable(error, name)))
         else:
             writer.add(row)
         if progress is not None:
@@ -144,23 +138,6 @@ def _write(
         first = f"{left_out[0].name}: {left_out[0].detail}"
         raise DataError(f"none of {len(table)} images can be used", f"the first: {first}")
     return left_out
-
-
-def _ordered(work: Callable[[int], bytes], n: int, workers: int | None) -> Iterator[Future[bytes]]:
-    """The results of 0 to n - 1, in this order, made a little ahead in threads."""
-    count = workers or os.cpu_count() or 1
-    threads = ThreadPoolExecutor(count)
-    ahead: deque[Future[bytes]] = deque()
-    try:
-        with quiet():
-            for i in range(n):
-                ahead.append(threads.submit(work, i))
-                if len(ahead) > 4 * count:
-                    yield ahead.popleft()
-            while ahead:
-                yield ahead.popleft()
-    finally:
-        threads.shutdown(cancel_futures=True)
 
 
 def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Callable[[int], bytes]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.atomic import DISK_FULL
-from agekit.data.decode import DECODE_VERSION, quiet
+from agekit.data.decode import DECODE_VERSION, in_threads, unusable
 from agekit.data.home import cache_home, locked
 from agekit.data.table import ImageSource, Problem, as_strings
 from agekit.errors import DataError
@@ -152,34 +151,30 @@ class FacePool:
         """Decodes and appends `rows`; returns the reasons of those that could not be read."""
         unread: dict[bytes, str] = {}
         step = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // self.slot_bytes))
-        threads = ThreadPoolExecutor(os.cpu_count())
 
-        def submit(start: int) -> list[Future[NDArray[np.uint8]]]:
-            chunk = rows[start : start + step]
-            return [threads.submit(source.decode, int(i), self.size) for i in chunk]
+        def decode(row: np.int64) -> NDArray[np.uint8]:
+            return source.decode(int(row), self.size)
 
-        try:
-            with quiet(), _Writer(self.folder, self.slot_bytes, len(self)) as writer:
-                ahead = submit(0)
-                for start in range(0, len(rows), step):
-                    futures, ahead = ahead, submit(start + step)
-                    images: list[NDArray[np.uint8]] = []
-                    digests: list[bytes] = []
-                    bad: dict[bytes, str] = {}
-                    for i, future in zip(rows[start : start + step], futures, strict=True):
-                        key = keys[i].ljust(16, b"\0")
-                        try:
-                            images.append(future.result())
-                            digests.append(key)
-                        except DataError as error:
-                            bad[key] = error.message.removeprefix(f"{source.name(int(i))}: ")
-                        except OSError as error:
-                            unread[key] = f"cannot be read: {error.strerror or error}"
-                    writer.append(images, digests, bad, len(rows) - start)
-                    if progress is not None:
-                        progress(start + len(futures), len(rows))
-        finally:
-            threads.shutdown(cancel_futures=True)
+        with (
+            closing(in_threads(decode, rows, ahead=step)) as futures,
+            _Writer(self.folder, self.slot_bytes, len(self)) as writer,
+        ):
+            for start in range(0, len(rows), step):
+                chunk = rows[start : start + step]
+                images: list[NDArray[np.uint8]] = []
+                digests: list[bytes] = []
+                bad: dict[bytes, str] = {}
+                for i, future in zip(chunk, futures, strict=False):
+                    key = keys[i].ljust(16, b"\0")
+                    try:
+                        images.append(future.result())
+                        digests.append(key)
+                    except (DataError, OSError) as error:
+                        lost = bad if isinstance(error, DataError) else unread
+                        lost[key] = unusable(error, source.name(int(i)))
+                writer.append(images, digests, bad, len(rows) - start)
+                if progress is not None:
+                    progress(start + len(chunk), len(rows))
         return unread
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -104,32 +104,40 @@ class FaceTable:
         images: ImageSource,
         age: ArrayLike,
         *,
-        sigma: ArrayLike | None = None,
-        identity: ArrayLike | None = None,
-        gender: ArrayLike | None = None,
-        group: ArrayLike | None = None,
         group_names: Sequence[str] = (),
-        split: ArrayLike | None = None,
         problems: Sequence[Problem] = (),
         notes: Sequence[str] = (),
         origin: NDArray[np.uint8] | None = None,
+        **columns: ArrayLike | None,
     ) -> FaceTable:
         """Fills the missing columns and drops the rows that have no usable age.
+
+        Args:
+            images: N.
+            age: (N,) years, NaN where unknown.
+            group_names: see the attributes, as for the others.
+            problems: of the rows that were left out before.
+            notes: for people.
+            origin: of chips and copies.
+            columns: the others of `COLUMNS`; None, or left out, where all is unknown.
 
         Raises:
             DataError: a column's length is not the number of images, or no row is left.
         """
         n = len(images)
+        if odd := columns.keys() - COLUMNS.keys():
+            raise TypeError(f"a face table has no column {min(odd)!r}")
 
-        def column(name: str, values: ArrayLike | None, dtype: Any, missing: float) -> NDArray[Any]:
+        def column(name: str, values: ArrayLike | None) -> NDArray[Any]:
             if values is None:
-                return np.full(n, missing, dtype)
-            array = np.asarray(values, dtype)
+                return np.full(n, np.nan if name == "sigma" else -1, COLUMNS[name])
+            array = np.asarray(values, COLUMNS[name])
             if array.shape != (n,):
                 raise DataError(f"column {name!r} has shape {array.shape} for {n} images")
             return array
 
-        years = column("age", age, np.float32, np.nan)
+        filled = {name: column(name, columns.get(name)) for name in COLUMNS if name != "age"}
+        years = column("age", age)
         good = (years >= 0) & (years <= MAX_AGE)
         bad = [
             Problem("age", images.name(int(i)), _age_problem(float(years[i])))
@@ -138,15 +146,11 @@ class FaceTable:
         table = cls(
             images=images,
             age=years,
-            sigma=column("sigma", sigma, np.float32, np.nan),
-            identity=column("identity", identity, np.int64, -1),
-            gender=column("gender", gender, np.int8, -1),
-            group=column("group", group, np.int16, -1),
             group_names=tuple(group_names),
-            split=column("split", split, np.int8, -1),
             problems=(*problems, *bad),
             notes=tuple(notes),
             origin=origin,
+            **filled,
         )
         if not good.any():
             what = "no rows" if n == 0 else f"none of {n} rows has an age from 0 to {MAX_AGE:.0f}"
@@ -180,19 +184,9 @@ class FaceTable:
 
     def take(self, index: NDArray[np.int64]) -> FaceTable:
         """The rows of `index`, in that order; the problems and notes stay."""
-        return FaceTable(
-            images=self.images.take(index),
-            age=self.age[index],
-            sigma=self.sigma[index],
-            identity=self.identity[index],
-            gender=self.gender[index],
-            group=self.group[index],
-            group_names=self.group_names,
-            split=self.split[index],
-            problems=self.problems,
-            notes=self.notes,
-            origin=None if self.origin is None else self.origin[index],
-        )
+        columns = {name: getattr(self, name)[index] for name in COLUMNS}
+        origin = None if self.origin is None else self.origin[index]
+        return replace(self, images=self.images.take(index), origin=origin, **columns)
 
     def content_keys(self) -> NDArray[np.uint8]:
         """The content key of each row's original picture, (N, 16), by which splits know it.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
+from agekit.data.decode import unusable
 from agekit.data.encode import Encoding
 from agekit.data.files import EncodedImages
 from agekit.data.table import ImageSource, Problem
@@ -123,10 +124,9 @@ class ChipWork:
         name = self.images.name(row)
         try:
             return read()
-        except DataError as error:
-            return Problem("image", name, error.message.removeprefix(f"{name}: "))
-        except OSError as error:
-            return Problem(UNREADABLE, name, f"cannot be read: {error.strerror or error}")
+        except (DataError, OSError) as error:
+            kind = "image" if isinstance(error, DataError) else UNREADABLE
+            return Problem(kind, name, unusable(error, name))
 
 
 def main_face(faces: Sequence[Detection]) -> Detection:
