@@ -91,7 +91,7 @@ def pack(
     """
     from agekit.data.encode import Encoding
     from agekit.data.home import SHARD
-    from agekit.data.pack import SHARD_BYTES
+    from agekit.data.pack import SHARD_BYTES, Packing
     from agekit.data.pack import pack as write
     from agekit.errors import ConfigError
 
@@ -108,9 +108,7 @@ def pack(
             out,
             root=root,
             columns=columns,
-            encoding=encoding,
-            shard_bytes=shard_size or SHARD_BYTES,
-            workers=workers,
+            packing=Packing(encoding, shard_size or SHARD_BYTES, workers),
             force=force,
             progress=progress.at,
         )

@@ -20,7 +20,7 @@ from agekit.data.split import load_faces
 from agekit.data.table import FaceTable, ImageSource, Problem
 from agekit.errors import DataError
 
-__all__ = ["SHARD_BYTES", "Packed", "pack"]
+__all__ = ["SHARD_BYTES", "Packed", "Packing", "pack"]
 
 Progress = Callable[[int, int], None]
 
@@ -28,6 +28,21 @@ SHARD_BYTES = 256_000_000
 
 _GLANCE = 16
 """Side in pixels at which images are decoded that are only to be checked."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The form in which faces are packed.
+
+    Attributes:
+        encoding: of the images, anew; None packs their bytes as they are.
+        shard_bytes: size of the files of a folder.
+        threads: to decode and encode in; None takes as many as there are processors.
+    """
+
+    encoding: Encoding | None = None
+    shard_bytes: int = SHARD_BYTES
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +74,7 @@ def pack(
     *,
     root: Path | None = None,
     columns: Columns | None = None,
-    encoding: Encoding | None = None,
-    shard_bytes: int = SHARD_BYTES,
-    workers: int | None = None,
+    packing: Packing = Packing(),
     force: bool = False,
     progress: Progress | None = None,
 ) -> Packed:
@@ -69,13 +82,11 @@ def pack(
 
     Args:
         dataset: its registry name, or the dataset itself.
-        out: a file that ends in .parquet, or a folder for files of about `shard_bytes`; appears
-            whole or not at all.
+        out: a file that ends in .parquet, or a folder for files of about `Packing.shard_bytes`;
+            appears whole or not at all.
         root: where the dataset lies; also chips that were prepared from it, or shards of it.
         columns: field → column of a table of the user's own.
-        encoding: how to encode the images anew; None packs their bytes as they are.
-        shard_bytes: size of the files of a folder.
-        workers: threads to decode and encode in; as many as there are processors if left out.
+        packing: how.
         force: whether shards at `out` are replaced.
         progress: called with the number of images done and to do.
 
@@ -90,15 +101,16 @@ def pack(
     table = faces.table
     own = table.images.root if isinstance(table.images, Files) else None
     keep_apart(out, root, own, itself=False)
+    encoding = packing.encoding
     work = _work(table.images, encoding, reader.name)
     table.images.digests()
     try:
         with replacing(out) as place:
             size = None if encoding is None else encoding.size
             manifest = Manifest.of(reader, table, faces.face, size)
-            limit = None if out.suffix == SHARD else shard_bytes
+            limit = None if out.suffix == SHARD else packing.shard_bytes
             with ShardWriter(place, manifest, limit) as writer:
-                left_out = _write(writer, table, encoding, work, workers, progress)
+                left_out = _write(writer, table, packing, work, progress)
                 paths = writer.close(reader.name)
             total = sum(path.stat().st_size for path in paths)
     except OSError as error:
@@ -112,9 +124,8 @@ def pack(
 def _write(
     writer: ShardWriter,
     table: FaceTable,
-    encoding: Encoding | None,
+    packing: Packing,
     work: Callable[[int], bytes],
-    workers: int | None,
     progress: Progress | None,
 ) -> list[Problem]:
     """Writes every row; gives those whose image cannot be decoded.
@@ -123,8 +134,8 @@ def _write(
         DataError: none of them can.
     """
     left_out: list[Problem] = []
-    done = in_threads(work, range(len(table)), threads=workers)
-    for i, (row, future) in enumerate(zip(_rows(table, encoding), done, strict=True)):
+    done = in_threads(work, range(len(table)), threads=packing.threads)
+    for i, (row, future) in enumerate(zip(_rows(table, packing.encoding), done, strict=True)):
         name = table.images.name(i)
         try:
             row["image"]["bytes"] = future.result()

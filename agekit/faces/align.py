@@ -11,13 +11,21 @@ from agekit.errors import ConfigError, DataError
 
 __all__ = [
     "DEFAULT_MARGIN",
+    "MEASURED",
     "TEMPLATE",
+    "TOLERANCE",
+    "beyond",
     "cut",
+    "cut_framed",
+    "differ",
+    "eyes",
     "frame",
     "is_upright",
     "known_points",
+    "reframing",
     "similarity",
     "standard",
+    "zoom",
 ]
 
 DEFAULT_MARGIN = 0.25
@@ -36,6 +44,13 @@ TEMPLATE: NDArray[np.float64] = _ARCFACE / 112 + [0.5 - _ARCFACE[:, 0].mean() / 
 without margin. The points of ArcFace (Deng et al., CVPR 2019) at 112 pixels, their mean in the
 middle of the width."""
 
+TOLERANCE = 0.005
+"""Of the side: points nearer than that are in one place."""
+MEASURED = 0.015
+"""The same where one side was measured on a sample."""
+_MIRRORED_SHARE = 0.02
+"""The share of a chip that may lie beyond its picture without a word."""
+_GRID = 64
 _REACH = 4
 """Pixels of the chip that its resampling may look beyond its edges."""
 
@@ -171,3 +186,67 @@ def cut(
         (size, size), Image.Transform.AFFINE, tuple(back.ravel()), Image.Resampling.BICUBIC
     )
     return np.asarray(face).copy()
+
+
+def cut_framed(
+    picture: NDArray[np.uint8], have: NDArray[np.float64], want: NDArray[np.float64], size: int
+) -> NDArray[np.uint8]:
+    """The face of an image in another frame, cut from all of its pixels.
+
+    Args:
+        picture: (H, W, 3) RGB.
+        have: (5, 2) where the points lie, shares of the side of the middle square.
+        want: (5, 2) where they are to lie, shares of `size`.
+        size: side of the result, pixels.
+    """
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    corner = np.array([width - side, height - side]) / 2
+    return cut(picture, have * side + corner, want, size)
+
+
+def zoom(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:
+    """The scale of a face from where its points lie on `have` to `want`, as shares of the side."""
+    there = similarity(have, want)
+    return float(np.hypot(there[0, 0], there[1, 0]))
+
+
+def beyond(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:
+    """The share of a reframed square image that lies beyond the picture, 0 to 1."""
+    back = similarity(want, have)
+    ticks = (np.arange(_GRID) + 0.5) / _GRID
+    x, y = np.meshgrid(ticks, ticks)
+    seen = np.stack([x.ravel(), y.ravel()], 1) @ back[:, :2].T + back[:, 2]
+    return float(((seen < 0) | (seen > 1)).any(1).mean())
+
+
+def differ(
+    have: NDArray[np.float64], want: NDArray[np.float64], tolerance: float = TOLERANCE
+) -> bool:
+    """Whether points are not in one place, for a model."""
+    return bool(np.abs(have - want).max() > tolerance)
+
+
+def reframing(have: NDArray[np.float64], want: NDArray[np.float64], data: str, model: str) -> str:
+    """The line that says how faces are reframed.
+
+    Args:
+        have: (5, 2) where the points lie, shares of the side.
+        want: (5, 2) where they are to lie.
+        data: what to call the images.
+        model: what to call the model.
+    """
+    lost = beyond(have, want)
+    return (
+        f"faces reframed: the eyes lie at {eyes(have)} in {data}, at {eyes(want)} in the faces of "
+        f"{model}; scale {zoom(have, want):.2f}"
+    ) + (
+        f"; {lost:.0%} of each lies beyond the image and is mirrored"
+        if lost > _MIRRORED_SHARE
+        else ""
+    )
+
+
+def eyes(points: NDArray[np.float64]) -> str:
+    """The place of the eyes, in percent of the side from the left and from the top."""
+    return " and ".join(f"({x:.0%}, {y:.0%})" for x, y in points[:2])

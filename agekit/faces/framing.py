@@ -1,7 +1,8 @@
-"""Measuring the alignment of chips of which nothing is known, on some of them."""
+"""The frame of chips: measured where nothing is known of it, and changed to another."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from agekit.data.alignment import Alignment
-from agekit.faces.align import TEMPLATE
+from agekit.data.files import EncodedImages
+from agekit.data.table import ImageSource
+from agekit.faces.align import TEMPLATE, cut_framed, zoom
 from agekit.faces.base import Detector
 
-__all__ = ["LOOSE", "Measured", "measure_alignment", "points_in_chips"]
+__all__ = ["LOOSE", "Measured", "Reframed", "measure_alignment", "points_in_chips"]
 
 PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
@@ -23,6 +26,7 @@ LOOSE = 0.024
 """Of the side, of the eyes: aligned chips stay below, photos of one head each go beyond."""
 MIRRORED = (1, 0, 2, 4, 3)
 """The five points in the order in which a mirror shows them."""
+_MOST_SIDE = 1024
 
 
 class Measured(BaseModel):
@@ -97,3 +101,55 @@ def points_in_chips(
 def _eyes(points: NDArray[np.float64]) -> float:
     """The distance of the eyes."""
     return float(np.linalg.norm(points[1] - points[0]))
+
+
+class Reframed:
+    """The images of a source, cut so that points which lie in one place come to lie in another.
+
+    Each is cut from all of its pixels, those beside its middle square too; what lies beyond the
+    picture is mirrored. Its content key is of the image and of the map, so that the cache holds it
+    beside the image as it is.
+
+    Args:
+        source: the images.
+        have: (5, 2) where the points lie, shares of the side of the middle square.
+        want: (5, 2) where they are to lie, shares of the side of what `decode` gives.
+    """
+
+    def __init__(
+        self, source: ImageSource, have: NDArray[np.float64], want: NDArray[np.float64]
+    ) -> None:
+        self.source = source
+        self.have = have
+        self.want = want
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.source)
+
+    def name(self, i: int) -> str:
+        """The name of image `i` in the source."""
+        return self.source.name(i)
+
+    def digests(self) -> NDArray[np.uint8]:
+        """(N, 16) bytes, of the source's digests and the map."""
+        both = np.stack([self.have, self.want]).astype("<f8").tobytes()
+        key = hashlib.sha256(b"reframed 1" + both).digest()
+        mixed = b"".join(
+            hashlib.blake2b(digest.tobytes(), key=key, digest_size=16).digest()
+            for digest in self.source.digests()
+        )
+        return np.frombuffer(mixed, np.uint8).reshape(-1, 16)
+
+    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
+        """Image `i` in the new frame, RGB (size, size, 3)."""
+        if isinstance(self.source, EncodedImages):
+            picture = self.source.decode(i, None)
+        else:
+            side = round(size * max(1.0, zoom(self.have, self.want)))
+            picture = self.source.decode(i, min(side, _MOST_SIDE))
+        return cut_framed(picture, self.have, self.want, size)
+
+    def take(self, index: NDArray[np.int64]) -> Reframed:
+        """The images of `index`, in that order, in the same frame."""
+        return Reframed(self.source.take(index), self.have, self.want)

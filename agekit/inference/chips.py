@@ -15,9 +15,8 @@ from agekit.data.images import decode_image
 from agekit.data.manifest import MANIFEST, parse_manifest
 from agekit.data.readers.sheet import read_text
 from agekit.errors import AgekitError
-from agekit.faces.align import known_points
+from agekit.faces.align import cut_framed, differ, eyes, known_points, reframing, zoom
 from agekit.faces.framing import points_in_chips
-from agekit.faces.reframe import cut_framed, differ, eyes, reframing, zoom
 from agekit.inference.face import Chip
 from agekit.inference.finder import FaceFinder
 from agekit.inference.inputs import Picture

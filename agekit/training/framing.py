@@ -18,9 +18,8 @@ from agekit.data.alignment import Alignment, prepare_command
 from agekit.data.home import cache_home
 from agekit.data.split import Faces
 from agekit.errors import DataError, UnknownNameError
-from agekit.faces.align import known_points
-from agekit.faces.framing import LOOSE, Measured, measure_alignment
-from agekit.faces.reframe import MEASURED, TOLERANCE, Reframed, differ, eyes, reframing
+from agekit.faces.align import MEASURED, TOLERANCE, differ, eyes, known_points, reframing
+from agekit.faces.framing import LOOSE, Measured, Reframed, measure_alignment
 from agekit.registry import DETECTORS
 from agekit.scope import within
 from agekit.training.display import Display

@@ -22,7 +22,7 @@ from agekit.data.alignment import Alignment
 from agekit.data.decode import decode
 from agekit.data.encode import Encoding
 from agekit.data.manifest import Manifest
-from agekit.data.pack import pack
+from agekit.data.pack import Packing, pack
 from agekit.data.prepared import write_table
 from agekit.data.readers.labels import read_labels
 from agekit.data.shard_writer import replacing
@@ -91,7 +91,7 @@ def test_encoded_anew(root: Path, tmp_path: Path) -> None:
     original = good(load_faces("folder", root).table)
     out = tmp_path / "x.parquet"
     for encoding, suffix in ((WEBP, "webp"), (Encoding(32, "jpeg", 90), "jpeg")):
-        pack("folder", out, root=root, encoding=encoding, force=True)
+        pack("folder", out, root=root, packing=Packing(encoding), force=True)
         table, manifest = read_shards(out)
         assert_equal(table, original)
         assert manifest is not None and manifest.size == 32
@@ -99,14 +99,14 @@ def test_encoded_anew(root: Path, tmp_path: Path) -> None:
         for i in (0, 1):
             difference = table.images.decode(i, 32) - original.images.decode(i, 32).astype(float)
             assert np.abs(difference).mean() < 8
-    pack("folder", out, root=root, encoding=Encoding(32, "png", None), force=True)
+    pack("folder", out, root=root, packing=Packing(Encoding(32, "png", None)), force=True)
     table = read_shards(out)[0]
     assert (table.images.decode(1, 32) == original.images.decode(1, 32)).all()
 
 
 def test_a_format_alone_keeps_the_size(root: Path, tmp_path: Path) -> None:
     encoding = Encoding.choose(None, "png", None)
-    pack("folder", tmp_path / "x.parquet", root=root, encoding=encoding)
+    pack("folder", tmp_path / "x.parquet", root=root, packing=Packing(encoding))
     images = read_shards(tmp_path / "x.parquet")[0].images
     assert Image.open(io.BytesIO(images.read(3))).size == (51, 51)  # type: ignore[attr-defined]
     assert (images.decode(3, 51) == decode(root / "03.jpg", 51)).all()
@@ -125,7 +125,7 @@ def test_the_same_bytes_whatever_the_number_of_threads(root: Path, tmp_path: Pat
     seen = set()
     for workers in (1, 2, 7):
         out = tmp_path / f"{workers}.parquet"
-        pack("folder", out, root=root, encoding=WEBP, workers=workers)
+        pack("folder", out, root=root, packing=Packing(WEBP, threads=workers))
         seen.add(out.read_bytes())
     assert len(seen) == 1
 
@@ -133,7 +133,7 @@ def test_the_same_bytes_whatever_the_number_of_threads(root: Path, tmp_path: Pat
 def test_a_folder_of_shards(root: Path, tmp_path: Path) -> None:
     original = good(load_faces("folder", root).table)
     out = tmp_path / "shards"
-    packed = pack("folder", out, root=root, shard_bytes=10_000)
+    packed = pack("folder", out, root=root, packing=Packing(shard_bytes=10_000))
     n = len(packed.files)
     assert n > 2
     names = [f"folder-{k:05}-of-{n:05}.parquet" for k in range(n)]
@@ -175,15 +175,15 @@ def test_what_is_there_is_kept(root: Path, tmp_path: Path) -> None:
     pack("folder", out, root=root)
     before = out.read_bytes()
     with pytest.raises(DataError, match=r"x\.parquet: is already there"):
-        pack("folder", out, root=root, encoding=WEBP)
+        pack("folder", out, root=root, packing=Packing(WEBP))
     assert out.read_bytes() == before
-    pack("folder", out, root=root, encoding=WEBP, force=True)
+    pack("folder", out, root=root, packing=Packing(WEBP), force=True)
     assert out.read_bytes() != before
     folder = tmp_path / "shards"
-    pack("folder", folder, root=root, shard_bytes=10_000)
+    pack("folder", folder, root=root, packing=Packing(shard_bytes=10_000))
     with pytest.raises(DataError, match="is already there"):
         pack("folder", folder, root=root)
-    pack("folder", folder, root=root, encoding=WEBP, force=True)
+    pack("folder", folder, root=root, packing=Packing(WEBP), force=True)
     assert len(list(folder.iterdir())) == 1
     (folder / "photo.jpg").touch()
     with pytest.raises(DataError, match=r"holds other things than shards: photo\.jpg"):
@@ -264,8 +264,8 @@ def test_a_killed_pack_starts_clean(tmp_path: Path, write_image: Callable[..., P
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert list(out.parent.glob(".agekit-*.part")) and not out.exists()
-    pack("folder", out, root=root, encoding=Encoding(None, "png", None))
-    pack("folder", tmp_path / "clean", root=root, encoding=Encoding(None, "png", None))
+    pack("folder", out, root=root, packing=Packing(Encoding(None, "png", None)))
+    pack("folder", tmp_path / "clean", root=root, packing=Packing(Encoding(None, "png", None)))
     (one,), (other,) = out.iterdir(), (tmp_path / "clean").iterdir()
     assert one.read_bytes() == other.read_bytes()
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["shards"]
@@ -325,7 +325,7 @@ def test_training_from_the_pack_is_training_from_the_folder(
 ) -> None:
     folder, one, many = chips(tmp_path), tmp_path / "chips.parquet", tmp_path / "shards"
     pack("csv", one, root=folder)
-    assert len(pack("csv", many, root=one, shard_bytes=30_000).files) > 1
+    assert len(pack("csv", many, root=one, packing=Packing(shard_bytes=30_000)).files) > 1
     expected = load_faces("csv", folder)
     for place in (one, many):
         faces = load_faces("csv", place)
@@ -340,7 +340,7 @@ def test_training_from_the_pack_is_training_from_the_folder(
 
 
 def test_the_datasets_library_opens_it(root: Path, tmp_path: Path) -> None:
-    packed = pack("folder", tmp_path / "shards", root=root, encoding=WEBP, shard_bytes=5_000)
+    packed = pack("folder", tmp_path / "shards", root=root, packing=Packing(WEBP, 5_000))
     program = f"""
 import json
 from datasets import load_dataset

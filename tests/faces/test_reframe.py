@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agekit.data.files import Files
-from agekit.faces.align import frame, known_points
-from agekit.faces.reframe import Reframed, beyond, zoom
+from agekit.faces.align import beyond, frame, known_points, zoom
+from agekit.faces.framing import Reframed
 
 WIDE, TIGHT = frame(0.5), frame(-0.1)
 

@@ -26,7 +26,7 @@ from agekit.data.readers.own import Csv
 from agekit.data.split import Faces, load_faces
 from agekit.errors import UnknownNameError
 from agekit.faces.align import known_points, standard
-from agekit.faces.reframe import Reframed
+from agekit.faces.framing import Reframed
 from agekit.training.framing import Framing, find_framing
 from agekit.zoo.folder import read_config
 

@@ -14,10 +14,9 @@ from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.data.images import ImageLike, decode_image
 from agekit.errors import DataError
-from agekit.faces.align import cut, known_points
+from agekit.faces.align import cut, differ, known_points, reframing
 from agekit.faces.base import Detection
 from agekit.faces.framing import MIN_FACE
-from agekit.faces.reframe import differ, reframing
 from agekit.inference.finder import FaceFinder
 from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.tasks.ager.judges.padding import enlarge, padded
