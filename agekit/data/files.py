@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -17,32 +17,17 @@ from numpy.typing import NDArray
 
 from agekit.data.decode import decode
 from agekit.data.digests import DigestMemory, key_of
+from agekit.data.table import ImageSource
 from agekit.errors import DataError
 
 __all__ = ["EncodedImages", "Files"]
 
 
-class EncodedImages(ABC):
+class EncodedImages(ImageSource):
     """Images that are there as the bytes of image files, so that they can be had whole.
 
-    The base of those that lie in files of their own and in shards; see `ImageSource`.
+    The base of those that lie in files of their own and in shards.
     """
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """The number of images N."""
-
-    @abstractmethod
-    def name(self, i: int) -> str:
-        """The relative path, or another unique name, of image `i`."""
-
-    @abstractmethod
-    def digests(self) -> NDArray[np.uint8]:
-        """The content key of every image, (N, 16) bytes."""
-
-    @abstractmethod
-    def take(self, index: NDArray[np.int64]) -> Self:
-        """The same source with the images of `index`, in that order."""
 
     @abstractmethod
     def read(self, i: int) -> bytes:

@@ -129,8 +129,8 @@ def _check_sets(files: Sequence[Path], place: Path) -> None:
         sets.setdefault(match["name"], {}).setdefault(int(match["n"]), set()).add(int(match["k"]))
     for name, lengths in sets.items():
         if len(lengths) > 1:
-            told = " and ".join(f"-of-{n:05}" for n in sorted(lengths))
-            raise DataError(f"{place}: shards of different sets: {name}-...{told}")
+            lengths_shown = " and ".join(f"-of-{n:05}" for n in sorted(lengths))
+            raise DataError(f"{place}: shards of different sets: {name}-...{lengths_shown}")
         ((n, there),) = lengths.items()
         if missing := sorted(set(range(n)) - there):
             shown = ", ".join(f"{k:05}" for k in missing[:5])

@@ -93,8 +93,8 @@ class Faces:
             raise ConfigError(f"no split {split!r}", f"the splits are {', '.join(SPLITS)} and all")
         if len(found) == 0:
             have = {s: int((self.codes == i).sum()) for i, s in enumerate(SPLITS)}
-            told = ", ".join(f"{s} ({n})" for s, n in have.items() if n) or "none"
-            raise DataError(f"{self.protocol} has no {split} rows; splits that have: {told}")
+            counts = ", ".join(f"{s} ({n})" for s, n in have.items() if n) or "none"
+            raise DataError(f"{self.protocol} has no {split} rows; splits that have: {counts}")
         return found
 
 

@@ -167,9 +167,11 @@ def begin(folder: Path, plan: Plan, before: Plan | None) -> None:
     elif "names" in differ and "contents" in differ:
         differ.remove("contents")
     if differ:
-        told = [_CHANGED.get(name, f"{name} {then[name]} then, {now[name]} now") for name in differ]
+        changes = [
+            _CHANGED.get(name, f"{name} {then[name]} then, {now[name]} now") for name in differ
+        ]
         raise DataError(
-            f"{folder} was begun differently: {'; '.join(told)}",
+            f"{folder} was begun differently: {'; '.join(changes)}",
             "give what it was begun with, or prepare into a new folder",
         )
 

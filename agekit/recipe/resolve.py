@@ -250,6 +250,6 @@ def _validate(data: Mapping[str, Any], kind: str, mistakes: list[str]) -> Recipe
     try:
         return schema.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        told = f"{schema.open_part}: is missing"
-        mistakes += [line for line in list_mistakes(error, schema) if line != told]
+        open_part = f"{schema.open_part}: is missing"
+        mistakes += [line for line in list_mistakes(error, schema) if line != open_part]
         return None

@@ -142,11 +142,11 @@ class Ranges:
     def add(self, text: str, age: Age, n: int = 1) -> None:
         """Counts `n` labels."""
         if age.is_range:
-            told = f"{text!r} as {age.years:g} with sigma {age.sigma:.1f}"
+            shown = f"{text!r} as {age.years:g} with sigma {age.sigma:.1f}"
             self.count += n
-            self._first = self._first or told
+            self._first = self._first or shown
             self.open += n * age.is_open
-            self._first_open = self._first_open or (told if age.is_open else "")
+            self._first_open = self._first_open or (shown if age.is_open else "")
 
     def merge(self, other: Ranges) -> None:
         """Counts those of another part of the dataset too."""

@@ -155,11 +155,11 @@ def _asked(header: Sequence[str], where: str, field: str, column: str) -> int:
 def _check_ages(header: Sequence[str], where: str, found: Sequence[int]) -> None:
     """Refuses a choice between ages of different kinds, unless one is called just that."""
     first = usual(header[found[0]])
-    alike = [k for k in found if usual(header[k]) not in _CLASSES]
+    same = [k for k in found if usual(header[k]) not in _CLASSES]
     if first == "age":
-        alike = [k for k in found if usual(header[k]) == first]
-    if len(alike) > 1:
-        shown = [header[k] for k in alike]
+        same = [k for k in found if usual(header[k]) == first]
+    if len(same) > 1:
+        shown = [header[k] for k in same]
         raise DataError(
             f"{where}: {len(shown)} columns may be the age: {', '.join(shown)}",
             f"say which: --columns age={shown[0]}",

@@ -95,9 +95,9 @@ def read_tables(
         rows.notes.extend(chosen.notes)
         for i, cells in enumerate(sheet.rows):
             if any(cells[len(sheet.header) :]):
-                told = f"{len(cells)} cells for {len(sheet.header)} columns: quote what has a "
+                advice = f"{len(cells)} cells for {len(sheet.header)} columns: quote what has a "
                 name = cells[chosen.index["path"]]
-                rows.problem("cells", name, f"{sheet.where(i)}: {told}{sheet.delimiter!r} in it")
+                rows.problem("cells", name, f"{sheet.where(i)}: {advice}{sheet.delimiter!r} in it")
                 continue
             cell = {
                 field: cells[k] if (k := chosen.index.get(field, len(cells))) < len(cells) else ""

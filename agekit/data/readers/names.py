@@ -112,9 +112,9 @@ def ages_in_names(paths: Sequence[str]) -> tuple[list[Age | None], list[str]]:
                     "are taken for the ages"
                 )
     rest = [k for k, age in enumerate(ages) if age is None]
-    names, told = _number_in([stems[k] for k in rest])
+    names, choice = _number_in([stems[k] for k in rest])
     if names is not None and not (inside and names.bare):
-        notes.extend(told)
+        notes.extend(choice)
         for k, years in zip(rest, names.ages, strict=True):
             ages[k] = None if years is None else Age(years)
     return _with_notes(paths, ages, notes)
@@ -161,16 +161,16 @@ def _number_in(stems: Sequence[str]) -> tuple[_Numbers | None, list[str]]:
         return None, []
     best = min(usable, key=lambda p: (p.is_number, p.distinct <= 2 < len(stems), p.counting))
     k = next(k for k, age in enumerate(best.ages) if age is not None)
-    told = f"{best.ages[k]:g} is taken for the age in names such as {stems[k]}"
+    reason = f"{best.ages[k]:g} is taken for the age in names such as {stems[k]}"
     best = replace(best, bare=bare)
     if best.is_number:
-        return best, [f"{told}, but these look like running numbers, not like ages"]
+        return best, [f"{reason}, but these look like running numbers, not like ages"]
     rivals = [p for p in usable if p.ages != best.ages and not p.is_number and p.distinct > 2]
     if rivals and best.distinct > 1:
         other = next((p.ages[k] for p in rivals if p.ages[k] is not None), None)
         if other is not None:
-            return best, [f"{told}, not {other:g}: put the ages into labels.csv if that is wrong"]
-    return best, [told] if bare else []
+            return best, [f"{reason}, not {other:g}: put the ages into labels.csv if that is wrong"]
+    return best, [reason] if bare else []
 
 
 def _place(texts: Sequence[str], of: int) -> _Numbers | None:

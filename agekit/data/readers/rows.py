@@ -78,7 +78,8 @@ class Rows:
                 the root will do.
             age: years, NaN where unknown; or an age that was read, whose sigma counts where none
                 is given; or the text of a label that is none; None where it is no number.
-            sigma: standard deviation of the label in years, NaN unknown; None or negative is told.
+            sigma: standard deviation of the label in years, NaN unknown; None or negative is
+                left out, and noted.
             identity: the person: a number, or a name; -1 or "" unknown.
             gender: 0 male, 1 female, -1 unknown; or a text, as `parse_gender` takes it.
             group: the group's name, "" unknown.
@@ -89,24 +90,24 @@ class Rows:
             Whether it was added.
         """
         name = _relative(path, self.root)
-        told = f"{where}: " if where else ""
+        place = f"{where}: " if where else ""
         if not name:
             self.problem("path", where, "no path")
             return False
         climbs = os.path.isabs(name) or ".." in name.split("/")
         file = name if climbs else self.find(name)
         if file is None:
-            self.problem("missing", name, f"{told}no such file")
+            self.problem("missing", name, f"{place}no such file")
             return False
         if file in self._seen:
             first = self._seen[file]
             again = f"named before{f' in {first}' if first else ''}; the first row counts"
-            self.problem("duplicate", file, told + again)
+            self.problem("duplicate", file, place + again)
             return False
         self._seen[file] = where
         if age is None or isinstance(age, str):
             why = "the age is no number" if age is None else why_no_age(age)
-            self.problem("age", file, told + why)
+            self.problem("age", file, place + why)
             return False
         if isinstance(age, Age):
             if age.is_range and sigma != sigma:
@@ -122,7 +123,7 @@ class Rows:
         if part is None:
             odd["split"] = f"{split!r} taken as none"
         for kind, detail in odd.items():
-            self.problem(kind, file, told + detail, kept=True)
+            self.problem(kind, file, place + detail, kept=True)
         row = {
             "path": file,
             "age": age,
@@ -152,15 +153,15 @@ class Rows:
         """Notes a row or file that is left out or, where it is `kept`, read in part."""
         self.problems.append(Problem(kind, name, detail, kept))
 
-    def unlisted(self, listed: str, told: Collection[str] = ()) -> None:
+    def unlisted(self, listed: str, known: Collection[str] = ()) -> None:
         """Notes the images that no row is of, as one problem.
 
         Args:
             listed: what names the images, for people.
-            told: images that were told otherwise.
+            known: images that are known of otherwise.
         """
-        known = {*self._seen, *told}
-        left = [file for file in self.files if is_image(file) and file not in known]
+        named = {*self._seen, *known}
+        left = [file for file in self.files if is_image(file) and file not in named]
         if left:
             self.problem(
                 "unlisted",
