@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agekit.discovery import API_VERSION
 from agekit.scaffold.names import name_plugin
 from agekit.scaffold.write import PARTS
 
@@ -62,7 +63,7 @@ def test_a_plugin_is_whole_and_formatted_whatever_its_name(run_agekit, tmp_path,
         with open(folder / "pyproject.toml", "rb") as file:
             project = tomllib.load(file)["project"]
         assert project["license"] == "Apache-2.0"
-        assert project["entry-points"]["agekit.api"] == {"1": f"agekit_{name}"}
+        assert project["entry-points"]["agekit.api"] == {f"{API_VERSION}": f"agekit_{name}"}
         for group, points in project["entry-points"].items():
             if group == "agekit.recipes":
                 assert f"{package}/recipes/{name}.yaml" in files
