@@ -30,7 +30,7 @@ from agekit.cli import main
 from agekit.errors import AgekitError
 from agekit.training.run import Run
 from agekit.training.train import resume, train
-from agekit.zoo.index.entries import shipped
+from agekit.zoo.index import shipped
 
 ODD: tuple[Any, ...] = (
     None, True, -1, 0, 3.5, 1e308, 10**400, "", "x", "\x00|`\n", [], [[]], {}, {"a": 1}, [1, "a"],

@@ -20,10 +20,9 @@ from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.zoo.entry import ZooEntry
 
 SCHEMAS = (
-    *(EstimatorRecipe, AgerRecipe, AgerConfig, EstimatorConfig, ZooEntry, Manifest, Plan, OnnxCard),
+    *(EstimatorRecipe, AgerRecipe, AgerConfig, EstimatorConfig, Manifest, Plan, OnnxCard),
     *(Suite, Result, Reported),
 )
 ESTIMATOR = {
@@ -43,17 +42,6 @@ SUITE = {
     "description": "",
     "protocols": [{"dataset": "synthfaces"}],
     "rows": [{"label": "a", "recipe": "reg"}, {"label": "b", "recipe": "cen"}],
-}
-ENTRY = {
-    "name": "small",
-    "task": "estimator",
-    "description": "",
-    "source": "bundled:small",
-    "files": {
-        name: {"sha256": "0" * 64, "size": 1} for name in ("model.safetensors", "config.json")
-    },
-    "parameters": 1,
-    "licence": "CC0",
 }
 
 
@@ -125,13 +113,6 @@ def changed(data: dict[str, object], path: str, value: object) -> dict[str, obje
             Suite,
             changed(SUITE, "claims", [{"text": "x", "row": "a"}]),
             "claims.0: a claim has a row and those it beats, or neither",
-        ),
-        (ZooEntry, changed(ENTRY, "files", {}), "files: files must hold model.safetensors"),
-        (
-            ZooEntry,
-            changed(ENTRY, "source", "hf-hub:a/b"),
-            "revision: a source on the Hub needs a revision, its commit in 40 hex digits "
-            "(got None)",
         ),
     ],
 )

@@ -62,7 +62,7 @@ def convert(
         raise click.UsageError("name one SOURCE, or two files: the one to old, the one to young.")
 
     from agekit.tasks.ager.foreign import export_ager, import_ager
-    from agekit.zoo.index.locate import is_model
+    from agekit.zoo.locate import is_model
 
     exports = is_model(sources[0]) if to is None else to == "reference"
     if exports and len(sources) > 1:

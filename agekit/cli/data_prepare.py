@@ -145,7 +145,7 @@ def _frame_of(model: str) -> tuple[Alignment, int]:
     """
     from agekit.faces.align import known_points
     from agekit.zoo.folder import read_config
-    from agekit.zoo.index.locate import locate
+    from agekit.zoo.locate import locate
 
     config = read_config(locate(model))
     if known_points(config.face) is None:

@@ -294,7 +294,7 @@ def model_or_default(model: str | None, task: str) -> str:
         ModelError: there is none.
     """
     if model is None:
-        from agekit.zoo.index.default import default_model
+        from agekit.zoo.index import default_model
 
         model = default_model(task)
         click.echo(f"note: the model is {model}; choose another with --model", err=True)

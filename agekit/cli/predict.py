@@ -39,7 +39,7 @@ from agekit.inference.prediction import Prediction
 from agekit.inference.saving import keep_inputs
 from agekit.onnx.runtime import find_exported, load_onnx
 from agekit.progress import FEW, ProgressBar
-from agekit.zoo.index.locate import find
+from agekit.zoo.locate import find
 
 __all__ = ["predict"]
 

@@ -47,7 +47,7 @@ def add(
     with size and SHA-256 of each file, metrics, licence, and the output for a fixed input. A
     folder like this serves as $AGEKIT_ZOO, or in a plugin, which names it in an entry point.
     """
-    from agekit.zoo.index.add import add_model
+    from agekit.zoo.add import add_model
 
     with only_json_on_stdout(as_json):
         done = add_model(

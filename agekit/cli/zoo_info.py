@@ -21,15 +21,15 @@ __all__ = ["info"]
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
-    from agekit.zoo.index.entries import entry_of
-    from agekit.zoo.index.locate import find
+    from agekit.zoo.index import entry_of
+    from agekit.zoo.locate import find
     from agekit.zoo.requires import install_command, missing
 
-    _, listing, folder = find(name)
-    if listing is not None:
-        entry = entry_of(listing)
+    _, indexed, folder = find(name)
+    if indexed is not None:
+        entry = entry_of(indexed)
     elif folder is not None:
-        from agekit.zoo.entry import entry_for
+        from agekit.zoo.make_entry import entry_for
 
         entry = entry_for(folder, f"local:{folder.absolute()}", check=False)
     else:
@@ -40,9 +40,9 @@ def info(name: str, as_json: bool) -> None:
             "cached": folder is not None,
             "folder": folder,
             "missing": missing(entry.requires),
-            "giver": listing.giver if listing else None,
+            "giver": indexed.provider if indexed else None,
         }
-        emit_json(entry.model_dump() | more)
+        emit_json(entry.to_json() | more)
         return
     click.echo(click.style(f"{entry.name}: {entry.description}", bold=True))
     data = entry.data
@@ -57,7 +57,7 @@ def info(name: str, as_json: bool) -> None:
         "needs": ", ".join(f"{name} {version}" for name, version in entry.requires.items()),
         "to install": install_command(entry.requires),
         "source": f"{entry.source}@{entry.revision}" if entry.revision else entry.source,
-        "given by": listing.giver if listing else "",
+        "given by": indexed.provider if indexed else "",
         "here": folder or _fetch(entry),
     }
     for label, text in facts.items():

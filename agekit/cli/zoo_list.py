@@ -15,7 +15,8 @@ from agekit.errors import nearest
 from agekit.registry import TASKS
 
 if TYPE_CHECKING:
-    from agekit.zoo.index.listing import Listing
+    from agekit.zoo.entry import ZooEntry
+    from agekit.zoo.index import IndexedModel
 
 __all__ = ["list_"]
 
@@ -58,86 +59,93 @@ def list_(
     """
     if as_json:
         refuse("--json answers with all that is known", "quiet")
-    from agekit.zoo.index.cached import folders_here
-    from agekit.zoo.index.entries import read_index
+    from agekit.zoo.index import folders_here, read_index
 
     index = read_index()
-    folders = folders_here(index.listings.values())
+    folders = folders_here(index.models.values())
     wanted = [
-        listing
-        for listing in index.listings.values()
-        if _matches(listing.name, patterns or ("*",))
-        and not _matches(listing.name, exclude)
-        and task in (None, listing.task)
-        and (dataset is None or fnmatchcase(listing.dataset, dataset))
-        and (backbone is None or fnmatchcase(listing.backbone, backbone))
-        and (plugin is None or _concerns(listing, plugin))
-        and (not here or listing.name in folders)
+        model
+        for name, model in index.models.items()
+        if _matches(name, patterns or ("*",))
+        and not _matches(name, exclude)
+        and task in (None, model.entry.task)
+        and (dataset is None or fnmatchcase(_protocol(model.entry).partition(":")[0], dataset))
+        and (backbone is None or fnmatchcase(model.entry.backbone, backbone))
+        and (plugin is None or _concerns(model, plugin))
+        and (not here or name in folders)
     ]
-    wanted.sort(key=lambda listing: _rank(listing, sort))
+    wanted.sort(key=lambda model: _rank(model.entry, sort))
     if as_json:
-        emit_json([_document(listing, listing.name in folders) for listing in wanted])
+        emit_json([_document(model, model.entry.name in folders) for model in wanted])
     elif quiet:
-        click.echo("".join(f"{listing.name}\n" for listing in wanted), nl=False)
+        click.echo("".join(f"{model.entry.name}\n" for model in wanted), nl=False)
     elif wanted:
-        click.echo(_table([_row(listing, listing.name in folders) for listing in wanted]))
-    for remark in index.remarks:
-        click.echo(f"unusable: {remark}", err=True)
+        click.echo(_table([_row(model.entry, model.entry.name in folders) for model in wanted]))
+    for warning in index.warnings:
+        click.echo(f"unusable: {warning}", err=True)
     if not wanted and not as_json:
-        meant = nearest(patterns[0], index.listings) if patterns else ""
-        click.echo(f"no model{' matches' if index.listings else ' is known'}{meant}", err=True)
+        meant = nearest(patterns[0], index.models) if patterns else ""
+        click.echo(f"no model{' matches' if index.models else ' is known'}{meant}", err=True)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _concerns(listing: Listing, plugin: str) -> bool:
-    return normalise(plugin) in {normalise(name) for name in (listing.giver, *listing.requires)}
+def _concerns(model: IndexedModel, plugin: str) -> bool:
+    names = (model.provider, *model.entry.requires)
+    return normalise(plugin) in {normalise(name) for name in names}
 
 
-def _rank(listing: Listing, sort: str) -> tuple[float, str]:
+def _rank(entry: ZooEntry, sort: str) -> tuple[float, str]:
     if sort == "mae":
-        return listing.metrics.get("mae", float("inf")), listing.name
-    number = {"parameters": listing.parameters, "bytes": listing.bytes}.get(sort, 0)
-    return number, listing.name
+        return entry.metrics.get("mae", float("inf")), entry.name
+    number = {"parameters": entry.parameters, "bytes": entry.bytes}.get(sort, 0)
+    return number, entry.name
 
 
-def _document(listing: Listing, here: bool) -> dict[str, Any]:
+def _protocol(entry: ZooEntry) -> str:
+    """The protocol a model was trained on, or where that is unknown the dataset."""
+    return entry.data.protocol or entry.data.dataset
+
+
+def _document(model: IndexedModel, here: bool) -> dict[str, Any]:
     from agekit.zoo.requires import missing
 
+    entry = model.entry
     return {
-        "name": listing.name,
-        "task": listing.task,
-        "source": listing.source,
+        "name": entry.name,
+        "task": entry.task,
+        "source": entry.source,
         "cached": here,
-        "parameters": listing.parameters,
-        "bytes": listing.bytes,
-        "metrics": listing.metrics,
-        "description": listing.description,
-        "revision": listing.revision,
-        "backbone": listing.backbone,
-        "protocol": listing.protocol,
-        "licence": listing.licence,
-        "requires": listing.requires,
-        "missing": missing(listing.requires),
-        "giver": listing.giver,
+        "parameters": entry.parameters,
+        "bytes": entry.bytes,
+        "metrics": entry.metrics,
+        "default": entry.default,
+        "description": entry.description,
+        "revision": entry.revision,
+        "backbone": entry.backbone,
+        "protocol": _protocol(entry),
+        "licence": entry.licence,
+        "requires": entry.requires,
+        "missing": missing(entry.requires),
+        "giver": model.provider,
     }
 
 
-def _row(listing: Listing, here: bool) -> tuple[str, ...]:
+def _row(entry: ZooEntry, here: bool) -> tuple[str, ...]:
     from agekit.zoo.requires import install_command
 
-    mae = listing.metrics.get("mae")
+    mae = entry.metrics.get("mae")
     return (
-        listing.name,
-        listing.task,
+        entry.name,
+        entry.task,
         "" if mae is None else f"{mae:.2f}",
-        listing.protocol,
-        f"{listing.parameters:,}",
-        f"{listing.bytes / 1e6:.1f}",
+        _protocol(entry),
+        f"{entry.parameters:,}",
+        f"{entry.bytes / 1e6:.1f}",
         "yes" if here else "no",
-        install_command(listing.requires),
+        install_command(entry.requires),
     )
 
 

@@ -133,16 +133,15 @@ def _row(name: str, folder: Path | None, found: Pulled | None = None) -> dict[st
 
 
 def _source(name: str, revision: str | None) -> _Source:
-    from agekit.zoo.index.entries import entry_of
-    from agekit.zoo.index.locate import find
+    from agekit.zoo.locate import find
 
     if name.startswith(HUB_PREFIX):
         repo, own = parse_hub_name(name)
         if own is not None and revision is not None:
             raise click.UsageError(f"{name} has a revision; leave --revision out.")
         return _Source(repo, parse_hub_name(f"{repo}@{revision}").revision if revision else own)
-    _, listing, folder = find(name)
-    entry = None if listing is None else entry_of(listing)
+    _, indexed, folder = find(name)
+    entry = None if indexed is None else indexed.entry
     if entry is not None and entry.hub_repo is not None:
         if revision in (None, entry.revision):
             return _Source(entry.hub_repo, entry.revision, entry.files)

@@ -53,7 +53,7 @@ def push(
                 "url": done.url,
                 "changed": done.changed and done.commit is not None,
                 "files": done.files,
-                "entry": done.entry.model_dump(),
+                "entry": done.entry.to_json(),
             }
         )
     else:

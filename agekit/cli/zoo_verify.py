@@ -10,7 +10,7 @@ from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout
 
 if TYPE_CHECKING:
-    from agekit.zoo.index.locate import Known
+    from agekit.zoo.locate import FoundModel
 
 __all__ = ["verify"]
 
@@ -31,13 +31,12 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     if bool(names) == every:
         raise click.UsageError("name models, or give --all.")
 
-    from agekit.zoo.index.cached import folder_here
-    from agekit.zoo.index.entries import Index, read_index
-    from agekit.zoo.index.locate import Known, find
+    from agekit.zoo.index import Index, folder_here, read_index
+    from agekit.zoo.locate import FoundModel, find
 
     index = read_index() if every else Index({}, [])
     models = [find(name) for name in names]
-    models += [Known(name, one, folder_here(one)) for name, one in index.listings.items()]
+    models += [FoundModel(name, one, folder_here(one)) for name, one in index.models.items()]
     answers = []
     for model in models:
         with only_json_on_stdout(as_json):
@@ -45,24 +44,23 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
         answers.append(answer)
         if not as_json:
             _print(answer, every)
-    for remark in index.remarks:
-        click.echo(f"unusable: {remark}", err=True)
+    for warning in index.warnings:
+        click.echo(f"unusable: {warning}", err=True)
     if as_json:
         emit_json(answers)
     if any(answer["problems"] or (answer["folder"] is None and not every) for answer in answers):
         raise click.exceptions.Exit(1)
 
 
-def _verify(model: Known) -> dict[str, Any]:
+def _verify(model: FoundModel) -> dict[str, Any]:
     from agekit.errors import ModelError
-    from agekit.zoo.index.entries import entry_of
     from agekit.zoo.verify import verify
 
-    name, listing, folder = model
+    name, indexed, folder = model
     problems: list[dict[str, str]] = []
     if folder is not None:
         try:
-            entry = None if listing is None or listing.path.is_dir() else entry_of(listing)
+            entry = None if indexed is None or indexed.path.is_dir() else indexed.entry
             problems = [problem._asdict() for problem in verify(folder, entry)]
         except ModelError as error:
             problems = [{"file": "", "text": error.message}]

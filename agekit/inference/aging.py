@@ -29,8 +29,8 @@ from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.tasks.ager.pairs import to_network
 from agekit.zoo.folder import within_model
-from agekit.zoo.index.default import default_model
-from agekit.zoo.index.locate import locate
+from agekit.zoo.index import default_model
+from agekit.zoo.locate import locate
 
 if TYPE_CHECKING:
     pass

@@ -18,8 +18,8 @@ from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.folder import within_model
-from agekit.zoo.index.default import default_model
-from agekit.zoo.index.locate import locate
+from agekit.zoo.index import default_model
+from agekit.zoo.locate import locate
 
 __all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
 

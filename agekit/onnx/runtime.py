@@ -16,7 +16,7 @@ from agekit.inference.face import Chip, Face
 from agekit.inference.model import PredictorBase
 from agekit.onnx.card import EXTRA, INPUT, METADATA, OnnxCard, parse_card
 from agekit.zoo.files import model_folder
-from agekit.zoo.index.locate import locate
+from agekit.zoo.locate import locate
 
 __all__ = ["MOST_BYTES", "SUFFIX", "OnnxPredictor", "find_exported", "load_onnx", "open_session"]
 

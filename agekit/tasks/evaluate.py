@@ -22,7 +22,7 @@ from agekit.training.display import Display
 from agekit.training.framing import find_framing
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import read_config, within_model
-from agekit.zoo.index.locate import locate
+from agekit.zoo.locate import locate
 
 __all__ = ["Evaluation", "ResultTable", "evaluate", "result_tables"]
 

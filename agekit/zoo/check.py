@@ -18,7 +18,7 @@ from agekit.errors import ModelError
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.entry_schema import Check
+from agekit.zoo.entry import Check
 from agekit.zoo.folder import load_network
 
 __all__ = ["outputs", "record", "squares"]

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agekit.errors import ConfigError
+from agekit.zoo.add import add_model
 from agekit.zoo.entry import parse_entry
-from agekit.zoo.index.add import add_model
 from agekit.zoo.verify import verify
 
 JUDGED = {"n": 30, "shift": 7.5, "interval": [6.5, 8.5], "before": 26.0, "after": 33.5, "mae": 4.0}

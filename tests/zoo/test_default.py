@@ -7,8 +7,8 @@ from agekit_synthfaces import draw, person
 
 import agekit
 from agekit.errors import ModelError
-from agekit.zoo.index import entries as index
-from agekit.zoo.index.default import default_model
+from agekit.zoo import index
+from agekit.zoo.index import default_model
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def entry(folder, name, task="estimator", **more):
 
 def test_the_package_brings_one_of_each_task():
     for task in ("estimator", "ager"):
-        listing = index.find_listing(default_model(task))
-        assert (listing.task, listing.giver, listing.default) == (task, "agekit-core", True)
+        entry, provider, _ = index.find_model(default_model(task))
+        assert (entry.task, provider, entry.default) == (task, "agekit-core", True)
 
 
 def test_ones_own_comes_first(own):

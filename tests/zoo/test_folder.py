@@ -12,7 +12,7 @@ from agekit.errors import ModelError
 from agekit.tasks.estimator.build import load_estimator
 from agekit.zoo import folder as files
 from agekit.zoo.folder import read_config, save_model
-from agekit.zoo.index.locate import locate
+from agekit.zoo.locate import locate
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 
 from agekit.errors import ModelError
 from agekit.zoo.entry import parse_entry
-from agekit.zoo.index.cached import folder_here, folders_here
-from agekit.zoo.index.entries import (
+from agekit.zoo.index import (
     entry_of,
-    find_entries,
-    find_listing,
+    find_model,
+    folder_here,
+    folders_here,
     known_names,
     places,
     read_index,
@@ -52,7 +52,7 @@ def own(tmp_path, monkeypatch, plugin_site):
     folder = tmp_path / "own"
     folder.mkdir()
     monkeypatch.setenv("AGEKIT_ZOO", str(folder))
-    monkeypatch.setattr("agekit.zoo.index.entries.shipped", lambda: tmp_path / "shipped")
+    monkeypatch.setattr("agekit.zoo.index.shipped", lambda: tmp_path / "shipped")
     (tmp_path / "shipped").mkdir()
     return folder
 
@@ -84,14 +84,13 @@ def test_entries_of_ones_own(own):
     write(own, "b")
     write(own, "a", source="hf-hub:some/a", revision="1" * 40)
     index = read_index()
-    assert (list(index.listings), index.remarks) == (["a", "b"], [])
-    a, b = index.listings.values()
-    assert (a.hub_repo, a.revision, a.folder) == ("some/a", "1" * 40, None)
-    assert (b.hub_repo, b.folder, b.giver) == (None, own / "b", str(own))
-    assert (b.bytes, b.parameters, b.metrics["mae"]) == (1_024, 77, 4.5)
-    assert (b.dataset, b.protocol) == ("utkface", "utkface:random-80-20")
-    assert set(find_entries()) == {"a", "b"}
-    assert find_entries()["b"].bytes == 1_024
+    assert (list(index.models), index.warnings) == (["a", "b"], [])
+    a, b = index.models.values()
+    assert (a.entry.hub_repo, a.entry.revision, a.folder) == ("some/a", "1" * 40, None)
+    assert (b.entry.hub_repo, b.folder, b.provider) == (None, own / "b", str(own))
+    assert (b.entry.bytes, b.entry.parameters, b.entry.metrics["mae"]) == (1_024, 77, 4.5)
+    assert b.entry.data.protocol == "utkface:random-80-20"
+    assert entry_of(b) == b.entry == parse_entry((own / "b.json").read_text(), "b")
     assert known_names() == ["a", "b"]
 
 
@@ -99,35 +98,37 @@ def test_a_model_folder_and_a_run_folder_need_no_entry(own, make_model):
     make_model(name="own/plain")
     make_model(name="own/run/model")
     index = read_index()
-    assert (list(index.listings), index.remarks) == (["plain", "run"], [])
-    plain, run = index.listings.values()
+    assert (list(index.models), index.warnings) == (["plain", "run"], [])
+    plain, run = index.models.values()
     assert (plain.folder, run.folder) == (own / "plain", own / "run" / "model")
-    assert (plain.source, plain.task) == (f"local:{own / 'plain'}", "estimator")
-    assert (plain.metrics["mae"], plain.protocol) == (3.25, "none:all")
-    entry = find_entries()["plain"]
-    assert (entry.name, entry.source, entry.bytes) == ("plain", plain.source, plain.bytes)
+    shown = plain.entry
+    assert (shown.source, shown.task) == (f"local:{own / 'plain'}", "estimator")
+    assert (shown.metrics["mae"], shown.data.protocol) == (3.25, "none:all")
+    entry = entry_of(plain)
+    assert (entry.name, entry.source, entry.bytes) == ("plain", shown.source, shown.bytes)
+    assert entry.files["config.json"].sha256 != shown.files["config.json"].sha256 == SHA
     write(own, "plain")
-    assert read_index().listings["plain"].source == "bundled:plain"
+    assert read_index().models["plain"].entry.source == "bundled:plain"
 
 
 def test_a_folder_that_is_itself_a_model(own, make_model, monkeypatch):
     monkeypatch.setenv("AGEKIT_ZOO", str(make_model(name="mine")))
-    assert list(read_index().listings) == ["mine"]
+    assert list(read_index().models) == ["mine"]
 
 
 def test_plugins_give_entries_and_are_not_imported(own, plugin_site, monkeypatch):
     write(give(plugin_site, "agekit-thrown", "agekit_thrown.models"), "given")
-    listing = read_index().listings["given"]
-    assert listing.giver == "agekit-thrown"
-    assert listing.folder == plugin_site / "agekit_thrown" / "models" / "given"
+    model = read_index().models["given"]
+    assert model.provider == "agekit-thrown"
+    assert model.folder == plugin_site / "agekit_thrown" / "models" / "given"
     for off in ("agekit_thrown", "all"):
         monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", off)
-        assert read_index().listings == {}
+        assert read_index().models == {}
 
 
 def test_a_plugin_whose_folder_is_missing_is_told(own, plugin_site):
     give(plugin_site, "agekit-thrown", "agekit_thrown.models").rmdir()
-    assert "agekit-thrown is not there" in read_index().remarks[0]
+    assert "agekit-thrown is not there" in read_index().warnings[0]
 
 
 def test_the_first_to_give_a_name_keeps_it(own, plugin_site, tmp_path):
@@ -140,10 +141,11 @@ def test_the_first_to_give_a_name_keeps_it(own, plugin_site, tmp_path):
     write(tmp_path / "shipped", "two", parameters=2)
     write(plugin_site / "agekit_thrown" / "models", "two", parameters=3)
     index = read_index()
-    assert {name: one.parameters for name, one in index.listings.items()} == {"same": 1, "two": 2}
-    assert len(index.remarks) == 3
-    assert index.remarks[-1].endswith("two.json: hidden by the model 'two' of agekit-core")
-    assert find_listing("same") == index.listings["same"]
+    found = {name: model.entry.parameters for name, model in index.models.items()}
+    assert found == {"same": 1, "two": 2}
+    assert len(index.warnings) == 3
+    assert index.warnings[-1].endswith("two.json: hidden by the model 'two' of agekit-core")
+    assert find_model("same") == index.models["same"]
 
 
 BROKEN = {
@@ -174,33 +176,54 @@ def test_a_broken_entry_breaks_no_other(own):
     (own / "dangling.json").symlink_to(own / "nothing")
     (own / ".hidden.json").write_text("")
     index = read_index()
-    assert list(index.listings) == ["good"]
-    told = {Path(remark.split(".json: ")[0]).name: remark for remark in index.remarks}
+    assert list(index.models) == ["good"]
+    told = {Path(text.split(".json: ")[0]).name: text for text in index.warnings}
     assert set(told) == {*BROKEN, "folder", "dangling"}
-    assert not [remark for remark in index.remarks if "\n" in remark or "\x1b" in remark]
+    assert not [text for text in index.warnings if "\n" in text or "\x1b" in text]
     assert "more than 1,000,000 bytes" in told["large"]
     assert "names the model 'another'" in told["other"]
-    assert "it lacks 'files'" in told["no-files"]
-    assert set(find_entries()) == {"good"}
-    with pytest.raises(ModelError, match="cannot be used: it lacks 'files'"):
-        find_listing("no-files")
+    assert "files: is missing" in told["no-files"]
+    with pytest.raises(ModelError, match="cannot be used: files: is missing"):
+        find_model("no-files")
 
 
-def test_what_a_listing_shows_may_not_be_an_entry_yet(own):
+def test_a_listing_shows_what_can_be_used(own):
+    """The one parser checks all of an entry, also what no listing shows."""
     write(own, "odd", files={"../up.json": {"sha256": SHA, "size": 1}})
-    listing = read_index().listings["odd"]
-    with pytest.raises(ModelError, match="with no folder"):
-        entry_of(listing)
-    assert find_entries() == {}
+    write(own, "odder", check={"outputs": {"age": ["1"]}, "tolerance": 0.1})
+    index = read_index()
+    assert index.models == {}
+    assert "with no folder" in index.warnings[0]
+    assert "check.outputs.age: must be a list of numbers" in index.warnings[1]
+    with pytest.raises(ModelError, match=r"cannot be used: .*with no folder"):
+        find_model("odd")
+
+
+BAD_FOLDERS = {
+    "list": "[]",
+    "no-task": "{}",
+    "trained": '{"task": "estimator", "trained": 3}',
+    "network": '{"task": "estimator", "backbone": "resnet18"}',
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", BAD_FOLDERS)
+def test_a_model_folder_that_is_damaged_is_told(own, name):
+    (own / name).mkdir()
+    (own / name / "config.json").write_text(BAD_FOLDERS[name])
+    index = read_index()
+    assert index.models == {}
+    assert index.warnings[0].startswith(f"{own / name}: ")
 
 
 def test_only_ones_own_entries_may_be_local(own, plugin_site):
     write(own, "mine", source="local:../elsewhere")
     write(give(plugin_site, "agekit-thrown", "agekit_thrown.models"), "theirs", source="local:/etc")
     index = read_index()
-    assert list(index.listings) == ["mine"]
-    assert index.listings["mine"].folder == own / ".." / "elsewhere"
-    assert "only the folders of $AGEKIT_ZOO" in index.remarks[0]
+    assert list(index.models) == ["mine"]
+    assert index.models["mine"].folder == own / ".." / "elsewhere"
+    assert "only the folders of $AGEKIT_ZOO" in index.warnings[0]
 
 
 def test_several_folders_and_one_that_is_missing(own, tmp_path, monkeypatch):
@@ -209,8 +232,8 @@ def test_several_folders_and_one_that_is_missing(own, tmp_path, monkeypatch):
     folders = [str(own), "", str(tmp_path / "none"), str(tmp_path / "second")]
     monkeypatch.setenv("AGEKIT_ZOO", os.pathsep.join(folders))
     index = read_index()
-    assert list(index.listings) == ["one", "two"]
-    assert index.remarks[0].startswith(f"{tmp_path / 'none'} of ")
+    assert list(index.models) == ["one", "two"]
+    assert index.warnings[0].startswith(f"{tmp_path / 'none'} of ")
     assert [place.own for place in places()][:4] == [True, True, True, False]
 
 
@@ -218,16 +241,16 @@ def test_what_is_here(own, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     write(own, "bundled")
     write(own, "far", source="hf-hub:some/far", revision="1" * 40)
-    listings = read_index().listings.values()
-    assert folders_here(listings) == {}
+    models = read_index().models.values()
+    assert folders_here(models) == {}
     snapshot = tmp_path / "hub" / "models--some--far" / "snapshots" / ("1" * 40)
     for folder in (own / "bundled", snapshot):
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("")
-        assert folders_here(listings).get(folder.name) is None
+        assert folders_here(models).get(folder.name) is None
         (folder / "model.safetensors").write_text("")
-    assert folders_here(listings) == {"bundled": own / "bundled", "far": snapshot}
-    bundled, _ = listings
+    assert folders_here(models) == {"bundled": own / "bundled", "far": snapshot}
+    bundled, _ = models
     assert folder_here(bundled) == own / "bundled"
 
 

@@ -10,9 +10,10 @@ from agekit_testkit.hub import LoopbackHub
 
 import agekit
 from agekit.errors import ModelError
-from agekit.zoo.entry import entry_for, write_entry
+from agekit.zoo.entry import write_entry
 from agekit.zoo.hub.pull import Pulled
-from agekit.zoo.index.locate import find, is_model, locate
+from agekit.zoo.locate import find, is_model, locate
+from agekit.zoo.make_entry import entry_for
 from agekit.zoo.names import parse_hub_name
 
 COMMIT = "ab" * 20
@@ -178,7 +179,7 @@ def test_parts_of_a_name_on_the_hub():
 
 LOCATE = """
 import sys
-from agekit.zoo.index.locate import find, locate
+from agekit.zoo.locate import find, locate
 print(find(sys.argv[1]).folder)
 print(locate(sys.argv[1]))
 print(find(sys.argv[1]).folder)

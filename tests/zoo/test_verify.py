@@ -14,12 +14,12 @@ from agekit.registry import GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
+from agekit.zoo.add import add_model
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.entry import entry_for
 from agekit.zoo.files import hash_file
 from agekit.zoo.folder import load_network, read_config, save_model
 from agekit.zoo.header import TensorRecord, read_header
-from agekit.zoo.index.add import add_model
+from agekit.zoo.make_entry import entry_for
 from agekit.zoo.verify import verify
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

@@ -25,7 +25,7 @@ from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.training.evolver import Evolver, build_evolver
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
-from agekit.zoo.index.locate import is_model, locate
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["FILES", "export_ager", "import_ager"]
 

@@ -31,7 +31,7 @@ from agekit.training.evolver import build_evolver
 from agekit.training.run import Run
 from agekit.training.task import Start, TrainingTask
 from agekit.zoo.folder import WEIGHTS, read_config, read_weights
-from agekit.zoo.index.locate import is_model, locate
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["AgerTraining"]
 

@@ -19,7 +19,7 @@ from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import WEIGHTS, read_weights
-from agekit.zoo.index.locate import locate
+from agekit.zoo.locate import locate
 
 __all__ = ["adopt_images", "estimator_start", "initial_weights"]
 

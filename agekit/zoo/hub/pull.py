@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agekit.data.home import only_one
 from agekit.errors import ModelError
-from agekit.zoo.entry_schema import ENDINGS, FILE_NAME, FileRecord
+from agekit.zoo.entry import ENDINGS, FILE_NAME, FileRecord
 from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, wrap_os_error
 from agekit.zoo.header import read_header
 from agekit.zoo.hub.cache import discard, is_offline, snapshot

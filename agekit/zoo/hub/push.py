@@ -11,11 +11,12 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
 from agekit import __version__
 from agekit.errors import ModelError
-from agekit.zoo.entry import ZooEntry, entry_for
+from agekit.zoo.entry import ZooEntry
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.hub.client import endpoint
 from agekit.zoo.hub.errors import explain
+from agekit.zoo.make_entry import entry_for
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.verify import verify
 
@@ -86,7 +87,7 @@ def push_model(
     would = Pushed(
         repo,
         {name: path.stat().st_size for name, path in files.items()},
-        entry.model_copy(update={"source": f"{HUB_PREFIX}{repo}"}),
+        replace(entry, source=f"{HUB_PREFIX}{repo}"),
     )
     if dry_run:
         return would
@@ -102,7 +103,7 @@ def push_model(
         before, done = _push(api, repo, files, private, create_pr, tag)
     except Exception as error:
         raise explain(error, repo, endpoint()) from error
-    entry = would.entry.model_copy(update={"revision": done.oid})
+    entry = replace(would.entry, revision=done.oid)
     url = done.pr_url or done.commit_url
     return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
 

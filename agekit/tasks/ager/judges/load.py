@@ -16,7 +16,7 @@ from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.judges.estimator import EstimatorJudge
 from agekit.tasks.estimator.build import load_estimator
 from agekit.zoo.folder import read_config, within_model
-from agekit.zoo.index.locate import is_model, locate
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["load_judges"]
 

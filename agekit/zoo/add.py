@@ -14,10 +14,11 @@ from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.check import outputs
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.entry import ZooEntry, entry_for, write_entry
+from agekit.zoo.entry import ZooEntry, write_entry
 from agekit.zoo.files import small_text
 from agekit.zoo.folder import load_network, save_model
-from agekit.zoo.index.locate import locate
+from agekit.zoo.locate import locate
+from agekit.zoo.make_entry import entry_for
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
 

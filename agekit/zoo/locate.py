@@ -10,35 +10,33 @@ from agekit._paths import expand_user
 from agekit.errors import ModelError, nearest
 from agekit.zoo.files import model_folder
 from agekit.zoo.hub.cache import snapshot
-from agekit.zoo.index.cached import folder_here
-from agekit.zoo.index.entries import entry_of, find_listing, known_names
-from agekit.zoo.index.listing import Listing
+from agekit.zoo.index import IndexedModel, find_model, folder_here, known_names
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.requires import missing, outdated
 
 if TYPE_CHECKING:
     from agekit.zoo.hub.model import Progress
 
-__all__ = ["Known", "find", "is_model", "locate"]
+__all__ = ["FoundModel", "find", "is_model", "locate"]
 
 _log = logging.getLogger(__name__)
 
 
-class Known(NamedTuple):
+class FoundModel(NamedTuple):
     """What is known of a model without fetching it.
 
     Args:
         name: what the user called it.
-        listing: what the index has; None of a model that was named by its folder.
+        indexed: what the index has; None of a model that was named by its folder.
         folder: where its files lie; None if they are not on this machine.
     """
 
     name: str
-    listing: Listing | None
+    indexed: IndexedModel | None
     folder: Path | None
 
 
-def find(name: str) -> Known:
+def find(name: str) -> FoundModel:
     """Finds a model by its folder, its run folder, or its name in the zoo or on the Hub.
 
     Nothing is fetched: what a branch of the Hub was when it was last pulled, it is.
@@ -47,13 +45,13 @@ def find(name: str) -> Known:
         ModelError: there is none, or its entry is damaged.
     """
     if folder := model_folder(expand_user(name)):
-        return Known(name, None, folder)
+        return FoundModel(name, None, folder)
     if name.startswith(HUB_PREFIX):
-        return Known(name, None, _pulled(name))
-    listing = find_listing(name)
-    if listing is None:
+        return FoundModel(name, None, _pulled(name))
+    model = find_model(name)
+    if model is None:
         raise _unknown(name)
-    return Known(name, listing, folder_here(listing))
+    return FoundModel(name, model, folder_here(model))
 
 
 def is_model(name: str | Path) -> bool:
@@ -84,8 +82,8 @@ def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
     if isinstance(name, str):
         if name.startswith(HUB_PREFIX):
             return _from_hub(name, progress)
-        if listing := find_listing(name):
-            return _from_index(listing, progress)
+        if model := find_model(name):
+            return _from_index(model, progress)
     if (path / "run.json").exists():
         raise ModelError(
             f"the run {path} has no model yet: it is not finished",
@@ -113,8 +111,8 @@ def _unknown(name: str) -> ModelError:
     )
 
 
-def _from_index(listing: Listing, progress: Progress | None) -> Path:
-    entry = entry_of(listing)
+def _from_index(model: IndexedModel, progress: Progress | None) -> Path:
+    entry = model.entry
     if lacking := missing(entry.requires):
         raise ModelError(
             f"the model {entry.name!r} needs {', '.join(lacking)}, not installed here",
@@ -128,12 +126,11 @@ def _from_index(listing: Listing, progress: Progress | None) -> Path:
         from agekit.zoo.hub.pull import pull
 
         return pull(entry.hub_repo, entry.revision, entry.files, progress=progress).folder
-    if folder := folder_here(listing):
+    if folder := folder_here(model):
         return folder
     raise ModelError(
-        f"the model {entry.name!r} of {listing.giver} is not where its entry says: "
-        f"{listing.folder}",
-        f"install {listing.giver} again, or correct {listing.path}",
+        f"the model {entry.name!r} of {model.provider} is not where its entry says: {model.folder}",
+        f"install {model.provider} again, or correct {model.path}",
     )
 
 
