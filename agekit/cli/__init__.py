@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from agekit.cli._commands import CommandGroup
-from agekit.cli._lazy import LazyCommand
+from agekit.cli._groups import CommandGroup, LazyCommand, LazyGroup
 from agekit.cli.output import printable, say
 from agekit.errors import AgekitError, causes, lacks_memory
 from agekit.extras import missing_library
@@ -30,16 +29,35 @@ _HINTS = {
     errno.EDQUOT: _MORE_ROOM,
 }
 """What to do about errors of the system, by their number."""
-_COMMANDS = {
+_DATA = {
+    "list": LazyCommand("agekit.cli.data_list", "list_", "List the datasets."),
+    "info": LazyCommand(
+        "agekit.cli.data_list", "info", "Licence, source, layout and protocols of one."
+    ),
+    "check": LazyCommand(
+        "agekit.cli.data_check", "check", "Count, split and look for what is wrong."
+    ),
+    "prepare": LazyCommand("agekit.cli.data_prepare", "prepare", "Cut photos into face chips."),
+    "pack": LazyCommand("agekit.cli.data_pack", "pack", "Pack into Parquet shards."),
+}
+_ZOO = {
+    "list": LazyCommand("agekit.cli.zoo_list", "list_", "List the models."),
+    "info": LazyCommand("agekit.cli.zoo_info", "info", "What is known of one."),
+    "pull": LazyCommand("agekit.cli.zoo_pull", "pull", "Fetch models from the Hub."),
+    "push": LazyCommand("agekit.cli.zoo_push", "push", "Publish a model on the Hub."),
+    "verify": LazyCommand("agekit.cli.zoo_verify", "verify", "Check models' files and outputs."),
+    "add": LazyCommand("agekit.cli.zoo_add", "add", "Write a model and its entry for an index."),
+}
+_COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
     "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
-    "data": LazyCommand("agekit.cli.data", "data", "List, check, prepare and pack datasets."),
+    "data": LazyGroup(_DATA, name="data", help="List, check, prepare and pack datasets."),
     "recipe": LazyCommand("agekit.cli.recipe", "recipe", "Show or copy a recipe."),
     "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
     "evaluate": LazyCommand("agekit.cli.evaluate", "evaluate", "Score a model on a dataset."),
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
     "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
-    "zoo": LazyCommand("agekit.cli.zoo", "zoo", "List, fetch, check and publish models."),
+    "zoo": LazyGroup(_ZOO, name="zoo", help="List, fetch, check and publish models."),
     "convert": LazyCommand(
         "agekit.cli.convert", "convert", "Convert an ager from and to the reference's checkpoints."
     ),

@@ -1,4 +1,4 @@
-"""What `agekit plugins doctor` does: imports and checks every part, a process per distribution.
+"""The check of `agekit plugins doctor`: every part imported, in a process per distribution.
 
 A part that crashes the interpreter, exits it or hangs costs itself alone: the next one begins a
 new process.
@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,9 +19,7 @@ from importlib import import_module
 from tempfile import TemporaryFile
 from typing import IO
 
-import click
-
-from agekit.cli.output import print_table
+from agekit.cli.output import say
 from agekit.discovery import API_VERSION, Distribution, Entry, distributions, entries, normalise
 from agekit.errors import (
     AgekitError,
@@ -81,25 +78,6 @@ class Report:
     ok: bool
     findings: tuple[Finding, ...]
 
-    def print(self) -> None:
-        """Prints the table of findings, then each error with its hint, to stdout."""
-        columns = ("distribution", "version", "group", "name", "status", "check")
-        print_table(
-            ["distribution", "version", "part", "name", "status", "check"],
-            [[getattr(finding, column) for column in columns] for finding in self.findings],
-        )
-        for finding in self.findings:
-            if finding.error:
-                click.echo(f"\n{finding.status}: {finding.error}")
-                if finding.hint:
-                    click.echo(f"  hint: {finding.hint}")
-        parts = [f for f in self.findings if f.group]
-        counts = Counter(f.status for f in parts)
-        checked = Counter(f.check.partition(":")[0] for f in parts if f.check)
-        told = [f"{count} {what}" for what, count in counts.items()]
-        told += [f"{count} checks {what}" for what, count in checked.items()]
-        click.echo(f"\n{len(parts)} parts: {', '.join(told) or 'none'}")
-
 
 def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120) -> Report:
     """Examines distributions that give parts.
@@ -126,7 +104,7 @@ def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120
         findings += _remarks(distribution)
         if not distribution.disabled:
             doing = "checking" if check else "loading"
-            click.echo(f"{doing} the parts of {distribution.name} ...", err=True)
+            say(f"{doing} the parts of {distribution.name} ...")
             findings += _parts(distribution, check, limit)
     return Report(all(finding.status != "error" for finding in findings), tuple(findings))
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import click
 
+from agekit.cli._doctor import Report, examine
 from agekit.cli.options import json_option
-from agekit.cli.output import emit_json
-from agekit.cli.plugins_new import new
+from agekit.cli.output import emit_json, print_table
 from agekit.discovery import distributions
+from agekit.errors import ConfigError, counted
 from agekit.kinds import KINDS
+from agekit.scaffold.names import name_plugin
+from agekit.scaffold.write import LICENCE, PARTS, write_plugin
 
 __all__ = ["plugins"]
 
@@ -18,9 +24,6 @@ _WIDTH = max(map(len, KINDS))
 @click.group()
 def plugins() -> None:
     """List and check the installed plugins, or begin one."""
-
-
-plugins.add_command(new)
 
 
 @plugins.command("list", short_help="List the installed distributions and what each gives.")
@@ -75,12 +78,81 @@ def doctor(distribution: tuple[str, ...], check: bool, limit: float, as_json: bo
 
     Exits 1 where one fails. DISTRIBUTION limits it to some, such as the plugin you are writing.
     """
-    from agekit.cli._doctor import examine
-
     report = examine(distribution, check=check, limit=limit)
     if as_json:
         emit_json(report)
     else:
-        report.print()
+        _print(report)
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _print(report: Report) -> None:
+    """Prints the table of findings, then each error with its hint, to stdout."""
+    columns = ("distribution", "version", "group", "name", "status", "check")
+    print_table(
+        ["distribution", "version", "part", "name", "status", "check"],
+        [[getattr(finding, column) for column in columns] for finding in report.findings],
+    )
+    for finding in report.findings:
+        if finding.error:
+            click.echo(f"\n{finding.status}: {finding.error}")
+            if finding.hint:
+                click.echo(f"  hint: {finding.hint}")
+    parts = [f for f in report.findings if f.group]
+    counts = Counter(f.status for f in parts)
+    checked = Counter(f.check.partition(":")[0] for f in parts if f.check)
+    told = [f"{count} {what}" for what, count in counts.items()]
+    told += [f"{counted(count, 'check')} {what}" for what, count in checked.items()]
+    click.echo(f"\n{counted(len(parts), 'part')}: {', '.join(told) or 'none'}")
+
+
+@plugins.command("new", short_help="Write a plugin that works, to begin with.")
+@click.argument("name")
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    default="loss",
+    show_default=True,
+    help="What the plugin gives, to begin with.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder to make; else ./agekit-NAME.",
+)
+@json_option
+def new(name: str, part: str, out: Path | None, as_json: bool) -> None:
+    """Write a plugin that works: NAME, with one part, a test of it and all a package needs.
+
+    NAME gets the prefix agekit- where it lacks it. The plugin installs, passes its tests, and its
+    part can be named in recipes and suites at once; change it into your own.
+    """
+    from agekit.cli import agekit
+
+    names = name_plugin(name, part)
+    if part == "command" and names.part in agekit.table:
+        raise ConfigError(f"agekit has a command {names.part!r} of its own", "choose another name")
+    folder = Path(names.distribution) if out is None else out
+    files = write_plugin(names, folder)
+    if as_json:
+        emit_json(
+            {
+                "distribution": names.distribution,
+                "package": names.package,
+                "kind": names.kind,
+                "name": names.part,
+                "folder": folder,
+                "files": files,
+            }
+        )
+        return
+    click.echo(f"{folder}: {names.distribution}, with the {names.kind} {names.part!r}")
+    for file in files:
+        click.echo(f"  {file}")
+    click.echo(f"its licence is {LICENCE}: for another, change LICENSE and pyproject.toml")
+    click.echo("next:")
+    click.echo(f"  cd {folder}")
+    click.echo("  pip install -e .")
+    click.echo(f"  agekit plugins doctor {names.distribution}")
+    click.echo("  pytest")

@@ -75,12 +75,11 @@ def test_the_group_is_light(tmp_path):
         "try:\n    main(sys.argv[1:])\n"
         "finally:\n    print(*sys.modules, file=sys.stderr)"
     )
-    for arguments, there in ((["--help"], False), (["data", "--help"], True)):
+    for arguments in (["--help"], ["data", "--help"]):
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60
         )
         modules = done.stderr.split()
-        assert ("agekit.cli.data" in modules) is there
         assert not {"numpy", "torch", "agekit.cli.data_list", "agekit.cli.data_check"} & {*modules}
     for command in ("list", "info", "check", "prepare", "pack"):
         assert f"\n  {command} " in done.stdout
