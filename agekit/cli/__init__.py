@@ -17,6 +17,12 @@ from agekit.extras import missing_library
 
 __all__ = ["agekit", "main"]
 
+# Imports stand at the top of a module, here and in the whole core. Inside a function stands only
+# what the start can do without and should not wait for: torch, timm, mmengine, matplotlib, pyarrow
+# and the modules that import them, so that help, listings and wrong usage answer at once, and so
+# that what needs none of these runs where they are not installed; rich, for the same reason, where
+# a command may print without it; and what makes a circle that has no other way out.
+
 _INTERRUPTED = 130
 _MORE_MEMORY = (
     "use smaller batches (--batch-size, --set train.batch_size=N) or images (--set data.size=N), "

@@ -12,6 +12,8 @@ import click
 from agekit.cli.output import printable
 from agekit.discovery import Entry, distributions, entries
 from agekit.errors import UnknownNameError, nearest
+from agekit.registry import COMMANDS
+from agekit.signature import describe
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -115,8 +117,6 @@ class CommandGroup(LazyGroup):
         """
         if cmd_name in self.table:
             return super().get_command(ctx, cmd_name)
-        from agekit.registry import COMMANDS
-
         try:
             command: click.Command = COMMANDS.get(cmd_name)
         except UnknownNameError:
@@ -132,8 +132,6 @@ class CommandGroup(LazyGroup):
         except Exception as error:
             name = ctx.invoked_subcommand
             if name is not None and name not in self.table:
-                from agekit.registry import COMMANDS
-
                 entry = COMMANDS.find(name)
                 error.add_note(f"in the command {name!r} of {entry.distribution} {entry.version}")
             raise
@@ -145,8 +143,6 @@ class CommandGroup(LazyGroup):
 
     def descriptions(self) -> Mapping[str, str]:
         """The table's lines, then what the sources of plugins' commands say of them."""
-        from agekit.signature import describe
-
         summaries = {one.name: one.summary for one in distributions()}
         plugins = {
             name: printable(describe(entry) or summaries.get(entry.distribution, ""))

@@ -33,6 +33,7 @@ from agekit.inference.saving import (
     save_picture,
 )
 from agekit.progress import FEW, ProgressBar
+from agekit.zoo.index import default_model
 
 if TYPE_CHECKING:
     import torch
@@ -180,7 +181,6 @@ def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> N
 def _judge(name: str | None, device: torch.device) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
     from agekit.tasks.ager.judges.load import load_judges
-    from agekit.zoo.index import default_model
 
     if name is not None:
         return load_judges([name], device)[0]

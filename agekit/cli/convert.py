@@ -9,6 +9,7 @@ import click
 
 from agekit.cli.options import json_option, refuse
 from agekit.cli.output import emit_json, only_json_on_stdout
+from agekit.zoo.locate import is_model
 
 __all__ = ["convert"]
 
@@ -62,7 +63,6 @@ def convert(
         raise click.UsageError("name one SOURCE, or two files: the one to old, the one to young.")
 
     from agekit.tasks.ager.foreign import export_ager, import_ager
-    from agekit.zoo.locate import is_model
 
     exports = is_model(sources[0]) if to is None else to == "reference"
     if exports and len(sources) > 1:

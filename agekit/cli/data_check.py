@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agekit.cli.options import columns_option, json_option, protocol_option, root_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable
+from agekit.data.check import DatasetReport, check_faces
+from agekit.data.notes import in_the_report
+from agekit.data.source import open_dataset
+from agekit.data.split import load_faces
 from agekit.progress import FEW, ProgressBar
-
-if TYPE_CHECKING:
-    from agekit.data.check import DatasetReport
 
 __all__ = ["check"]
 
@@ -49,11 +50,6 @@ def check(
     and in test, people in two splits of a protocol that forbids it. Warnings are the rest: rows
     and images that are left out, identical images, people in two splits where that is allowed.
     """
-    from agekit.data.check import check_faces
-    from agekit.data.notes import in_the_report
-    from agekit.data.source import open_dataset
-    from agekit.data.split import load_faces
-
     with only_json_on_stdout(as_json):
         reader = open_dataset(dataset)
         faces = load_faces(reader, root, protocol, columns=columns, tell=in_the_report)

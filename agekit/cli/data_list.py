@@ -14,6 +14,8 @@ import click
 
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.errors import AgekitError, one_line
+from agekit.registry import DATASETS
 
 if TYPE_CHECKING:
     from agekit.data.dataset import Dataset
@@ -33,8 +35,6 @@ def list_(as_json: bool) -> None:
 
     A plugin that cannot be imported is told, and the others are listed all the same.
     """
-    from agekit.registry import DATASETS
-
     with only_json_on_stdout(as_json):
         found = [_entry(entry) for entry in DATASETS.entries()]
     if as_json:
@@ -56,8 +56,6 @@ def list_(as_json: bool) -> None:
 @json_option
 def info(dataset: str, as_json: bool) -> None:
     """Tell the licence, source, layout, counts, protocols and citation of DATASET."""
-    from agekit.registry import DATASETS
-
     with only_json_on_stdout(as_json):
         reader = DATASETS.get(dataset)()
         entry = DATASETS.find(dataset)
@@ -69,9 +67,6 @@ def info(dataset: str, as_json: bool) -> None:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     """One dataset's line; what is wrong with it stands in `error`."""
-    from agekit.errors import AgekitError, one_line
-    from agekit.registry import DATASETS
-
     line = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}
     try:
         reader: Dataset = DATASETS.get(f"{entry.distribution}:{entry.name}")()

@@ -12,10 +12,11 @@ import click
 
 from agekit.cli.options import columns_option, json_option, root_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
+from agekit.data.encode import Encoding, Format
+from agekit.errors import ConfigError
 from agekit.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from agekit.data.encode import Format
     from agekit.data.pack import Packed
 
 __all__ = ["pack"]
@@ -89,11 +90,9 @@ def pack(
     --size and --format the images are packed as they are. What cannot be decoded is listed and
     left out.
     """
-    from agekit.data.encode import Encoding
     from agekit.data.home import SHARD
     from agekit.data.pack import SHARD_BYTES, Packing
     from agekit.data.pack import pack as write
-    from agekit.errors import ConfigError
 
     if shard_size is not None and out.suffix == SHARD:
         raise click.UsageError("--shard-size is for a folder of shards; --out names one file")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from agekit.cli.options import columns_option, device_option, json_option, refuse, root_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout
+from agekit.data.alignment import Alignment
+from agekit.data.encode import Encoding, Format
+from agekit.data.prepared import FAILURES, read_failures
 from agekit.errors import ConfigError
-
-if TYPE_CHECKING:
-    from agekit.data.alignment import Alignment
-    from agekit.data.encode import Format
+from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
+from agekit.faces.prepare import Workers
+from agekit.faces.prepare import prepare as make
+from agekit.zoo.locate import locate
 
 __all__ = ["prepare"]
 
@@ -102,12 +104,6 @@ def prepare(
             "--like takes detector, margin and size from the model: give no --size, --margin, "
             "--detector, --no-detect"
         )
-    from agekit.data.encode import Encoding
-    from agekit.data.prepared import FAILURES, read_failures
-    from agekit.faces.align import DEFAULT_MARGIN, standard
-    from agekit.faces.prepare import Workers
-    from agekit.faces.prepare import prepare as make
-
     with only_json_on_stdout(as_json):
         face: Alignment | None = None
         side = size or _SIZE
@@ -143,9 +139,7 @@ def _frame_of(model: str) -> tuple[Alignment, int]:
         ConfigError: it does not say where the points of faces lie.
         ModelError: there is no such model.
     """
-    from agekit.faces.align import known_points
     from agekit.zoo.folder import read_config
-    from agekit.zoo.locate import locate
 
     config = read_config(locate(model))
     if known_points(config.face) is None:

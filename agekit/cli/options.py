@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from agekit.zoo.index import default_model
+
 __all__ = [
     "Domains",
     "as_chips_option",
@@ -294,8 +296,6 @@ def model_or_default(model: str | None, task: str) -> str:
         ModelError: there is none.
     """
     if model is None:
-        from agekit.zoo.index import default_model
-
         model = default_model(task)
         click.echo(f"note: the model is {model}; choose another with --model", err=True)
     return model

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
+from agekit.atomic import write_text
 from agekit.cli.options import json_option, set_option
 from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
+from agekit.recipe import resolve
+from agekit.registry import RECIPES, resolve_recipe_name
 
 __all__ = ["recipe"]
 
@@ -30,8 +33,6 @@ def show(name: str, preset: str | None, settings: tuple[str, ...], as_json: bool
     A method alone (cen) prints its file; with a backbone (cen-resnet18) or a preset or an override,
     the recipe as it would run, every default filled in.
     """
-    from agekit.registry import RECIPES
-
     bare = name in RECIPES.spellings() and preset is None and not settings
     if bare:
         if as_json:
@@ -39,8 +40,6 @@ def show(name: str, preset: str | None, settings: tuple[str, ...], as_json: bool
         else:
             click.echo(RECIPES.path(name).read_text(encoding="utf-8"), nl=False)
         return
-    from agekit.recipe import resolve
-
     resolved = resolve(name, preset=preset, overrides=settings)
     if as_json:
         emit_json(resolved.recipe.model_dump())
@@ -56,9 +55,6 @@ def copy(name: str, path: Path) -> None:
 
     The copy of cen-resnet18 names its backbone; that of cen leaves it for you to add.
     """
-    from agekit.atomic import write_text
-    from agekit.registry import RECIPES, resolve_recipe_name
-
     if path.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"PATH must end in .yaml: {path}")
     if path.exists():

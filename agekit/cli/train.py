@@ -19,6 +19,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
 from agekit.extras import require
+from agekit.recipe import resolve
 
 __all__ = ["train"]
 
@@ -93,8 +94,6 @@ def train(
     settings += tuple(domain_settings(domains, where))
     require("train", "training")
     if resumed is None:
-        from agekit.recipe import resolve
-
         assert recipe is not None
         resolve(
             recipe,

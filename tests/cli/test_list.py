@@ -114,6 +114,23 @@ def test_light_commands_import_nothing_heavy(write_plugin, arguments):
     assert not [name for name in modules if name.startswith(FORBIDDEN)]
 
 
+def test_help_and_wrong_usage_of_any_command_wait_for_nothing_heavy():
+    program = (
+        "import sys\nfrom importlib import import_module\nfrom agekit.cli import agekit\n"
+        "places = list(agekit.table.values())\n"
+        "for place in places:\n"
+        "    table = getattr(place, 'table', None)\n"
+        "    places.extend(table.values()) if table else import_module(place.module)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    modules = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "agekit" in modules
+    assert not modules & {"torch", "timm", "mmengine", "matplotlib", "pyarrow"}
+
+
 FAILING = """
 import errno, sys
 import click

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agekit.cli.plugins_new import new
+from agekit.cli.plugins import new
 from agekit.errors import ConfigError
 from agekit.scaffold import write
 
