@@ -13,7 +13,7 @@ from agekit.errors import AgekitError
 from agekit.kinds import KINDS
 from agekit.recipe.parts import build_part, shipped
 from agekit.recipe.schema import DataConfig, PartConfig
-from agekit.registry import BACKBONES, EVOLVERS, HEADS, RECIPES
+from agekit.registry import BACKBONES, DATASETS, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length
 from agekit.testing.backbone import check_backbone
@@ -25,6 +25,7 @@ __all__ = ["check_as_used"]
 
 _NOT_ARGUMENTS = ("type", "pretrained", *KINDS["loss"].beside)
 _AGES = ((0, 12), (16, 30))
+_SHOWN_FACES = ("detector", "evolver")
 _AGER = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
 
 
@@ -42,6 +43,8 @@ def check_as_used(entry: Entry) -> str:
         AgekitError: likewise.
     """
     name = f"{entry.distribution}:{entry.name}"
+    if entry.kind in _SHOWN_FACES and not any(d.name == "synthfaces" for d in DATASETS.entries()):
+        return "there are no faces to try it on: install agekit-synthfaces"
     with within_distribution(entry.distribution):
         if entry.kind in _WITH_RECIPES:
             return _WITH_RECIPES[entry.kind](entry, name)

@@ -16,7 +16,9 @@ from agekit.data.dataset import Dataset
 from agekit.data.files import Files
 from agekit.data.protocols import Protocol, by_content
 from agekit.data.table import FaceTable
+from agekit.errors import ConfigError
 from agekit.faces.base import Detection, Detector
+from agekit.registry import DETECTORS, EVOLVERS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.estimator.base import Head, Loss
 from agekit.tasks.estimator.estimate import Estimate
@@ -32,6 +34,7 @@ from agekit.testing import (
     check_plugin,
     check_recipe,
 )
+from agekit.testing.usual import check_as_used
 
 FLAWS: dict[str, list[str]] = {
     "loss": ["sum", "vector", "item", "mask", "half", "in_place", "detached", "fixed_ages"],
@@ -309,6 +312,16 @@ def test_what_is_wrong_with_a_detector_is_said(flaw, said) -> None:
     check_detector(Whole)
     with pytest.raises(AssertionError, match=said):
         check_detector(type("Flawed", (Whole,), {"flaw": flaw}))
+
+
+def test_without_drawn_faces_what_is_shown_them_is_left_out(monkeypatch) -> None:
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-synthfaces")
+    for entry in (DETECTORS.find("mtcnn"), EVOLVERS.find("single")):
+        assert "install agekit-synthfaces" in check_as_used(entry)
+    with pytest.raises(ConfigError, match="no face to show a detector") as caught:
+        check_detector("mtcnn")
+    assert "install agekit-synthfaces" in caught.value.hint
+    check_detector(Whole, images=[np.zeros((30, 30, 3), np.uint8)])
 
 
 def test_a_recipe_whose_losses_leave_a_head_alone_is_found(write_plugin) -> None:
