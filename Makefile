@@ -1,5 +1,6 @@
 # make setup    an environment in .venv with agekit, every plugin and the development tools
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
+# make quick    unit tests, without a training, in less than a minute
 # make test     what CI runs: formatting, lint, types, tests
 # make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
 # make rehearsal the cases of a GPU on a pretended one, with what each step costs
@@ -29,7 +30,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo test test-all rehearsal browser bench build constraints clean
+.PHONY: setup demo quick test test-all rehearsal browser bench build constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -58,6 +59,9 @@ demo: setup
 		Image.fromarray(draw(person(1, 7), 42, 256)).save("$(RUN)/face-aged-42.png")'
 	$(BIN)/agekit predict $(RUN)/face-aged-42.png --model $(RUN) --plot $(RUN)/prediction.png
 	@echo "figures: $(RUN)/figures and $(RUN)/prediction.png"
+
+quick: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m 'not slow and not heavy'
 
 test: setup
 	$(BIN)/ruff check

@@ -229,6 +229,7 @@ def test_json(agekit, here, model, estimator):
     assert files(here / "aged") == ["a-young-side-by-side.png", "a-young.png"]
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(run_agekit, write_plugin, tmp_path, monkeypatch):
     write_plugin("shifty", {"generator": {"shift": "shifty:Shift"}}, {"shifty.py": PLUGIN})
     model = write_ager(tmp_path / "model")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="a POSIX shell is needed
 AGEKIT = f"{sys.executable} -m agekit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["--help", "list", "data list", "predict none.png"])
 @pytest.mark.parametrize("ending", [">&-", ">&- 2>&- <&-", "2>&1 | head -c 1"])
 def test_nothing_is_said_of_streams_that_are_closed(tmp_path, command, ending):

@@ -44,6 +44,7 @@ def run(*arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_every_command_takes_them(table: Path, tmp_path: Path) -> None:
     report = run("data", "check", "csv", "--root", table, *NAMED)
     assert report["n"] == 16

@@ -148,6 +148,7 @@ FLAWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_the_check_of_commands_finds_flaws(write_plugin, monkeypatch, flaw):
     source, said = FLAWS[flaw]

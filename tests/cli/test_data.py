@@ -176,6 +176,7 @@ def test_check_of_a_sound_dataset(root, run_agekit):
     assert (told["ok"], told["problems"]) == (True, [])
 
 
+@pytest.mark.slow
 def test_check_exits_with_1_on_what_breaks_training(root, run_agekit):
     (root / "7.png").write_bytes((root / "0.png").read_bytes())
     (root / "3.png").write_text("no image")
@@ -227,6 +228,7 @@ def test_check_of_another_protocol_and_of_none(root, run_agekit):
     assert "did you mean 'seeded-80-10-10'" in done.stderr
 
 
+@pytest.mark.slow
 def test_check_of_nothing(tmp_path, run_agekit):
     done = run_agekit("data", "check", "utkface", "--root", str(tmp_path / "nowhere"))
     assert done.returncode == 1

@@ -96,6 +96,7 @@ def test_sizes(text: str, size: float) -> None:
     assert context.params["shard_size"] == size
 
 
+@pytest.mark.slow
 def test_errors_reach_people_in_one_line(
     root: Path, tmp_path: Path, run_agekit: Callable[..., Any]
 ) -> None:

@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.tasks.ager.shades import write_ager, write_faces, write_judge, write_parts
 
 
+@pytest.mark.slow
 def test_agers_are_evaluated_from_the_command_line(
     write_plugin: Callable[..., Path], run_agekit: Callable, tmp_path: Path
 ) -> None:

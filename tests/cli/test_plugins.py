@@ -159,6 +159,7 @@ def test_doctor_names_the_nearest_distribution(run_agekit):
     assert "did you mean 'agekit-core'" in done.stderr
 
 
+@pytest.mark.slow
 def test_doctor_table_shows_error_and_hint(run_agekit, write_plugin):
     write_plugin("agekit-thrown", {"recipe": {"lost": "package_of_nobody.recipes:r"}})
     done = run_agekit("plugins", "doctor", "agekit-thrown")
@@ -202,6 +203,7 @@ CHECKED = """
 """
 
 
+@pytest.mark.slow
 def test_doctor_checks_every_part_and_none_costs_another(run_agekit, write_plugin):
     write_plugin(
         "agekit-thrown",

@@ -52,6 +52,7 @@ def agekit(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_json_of_good_and_bad_images(run_agekit, model, images):
     done = run_agekit("predict", *images, "--model", model, "--json", "--distribution")
     assert (done.returncode, done.stderr) == (1, "")

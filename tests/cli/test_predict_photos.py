@@ -102,6 +102,7 @@ def agekit(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_json_of_photos_through_the_real_command(run_agekit, model, photo):
     paths = [photo("two.png", 40, 70), photo("none.png"), photo("one.png", 50)]
     done = run_agekit("predict", *paths, "--model", model, "--device", "cpu", "--json")

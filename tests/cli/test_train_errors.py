@@ -62,6 +62,7 @@ def test_roots_that_are_not_there_or_empty(said, tmp_path: Path) -> None:
     assert code == 1 and "empty" in err
 
 
+@pytest.mark.slow
 def test_rows_without_a_usable_age_are_named_and_the_rest_is_trained_on(
     said, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,6 +173,7 @@ def test_info_of_what_is_none(run_agekit, several):
     assert done.returncode == 1 and "is not on this machine" in done.stderr
 
 
+@pytest.mark.slow
 def test_add_list_info_verify_predict(run_agekit, own, made, tmp_path):
     done = run_agekit(
         "zoo", "add", str(made), "--name", "small", "--half", "--out", str(own), "--json"
@@ -199,6 +200,7 @@ def test_add_list_info_verify_predict(run_agekit, own, made, tmp_path):
     assert 10 <= json.loads(done.stdout)[0]["faces"][0]["age"] <= 40
 
 
+@pytest.mark.slow
 def test_verify_names_the_file_and_exits_1(run_agekit, several, made):
     shutil.copytree(made, several / "model")
     (several / "model" / "model.safetensors").write_bytes(b"\x80\x02}q\x00.")
@@ -239,6 +241,7 @@ finally:
 HEAVY = ("torch", "timm", "mmengine", "numpy", "pydantic", "rich", "huggingface_hub", "agekit_")
 
 
+@pytest.mark.slow
 def test_five_hundred_entries(own):
     for k in range(500):
         entry = document(f"cen-{k:03d}", requires={"agekit": "0.0.1", "agekit-none": "1.0"})

@@ -251,6 +251,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_interrupted(hub, small):
     asked = threading.Event()
     slow = Fault(WEIGHTS, change=lambda data: asked.set() or time.sleep(1.5) or data)
@@ -265,6 +266,7 @@ def test_interrupted(hub, small):
     assert end(start("pull", "small"))[0] == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk(hub, small):
     limit = (1_000_000, 1_000_000)
     process = start(
@@ -285,6 +287,7 @@ def drop_privileges() -> None:
         raise OSError("cannot drop the capability")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's capabilities")
 def test_a_cache_that_cannot_be_written(hub, small, tmp_path):
     folder = tmp_path / "locked"

@@ -339,6 +339,7 @@ def test_training_from_the_pack_is_training_from_the_folder(
     assert answers[0]["metrics"]["test"]["mae"] > 0
 
 
+@pytest.mark.slow
 def test_the_datasets_library_opens_it(root: Path, tmp_path: Path) -> None:
     packed = pack("folder", tmp_path / "shards", root=root, packing=Packing(WEBP, 5_000))
     program = f"""

@@ -67,6 +67,7 @@ def ready(marked, photos, tmp_path, shared) -> Path:
     return shutil.copytree(shared, tmp_path / "ready")
 
 
+@pytest.mark.slow
 def test_photos_become_chips(marked, photos, tmp_path, capfd):
     out = tmp_path / "out"
     done = run(photos, out, format="png", quality=None)
@@ -81,6 +82,7 @@ def test_photos_become_chips(marked, photos, tmp_path, capfd):
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_table_keeps_every_column_and_the_pictures_keys(ready, photos):
     table, manifest = read_prepared(ready)
     original = Csv().read(photos)
@@ -131,6 +133,7 @@ def test_a_second_run_does_nothing_again(ready, photos):
     assert contents(ready) == all_of_it
 
 
+@pytest.mark.slow
 def test_half_done_work_is_gone_on_with(ready, photos):
     """As it is after a kill: chips are missing, one half written, a line torn, no table yet."""
     all_of_it = contents(ready)
@@ -181,6 +184,7 @@ def test_other_pictures_are_refused(ready, photos, write_photo, tmp_path):
         run(photos, ready)
 
 
+@pytest.mark.slow
 def test_a_picture_that_could_not_be_read_is_tried_again(marked, photos, tmp_path):
     out, path = tmp_path / "out", photos.parent / "a/p2.png"
     (tmp_path / "p2.png").write_bytes(path.read_bytes())
@@ -194,6 +198,7 @@ def test_a_picture_that_could_not_be_read_is_tried_again(marked, photos, tmp_pat
     assert len(read_prepared(out)[0]) == 6
 
 
+@pytest.mark.slow
 def test_links_out_of_the_dataset_are_not_followed(marked, photos, tmp_path):
     path = photos.parent / "a/p2.png"
     path.rename(tmp_path / "secret.png")
@@ -222,6 +227,7 @@ def test_one_at_a_time(marked, photos, tmp_path):
         run(photos, out)
 
 
+@pytest.mark.slow
 def test_a_run_that_never_began_binds_to_nothing(marked, photos, tmp_path, monkeypatch):
     out = tmp_path / "out"
     monkeypatch.setenv("MARKED_FAILS", "1")
@@ -232,6 +238,7 @@ def test_a_run_that_never_began_binds_to_nothing(marked, photos, tmp_path, monke
     assert counts(run(photos, out, size=32)) == (8, 6, 0, 2)
 
 
+@pytest.mark.slow
 def test_nothing_found_is_told(marked, write_photo, tmp_path):
     write_photo(tmp_path / "faces/30/a.png", [])
     out = tmp_path / "out"
@@ -378,6 +385,7 @@ def test_drawn_pictures_are_in_no_files(marked, tmp_path):
         cut("synthfaces", None, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_odd_names_stay_apart(marked, write_photo, tmp_path):
     root = tmp_path / "photos"
     names = ["ä b.png", "ä b.bmp", os.fsdecode(b"caf\xe9.png"), "c;d,e.png"]

@@ -23,6 +23,7 @@ def agekit(capfd):
     return run
 
 
+@pytest.mark.slow
 def test_faces_are_cut_like_those_of_a_model(marked, photos, agekit, tmp_path):
     """Those of its detector, in its frame and size; gone on with, and told from another."""
     points = tuple((float(x) + 0.01, float(y)) for x, y in frame(-0.1))

@@ -29,6 +29,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_a_forked_process_answers(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}

@@ -89,6 +89,7 @@ def test_the_middle_is_a_bilinear_enlargement():
     assert torch.equal(middle(7, 1), torch.eye(7))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["exported", "number"])
 def test_answers_are_those_of_torch(which, model, request):
     made = request.getfixturevalue(which)
@@ -252,6 +253,7 @@ class Stubborn(nn.Module):
         return means if means.sum() > 0 else -means
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "says"), [(Changing, "comes out different as ONNX"), (Stubborn, "be exported")]
 )
@@ -317,6 +319,7 @@ def ager(tmp_path, monkeypatch):
     return tmp_path / "ager"
 
 
+@pytest.mark.slow
 def test_both_directions_of_an_ager(ager, tmp_path):
     made = export_onnx(ager, tmp_path / "out")
     assert [file.onnx.name for file in made] == ["tint-old.onnx", "tint-young.onnx"]

@@ -18,6 +18,7 @@ def test_damaged_runs_are_told_or_end_alike(tmp_path: Path, cache: Path, monkeyp
     assert tally.counts["an error for people"] > 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["metrics.json", "config.json"])
 def test_damaged_models_are_told(tmp_path: Path, cache: Path, monkeypatch, file: str) -> None:
     monkeypatch.setenv("AGEKIT_CACHE", str(cache))

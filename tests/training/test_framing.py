@@ -265,6 +265,7 @@ def test_whole_photos_are_no_chips(
     assert "they are used as they are" in told
 
 
+@pytest.mark.slow
 def test_a_model_that_goes_on_from_another_sees_what_that_saw(
     run, tmp_path: Path, photos: Path
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_model_that_goes_on_from_another_sees_what_that_saw(
     assert json.loads(again.out)["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_new_model_says_what_was_measured_by_the_detector_asked_for(
     run: Run, centres: str, tmp_path: Path, photos: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_what_the_user_sets_stays(faces: Faces, override: str) -> None:
     assert "as set: size 96, not 64" in " ".join(found.notes)
 
 
+@pytest.mark.slow
 def test_a_run_says_it_and_resumes(here: Here, chips: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     where = ("csv", "--root", chips, "--protocol", "column", "--device", "cpu")

@@ -18,6 +18,8 @@ from agekit.tasks.estimator.recipe import EstimatorDataConfig
 from agekit.tasks.estimator.trainer import _Error
 from tests.training.conftest import Here
 
+pytestmark = pytest.mark.slow
+
 Small = tuple[object, ...]
 CEN = ("train", "cen-resnet10-tiny")
 

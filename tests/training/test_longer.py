@@ -16,6 +16,8 @@ from agekit.training.longer import lengthen, longer
 from agekit.training.run import Run
 from tests.training.conftest import Here
 
+pytestmark = pytest.mark.slow
+
 GOES_WITH = {"resumed", "epochs", "generations", "device", "as_json"}
 VALUES = {
     "domains": "20-29,50-69",

@@ -329,6 +329,7 @@ def test_the_trace_is_shown_on_demand(
     assert "thrown.py" in capsys.readouterr().err.partition("ZeroDivisionError")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "says"),
     [

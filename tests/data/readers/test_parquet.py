@@ -48,6 +48,7 @@ def test_it_is_registered() -> None:
     assert list(reader.protocols) == ["auto", "column", "seeded-80-10-10"]
 
 
+@pytest.mark.slow
 def test_it_trains_on_a_dataset_of_the_hub(hub: Path) -> None:
     faces = load_faces("parquet", hub)
     assert [len(faces.rows(split)) for split in ("train", "val", "test")] == [16, 8, 8]  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ def test_kid_of_one_kind_of_faces_is_about_nothing() -> None:
     assert found.interval[0] < 0 < found.interval[1]
 
 
+@pytest.mark.slow
 def test_large_sets_give_subsets_of_a_thousand_and_a_narrower_interval() -> None:
     random = np.random.default_rng(5)
     x, y = random.normal(size=(4000, 2)), random.normal(size=(400, 2)) + 1
