@@ -36,7 +36,9 @@ __all__ = [
 T = TypeVar("T")
 R = TypeVar("R")
 DECODE_VERSION = 1
+"""In the name of the cache: to be raised whenever the same file decodes to other pixels."""
 MAX_PIXELS = 64_000_000
+"""A file of a few bytes can claim to hold more than the memory does."""
 
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -18,7 +18,9 @@ from agekit.errors import DataError
 __all__ = ["Batch", "CachedFaces", "FaceLoader", "Mixing", "Normalisation"]
 
 _RESIDENT_SHARE = 0.4
+"""Of a GPU's free memory; the network and its gradients need the rest."""
 _COPY_ROWS = 4096
+"""Copied at a time, so that the host never holds all pixels."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ BAD = "bad.jsonl"
 
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 64 << 20
+"""A chunk is at most as much: it waits in memory, and is lost when the process is killed."""
 
 
 class FacePool:

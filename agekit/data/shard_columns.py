@@ -16,7 +16,7 @@ from agekit.data.readers.columns import NAMES, Columns, choose, usual
 from agekit.data.readers.rows import identity_number
 from agekit.errors import DataError, nearest
 
-__all__ = ["LABELS", "find_image", "read_labels"]
+__all__ = ["LABELS", "by_text", "find_image", "read_labels"]
 
 LABELS: Mapping[str, tuple[str, ...]] = {
     "age": tuple(name for name in NAMES["age"] if name != "label"),
@@ -83,11 +83,8 @@ def read_labels(
     asked = dict(asked or {})
     image, in_struct = find_image(schema, path, asked.pop("path", None))
     chosen = choose(schema.names, str(path), asked=asked, needed=(), names=LABELS, known=[image])
-    columns = {
-        name: schema.names[k] if (k := chosen.index.get(name)) is not None else None
-        for name in LABELS
-    }
-    if columns["age"] is None:
+    columns = {name: schema.names[k] for name, k in chosen.index.items()}
+    if "age" not in columns:
         close = nearest("age", schema.names, n=1)
         shown = ", ".join(schema.names)
         raise DataError(
@@ -95,33 +92,39 @@ def read_labels(
             "a column `label` is not taken for the age, unless by --columns age=label",
         )
     named = in_struct and schema.field(image).type.get_field_index("path") >= 0
-    wanted = [c for c in columns.values() if c is not None]
-    table = file.read(columns=[*wanted, *([f"{image}.path"] if named else [])])
+    table = file.read(columns=[*columns.values(), *([f"{image}.path"] if named else [])])
     classes = _classes(schema.metadata)
+    nulls = pa.chunked_array([pa.nulls(len(table))])
     ranges = Ranges()
     widths = None
     read = {"sigma": _number, "identity": _person, "origin": _digest}
-    n = len(table)
     result = {}
-    for name, column in columns.items():
+    for name in LABELS:
         convert = read.get(name, _text)
-        if column is None:
-            result[name] = convert(pa.chunked_array([pa.nulls(n)]))
+        if name not in columns:
+            result[name] = convert(nulls)
             continue
         try:
-            values = _named(table[column], classes.get(column))
+            values = _plain(table[columns[name]], classes.get(columns[name]))
             if name == "age":
                 result[name], widths = _ages(values, ranges)
             else:
                 result[name] = convert(values)
         except (pa.ArrowException, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise DataError(f"{path}: column {column!r} cannot be used: {reason}") from None
+            raise DataError(f"{path}: column {columns[name]!r} cannot be used: {reason}") from None
     paths = pc.struct_field(table[image], "path").cast(pa.string()) if named else None
-    result["name"] = _names(paths, path.name, n)
+    result["name"] = _names(paths, path.name, len(table))
     if widths is not None:
         result["sigma"] = pc.coalesce(result["sigma"], widths)
     return pa.table(result), ranges, chosen.notes
+
+
+def by_text(column: Any, parse: Callable[[str], Any], kind: Any) -> Any:
+    """A column of texts as what `parse` gives for each different one, null where that is None."""
+    codes = column.combine_chunks().dictionary_encode()
+    values = [parse(text) for text in codes.dictionary.to_pylist()]
+    return pa.chunked_array([pc.take(pa.array(values, kind), codes.indices)])
 
 
 def _holds_images(kind: Any) -> bool:
@@ -143,8 +146,12 @@ def _classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
         return {}
 
 
-def _named(column: Any, classes: list[str] | None) -> Any:
-    """Numbers of classes as the classes' names; a number out of range is unknown."""
+def _plain(column: Any, classes: list[str] | None) -> Any:
+    """Texts as such, not as codes; numbers of classes as their names, null where out of range."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if _is_any(column.type, _TEXTS):
+        return column.cast(pa.string())
     if classes is None or not pa.types.is_integer(column.type):
         return column
     inside = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(classes)))
@@ -153,44 +160,37 @@ def _named(column: Any, classes: list[str] | None) -> Any:
 
 def _number(column: Any) -> Any:
     """Numbers, also where they are texts."""
-    if _is_any(column.type, _TEXTS):
-        try:
-            return column.cast(pa.string()).cast(pa.float64())
-        except pa.ArrowInvalid:
-            shown = ", ".join(repr(v) for v in pc.unique(column.drop_null())[:3].to_pylist())
-            raise ValueError(f"expected numbers, found {shown}") from None
-    if not _is_any(column.type, _NUMBERS):
+    if not _is_any(column.type, (*_NUMBERS, pa.types.is_string)):
         raise ValueError(f"expected numbers, found {column.type}")
-    return column.cast(pa.float64())
+    try:
+        return column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        raise _no_numbers(pc.unique(column.drop_null()).to_pylist()) from None
 
 
 def _ages(column: Any, ranges: Ranges) -> tuple[Any, Any]:
     """Ages, null where a text is none, and the deviations of those that are ranges."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not _is_any(column.type, _TEXTS):
+    if not pa.types.is_string(column.type):
         return _number(column), None
-    codes = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    texts = codes.dictionary.to_pylist()
-    ages = [parse_age(text) for text in texts]
-    if texts and not any(ages):
-        raise ValueError(f"expected numbers, found {', '.join(map(repr, texts[:3]))}")
-    counts = {c["values"]: c["counts"] for c in pc.value_counts(codes.indices).to_pylist()}
-    for k, (text, age) in enumerate(zip(texts, ages, strict=True)):
+    counts = {c["values"]: c["counts"] for c in pc.value_counts(column.drop_null()).to_pylist()}
+    ages = {text: parse_age(text) for text in counts}
+    if ages and not any(ages.values()):
+        raise _no_numbers([*ages])
+    for text, age in ages.items():
         if age is not None:
-            ranges.add(text, age, counts[k])
-    pairs = [
-        (None, None) if a is None else (a.years, a.sigma if a.is_range else None) for a in ages
-    ]
-    return tuple(
-        pa.chunked_array([pc.take(pa.array(column, pa.float64()), codes.indices)])
-        for column in (zip(*pairs, strict=True) if pairs else ([], []))
-    )
+            ranges.add(text, age, counts[text])
+    years = {text: age.years for text, age in ages.items() if age is not None}
+    widths = {text: a.sigma for text, a in ages.items() if a is not None and a.is_range}
+    number = pa.float64()
+    return by_text(column, years.get, number), by_text(column, widths.get, number)
+
+
+def _no_numbers(texts: list[str]) -> ValueError:
+    return ValueError(f"expected numbers, found {', '.join(map(repr, texts[:3]))}")
 
 
 def _text(column: Any) -> Any:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not _is_any(kind, (*_TEXTS, pa.types.is_integer, pa.types.is_null)):
+    if not _is_any(column.type, (pa.types.is_string, pa.types.is_integer, pa.types.is_null)):
         raise ValueError(f"expected text, found {column.type}")
     return column.cast(pa.string())
 
@@ -201,27 +201,24 @@ def _is_any(kind: Any, checks: tuple[Callable[[Any], bool], ...]) -> bool:
 
 def _person(column: Any) -> Any:
     if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-    if _is_any(column.type, (pa.types.is_integer, pa.types.is_floating)):
+        column = pc.if_else(pc.is_nan(column), None, column).cast(pa.int64())
+    if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
-    codes = _text(column).combine_chunks().dictionary_encode()
-    numbers = [identity_number(str(name)) for name in codes.dictionary.to_pylist()]
-    return pa.chunked_array([pc.take(pa.array(numbers, pa.int64()), codes.indices)])
+    return by_text(_text(column), identity_number, pa.int64())
 
 
 def _digest(column: Any) -> Any:
     """The digests, or nulls where the column is something else that is called origin."""
-    if _is_any(column.type, _TEXTS):
-        column = column.cast(pa.string())
-        if all(_DIGEST.fullmatch(v) for v in column.drop_null().to_pylist()):
-            return column
+    texts = column.drop_null().to_pylist() if pa.types.is_string(column.type) else [""]
+    if all(map(_DIGEST.fullmatch, texts)):
+        return column
     return pa.chunked_array([pa.nulls(len(column), pa.string())])
 
 
 def _names(paths: Any | None, file: str, n: int) -> Any:
     """The paths, and the file's name and the row's number where there is none."""
-    known = None if paths is None else pc.fill_null(pc.greater(pc.utf8_length(paths), 0), False)
-    if known is not None and pc.all(known).as_py():
-        return paths
     numbered = pa.chunked_array([pa.array([f"{file}#{row}" for row in range(n)], pa.string())])
-    return numbered if known is None else pc.if_else(known, paths, numbered)
+    if paths is None:
+        return numbered
+    known = pc.fill_null(pc.greater(pc.utf8_length(paths), 0), False)
+    return paths if pc.all(known).as_py() else pc.if_else(known, paths, numbered)

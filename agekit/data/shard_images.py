@@ -26,6 +26,7 @@ from agekit.errors import DataError
 __all__ = ["ImageColumn", "Shards", "reading"]
 
 _CACHE_BYTES = 128 << 20
+"""Of row groups in memory: rows are read in order, but by several threads at once."""
 _BATCH_ROWS = 64
 
 

@@ -25,6 +25,7 @@ Row = dict[str, Any]
 
 _GROUP_ROWS = 256
 _GROUP_BYTES = 8 << 20
+"""Row groups are small, as one is read whole for any of its images."""
 _TYPES = {
     "age": "float32",
     "sigma": "float32",

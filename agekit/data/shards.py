@@ -19,7 +19,7 @@ from agekit.data.manifest import Manifest, parse_manifest
 from agekit.data.readers.ages import Ranges
 from agekit.data.readers.columns import Columns
 from agekit.data.readers.rows import parse_gender, parse_split
-from agekit.data.shard_columns import find_image, read_labels
+from agekit.data.shard_columns import by_text, find_image, read_labels
 from agekit.data.shard_images import ImageColumn, Shards, reading
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError
@@ -175,21 +175,24 @@ def _table(
     rows = np.flatnonzero(present)
     labels, images = labels.take(pa.array(rows)), images.take(rows)
 
-    def odd(kind: str, which: NDArray[np.bool_], detail: str) -> None:
-        found = np.flatnonzero(which)
-        problems.extend(Problem(kind, images.name(int(i)), detail, kept=True) for i in found)
+    def odd(kind: str, which: NDArray[np.bool_], what: Callable[[int], str]) -> None:
+        problems.extend(
+            Problem(kind, images.name(int(i)), what(int(i)), kept=True)
+            for i in np.flatnonzero(which)
+        )
 
     def parsed(kind: str, parse: Callable[[str], int | None]) -> NDArray[np.int64]:
-        codes, texts = _codes(labels[kind])
-        values = [parse(text) for text in texts]
-        for k in (k for k, value in enumerate(values) if value is None):
-            odd(kind, codes == k, f"{texts[k]!r} taken as unknown")
-        return np.array([*(-1 if v is None else v for v in values), -1], np.int64)[codes]
+        texts = labels[kind]
+        codes = by_text(texts, lambda text: parse(text.strip()), pa.int64())
+        unknown = pc.and_(texts.is_valid(), codes.is_null()).to_numpy()
+        odd(kind, unknown, lambda i: f"{texts[i].as_py().strip()!r} taken as unknown")
+        return pc.fill_null(codes, -1).to_numpy()  # type: ignore[no-any-return]
 
     sigma = labels["sigma"].to_numpy()
-    odd("sigma", sigma < 0, "the standard deviation is unusable: left out")
+    odd("sigma", sigma < 0, lambda i: "the standard deviation is unusable: left out")
     names = list(manifest.group_names) if manifest else []
-    names += sorted({*_codes(labels["group"])[1]} - {"", *names})
+    groups = {str(text).strip() for text in labels["group"].unique().to_pylist() if text}
+    names += sorted(groups - {"", *names})
     return FaceTable.build(
         images,
         labels["age"].to_numpy(),
@@ -207,15 +210,6 @@ def _table(
 def _split_code(text: str) -> int | None:
     split = parse_split(text)
     return SPLITS.index(split) if split else (None if split is None else -1)
-
-
-def _codes(column: Any) -> tuple[NDArray[np.int64], list[str]]:
-    """The index of each text, -1 for null, and the texts."""
-    coded = column.combine_chunks().dictionary_encode()
-    return (
-        pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64),
-        [str(text).strip() for text in coded.dictionary.to_pylist()],
-    )
 
 
 def _origin(column: Any, images: Shards) -> NDArray[np.uint8] | None:

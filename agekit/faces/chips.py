@@ -28,6 +28,7 @@ UNREADABLE = "unreadable"
 """The kind of failure that may pass: the file could not be read at the moment."""
 
 _NEAR = 0.9
+"""Of the largest face's area: of faces as large as that, size does not tell which is meant."""
 
 Chip = bytes | Problem
 

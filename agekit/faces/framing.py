@@ -21,12 +21,15 @@ PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
 MIN_FACE = 0.25
 MIN_SHARE = 0.5
+"""Of the chips, in which a face must be found before anything is said of them all."""
 MAX_SPREAD = 0.05
+"""Of the side: faces farther apart lie in no common place."""
 LOOSE = 0.024
 """Of the side, of the eyes: aligned chips stay below, photos of one head each go beyond."""
 MIRRORED = (1, 0, 2, 4, 3)
 """The five points in the order in which a mirror shows them."""
 _MOST_SIDE = 1024
+"""Of pictures that are drawn, not read, at whatever size they are asked for."""
 
 
 class Measured(BaseModel):

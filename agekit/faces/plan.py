@@ -62,6 +62,7 @@ class Plan(Schema):
 
 
 _MOST_ODD = 10
+"""Files that are there and cannot be read; more are rather a broken disk than broken files."""
 _CHANGED = {
     "names": "its pictures have other names, or another order",
     "contents": "pictures were changed, or cannot be read any more",

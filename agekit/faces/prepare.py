@@ -35,6 +35,7 @@ __all__ = ["Prepared", "Workers", "prepare"]
 _GPU_BLOCK = 16
 """Photos that a GPU looks at as one; always the same ones, so that rounding is the same."""
 _GPU_WORKERS = 4
+"""Each holds the networks in the memory of the GPU."""
 _CPU_WORKERS = 16
 
 

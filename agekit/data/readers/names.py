@@ -32,7 +32,9 @@ _MARKED = re.compile(
 _PLACES = (0, -1, 1, -2, 2, -3)
 """Of a number among the parts of a name, as an index, in the order in which they are tried."""
 _OLD = 100
+"""Years; a folder named by more is rather one of people or files."""
 _NEARLY_ALL = 0.9
+"""Of the names: a few files that were put there by hand spoil no pattern."""
 _FEW = 10
 _MANY_FACES = 10
 

@@ -16,6 +16,7 @@ __all__ = ["Candidates", "nms", "nms_of_smaller", "run_stage", "shifted", "squar
 Rows = NDArray[np.int64]
 
 _BATCH = 512
+"""Crops at a time, so that those of a crowd fit into memory."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ LARGEST = 1.6
 than the picture shows."""
 
 _STRIDE = 2
+"""Of P-net's one pooling layer, in pixels of a level."""
 _BORDER = WINDOW // 2
 _REFINEMENTS = 2
 

@@ -25,6 +25,7 @@ _SURE = 0.997
 points in wrong places."""
 _MIN_SHARE = 1 / 40
 _SHARPEST = 48.0
+"""Side in pixels at which the last network sees a face."""
 _PIXELS = 4_000_000
 """Of the pictures whose faces are refined together."""
 

@@ -19,6 +19,7 @@ Stage = Callable[[Floats], tuple[Floats, ...]]
 """One network: float32 images (N, 3, H, W), -1 to 1, to its outputs."""
 
 _ERRORS_ONLY = 3
+"""The severity from which ONNX Runtime speaks on stderr."""
 
 
 @dataclass(frozen=True)
