@@ -16,7 +16,7 @@ from agekit.inference.face import Chip, Face
 from agekit.inference.model import PredictorBase
 from agekit.onnx.card import EXTRA, INPUT, METADATA, OnnxCard, parse_card
 from agekit.zoo.files import model_folder
-from agekit.zoo.locate import locate
+from agekit.zoo.locate import locate, tell_licence
 
 __all__ = ["MOST_BYTES", "SUFFIX", "OnnxPredictor", "find_exported", "load_onnx", "open_session"]
 
@@ -76,6 +76,7 @@ def load_onnx(model: str | Path, device: str = "auto") -> OnnxPredictor:
     session = open_session(data, str(path), device)
     known = session.get_modelmeta().custom_metadata_map
     card = parse_card(known.get(METADATA), str(path))
+    tell_licence(card.name, card.licence)
     if card.task != "estimator":
         raise ModelError(
             f"{path} is an ager, not an estimator",

@@ -183,7 +183,8 @@ def default_model(task: str) -> str:
     found = [model for model in models if model.entry.default and model.entry.task == task]
     if not found:
         raise ModelError(
-            f"the zoo has no default {task}", "name a model with --model; see `agekit zoo list`"
+            f"the zoo has no default {task}",
+            "name a model with --model (see `agekit zoo list`), or `pip install agekit-models`",
         )
     return min(found, key=lambda model: order.index(model.provider)).entry.name
 

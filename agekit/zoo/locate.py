@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from agekit.zoo.requires import missing, outdated
 if TYPE_CHECKING:
     from agekit.zoo.hub.model import Progress
 
-__all__ = ["FoundModel", "find", "is_model", "locate"]
+__all__ = ["FoundModel", "find", "is_model", "locate", "tell_licence"]
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +93,13 @@ def locate(name: str | Path, *, progress: Progress | None = None) -> Path:
     raise _unknown(str(name))
 
 
+@cache
+def tell_licence(name: str, licence: str) -> None:
+    """Warns, once a process, of the terms under which a model of the zoo may be used."""
+    if licence not in ("", "unknown"):
+        _log.warning("licence of the weights of %s: %s", name, licence)
+
+
 def _pulled(name: str) -> Path | None:
     """The folder in the cache of a model on the Hub; None if it is not there."""
     from agekit.zoo.hub.repository import recall
@@ -122,6 +130,7 @@ def _from_index(model: IndexedModel, progress: Progress | None) -> Path:
         _log.warning(
             "the model %r was made with %s; an older one is installed", entry.name, requirement
         )
+    tell_licence(entry.name, entry.licence)
     if entry.hub_repo is not None:
         from agekit.zoo.hub.pull import pull
 

@@ -21,15 +21,17 @@ def own(tmp_path, monkeypatch):
 
 
 def entry(folder, name, task="estimator", **more):
-    known = json.loads((index.shipped() / "cen-resnet10-tiny.json").read_text())
+    known = json.loads((index.shipped() / "cen-resnet18-tiny.json").read_text())
     text = json.dumps(known | {"name": name, "task": task, "default": False} | more)
     (folder / f"{name}.json").write_text(text)
 
 
-def test_the_package_brings_one_of_each_task():
-    for task in ("estimator", "ager"):
-        entry, provider, _ = index.find_model(default_model(task))
-        assert (entry.task, provider, entry.default) == (task, "agekit-core", True)
+@pytest.mark.parametrize(
+    ("task", "provider"), [("estimator", "agekit-core"), ("ager", "agekit-models")]
+)
+def test_agekit_brings_one_of_each_task(task, provider):
+    entry, given_by, _ = index.find_model(default_model(task))
+    assert (entry.task, given_by, entry.default) == (task, provider, True)
 
 
 def test_ones_own_comes_first(own):
@@ -42,8 +44,10 @@ def test_ones_own_comes_first(own):
 
 def test_there_may_be_none(own, monkeypatch):
     monkeypatch.setattr(index, "shipped", lambda: own)
-    with pytest.raises(ModelError, match="no default ager"):
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-models")
+    with pytest.raises(ModelError, match="no default ager") as error:
         default_model("ager")
+    assert "pip install agekit-models" in error.value.hint
 
 
 def test_loading_without_a_name(monkeypatch):

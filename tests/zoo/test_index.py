@@ -52,6 +52,7 @@ def own(tmp_path, monkeypatch, plugin_site):
     folder = tmp_path / "own"
     folder.mkdir()
     monkeypatch.setenv("AGEKIT_ZOO", str(folder))
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-models")
     monkeypatch.setattr("agekit.zoo.index.shipped", lambda: tmp_path / "shipped")
     (tmp_path / "shipped").mkdir()
     return folder
@@ -69,15 +70,17 @@ def give(site: Path, distribution: str, package: str) -> Path:
     return folder
 
 
-def test_what_comes_with_the_package_is_valid():
+def test_what_comes_with_agekit_is_valid():
     assert (shipped() / "README.md").is_file()
-    for path in shipped().glob("*.json"):
-        entry = parse_entry(path.read_text(encoding="utf-8"), str(path))
-        assert entry.name == path.stem
-        if entry.source.startswith("bundled:"):
-            folder = shipped() / entry.source.removeprefix("bundled:")
-            sizes = {name: (folder / name).stat().st_size for name in entry.files}
-            assert sizes == {name: record.size for name, record in entry.files.items()}
+    for place in places():
+        for path in place.folder.glob("*.json"):
+            entry = parse_entry(path.read_text(encoding="utf-8"), str(path))
+            assert entry.name == path.stem
+            if entry.source.startswith("bundled:"):
+                folder = place.folder / entry.source.removeprefix("bundled:")
+                sizes = {name: (folder / name).stat().st_size for name in entry.files}
+                assert sizes == {name: record.size for name, record in entry.files.items()}
+    assert [place.provider for place in places()] == ["agekit-core", "agekit-models"]
 
 
 def test_entries_of_ones_own(own):
@@ -122,7 +125,7 @@ def test_plugins_give_entries_and_are_not_imported(own, plugin_site, monkeypatch
     assert model.provider == "agekit-thrown"
     assert model.folder == plugin_site / "agekit_thrown" / "models" / "given"
     for off in ("agekit_thrown", "all"):
-        monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", off)
+        monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", f"{off},agekit-models")
         assert read_index().models == {}
 
 

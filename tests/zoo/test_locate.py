@@ -12,7 +12,7 @@ import agekit
 from agekit.errors import ModelError
 from agekit.zoo.entry import write_entry
 from agekit.zoo.hub.pull import Pulled
-from agekit.zoo.locate import find, is_model, locate
+from agekit.zoo.locate import find, is_model, locate, tell_licence
 from agekit.zoo.make_entry import entry_for
 from agekit.zoo.names import parse_hub_name
 
@@ -122,6 +122,18 @@ def test_a_plugin_that_is_missing_or_old(bundled, own, caplog):
     change(own, requires={"agekit-ldl": "99.0"})
     assert locate("tiny") == bundled
     assert "made with agekit-ldl>=99.0; an older one is installed" in caplog.text
+
+
+def test_the_licence_is_told_once(bundled, own, caplog):
+    tell_licence.cache_clear()
+    change(own, licence="unknown")
+    assert locate("tiny") == bundled
+    change(own, licence="research only")
+    for _ in range(2):
+        assert locate("tiny") == bundled
+    assert locate("tiny") == bundled
+    told = [one.message for one in caplog.records]
+    assert told == ["licence of the weights of tiny: research only"]
 
 
 def test_what_is_asked_of_the_hub(bundled, own, pulls, tmp_path, caplog):

@@ -1,0 +1,1 @@
+"""agekit-models: weights for agekit, named in the folder `zoo`; no code."""
