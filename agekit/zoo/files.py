@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agekit.atomic import written
-from agekit.errors import ModelError
+from agekit.errors import ModelError, one_line
 
 __all__ = [
     "CARD",
@@ -23,6 +23,7 @@ __all__ = [
     "hash_file",
     "model_folder",
     "small_text",
+    "tensor_types",
     "wrap_os_error",
 ]
 
@@ -32,6 +33,7 @@ CARD = "README.md"
 METRICS = "metrics.json"
 EVAL_RESULTS = ".eval_results"
 """The folder the Hub reads evaluation results from."""
+_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 SMALL_FILE = 1_000_000
 """The most bytes a file of JSON or text may have."""
 
@@ -66,6 +68,32 @@ def small_text(path: Path) -> str:
         if size > SMALL_FILE:
             raise OSError(f"it has more than {SMALL_FILE:,} bytes")
         return file.read(size).decode("utf-8")
+
+
+def tensor_types(path: Path) -> dict[str, str]:
+    """The types of a file's tensors as its header says, such as ``F32``, by name.
+
+    The library checks the header: its tensors fill the file, and none lies over another.
+
+    Raises:
+        ModelError: it cannot be read, is a pickle, or is not whole.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    hint = "fetch or write the model again; agekit loads weights as safetensors only, never pickles"
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+        if start.startswith(_PICKLES):
+            raise ModelError(f"{path} is a pickle or a zip archive, not safetensors", hint)
+        with safe_open(path, "numpy") as tensors:
+            return {name: tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the weights {path}: {error.strerror or error}", hint
+        ) from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is not whole safetensors: {one_line(error)}", hint) from error
 
 
 def copy_files(folder: Path, names: Iterable[str], target: Path, force: bool = False) -> None:

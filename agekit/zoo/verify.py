@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from agekit.errors import ModelError, one_line
 from agekit.zoo.entry import FileRecord, ZooEntry
-from agekit.zoo.files import CONFIG, WEIGHTS, hash_file
-from agekit.zoo.header import read_header
+from agekit.zoo.files import CONFIG, WEIGHTS, hash_file, tensor_types
 from agekit.zoo.requires import missing
 
 __all__ = ["Problem", "check_files", "verify"]
@@ -49,7 +48,7 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
     if entry is not None and (problems := list(check_files(folder, entry.files))):
         return problems
     try:
-        header = read_header(folder / WEIGHTS)
+        types = tensor_types(folder / WEIGHTS)
     except ModelError as error:
         return [Problem(WEIGHTS, error.message)]
 
@@ -70,7 +69,7 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
     if lacking := missing(config.requires):
         names = ", ".join(map(repr, lacking))
         return [Problem(CONFIG, f"it needs {names}, which is not installed here")]
-    return list(_check_network(folder, {k: t.dtype for k, t in header.items()}, entry))
+    return list(_check_network(folder, types, entry))
 
 
 def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[Problem]:

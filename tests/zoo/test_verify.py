@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,9 +17,8 @@ from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.zoo.add import add_model
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.files import hash_file
+from agekit.zoo.files import hash_file, tensor_types
 from agekit.zoo.folder import load_network, read_config, save_model
-from agekit.zoo.header import TensorRecord, read_header
 from agekit.zoo.make_entry import entry_for
 from agekit.zoo.verify import verify
 
@@ -71,7 +71,7 @@ def problem(folder, entry=None):
 def rehashed(folder, entry):
     """As an attacker who can write the entry too would have it: the hashes fit again."""
     new = entry_for(folder, entry.source, check=False)
-    return entry.model_copy(update={"files": new.files})
+    return replace(entry, files=new.files)
 
 
 def edit_weights(folder, edit):
@@ -125,9 +125,9 @@ def test_files_cut_short_replaced_or_missing(model, entry, name):
 
 def test_an_entry_with_the_wrong_size_or_hash(model, entry):
     records = dict(entry.files)
-    records[WEIGHTS] = records[WEIGHTS].model_copy(update={"sha256": "0" * 64})
-    records[CONFIG] = records[CONFIG].model_copy(update={"size": 7})
-    found = verify(model, entry.model_copy(update={"files": records}))
+    records[WEIGHTS] = replace(records[WEIGHTS], sha256="0" * 64)
+    records[CONFIG] = replace(records[CONFIG], size=7)
+    found = verify(model, replace(entry, files=records))
     assert [one.file for one in found] == [WEIGHTS, CONFIG]
     assert found[0].text.endswith("not " + "0" * 64)
     assert found[1].text.endswith("bytes, not 7")
@@ -191,11 +191,7 @@ def test_weights_in_half_precision_are_loaded_into_single(model, entry, dtype):
     assert verify(model, None) == []
     network, _ = load_network(model)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
-    assert {record.dtype for record in read_header(model / WEIGHTS).values()} <= {
-        "F16",
-        "BF16",
-        "I64",
-    }
+    assert set(tensor_types(model / WEIGHTS).values()) <= {"F16", "BF16", "I64"}
 
 
 def first(header):
@@ -223,35 +219,36 @@ def overlap(header):
 
 
 @pytest.mark.parametrize(
-    ("edit", "says"),
+    "edit",
     [
-        (with_first(shape=[10**18]), "does not take"),
-        (with_first(shape=[-1]), "are not whole numbers"),
-        (with_first(shape=[True]), "are not whole numbers"),
-        (with_first(shape="3"), "are not whole numbers"),
-        (with_first(data_offsets=[0]), "has 1 data_offsets"),
-        (with_first(dtype="OBJECT"), "of the unknown type 'OBJECT'"),
-        (with_first(dtype=["F32"]), "of the unknown type"),
-        (with_first(code="os.system"), "is not described by dtype, shape and data_offsets"),
-        (overlap, "begins at byte 0"),
-        (twice, "a name is there twice"),
-        (lambda header: "[]", "it is not a JSON object"),
-        (lambda header: "{", "the header is damaged"),
-        (lambda header: "[" * 100_000, "the header is damaged"),
-        (lambda header: '{"__metadata__": {"a": 1}}', "__metadata__ is not text by name"),
-        (lambda header: "{}", "the tensors take 0 bytes and the file has"),
-        (lambda header: '{"\\u001b[31m": 1}', r"'\x1b[31m' is not described"),
+        with_first(shape=[10**18]),
+        with_first(shape=[10**12, 10**12]),
+        with_first(shape=[-1]),
+        with_first(shape=[True]),
+        with_first(shape="3"),
+        with_first(data_offsets=[0]),
+        with_first(dtype="OBJECT"),
+        with_first(dtype=["F32"]),
+        overlap,
+        twice,
+        lambda header: "[]",
+        lambda header: "{",
+        lambda header: "[" * 100_000,
+        lambda header: '{"__metadata__": {"a": 1}}',
+        lambda header: "{}",
+        lambda header: '{"\\u001b[31m": 1}',
     ],
 )
-def test_headers_that_are_refused(model, entry, edit, says):
+def test_headers_that_are_refused(model, entry, edit):
     edit_header(model, edit)
     found = problem(model, rehashed(model, entry))
-    assert found.file == WEIGHTS and says in found.text
+    assert found.file == WEIGHTS and found.text.isprintable()
+    assert "is not whole safetensors" in found.text
 
 
 def test_more_bytes_than_the_header_says(model):
     edit_header(model, lambda header: None, tail=b"#!/bin/sh")
-    assert "the tensors take" in problem(model).text
+    assert "is not whole safetensors" in problem(model).text
 
 
 @pytest.mark.parametrize(
@@ -259,16 +256,14 @@ def test_more_bytes_than_the_header_says(model):
 )
 def test_files_that_are_no_safetensors(model, data):
     (model / WEIGHTS).write_bytes(data)
-    assert "is not safetensors, or it was cut short" in problem(model).text
+    assert "is not whole safetensors" in problem(model).text
 
 
-def test_a_header_tells_types_and_shapes(tmp_path):
+def test_a_header_tells_types(tmp_path):
     save_file({"a": torch.zeros(2, 3), "b": torch.zeros(4).half()}, tmp_path / "x")
-    found = read_header(tmp_path / "x")
-    assert found == {"a": TensorRecord("F32", (2, 3)), "b": TensorRecord("F16", (4,))}
-    assert found["a"].values == 6
+    assert tensor_types(tmp_path / "x") == {"a": "F32", "b": "F16"}
     with pytest.raises(ModelError, match="cannot read the weights"):
-        read_header(tmp_path / "none")
+        tensor_types(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +279,7 @@ def test_a_header_tells_types_and_shapes(tmp_path):
 )
 def test_configurations_that_are_refused(model, entry, changes, says):
     edit_config(model, **changes)
-    found = problem(model, entry.model_copy(update={"files": {}}))
+    found = problem(model, replace(entry, files={}))
     assert found.file == CONFIG and says in found.text
 
 
@@ -315,8 +310,8 @@ def test_a_network_that_answers_otherwise_than_it_did(model, entry):
 
 @pytest.mark.parametrize("outputs", [{"old": [0.0]}, {"age": [], "low": [], "high": []}])
 def test_a_check_of_another_kind(model, entry, outputs):
-    other = entry.check.model_copy(update={"outputs": outputs})
-    found = problem(model, entry.model_copy(update={"check": other}))
+    other = replace(entry.check, outputs=outputs)
+    found = problem(model, replace(entry, check=other))
     assert found.text == "the entry's check is of another kind of model"
 
 

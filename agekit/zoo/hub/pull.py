@@ -11,8 +11,7 @@ from typing import NamedTuple
 from agekit.data.home import only_one
 from agekit.errors import ModelError
 from agekit.zoo.entry import ENDINGS, FILE_NAME, FileRecord
-from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, wrap_os_error
-from agekit.zoo.header import read_header
+from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, tensor_types, wrap_os_error
 from agekit.zoo.hub.cache import discard, is_offline, snapshot
 from agekit.zoo.hub.model import FileSpec, HubModel, Progress
 from agekit.zoo.hub.repository import remember, resolve
@@ -162,7 +161,7 @@ def _check_config(folder: Path) -> None:
 
 def _check_weights(path: Path) -> None:
     try:
-        read_header(path)
+        tensor_types(path)
     except ModelError:
         with wrap_os_error(path):
             discard(path)
