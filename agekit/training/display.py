@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,24 @@ from rich.progress import Progress
 
 from agekit.progress import bar, print_line
 
-__all__ = ["Display"]
+__all__ = ["Display", "Watched"]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What epochs and generations are compared by on the validation split: the less, the better.
+
+    Attributes:
+        key: of the split's metrics.
+        label: for people.
+    """
+
+    key: str = "mae"
+    label: str = "MAE"
+
+    def text(self, value: float) -> str:
+        """The figure as people read it."""
+        return f"{self.label} {value:.2f}"
 
 
 class Display:
@@ -55,24 +73,26 @@ class Display:
         total_step: int,
         rate: float,
         losses: Mapping[str, float],
-        best: float | None,
+        best: str | None,
     ) -> None:
-        """Shows where training is; `rate` in images a second, `best` in years."""
+        """Shows where training is; `rate` in images a second, `best` as people read it."""
         if self._progress is None:
             return
         spent = time.perf_counter() - self._started
         left = spent / max(total_step - self._first, 1) * (self._total - total_step)
         text = f"{rate:,.0f} img/s  eta {timedelta(seconds=round(left))}  {format_losses(losses)}"
         if best is not None:
-            text += f"  best MAE {best:.2f}"
+            text += f"  best {best}"
         self._progress.update(self._task, completed=step, epoch=epoch, text=text)
 
-    def epoch(self, record: Mapping[str, Any], epochs: int, best: float | None) -> None:
-        """One line about a finished epoch."""
+    def epoch(
+        self, record: Mapping[str, Any], epochs: int, watched: Watched, best: float | None
+    ) -> None:
+        """One line about a finished epoch; `best` is the least of what is watched so far."""
         text = f"  epoch {record['epoch']:>3}/{epochs}  {format_losses(record['losses'])}"
         text += f"  {record['images_per_second']:,.0f} img/s"
-        if record.get("val_mae") is not None:
-            text += f"  val MAE {record['val_mae']:.2f}"
+        if (value := record.get(f"val_{watched.key}")) is not None:
+            text += f"  val {watched.text(value)}"
             if best is not None:
                 text += f" (best {best:.2f})"
         self.line(text)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Evolver", "build_evolver"]
 
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-L = TypeVar("L", bound="Trainer")
+L = TypeVar("L", bound="Trainer[Any]")
 
 
 class Evolver(ABC, Generic[L]):

@@ -1,4 +1,4 @@
-"""The hook that watches a generation: losses, speed, the error, the checkpoint."""
+"""The hook that keeps a generation in its run: losses, speed, the error, the checkpoint."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from torch import Tensor
 from agekit.device import mean_over_processes, rank_and_world
 from agekit.errors import TrainingError
 from agekit.training.checkpoint import load_checkpoint, restore, save_checkpoint
-from agekit.training.display import Display
+from agekit.training.display import Display, Watched
 from agekit.training.run import Run
 
-__all__ = ["Watch"]
+__all__ = ["RunHook"]
 
 READ_EVERY = 25
 
 
-class Watch(Hook):  # type: ignore[misc]
-    """Restores, watches and saves one generation.
+class RunHook(Hook):  # type: ignore[misc]
+    """Restores, logs and saves one generation.
 
     Losses stay on the device: they are summed there and read every 25 steps, so that no step waits
     for the host.
@@ -34,19 +34,26 @@ class Watch(Hook):  # type: ignore[misc]
         run: the run's folder.
         generation: counted from 1.
         display: what a person sees.
+        watched: what is watched on the validation split.
         keep: which epoch's weights to keep, the ``last`` or the ``best`` on the validation split.
     """
 
     priority = "VERY_LOW"
 
     def __init__(
-        self, run: Run, generation: int, display: Display, keep: Literal["last", "best"] = "last"
+        self,
+        run: Run,
+        generation: int,
+        display: Display,
+        watched: Watched,
+        keep: Literal["last", "best"] = "last",
     ) -> None:
         self.run = run
         self.generation = generation
         self.display = display
         self.main = rank_and_world()[0] == 0
         self.keep = keep
+        self.watched = watched
         self.best: float | None = None
         self.best_epoch: int | None = None
         self._sums: dict[str, Tensor] = {}
@@ -65,7 +72,7 @@ class Watch(Hook):  # type: ignore[misc]
             self.run.keep(lambda r: r["generation"] != self.generation or r["epoch"] <= done)
             for record in self.run.records():
                 if record["generation"] == self.generation:
-                    self._better(record.get("val_mae"), record["epoch"])
+                    self._better(record.get(f"val_{self.watched.key}"), record["epoch"])
             if self.keep == "best" and self.best_epoch is not None:
                 best = self.run.best(self.generation, self.best_epoch)
                 if not best.exists():
@@ -109,7 +116,7 @@ class Watch(Hook):  # type: ignore[misc]
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Closes the epoch with its error."""
-        self._close(runner, runner.epoch, (metrics or {}).get("val/mae"))
+        self._close(runner, runner.epoch, (metrics or {}).get(f"val/{self.watched.key}"))
 
     def after_train(self, runner: Runner) -> None:
         """Ends the display."""
@@ -128,9 +135,8 @@ class Watch(Hook):  # type: ignore[misc]
             self._totals[name] = self._totals.get(name, 0.0) + value
         rate = self._images / (time.perf_counter() - self._began)
         if self.main:
-            self.display.step(
-                runner.epoch + 1, batch_idx + 1, runner.iter + 1, rate, losses, self.best
-            )
+            best = None if self.best is None else self.watched.text(self.best)
+            self.display.step(runner.epoch + 1, batch_idx + 1, runner.iter + 1, rate, losses, best)
 
     def _stop(self, what: str, epoch: int, batch_idx: int) -> None:
         self.display.stop()
@@ -144,17 +150,17 @@ class Watch(Hook):  # type: ignore[misc]
             "lower train.optimizer.lr, set train.clip_norm, or set train.amp=fp32",
         )
 
-    def _better(self, mae: float | None, epoch: int) -> None:
-        if mae is not None and (self.best is None or mae < self.best):
-            self.best, self.best_epoch = mae, epoch
+    def _better(self, error: float | None, epoch: int) -> None:
+        if error is not None and (self.best is None or error < self.best):
+            self.best, self.best_epoch = error, epoch
 
-    def _close(self, runner: Runner, epoch: int, mae: float | None) -> None:
+    def _close(self, runner: Runner, epoch: int, error: float | None) -> None:
         finite = torch.stack([p.detach().isfinite().all() for p in runner.model.parameters()])
         if not bool(finite.all()):
             self._stop("a weight", epoch, len(runner.train_dataloader) - 1)
-        if mae is not None and not math.isfinite(mae):
+        if error is not None and not math.isfinite(error):
             self._stop("the validation error", epoch, len(runner.train_dataloader) - 1)
-        self._better(mae, epoch)
+        self._better(error, epoch)
         if not self.main:
             return
         record = {
@@ -162,7 +168,7 @@ class Watch(Hook):  # type: ignore[misc]
             "epoch": epoch,
             "epochs": runner.max_epochs,
             "losses": {name: total / self._steps for name, total in self._totals.items()},
-            "val_mae": mae,
+            f"val_{self.watched.key}": error,
             "lr": self._lr,
             "seconds": round(self._seconds, 3),
             "images_per_second": round(self._images / self._seconds, 1),
@@ -175,4 +181,4 @@ class Watch(Hook):  # type: ignore[misc]
         save_checkpoint(self.run, self.checkpoint, runner, epoch, steps, best)
         if best is not None:
             self.run.drop_bests(self.generation, but=best)
-        self.display.epoch(record, runner.max_epochs, self.best)
+        self.display.epoch(record, runner.max_epochs, self.watched, self.best)

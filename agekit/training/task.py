@@ -24,7 +24,7 @@ from agekit.training.trainer import Trainer
 __all__ = ["Start", "TrainingTask", "training_of"]
 
 D = TypeVar("D")
-L = TypeVar("L", bound=Trainer)
+L = TypeVar("L", bound=Trainer[Any])
 
 
 @dataclass(frozen=True)

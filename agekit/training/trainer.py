@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -17,18 +18,20 @@ from mmengine.model import BaseModel
 from safetensors.torch import save
 from torch import nn
 
+from agekit.data.table import SPLITS
 from agekit.device import from_main, rank_and_world
 from agekit.errors import TrainingError
 from agekit.recipe import TrainConfig
 from agekit.training.checkpoint import load_checkpoint
-from agekit.training.display import Display
-from agekit.training.hooks import Watch
+from agekit.training.display import Display, Watched
+from agekit.training.hooks import RunHook
 from agekit.training.run import Run
 from agekit.training.runner import Batches, make_runner
 from agekit.zoo.files import METRICS, WEIGHTS
 
-__all__ = ["Generation", "Trainer"]
+__all__ = ["Generation", "Trainer", "Watched"]
 
+N = TypeVar("N", bound=nn.Module)
 _RUNNERS = count()
 """mmengine names a runner by the second too, and refuses two of one name in a process."""
 
@@ -42,8 +45,8 @@ class Generation:
 
 
 @dataclass(kw_only=True)
-class Trainer:
-    """Trains generations into one run, each from where it stopped.
+class Trainer(ABC, Generic[N]):
+    """Trains generations of a network `N` into one run, each from where it stopped.
 
     Attributes:
         run: where everything is kept.
@@ -52,14 +55,17 @@ class Trainer:
         seed: of weights, order and augmentation.
         hooks: more of mmengine's hooks, for every generation.
         finished: the generations so far.
+        kind: the task.
+        watched: what is watched on the validation split.
     """
 
+    kind: ClassVar[str]
+    watched: ClassVar[Watched] = Watched()
     run: Run
     display: Display
     device: torch.device
     seed: int
     hooks: Sequence[Hook] = ()
-    kind: ClassVar[str] = "estimator"
     finished: list[Generation] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _chosen: Generation | None = None
@@ -79,6 +85,45 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of(generation))
             yield
+
+    @abstractmethod
+    def score(self, network: N) -> dict[str, Any]:
+        """The metrics of a trained network, by split, and what else its generation keeps."""
+
+    def errors(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """The figures of a generation's metrics that must be finite, by what to call them."""
+        key = self.watched.key
+        return {split: metrics[split][key] for split in SPLITS if split in metrics}
+
+    def restored(self, network: N, metrics: Mapping[str, Any]) -> None:
+        """Gives a network back what is kept with the metrics of its generation."""
+
+    def train(self, number: int, network: N, learn: Callable[[], None]) -> N:
+        """Trains, scores and keeps a generation, or loads it where it is finished already.
+
+        Args:
+            number: counted from 1.
+            network: new; gets its weights.
+            learn: trains it, by `fit`.
+
+        Raises:
+            ModelError: what was kept of it is damaged.
+            TrainingError: its errors are not finite.
+        """
+        self.run.generation(number).mkdir(parents=True, exist_ok=True)
+        if (metrics := self.load(number, network)) is not None:
+            self.restored(network, metrics)
+            return network
+        learn()
+        metrics = {"generation": number, **self.score(network)}
+        errors = self.errors(metrics)
+        self.must_be_finite(number, errors)
+        self.keep(number, network, metrics)
+        for split in SPLITS:
+            if split in errors:
+                text = self.watched.text(errors[split])
+                self.display.line(f"  generation {number}: {split} {text}")
+        return network
 
     def load(self, number: int, network: nn.Module) -> dict[str, Any] | None:
         """Loads a generation that is finished; None, and nothing, where it is not.
@@ -126,7 +171,7 @@ class Trainer:
                 "lower train.optimizer.lr, set train.clip_norm, or set train.amp=fp32",
             )
 
-    def choose(self, network: nn.Module, rule: Literal["last", "best"]) -> dict[str, Any]:
+    def choose(self, network: N, rule: Literal["last", "best"]) -> dict[str, Any]:
         """Chooses the generation that the model is, and tells it.
 
         Args:
@@ -137,14 +182,17 @@ class Trainer:
             What the model says of it: which of how many generations and epochs, by which rule.
         """
         if rule == "best":
-            self._chosen = min(self.finished, key=lambda g: float(g.metrics["val"]["mae"]))
+            key = self.watched.key
+            self._chosen = min(self.finished, key=lambda g: float(g.metrics["val"][key]))
             if self._chosen is not self.finished[-1]:
                 self.run.load(network, self._chosen.generation)
+                self.restored(network, self._chosen.metrics)
         number, count = self.chosen.generation, len(self.finished)
         if count > 1:
             text = f"the model is generation {number} of {count}, the {rule}"
             if rule == "best":
-                text += f" on val (MAE {self.chosen.metrics['val']['mae']:.2f})"
+                value = self.chosen.metrics["val"][self.watched.key]
+                text += f" on val ({self.watched.text(value)})"
             self.display.line(text)
         epoch = self.chosen.metrics.get("kept", {})
         return {"generation": number, "generations": count, "by": rule, "of": epoch}
@@ -173,7 +221,7 @@ class Trainer:
             optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
             hooks: more hooks, for this generation.
         """
-        watch = Watch(self.run, number, self.display, config.keep)
+        watch = RunHook(self.run, number, self.display, self.watched, config.keep)
         ema = None if config.ema is None else EMAHook(momentum=1 - config.ema)
         runner = make_runner(
             step,
@@ -200,14 +248,14 @@ class Trainer:
             step.load_state_dict(averaged.state_dict())
         self._keeps(number, watch, config)
 
-    def _keeps(self, number: int, watch: Watch, config: TrainConfig) -> None:
+    def _keeps(self, number: int, watch: RunHook, config: TrainConfig) -> None:
         """Notes and tells which epoch's weights a generation keeps."""
-        by_best = config.keep == "best" and watch.best_epoch is not None
+        by_best = config.keep == "best" and watch.best is not None
         epoch = watch.best_epoch if by_best else config.epochs
         self._kept = {"by": config.keep, "epoch": epoch, "epochs": config.epochs}
         text = f"  generation {number}: kept epoch {epoch} of {config.epochs}, the {config.keep}"
-        if by_best:
-            text += f" on val (MAE {watch.best:.2f})"
+        if by_best and watch.best is not None:
+            text += f" on val ({self.watched.text(watch.best)})"
         elif watch.best is not None and watch.best_epoch != epoch:
-            text += f"; the best on val was {watch.best_epoch} (MAE {watch.best:.2f})"
+            text += f"; the best on val was {watch.best_epoch} ({self.watched.text(watch.best)})"
         self.display.line(text)

@@ -46,7 +46,9 @@ def publish_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> 
     trainer.run.figures.mkdir(exist_ok=True)
     draw_losses(trainer.run.figures / "losses.png", trainer.run.records())
     for to in DIRECTIONS:
-        contact_sheet(trainer.run.figures / f"faces-{to}.png", trainer.folder(last.generation), to)
+        contact_sheet(
+            trainer.run.figures / f"faces-{to}.png", trainer.run.generation(last.generation), to
+        )
     metrics = {"generations": [vars(g) for g in trainer.finished], "test": last.metrics["test"]}
     counts = {f"{d} {s}": trainer.faces.count(s, d) for s in ("train", "test") for d in DOMAINS}
     if trainer.recipe.data.sample is not None:

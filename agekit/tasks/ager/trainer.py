@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from torch import Tensor
 
 from agekit.tasks.ager.build import build_ager
+from agekit.tasks.ager.contact_sheet import ContactSheet
 from agekit.tasks.ager.faces import DomainFaces
 from agekit.tasks.ager.metrics import cycle_error
 from agekit.tasks.ager.model import FaceAger
@@ -23,7 +25,7 @@ SCORED = 64
 
 
 @dataclass(kw_only=True)
-class AgerTrainer(Trainer):
+class AgerTrainer(Trainer[FaceAger]):
     """Trains an ager on the two domains of one dataset.
 
     Attributes:
@@ -44,27 +46,46 @@ class AgerTrainer(Trainer):
             ager.load_state_dict(dict(self.initial), strict=False)
         return ager.to(self.device)
 
-    def folder(self, generation: int) -> Path:
-        """The generation's folder, made if need be."""
-        folder = self.run.generation(generation)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def generation(
+        self,
+        number: int,
+        make_step: Callable[[FaceAger], BaseModel],
+        *,
+        optimizers: Sequence[str] = (),
+        hooks: Sequence[Hook] = (),
+    ) -> FaceAger:
+        """Trains one generation, or loads it where it is already trained.
 
-    def trained(self, generation: int) -> FaceAger | None:
-        """The generators of a generation that is finished already, or None."""
-        ager = self.ager(generation)
-        return None if self.load(generation, ager) is None else ager
+        Args:
+            number: counted from 1.
+            make_step: gives what mmengine's Runner trains, on the device; what it draws from
+                torch's random state depends on the seed and the generation alone.
+            optimizers: the parts of the step that get an optimiser each; none: one for all of it.
+            hooks: more of mmengine's hooks.
+        """
+        ager = self.ager(number)
 
-    def finish(self, generation: int, ager: FaceAger) -> None:
-        """Scores trained generators and keeps them."""
-        errors = self._score(ager)
-        self.must_be_finite(generation, errors)
-        metrics: dict[str, Any] = {"generation": generation, "test": errors}
-        self.keep(generation, ager, metrics)
+        def learn() -> None:
+            config = self.recipe.train
+            with self.drawing(number):
+                step = make_step(ager)
+            pairs = self.faces.pairs(config.batch_size, self.seed_of(number))
+            folder = self.run.generation(number)
+            sheet = ContactSheet(folder, ager, self.faces, config.epochs)
+            self.fit(number, step, config, pairs, optimizers=optimizers, hooks=[sheet, *hooks])
 
-    def _score(self, ager: FaceAger) -> dict[str, Any]:
-        ager.eval()
+        return self.train(number, ager, learn)
+
+    def score(self, network: FaceAger) -> dict[str, Any]:
+        """The error of there and back again on some test faces of each domain."""
+        network.eval()
         return {
-            "cycle_young": cycle_error(ager, self.faces.shown("young", SCORED), "old"),
-            "cycle_old": cycle_error(ager, self.faces.shown("old", SCORED), "young"),
+            "test": {
+                "cycle_young": cycle_error(network, self.faces.shown("young", SCORED), "old"),
+                "cycle_old": cycle_error(network, self.faces.shown("old", SCORED), "young"),
+            }
         }
+
+    def errors(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """Both of them."""
+        return dict(metrics["test"])

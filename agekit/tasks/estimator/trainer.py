@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
@@ -44,7 +44,7 @@ class _Error(BaseMetric):  # type: ignore[misc]
 
 
 @dataclass(kw_only=True)
-class EstimatorTrainer(Trainer):
+class EstimatorTrainer(Trainer[AgeEstimator]):
     """Trains generations of an estimator on one dataset.
 
     Attributes:
@@ -53,6 +53,7 @@ class EstimatorTrainer(Trainer):
         initial: weights to start from in place of new ones, by name; those that fit are taken.
     """
 
+    kind: ClassVar[str] = "estimator"
     recipe: EstimatorRecipe
     faces: EstimatorFaces
     initial: Mapping[str, Tensor] | None = None
@@ -90,26 +91,20 @@ class EstimatorTrainer(Trainer):
         if ancestor is None:
             for term in terms:
                 require_no_teacher(term, f"generation {number}")
-        folder = self.run.generation(number)
-        folder.mkdir(parents=True, exist_ok=True)
         network = self.network(number)
-        if (metrics := self.load(number, network)) is not None:
-            network.margin = metrics["interval"]["margin"]
-            return network
-        if inherit and ancestor is not None:
-            network.load_state_dict(ancestor.state_dict())
-        built = _build_terms(terms)
-        teacher = self._teacher(number, ancestor, online, built)
-        self._train(number, network, built, teacher, hooks)
-        self._finish(number, network)
-        return network
 
-    def choose(self, network: nn.Module, rule: Literal["last", "best"]) -> dict[str, Any]:
-        """As every trainer, with the calibration of the chosen one."""
-        kept = super().choose(network, rule)
-        assert isinstance(network, AgeEstimator)
-        network.margin = self.chosen.metrics["interval"]["margin"]
-        return kept
+        def learn() -> None:
+            if inherit and ancestor is not None:
+                network.load_state_dict(ancestor.state_dict())
+            built = _build_terms(terms)
+            teacher = self._teacher(number, ancestor, online, built)
+            self._learn(number, network, built, teacher, hooks)
+
+        return self.train(number, network, learn)
+
+    def restored(self, network: AgeEstimator, metrics: Mapping[str, Any]) -> None:
+        """Its calibration."""
+        network.margin = metrics["interval"]["margin"]
 
     def _teacher(
         self, number: int, network: AgeEstimator | None, online: bool, terms: Sequence[Term]
@@ -133,7 +128,7 @@ class EstimatorTrainer(Trainer):
             used |= outputs.keys()
         return CachedTeacher({k: v.to(self.device) for k, v in outputs.items() if k in used})
 
-    def _train(
+    def _learn(
         self,
         number: int,
         network: AgeEstimator,
@@ -155,8 +150,8 @@ class EstimatorTrainer(Trainer):
             number, step, config, train, val=self.faces.watched(), metric=_Error(), hooks=hooks
         )
 
-    def _finish(self, number: int, network: AgeEstimator) -> None:
-        """Calibrates and scores a trained network, and keeps it."""
+    def score(self, network: AgeEstimator) -> dict[str, Any]:
+        """Its errors, after its calibration."""
         calibrated_on = self.faces.calibration
         outputs = {
             split: raw_outputs(network, self.faces.loader(split))
@@ -164,24 +159,19 @@ class EstimatorTrainer(Trainer):
         }
         age = self.faces.age(calibrated_on).to(self.device)
         network.margin = conformal_margin(network, outputs[calibrated_on], age)
-        metrics: dict[str, Any] = {
-            "generation": number,
-            "interval": {
-                "level": network.level,
-                "margin": network.margin,
-                "calibrated_on": calibrated_on,
-            },
-            **{
-                split: generation_metrics(network, outputs[split], self.faces, split)
-                for split in self.faces.scored
-            },
+        interval = {
+            "level": network.level,
+            "margin": network.margin,
+            "calibrated_on": calibrated_on,
         }
-        self.must_be_finite(
-            number, {s: metrics[s]["mae"] for s in self.faces.scored} | {"interval": network.margin}
-        )
-        self.keep(number, network, metrics)
-        for split in self.faces.scored:
-            self.display.line(f"  generation {number}: {split} MAE {metrics[split]['mae']:.2f}")
+        return {"interval": interval} | {
+            split: generation_metrics(network, outputs[split], self.faces, split)
+            for split in self.faces.scored
+        }
+
+    def errors(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """The mean error of each split, and by how much intervals are moved out."""
+        return super().errors(metrics) | {"interval": metrics["interval"]["margin"]}
 
 
 def _build_terms(terms: LossTerms) -> list[Term]:

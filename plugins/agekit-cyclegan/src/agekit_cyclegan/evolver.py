@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,6 @@ from agekit.errors import ConfigError
 from agekit.plugin import (
     AgerRecipe,
     AgerTrainer,
-    ContactSheet,
     Evolver,
     FaceAger,
     PairBatch,
@@ -42,7 +41,7 @@ class CycleGAN(Evolver[AgerTrainer]):
         discriminator_layers: how many of their layers halve the image, less one.
     """
 
-    kind: ClassVar[Literal["estimator", "ager"]] = "ager"
+    kind: ClassVar[str] = "ager"
 
     def __init__(
         self,
@@ -66,21 +65,18 @@ class CycleGAN(Evolver[AgerTrainer]):
 
     def run(self, trainer: AgerTrainer) -> FaceAger:
         """One generation."""
-        done = trainer.trained(1)
-        if done is not None:
-            return done
-        ager = trainer.ager(1)
-        config = trainer.recipe.train
-        with trainer.drawing(1):
-            step = self._step(trainer.recipe, ager, trainer.device, trainer.seed_of(1))
-        if config.compile:
+        return trainer.generation(
+            1,
+            lambda ager: self._compiled(trainer, ager),
+            optimizers=NETWORKS,
+        )
+
+    def _compiled(self, trainer: AgerTrainer, ager: FaceAger) -> CycleGANStep:
+        step = self._step(trainer.recipe, ager, trainer.device, trainer.seed_of(1))
+        if trainer.recipe.train.compile:
             for network in (*step.generators.values(), *step.discriminators.values()):
                 network.compile()
-        pairs = trainer.faces.pairs(config.batch_size, trainer.seed_of(1))
-        sheet = ContactSheet(trainer.folder(1), ager, trainer.faces, config.epochs)
-        trainer.fit(1, step, config, pairs, optimizers=NETWORKS, hooks=[sheet])
-        trainer.finish(1, ager)
-        return ager
+        return step
 
     def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:
         """One step on noise."""
