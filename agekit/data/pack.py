@@ -14,7 +14,7 @@ from agekit.data.files import EncodedImages, Files
 from agekit.data.home import SHARD, keep_apart
 from agekit.data.manifest import Manifest, records
 from agekit.data.readers.columns import Columns
-from agekit.data.shard_writer import Row, ShardWriter, check_place, replacing
+from agekit.data.shard_writer import Row, check_place, replacing, write_shards
 from agekit.data.source import open_dataset
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable, ImageSource, Problem
@@ -104,14 +104,14 @@ def pack(
     encoding = packing.encoding
     work = _work(table.images, encoding, reader.name)
     table.images.digests()
+    left_out: list[Problem] = []
     try:
         with replacing(out) as place:
             size = None if encoding is None else encoding.size
             manifest = Manifest.of(reader, table, faces.face, size)
             limit = None if out.suffix == SHARD else packing.shard_bytes
-            with ShardWriter(place, manifest, limit) as writer:
-                left_out = _write(writer, table, packing, work, progress)
-                paths = writer.close(reader.name)
+            rows = _rows(table, packing, work, left_out, progress)
+            paths = write_shards(rows, place, manifest, reader.name, limit)
             total = sum(path.stat().st_size for path in paths)
     except OSError as error:
         raise _unwritable(out, error) from None
@@ -121,34 +121,37 @@ def pack(
     return Packed(reader.name, files, n, total, encoding, tuple(left_out), faces.problems)
 
 
-def _write(
-    writer: ShardWriter,
+def _rows(
     table: FaceTable,
     packing: Packing,
     work: Callable[[int], bytes],
+    left_out: list[Problem],
     progress: Progress | None,
-) -> list[Problem]:
-    """Writes every row; gives those whose image cannot be decoded.
+) -> Iterator[Row]:
+    """The rows to write; those whose image cannot be decoded are added to `left_out`.
 
     Raises:
         DataError: none of them can.
     """
-    left_out: list[Problem] = []
+    taken = set[str]()
     done = in_threads(work, range(len(table)), threads=packing.threads)
-    for i, (row, future) in enumerate(zip(_rows(table, packing.encoding), done, strict=True)):
-        name = table.images.name(i)
+    for i, (record, future) in enumerate(zip(records(table), done, strict=True)):
+        name = path = table.images.name(i)
+        if packing.encoding is not None:
+            path = str(PurePosixPath(name).with_suffix(f".{packing.encoding.format}"))
+            path = name if path in taken else path
+            taken.add(path)
         try:
-            row["image"]["bytes"] = future.result()
+            data = future.result()
         except (DataError, OSError) as error:
             left_out.append(Problem("image", name, unusable(error, name)))
         else:
-            writer.add(row)
+            yield {"image": {"path": path, "bytes": data}, **record}
         if progress is not None:
             progress(i + 1, len(table))
     if len(left_out) == len(table):
         first = f"{left_out[0].name}: {left_out[0].detail}"
         raise DataError(f"none of {len(table)} images can be used", f"the first: {first}")
-    return left_out
 
 
 def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Callable[[int], bytes]:
@@ -174,18 +177,6 @@ def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Calla
         return data
 
     return work
-
-
-def _rows(table: FaceTable, encoding: Encoding | None) -> Iterator[Row]:
-    """The columns of every row, but for the bytes of its image."""
-    taken = set[str]()
-    for i, record in enumerate(records(table)):
-        name = path = table.images.name(i)
-        if encoding is not None:
-            path = str(PurePosixPath(name).with_suffix(f".{encoding.format}"))
-            path = name if path in taken else path
-            taken.add(path)
-        yield {"image": {"path": path}, **record}
 
 
 def _unwritable(out: Path, error: OSError) -> DataError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from agekit.data.home import SHARD, locked
 from agekit.data.manifest import Manifest
 from agekit.errors import DataError
 
-__all__ = ["Row", "ShardWriter", "check_place", "replacing"]
+__all__ = ["Row", "check_place", "replacing", "write_shards"]
 
 Row = dict[str, Any]
 """The columns of one face; the image as ``{"bytes": ..., "path": ...}``, what is unknown None."""
@@ -52,95 +52,81 @@ _OPTIONS = {
 }
 
 
-class ShardWriter:
-    """Writes faces into Parquet files, in row groups of at most 256 faces or 8 MiB; a context.
+def write_shards(
+    rows: Iterable[Row], place: Path, manifest: Manifest, name: str, shard_bytes: int | None
+) -> list[Path]:
+    """Writes faces into Parquet files, in row groups of at most 256 faces or 8 MiB.
 
-    The files are named when the last one is written. The same rows give the same bytes.
+    The same rows give the same bytes.
 
     Args:
+        rows: the faces.
         place: an empty folder; of one file, the file.
         manifest: what the files say of themselves; its `rows` are replaced by each file's own.
+        name: what the names of the files in a folder begin with.
         shard_bytes: size of a file beyond which the next one is begun; None writes one file.
+
+    Returns:
+        The files, in a folder ``<name>-00000-of-00003.parquet`` and so on.
+
+    Raises:
+        OSError: they cannot be written.
     """
+    paths: list[Path] = []
+    length = 0
+    with ExitStack() as shard:
+        for group, size in _groups(rows, min(_GROUP_BYTES, shard_bytes or _GROUP_BYTES)):
+            if not paths or (shard_bytes is not None and length + size > shard_bytes):
+                shard.close()
+                paths.append(place if shard_bytes is None else place / f"{len(paths):05}")
+                write = shard.enter_context(_shard(paths[-1], manifest))
+            length = write(group)
+    if shard_bytes is None:
+        return paths
+    names = [f"{name}-{k:05}-of-{len(paths):05}{SHARD}" for k in range(len(paths))]
+    return [path.rename(place / name) for path, name in zip(paths, names, strict=True)]
 
-    def __init__(self, place: Path, manifest: Manifest, shard_bytes: int | None) -> None:
-        self.place = place
-        self.manifest = manifest
-        self.shard_bytes = shard_bytes
-        self.paths: list[Path] = []
-        self._group_bytes = min(_GROUP_BYTES, shard_bytes or _GROUP_BYTES)
-        self._buffer: list[Row] = []
-        self._buffered = 0
-        self._rows = 0
-        self._file: BufferedWriter | None = None
-        self._writer: Any = None
 
-    def __enter__(self) -> ShardWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None and self._writer is not None:
-            with suppress(Exception):
-                self._writer.close()
-            self._writer.is_open = False
-            with suppress(OSError):
-                self._file.close()
-
-    def add(self, row: Row) -> None:
-        """Adds a face.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+def _groups(rows: Iterable[Row], most: int) -> Iterator[tuple[list[Row], int]]:
+    """The rows of each row group, and how many bytes their images have."""
+    group: list[Row] = []
+    total = 0
+    for row in rows:
         size = len(row["image"]["bytes"])
-        full = len(self._buffer) == _GROUP_ROWS or self._buffered + size > self._group_bytes
-        if self._buffer and full:
-            self._flush()
-        self._buffer.append(row)
-        self._buffered += size
+        if group and (len(group) == _GROUP_ROWS or total + size > most):
+            yield group, total
+            group, total = [], 0
+        group.append(row)
+        total += size
+    if group:
+        yield group, total
 
-    def close(self, name: str) -> list[Path]:
-        """Ends the last file, and names the files of a folder.
 
-        Args:
-            name: what their names begin with.
+@contextmanager
+def _shard(path: Path, manifest: Manifest) -> Iterator[Callable[[list[Row]], int]]:
+    """One file; gives a function that writes a row group and returns the file's length so far."""
+    with BufferedWriter(FileIO(path, "wb")) as file:
+        writer = pq.ParquetWriter(file, _SCHEMA, **_OPTIONS)
+        count = 0
 
-        Returns:
-            The files, of a folder ``<name>-00000-of-00003.parquet`` and so on.
-        """
-        self._flush()
-        self._end()
-        n = 0 if self.shard_bytes is None else len(self.paths)
-        for k, path in enumerate(self.paths[:n]):
-            self.paths[k] = path.rename(self.place / f"{name}-{k:05}-of-{n:05}{SHARD}")
-        return self.paths
+        def write(group: list[Row]) -> int:
+            nonlocal count
+            writer.write_table(pa.Table.from_pylist(group, schema=_SCHEMA))
+            count += len(group)
+            return file.tell()
 
-    def _flush(self) -> None:
-        if not self._buffer:
-            return
-        there = 0 if self._file is None else self._file.tell()
-        if there and self.shard_bytes is not None and there + self._buffered > self.shard_bytes:
-            self._end()
-        if self._file is None:
-            one = self.shard_bytes is None
-            path = self.place if one else self.place / f"{len(self.paths):05}"
-            self._file = BufferedWriter(FileIO(path, "wb"))
-            self._writer = pq.ParquetWriter(self._file, _SCHEMA, **_OPTIONS)
-            self.paths.append(path)
-        self._writer.write_table(pa.Table.from_pylist(self._buffer, schema=_SCHEMA))
-        self._rows += len(self._buffer)
-        self._buffer, self._buffered = [], 0
-
-    def _end(self) -> None:
-        if self._file is None:
-            return
-        manifest = self.manifest.model_copy(update={"rows": self._rows})
-        self._writer.add_key_value_metadata({"agekit": manifest.model_dump_json()})
-        self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file, self._writer, self._rows = None, None, 0
+        try:
+            yield write
+            text = manifest.model_copy(update={"rows": count}).model_dump_json()
+            writer.add_key_value_metadata({"agekit": text})
+            writer.close()
+            file.flush()
+            os.fsync(file.fileno())
+        finally:
+            # pyarrow would write the end of a broken file when the writer is collected.
+            with suppress(Exception):
+                writer.close()
+            writer.is_open = False
 
 
 def check_place(out: Path, *, force: bool) -> None:
