@@ -14,6 +14,7 @@ from agekit.discovery import (
     CORE,
     DISABLE_VARIABLE,
     OLDEST_API,
+    PACKAGE,
     Entry,
     distributions,
     entries,
@@ -46,7 +47,7 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
             raise PluginError(f"{giver}: {lacking.message}", lacking.hint) from lacking
         reason = f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
         named = error.name if isinstance(error, ImportError) else None
-        if entry.api < API_VERSION and (named or "").startswith("agekit."):
+        if entry.api < API_VERSION and (named or "").startswith(f"{PACKAGE}."):
             reason += (
                 f"; it is written for version {entry.api} of the plugin interface, and in version "
                 f"{API_VERSION} modules of agekit have moved (docs/plugins.md names them)"
