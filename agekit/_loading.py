@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module, metadata
 from shlex import quote
@@ -22,9 +23,9 @@ from agekit.discovery import (
 )
 from agekit.errors import PluginError, UnknownNameError, nearest, one_line
 from agekit.extras import missing_library
-from agekit.kinds import KINDS
+from agekit.kinds import KINDS, Family
 
-__all__ = ["check_api", "how_to_upgrade", "load", "unknown", "unusable"]
+__all__ = ["check_api", "family_names", "how_to_upgrade", "load", "unknown", "unusable"]
 
 
 def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
@@ -87,6 +88,15 @@ def check_api(entry: Entry) -> None:
     )
 
 
+def family_names(family: Family) -> Mapping[str, str]:
+    """The names of a family → `module:object` with the part's signature; empty if not known."""
+    if not family.names:
+        return {}
+    module, _, attribute = family.names.partition(":")
+    names: Mapping[str, str] = getattr(import_module(module), attribute)()
+    return names
+
+
 def unusable(entry: Entry, reason: str) -> PluginError:
     """The error for an entry whose own code or file is at fault."""
     hint = how_to_upgrade(entry.distribution)
@@ -117,6 +127,10 @@ def unknown(kind: str, name: str) -> UnknownNameError:
     found = entries(kind)
     givers = sorted({entry.distribution for entry in found if entry.name == bare})
     close = nearest(bare, {entry.name for entry in found})
+    if not close and row.family:
+        prefix = row.family.prefix
+        of_family = {prefix + one for one in family_names(row.family)}
+        close = nearest(prefix + bare.removeprefix(prefix).lower(), of_family)
     if givers:
         close = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
     also = f"; {row.family.title} is {row.family.pattern}" if row.family else ""

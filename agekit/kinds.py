@@ -24,11 +24,14 @@ class Family:
         pattern: of such a name, such as ``timm/<model>``.
         value: `module:function`, which takes the rest of the name first.
         title: such as "any timm network".
+        names: `module:function`, imported without anything heavy, which lists them, each with the
+            `module:object` whose signature is the part's; "" where they are not known before.
     """
 
     pattern: str
     value: str
     title: str
+    names: str = ""
 
     @property
     def prefix(self) -> str:
@@ -63,6 +66,7 @@ class Kind:
         made: each is an object of that class instead, made when its module is imported.
         given: the arguments that agekit fills in itself, in their order.
         beside: the keys that a recipe writes beside a part's own arguments.
+        usual: the one that is meant where a recipe names none, though it may give its arguments.
         mmengine: the root registry of mmengine that mirrors it; "" for none.
         family: a library's names among them.
         template: how a new one begins; None where `agekit plugins new` writes none.
@@ -73,6 +77,7 @@ class Kind:
     made: bool = False
     given: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    usual: str = ""
     mmengine: str = "MODELS"
     family: Family | None = None
     template: Template | None = None
@@ -148,6 +153,32 @@ _ROWS = (
         template=Template(
             "agekit-cyclegan",
             usage="agekit train {} synthfaces --preset quick --domains 20-29,50-69",
+        ),
+    ),
+    Kind(
+        "optimizer",
+        "torch.optim:Optimizer",
+        given=("params",),
+        beside=("layer_decay",),
+        usual="SGD",
+        mmengine="OPTIMIZERS",
+        family=Family(
+            f"{TIMM_PREFIX}<optimizer>",
+            "agekit.training.optimizers:timm_optimizer",
+            "any optimizer of timm",
+            "agekit.training.optimizers:timm_names",
+        ),
+    ),
+    Kind(
+        "schedule",
+        given=("span",),
+        beside=("every", "factor", "warmup", "decay"),
+        usual="constant",
+        mmengine="",
+        family=Family(
+            "mmengine/<scheduler>",
+            "agekit.training.schedule:mmengine_schedule",
+            "any parameter scheduler of mmengine",
         ),
     ),
     Kind("recipe", mmengine="", template=Template(_REGRESSION)),

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.trainer import EstimatorTrainer
     from agekit.training.evolver import Evolver
-    from agekit.training.schedule import optim_wrappers
+    from agekit.training.optimize import optim_wrappers
+    from agekit.training.schedule import Span
     from agekit.training.task import Start, TrainingTask
     from agekit.training.trainer import Trainer
 
@@ -87,6 +88,7 @@ __all__ = [
     "Recipe",
     "Rows",
     "Sheet",
+    "Span",
     "Start",
     "Target",
     "Task",
@@ -148,7 +150,8 @@ _PLACES = {
     "agekit.tasks.estimator.target": "Mixed Target",
     "agekit.tasks.estimator.trainer": "EstimatorTrainer",
     "agekit.training.evolver": "Evolver",
-    "agekit.training.schedule": "optim_wrappers",
+    "agekit.training.optimize": "optim_wrappers",
+    "agekit.training.schedule": "Span",
     "agekit.training.task": "Start TrainingTask",
     "agekit.training.trainer": "Trainer",
 }

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agekit._loading import check_api, load, unknown, unusable
+from agekit._loading import check_api, family_names, load, unknown, unusable
 from agekit.discovery import (
     API_VERSION,
     CORE,
@@ -25,7 +26,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import ConfigError, UnknownNameError, nearest, one_line
-from agekit.kinds import KINDS, TIMM_PREFIX
+from agekit.kinds import KINDS, TIMM_PREFIX, Family
 from agekit.scope import meant, within_distribution
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "GENERATORS",
     "HEADS",
     "LOSSES",
+    "OPTIMIZERS",
     "RECIPES",
     "REGISTRIES",
+    "SCHEDULES",
     "TASKS",
     "RecipeRegistry",
     "Registry",
@@ -88,9 +91,9 @@ class Registry:
             ConflictError: two give it, and `agekit.scope` does not say which is meant.
             PluginError: the distribution was written for another version of the interface.
         """
-        if (family := self.row.family) and name.startswith(family.prefix):
-            version = next((d.version for d in distributions() if d.name == CORE), "unknown")
-            return Entry(self.kind, name, family.value, CORE, version, API_VERSION)
+        family = self.row.family
+        if family and name.startswith(family.prefix):
+            return self._of_family(family, name.removeprefix(family.prefix))
         found = [entry for entry in self.entries() if entry.name == name]
         if not found and ":" in name:
             giver, _, bare = name.partition(":")
@@ -99,11 +102,29 @@ class Registry:
                 for entry in self.entries()
                 if entry.name == bare and normalise(entry.distribution) == normalise(giver)
             ]
+        if not found and family and name.lower() in family_names(family):
+            same = [entry.name for entry in self.entries() if entry.name.lower() == name.lower()]
+            if same:
+                raise UnknownNameError(
+                    f"{self.kind} {name!r} may be {same[0]!r} or {family.prefix + name.lower()!r}",
+                    "name one of the two",
+                )
+            return self._of_family(family, name)
         if not found:
             raise unknown(self.kind, name)
         entry = meant(name, found)
         check_api(entry)
         return entry
+
+    def _of_family(self, family: Family, name: str) -> Entry:
+        """The entry of a library's name; its value is what has the part's signature."""
+        known = family_names(family)
+        if known and name.lower() not in known:
+            raise unknown(self.kind, family.prefix + name)
+        name = name.lower() if known else name
+        version = next((d.version for d in distributions() if d.name == CORE), "unknown")
+        value = known.get(name, family.value)
+        return Entry(self.kind, family.prefix + name, value, CORE, version, API_VERSION)
 
     def pinned(self, name: str) -> str:
         """What means the same part in any scope: with its distribution where several give the name.
@@ -126,9 +147,10 @@ class Registry:
                 this registry holds; and everything `find` raises.
         """
         entry = self.find(name)
-        part = load(entry, self.base, made=self.row.made)
         if (family := self.row.family) and entry.name.startswith(family.prefix):
-            return partial(part, entry.name.removeprefix(family.prefix))
+            bridge = load(replace(entry, value=family.value))
+            return partial(bridge, entry.name.removeprefix(family.prefix))
+        part = load(entry, self.base, made=self.row.made)
         self._loaded[entry.name] = part
         if "mmengine.registry" in sys.modules and self.row.mmengine:
             self._register(entry.name)
@@ -229,6 +251,8 @@ DATASETS = REGISTRIES["dataset"]
 DETECTORS = REGISTRIES["detector"]
 EVOLVERS = REGISTRIES["evolver"]
 GENERATORS = REGISTRIES["generator"]
+OPTIMIZERS = REGISTRIES["optimizer"]
+SCHEDULES = REGISTRIES["schedule"]
 TASKS = REGISTRIES["task"]
 COMMANDS = REGISTRIES["command"]
 

@@ -25,7 +25,6 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
 
 from agekit.data.loader import Batch
 from agekit.data.split import load_faces
@@ -37,8 +36,8 @@ from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.terms import build_term
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.display import Display
+from agekit.training.optimize import optim_wrapper
 from agekit.training.run import Run
-from agekit.training.schedule import optim_wrapper
 
 __all__ = ["main"]
 
@@ -62,12 +61,7 @@ class NetworkAlone(Hook):  # type: ignore[misc]
             self.batch = next(
                 iter(trainer.faces.training_loader(trainer.recipe.train.batch_size, 0))
             )
-            config = optim_wrapper(trainer.recipe.train)
-            self.optimizer = OptimWrapper(
-                getattr(torch.optim, config["optimizer"].pop("type"))(
-                    self.step.parameters(), **config["optimizer"]
-                )
-            )
+            self.optimizer = optim_wrapper(trainer.recipe.train, self.step)
             self._alone()
         self.began: float | None = None
 

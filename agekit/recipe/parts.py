@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
 from typing import Any
@@ -61,7 +61,7 @@ def shipped(name: str) -> dict[str, Any]:
     whole: list[dict[str, Any]] = []
     chain = RECIPES.chain(name)
     kind = next((str(data["kind"]) for _, data in chain if "kind" in data), DEFAULT_KIND)
-    parts = TASKS.get(kind).recipe.parts if kind in TASKS.names() else {}
+    parts = TASKS.get(kind).recipe.all_parts() if kind in TASKS.names() else {}
     for entry, data in chain:
         with within_distribution(entry.distribution):
             _pin(data, parts)
@@ -78,12 +78,8 @@ def _pin(data: dict[str, Any], parts: Mapping[str, str]) -> None:
         parts: see `agekit.recipe.schema.Recipe`.
     """
     for key, kind in parts.items():
-        name, several, _ = key.partition(".*")
-        if not several:
-            _pin_part(data, name, REGISTRIES[kind])
-        elif isinstance(named := data.get(name), dict):
-            for one in named:
-                _pin_part(named, one, REGISTRIES[kind])
+        for _, holder, name in part_places(data, key):
+            _pin_part(holder, name, REGISTRIES[kind])
     evolver, presets = data.get("evolver"), data.get("presets")
     _pin_part(data, "evolver", EVOLVERS)
     for terms in evolver.values() if isinstance(evolver, dict) else ():
@@ -112,17 +108,33 @@ def check_parts(recipe: Mapping[str, Any], task: Task) -> list[str]:
         task: whose recipe it is.
     """
     mistakes: list[str] = []
-    for key, kind in task.recipe.parts.items():
-        name, several, _ = key.partition(".*")
-        if not several:
-            mistakes += _part(name, REGISTRIES[kind], recipe.get(name))
-            continue
-        named = _named(recipe, name)
-        if not named:
+    for key, kind in task.recipe.all_parts().items():
+        found = list(part_places(recipe, key))
+        if not found and key.endswith(".*"):
+            name = key.removesuffix(".*")
             mistakes.append(f"{name}: {task.title} needs at least one {kind}")
-        for one, part in named.items():
-            mistakes += _part(f"{name}.{one}", REGISTRIES[kind], part)
+        for where, holder, name in found:
+            mistakes += _part(where, REGISTRIES[kind], holder[name])
     return mistakes + _evolver(recipe.get("evolver"), _named(recipe, "heads"))
+
+
+def part_places(recipe: Any, key: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """The places where a recipe names parts.
+
+    Args:
+        recipe: plain data.
+        key: a key of `Recipe.parts`, such as ``backbone``, ``heads.*`` or ``train.optimizer``.
+
+    Yields:
+        The place in words, the mapping that holds the part, and its key there.
+    """
+    *path, last = key.split(".")
+    held = recipe
+    for name in path:
+        held = held.get(name) if isinstance(held, dict) else None
+    if isinstance(held, dict):
+        for name in list(held) if last == "*" else [last] if last in held else []:
+            yield ".".join([*path, str(name)]), held, name
 
 
 def _named(recipe: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -174,6 +186,10 @@ def loss_arguments(part: Any) -> list[str]:
 
 def _part(where: str, registry: Registry, part: Any) -> list[str]:
     """The mistakes in one part."""
+    row = registry.row
+    if isinstance(part, Mapping) and row.usual:
+        # A recipe that was written down holds null where it leaves a key to the part.
+        part = {"type": row.usual, **{k: v for k, v in part.items() if v is not None}}
     if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
         return [] if part is None else [f"{where}: must be a mapping with a type"]
     try:
@@ -182,6 +198,8 @@ def _part(where: str, registry: Registry, part: Any) -> list[str]:
         return [f"{where}: {mistake}" for mistake in error.mistakes]
     except AgekitError as error:
         return [f"{where}: {error}"]
-    row = registry.row
     given = {key: value for key, value in part.items() if key not in {"type", *row.beside}}
-    return [f"{where}: {mistake}" for mistake in signature.check(entry, given, row.given)]
+    mistakes = [f"{where}: {mistake}" for mistake in signature.check(entry, given, row.given)]
+    if row.usual and any("has no argument" in mistake for mistake in mistakes):
+        mistakes[-1] += f"; give the {row.name} as a whole, {where}={{type: {part['type']}, ...}}"
+    return mistakes

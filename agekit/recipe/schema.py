@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
+from agekit.kinds import KINDS
 
 __all__ = [
     "DEFAULT_KIND",
@@ -55,64 +58,80 @@ LossTerms = list[LossTerm]
 """How an evolver annotates an argument that lists loss terms."""
 
 
-_OPTIMIZER_TAKES = {
-    "SGD": ("momentum", "nesterov"),
-    "RMSprop": ("momentum", "eps"),
-    "Adagrad": ("eps",),
-}
+class OptimizerConfig(PartConfig):
+    """An optimiser by its registry name, and its hyper-parameters.
 
+    The keys here mean the same to every optimiser that takes them, and others may be beside them.
+    ``layer_decay`` multiplies the rate of each layer of the backbone by itself, for every layer
+    that lies between it and the heads.
+    """
 
-class OptimizerConfig(StrictSchema):
-    """An optimiser of torch by its class name, and its hyper-parameters."""
-
-    type: Literal["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad"] = "SGD"
+    type: str = "SGD"
     lr: Annotated[float, Field(gt=0)] = 0.01
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     momentum: Share | None = None
     nesterov: bool | None = None
-    betas: tuple[Below1, Below1] | None = None
+    betas: tuple[Below1, ...] | None = None
     eps: Annotated[float, Field(gt=0)] | None = None
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The optimiser's keyword arguments."""
+        given = {"lr": self.lr, "weight_decay": self.weight_decay}
+        common = {name: getattr(self, name) for name in ("momentum", "nesterov", "betas", "eps")}
+        given |= {name: value for name, value in common.items() if value is not None}
+        return given | super().arguments
+
     @model_validator(mode="after")
-    def _taken(self) -> OptimizerConfig:
-        takes = _OPTIMIZER_TAKES.get(self.type, ("betas", "eps"))
-        for name in ("momentum", "nesterov", "betas", "eps"):
-            if getattr(self, name) is not None and name not in takes:
-                raise KeyMistake(
-                    name, f"{self.type} takes no {name}; give the optimizer as a whole"
-                )
-        if self.nesterov and not self.momentum:
+    def _with_momentum(self) -> OptimizerConfig:
+        if self.type == "SGD" and self.nesterov and not self.momentum:
             raise KeyMistake("nesterov", "nesterov needs a momentum above 0")
         return self
 
 
-class ScheduleConfig(StrictSchema):
-    """The learning rate over a generation.
+SCHEDULE_KEYS = KINDS["schedule"].beside
 
-    ``step``: times `factor` after every `every` epochs. ``one-cycle``: up over the share `warmup`
-    of all steps and down along a cosine. ``cosine``: down along a cosine. ``linear``: constant,
-    then down to 0 over the share `decay` of the epochs. ``constant``.
+
+class ScheduleConfig(PartConfig):
+    """The learning rate over a generation, by the registry name of a schedule.
+
+    The keys here are given to every schedule that takes them, and others may be beside them:
+    ``every`` epochs, times ``factor``, up over the share ``warmup`` of all steps, down over the
+    share ``decay`` of the epochs.
     """
 
-    type: Literal["step", "one-cycle", "cosine", "linear", "constant"] = "constant"
+    type: str = "constant"
     every: Positive = 40
     factor: Annotated[float, Field(gt=0)] = 0.1
     warmup: Share = 0.25
     decay: Share = 0.5
 
+    def taken_by(self, schedule: Callable[..., Any]) -> dict[str, Any]:
+        """Those of the keys above that a schedule takes."""
+        taken = inspect.signature(schedule).parameters
+        return {key: getattr(self, key) for key in SCHEDULE_KEYS if key in taken}
+
+    def idle(self, schedule: Callable[..., Any]) -> list[str]:
+        """Those that a schedule does not take, and that a recipe sets nevertheless."""
+        usual, taken = type(self)(), self.taken_by(schedule)
+        other = [key for key in SCHEDULE_KEYS if getattr(self, key) != getattr(usual, key)]
+        return [key for key in other if key not in taken]
+
 
 class TrainConfig(StrictSchema):
     """How one generation is trained, and which weights are kept.
 
-    ``init_lr`` is the learning rate in place of the optimizer's where a model is started from. Of
-    the epochs ``keep`` keeps the ``last``, or the ``best`` on the validation split;
-    ``keep_generation`` says the same of the generations.
+    ``accumulate`` batches make one update. ``init_lr`` is the learning rate in place of the
+    optimizer's where a model is started from. Of the epochs ``keep`` keeps the ``last``, or the
+    ``best`` on the validation split; ``keep_generation`` says the same of the generations.
     """
 
     epochs: Positive
     batch_size: Positive = 128
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    accumulate: Positive = 1
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     amp: Literal["auto", "bf16", "fp32"] = "auto"
@@ -158,7 +177,8 @@ class Recipe(StrictSchema):
 
     Attributes:
         parts: the keys that name parts, each with the kind of part; ``heads.*`` names one under
-            each key of ``heads``. The evolver and its losses are parts of every recipe.
+            each key of ``heads``. The evolver and its losses, the optimizer and the schedule are
+            parts of every recipe.
         open_part: the key whose part the name of what is trained may choose.
         example: a name for it.
         sections: what an override may reach into though a recipe leaves it to its defaults.
@@ -185,7 +205,12 @@ class Recipe(StrictSchema):
 
     def named_parts(self) -> Iterator[tuple[str, PartConfig]]:
         """The parts beside the evolver: each one's kind, and the part."""
-        for key, kind in self.parts.items():
-            held = getattr(self, key.removesuffix(".*"))
-            for part in held.values() if key.endswith(".*") else (held,):
+        for key, kind in self.all_parts().items():
+            held: Any = reduce(getattr, key.removesuffix(".*").split("."), self)
+            for part in held.values() if isinstance(held, dict) else [held]:
                 yield kind, part
+
+    @classmethod
+    def all_parts(cls) -> dict[str, str]:
+        """`parts`, and those of the training."""
+        return {**cls.parts, "train.optimizer": "optimizer", "train.schedule": "schedule"}

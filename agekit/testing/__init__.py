@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from agekit.testing.generator import check_generator
     from agekit.testing.head import check_head
     from agekit.testing.loss import check_loss
+    from agekit.testing.optimizer import check_optimizer
     from agekit.testing.plugin import check_plugin
     from agekit.testing.recipe import check_recipe
+    from agekit.testing.schedule import check_schedule
     from agekit.testing.task import check_task
     from agekit.testing.training import train_briefly
 
@@ -28,8 +30,10 @@ __all__ = [
     "check_generator",
     "check_head",
     "check_loss",
+    "check_optimizer",
     "check_plugin",
     "check_recipe",
+    "check_schedule",
     "check_task",
     "train_briefly",
 ]

@@ -48,7 +48,15 @@ def check_as_used(entry: Entry) -> str:
     with within_distribution(entry.distribution):
         if entry.kind in _WITH_RECIPES:
             return _WITH_RECIPES[entry.kind](entry, name)
-        getattr(testing, KINDS[entry.kind].check)(name)
+        row = KINDS[entry.kind]
+        lacking = [
+            argument
+            for argument, one in (signature.parameters(entry) or {}).items()
+            if one.required and argument not in row.given and row.usual
+        ]
+        if lacking:
+            return f"no recipe gives its argument {lacking[0]!r}"
+        getattr(testing, row.check)(name)
     return ""
 
 

@@ -36,6 +36,7 @@ class RunHook(Hook):  # type: ignore[misc]
         display: what a person sees.
         watched: what is watched on the validation split.
         keep: which epoch's weights to keep, the ``last`` or the ``best`` on the validation split.
+        accumulate: batches to an update.
     """
 
     priority = "VERY_LOW"
@@ -47,6 +48,7 @@ class RunHook(Hook):  # type: ignore[misc]
         display: Display,
         watched: Watched,
         keep: Literal["last", "best"] = "last",
+        accumulate: int = 1,
     ) -> None:
         self.run = run
         self.generation = generation
@@ -54,6 +56,7 @@ class RunHook(Hook):  # type: ignore[misc]
         self.main = rank_and_world()[0] == 0
         self.keep = keep
         self.watched = watched
+        self.accumulate = accumulate
         self.best: float | None = None
         self.best_epoch: int | None = None
         self._sums: dict[str, Tensor] = {}
@@ -89,7 +92,13 @@ class RunHook(Hook):  # type: ignore[misc]
         """Starts the epoch's sums."""
         self._sums, self._totals = {}, {}
         self._steps, self._images = 0, 0
-        self._lr = float(next(iter(runner.optim_wrapper.get_lr().values()))[0])
+        # Of several groups of parameters the last layers' rate, which is the recipe's.
+        self._lr = float(max(next(iter(runner.optim_wrapper.get_lr().values()))))
+        if self.accumulate > 1:
+            # An epoch's last update takes the batches that are left, so that a checkpoint between
+            # two epochs leaves no gradient behind.
+            steps = len(runner.train_dataloader)
+            runner.optim_wrapper.initialize_count_status(runner.model, 0, steps)
         self._began = time.perf_counter()
 
     def after_train_iter(

@@ -15,7 +15,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from agekit.recipe import TrainConfig
-from agekit.training.schedule import optim_wrappers, param_scheduler
+from agekit.training.optimize import optim_wrappers, param_schedulers
 
 __all__ = ["Batches", "QuietRunner", "make_runner"]
 
@@ -88,14 +88,15 @@ def make_runner(
     watch: dict[str, Any] = {}
     if val is not None:
         watch = {"val_dataloader": val, "val_cfg": {}, "val_evaluator": Evaluator([metric])}
+    wrapper = optim_wrappers(config, step, optimizers)
     runner = QuietRunner(
         model=step,
         work_dir=str(folder),
         experiment_name=name,
         train_dataloader=train,
         train_cfg={"by_epoch": True, "max_epochs": config.epochs},
-        optim_wrapper=optim_wrappers(config, step, optimizers),
-        param_scheduler=param_scheduler(config, len(train)) or None,
+        optim_wrapper=wrapper,
+        param_scheduler=param_schedulers(config, wrapper, len(train)) or None,
         default_hooks={"runtime_info": None, "timer": None, "logger": None, "checkpoint": None},
         custom_hooks=list(hooks),
         randomness={"seed": seed},

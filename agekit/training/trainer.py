@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -221,8 +222,12 @@ class Trainer(ABC, Generic[N]):
             optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
             hooks: more hooks, for this generation.
         """
-        watch = RunHook(self.run, number, self.display, self.watched, config.keep)
-        ema = None if config.ema is None else EMAHook(momentum=1 - config.ema)
+        watch = RunHook(
+            self.run, number, self.display, self.watched, config.keep, config.accumulate
+        )
+        ema = None
+        if config.ema is not None:
+            ema = EMAHook(momentum=1 - config.ema, interval=config.accumulate)
         runner = make_runner(
             step,
             name=f"{self.run.folder.resolve()}:{number}:{next(_RUNNERS)}",
@@ -236,7 +241,13 @@ class Trainer(ABC, Generic[N]):
             hooks=[watch, *self.hooks, *hooks, *([] if ema is None else [ema])],
         )
         try:
-            runner.train()
+            with warnings.catch_warnings():
+                if config.accumulate > 1:
+                    # The schedule goes by batches; some of them come before the first update.
+                    warnings.filterwarnings(
+                        "ignore", "Detected call of `scheduler.step", UserWarning
+                    )
+                runner.train()
         finally:
             self.display.stop()
         kept = from_main(lambda: watch.best_epoch) if config.keep == "best" else None

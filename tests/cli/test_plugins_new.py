@@ -261,7 +261,9 @@ def test_the_guide_from_an_empty_folder_in_a_clean_environment(clean, tmp_path):
     assert 2 * len(blocks) == GUIDE.count("```")
     for block in blocks:
         if block["language"]:
-            (name,) = NAMED.findall(block["before"])[:1]
+            if not (named := NAMED.findall(block["before"])):
+                continue  # an example of its own, which tests/tasks/estimator/test_terms.py runs
+            name = named[0]
             assert (here / name).is_file(), f"{name} is not what `agekit plugins new` writes"
             (here / name).write_text(block["text"] + "\n", encoding="utf-8")
             written.append(name)

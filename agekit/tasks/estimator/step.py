@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
+from timm.optim._param_groups import param_groups_layer_decay, param_groups_weight_decay
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -101,7 +102,7 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         self._teacher = (teacher if any(term.asked.of_teacher for term in terms) else None,)
         self._features = any("features" in term.asked.names for term in terms)
         self._dtype = dtype
-        self._parallel: tuple[nn.Module, ...] = ()
+        self._parallel: tuple[DistributedDataParallel, ...] = ()
 
     def parallelise(self) -> None:
         """Averages gradients, and takes batch statistics, over the processes from now on."""
@@ -109,6 +110,37 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         device = next(self.network.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         self._parallel = (DistributedDataParallel(self.network, device_ids=ids),)
+
+    def no_sync(self) -> AbstractContextManager[None]:
+        """While it lasts, gradients stay with their process: an update takes more batches."""
+        found: AbstractContextManager[None] = nullcontext()
+        for parallel in self._parallel:
+            found = parallel.no_sync()
+        return found
+
+    def layer_groups(
+        self, lr: float, weight_decay: float, layer_decay: float
+    ) -> list[dict[str, Any]]:
+        """Groups of parameters for layer-wise rates, as BEiT has them (arXiv 2106.08254).
+
+        The heads and what the losses learn have the rate itself, the last layer of the backbone
+        `layer_decay` of it, and so on to the first. Vectors, such as biases, do not decay.
+
+        Args:
+            lr: of the heads.
+            weight_decay: of what decays.
+            layer_decay: 0 to 1.
+        """
+        backbone = self.network.backbone
+        spared: set[str] = getattr(backbone, "no_weight_decay", set)()
+        groups: list[dict[str, Any]] = param_groups_layer_decay(
+            backbone, weight_decay, spared, layer_decay=layer_decay
+        )
+        for group in groups:
+            group["lr"] = lr * layer_decay * group.pop("lr_scale")
+        last = nn.ModuleList([self.network.heads, self.losses])
+        groups += [group | {"lr": lr} for group in param_groups_weight_decay(last, weight_decay)]
+        return groups
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
         """Mixed precision as this step was told."""
@@ -138,7 +170,8 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
 
     def train_step(self, data: Batch, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """One update; gives the weighted terms and their sum, detached, on the device."""
-        inputs = self(data)
+        with optim_wrapper.optim_context(self):
+            inputs = self(data)
         values = {term.name: term(inputs) for term in self._terms}
         total = torch.stack(list(values.values())).sum()
         optim_wrapper.update_params(total)

@@ -19,19 +19,21 @@ from agekit.data.split import Faces
 from agekit.device import autocast_dtype
 from agekit.discovery import API_VERSION
 from agekit.errors import ConfigError
-from agekit.recipe import LossTerm
+from agekit.recipe import LossTerm, TrainConfig
 from agekit.recipe.parts import loss_arguments
-from agekit.registry import LOSSES
+from agekit.registry import LOSSES, SCHEDULES
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.target import Target
 from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, require_no_teacher
 from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver
+from agekit.training.optimize import build_schedulers, optim_wrapper
 
 __all__ = ["Trial", "try_ager", "try_estimator"]
 
@@ -72,9 +74,9 @@ def try_estimator(
             network.ages,
         )
         trial = Trial(recipe, network.to(device), images, target)
+        told = trial.optimize(recipe.train)
         trial.estimate()
         used: set[str] = set()
-        told: list[str] = []
         for key in loss_arguments(recipe.evolver.model_dump()):
             listed = recipe.evolver.arguments.get(key) or ()
             terms = [LossTerm.model_validate(term) for term in listed]
@@ -165,6 +167,32 @@ class Trial:
                 if estimate.distribution is not None:
                     shape = (self._n, ages[1] - ages[0] + 1)
                     check(asked, "distributions", estimate.distribution, shape)
+
+    def optimize(self, config: TrainConfig) -> list[str]:
+        """Builds the optimiser and the schedule, as every generation's; gives what is to be said.
+
+        Raises:
+            ContractError: one of them cannot be built.
+        """
+        step = EstimatorStep(self.network, [])
+        wrapper = optim_wrapper(config, step)
+        rates = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
+        build_schedulers(config, wrapper)
+        told = [
+            f"train.schedule.{key} means nothing to the schedule {config.schedule.type!r}"
+            for key in config.schedule.idle(SCHEDULES.get(config.schedule.type))
+        ]
+        if config.optimizer.layer_decay is not None:
+            told.append(
+                f"train.optimizer.layer_decay: {len(rates)} learning rates, {rates[0]:.3g} for the "
+                f"first layer to {rates[-1]:.3g} for the heads"
+            )
+            if not hasattr(self.network.backbone, "group_matcher"):
+                told.append(
+                    f"the backbone {self.backbone.name!r} does not say which its layers are (by "
+                    "timm's group_matcher): it counts as one"
+                )
+        return told
 
     def train(self, terms: Sequence[LossTerm], *, first: bool) -> set[str]:
         """One step's passes for the terms of a generation.

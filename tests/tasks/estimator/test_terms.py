@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from math import nan
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +24,7 @@ from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, re
 from agekit.testing import check_loss
 
 AGES = (10, 12)
+GUIDE = Path(__file__).parents[3] / "docs/plugins.md"
 
 
 def target(*ages):
@@ -240,6 +244,15 @@ class Consistent(Loss):
         mean = (p * target.labels).sum(-1) / target.labels[-1]
         calm = features.float().square().mean() + (raw.float() - teacher.float()).abs().mean()
         return (raw.float() - mean).square().mean() + 0.01 * calm
+
+
+@pytest.mark.parametrize("name", ["SquaredError", "CalmAgreement"])
+def test_the_losses_of_the_guide_keep_the_contract(name):
+    (source,) = re.findall(rf"```python\n(class {name}.*?)```", GUIDE.read_text(), re.S)
+    known = {"Loss": Loss, "Tensor": torch.Tensor, "Target": Target, "Mapping": Mapping}
+    exec(source, known)
+    heads = {"ldl": {"type": "ldl"}, "reg": {"type": "regression"}}
+    check_loss(known[name], head="regression", heads=heads, ages=[AGES])
 
 
 def test_losses_that_ask_are_checked_with_what_they_ask_for():

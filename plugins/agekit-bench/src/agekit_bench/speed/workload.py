@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from agekit.data.loader import Batch
@@ -25,7 +24,7 @@ from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.terms import build_term
-from agekit.training.schedule import optim_wrapper
+from agekit.training.optimize import optim_wrapper
 from agekit.zoo.folder import read_config
 from agekit.zoo.locate import is_model, locate
 
@@ -92,11 +91,7 @@ class Training(Workload):
             network.compile()
         terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(self.terms)]
         step = EstimatorStep(network, terms, None, self.dtype).to(device).train()
-        plain = optim_wrapper(self.recipe.train)
-        optimizer = getattr(torch.optim, plain["optimizer"].pop("type"))
-        wrapper = OptimWrapper(
-            optimizer(step.parameters(), **plain["optimizer"]), clip_grad=plain.get("clip_grad")
-        )
+        wrapper = optim_wrapper(self.recipe.train, step)
         faces = Batch(
             self._images(batch, device).to(memory_format=torch.channels_last),
             torch.linspace(float(_AGES[0]), float(_AGES[1]), batch, device=device),
