@@ -81,7 +81,7 @@ class Task:
         tolerance: how far they may lie apart on two machines, in their `unit`.
         unit: of them.
         card: the text of a model's card, from its `config` and metrics.
-        scores: the same as `agekit.zoo.cards.scores.Score`, for leaderboards.
+        scores: the same as `agekit.zoo.cards.results.Score`, for leaderboards.
         hub: how the Hugging Face Hub files its models.
     """
 

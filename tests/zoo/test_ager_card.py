@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from agekit.recipe.schema import PartConfig
 from agekit.tasks.ager.card import ager_card
 from agekit.tasks.ager.config import AgerConfig
-from agekit.zoo.cards.eval_results import eval_files
+from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ImageConfig
 
 HALF = (0.5, 0.5, 0.5)

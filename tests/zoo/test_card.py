@@ -12,8 +12,8 @@ from agekit.data.split import load_faces
 from agekit.recipe import resolve
 from agekit.tasks.estimator.build import estimator_config
 from agekit.tasks.estimator.card import estimator_card
-from agekit.zoo.cards.facts import training_facts
-from agekit.zoo.cards.header import hub_licence
+from agekit.zoo.cards.provenance import training_facts
+from agekit.zoo.cards.results import hub_licence
 from agekit.zoo.folder import CARD, METRICS
 
 RESEARCH = {

@@ -10,8 +10,7 @@ from torch import nn
 
 from agekit.tasks.estimator.build import estimator_config
 from agekit.tasks.estimator.card import estimator_card
-from agekit.zoo.cards.eval_results import benchmark, eval_files, legacy_results
-from agekit.zoo.cards.scores import scores
+from agekit.zoo.cards.results import benchmark, eval_files, legacy_results, scores
 from agekit.zoo.folder import METRICS, save_model
 
 TRAINED = {

@@ -9,17 +9,15 @@ from typing import Any
 
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS
-from agekit.zoo.cards.faces import face_section
-from agekit.zoo.cards.header import metadata
-from agekit.zoo.cards.making import (
+from agekit.zoo.cards.provenance import (
     citation_section,
     licence_section,
-    making_section,
     people_pictured,
+    provenance_section,
 )
-from agekit.zoo.cards.scores import Score, identifier, score, score_notes
+from agekit.zoo.cards.results import Score, identifier, metadata, score, score_notes
 from agekit.zoo.cards.text import bullets, code, figure, interval, mapping, plain, table
-from agekit.zoo.cards.use import use_section
+from agekit.zoo.cards.usage import face_section, use_section
 
 __all__ = ["ager_card", "ager_scores"]
 
@@ -37,7 +35,7 @@ def ager_card(config: AgerConfig, metrics: Mapping[str, Any]) -> str:
 
     Args:
         config: the model's configuration; of its `trained`, ``method``, ``data`` and ``faces``
-            are as `agekit.zoo.cards.facts.training_facts` gives them, where they are known.
+            are as `agekit.zoo.cards.provenance.training_facts` gives them, where they are known.
         metrics: what the model folder's ``metrics.json`` holds; empty for an ager that nobody
             scored; ``evaluation`` may hold what `agekit evaluate` found.
     """
@@ -59,7 +57,7 @@ def ager_card(config: AgerConfig, metrics: Mapping[str, Any]) -> str:
             config, "agekit age photo.jpg --model MODEL --to old", _PYTHON, _options(config)
         ),
         *face_section(config.face, config.image),
-        *making_section(config, network),
+        *provenance_section(config, network),
         *_measured(metrics),
         *_limits(config),
         *licence_section(config),
@@ -172,7 +170,7 @@ _WHERE_SCORED = ("dataset", "protocol", "split", "split_hash")
 
 
 def ager_scores(config: AgerConfig, metrics: Mapping[str, Any]) -> list[Score]:
-    """What an ager scored on its test split and where it was judged, see `zoo.cards.scores`."""
+    """What an ager scored on its test split and where it was judged, see `zoo.cards.results`."""
     own, judged = dict(config.trained), mapping(metrics, "evaluation")
     there = {key: judged[key] for key in _WHERE_SCORED if key in judged}
     cycle = _cycle_scores(own, config.domains, mapping(metrics, "test"))

@@ -20,8 +20,8 @@ from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
-from agekit.zoo.cards.eval_results import eval_files
-from agekit.zoo.cards.facts import training_facts
+from agekit.zoo.cards.provenance import training_facts
+from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 

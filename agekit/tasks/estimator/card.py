@@ -7,17 +7,15 @@ from typing import Any
 
 from agekit.tasks.estimator.card_errors import error_section, headline
 from agekit.tasks.estimator.config import EstimatorConfig
-from agekit.zoo.cards.faces import face_section
-from agekit.zoo.cards.header import metadata
-from agekit.zoo.cards.making import (
+from agekit.zoo.cards.provenance import (
     citation_section,
     licence_section,
-    making_section,
     people_pictured,
+    provenance_section,
 )
-from agekit.zoo.cards.scores import Score, score, score_notes
+from agekit.zoo.cards.results import Score, metadata, score, score_notes
 from agekit.zoo.cards.text import bullets, code, mapping, plain
-from agekit.zoo.cards.use import use_section
+from agekit.zoo.cards.usage import face_section, use_section
 
 __all__ = ["estimator_card", "estimator_scores"]
 
@@ -27,7 +25,7 @@ def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
 
     Args:
         config: the model's configuration; of its `trained`, ``method``, ``data`` and ``faces``
-            are as `agekit.zoo.cards.facts.training_facts` gives them, where they are known.
+            are as `agekit.zoo.cards.provenance.training_facts` gives them, where they are known.
         metrics: what the model folder's ``metrics.json`` holds; ``seeds`` may list the ``seed``
             and the ``mae`` of several trainings.
     """
@@ -45,7 +43,7 @@ def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
         headline(metrics, trained, interval),
         *use_section(config, "agekit predict photo.jpg --model MODEL", _PYTHON),
         *face_section(config.face, config.image),
-        *making_section(config, network),
+        *provenance_section(config, network),
         *error_section(metrics, trained, interval.calibrated_on),
         *_limits(config),
         *licence_section(config),
@@ -96,7 +94,7 @@ _FIGURES = {
 
 
 def estimator_scores(config: EstimatorConfig, metrics: Mapping[str, Any]) -> list[Score]:
-    """What an estimator scored on its test split, for `agekit.zoo.cards.scores`."""
+    """What an estimator scored on its test split, for `agekit.zoo.cards.results`."""
     return _scores(dict(config.trained), mapping(metrics, "test"), config.interval.level)
 
 

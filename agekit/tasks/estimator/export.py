@@ -17,8 +17,8 @@ from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.zoo.cards.eval_results import eval_files
-from agekit.zoo.cards.facts import training_facts
+from agekit.zoo.cards.provenance import training_facts
+from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 

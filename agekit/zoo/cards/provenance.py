@@ -1,4 +1,4 @@
-"""Where a model comes from, for its card: data, training, terms, whom to cite."""
+"""Where a model comes from: what training records of it, and what its card tells of that."""
 
 from __future__ import annotations
 
@@ -6,17 +6,67 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from agekit.zoo.cards.eval_results import OWN_DATA
+from agekit.data.split import Faces
+from agekit.recipe.schema import Recipe
+from agekit.registry import DATASETS
+from agekit.zoo.cards.results import OWN_DATA
 from agekit.zoo.cards.text import bullets, code, count, linked, mapping, mappings, plain
 from agekit.zoo.config import ModelConfig
 
-__all__ = ["citation_section", "licence_section", "making_section", "people_pictured"]
+__all__ = [
+    "citation_section",
+    "licence_section",
+    "people_pictured",
+    "provenance_section",
+    "training_facts",
+]
 
 RESEARCH = ("research", "academic")
 AGEKIT = "agekit: a plugin-based model zoo for the age in faces"
 
 
-def making_section(config: ModelConfig, network: str) -> list[str]:
+def training_facts(recipe: Recipe, faces: Faces, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Facts for the `trained` of a model's configuration, as plain data.
+
+    Args:
+        recipe: the one it was trained by.
+        faces: what it was trained on.
+        counts: how many faces of which kind were used, such as ``{"train": 800, "test": 100}``.
+
+    Returns:
+        ``method`` (what the recipe says of itself, and its length), ``data`` (title, terms and
+        citation of the dataset, how it was split) and ``faces``, the counts; without what is
+        unknown.
+    """
+    reader = DATASETS.get(faces.dataset)
+    rule = reader.protocols.get(faces.protocol.partition(":")[2])
+    method = {
+        "description": recipe.description,
+        "source": recipe.source,
+        "evolver": recipe.evolver.type,
+        "generations": recipe.evolver.arguments.get("generations"),
+        "epochs": recipe.train.epochs,
+        "batch_size": recipe.train.batch_size,
+        "optimizer": recipe.train.optimizer.type,
+        "learning_rate": recipe.train.optimizer.lr,
+    }
+    backbone = getattr(recipe, "backbone", None)
+    if backbone is not None and backbone.arguments.get("pretrained"):
+        method["pretrained"] = backbone.type
+    data = {
+        "title": reader.title,
+        "licence": reader.licence,
+        "source": reader.source,
+        "citation": reader.citation,
+        "split": faces.drawn or (rule.description if rule else "by a list of the user's own"),
+        "needs_root": reader.needs_root,
+        "subject_exclusive": faces.subject_exclusive,
+        "shared_people": faces.shared_identities,
+    }
+    return {"method": _known(method), "data": _known(data), "faces": dict(counts)}
+
+
+def provenance_section(config: ModelConfig, network: str) -> list[str]:
     """Data, protocol, method, network and seed, in blocks of Markdown.
 
     Args:
@@ -171,3 +221,7 @@ def _place(trained: Mapping[str, Any]) -> str:
         text += f", on {plain(trained['device_name'])} ({plain(trained.get('device', '?'))})"
     versions = [f"{name} {plain(trained[name])}" for name in ("agekit", "torch") if name in trained]
     return ", ".join(part for part in (text.lstrip(", "), *versions) if part) + "."
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if value not in (None, "")}

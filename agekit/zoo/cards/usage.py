@@ -1,13 +1,15 @@
-"""How the faces a model takes must be cut, for its card."""
+"""How to run a model, and how the faces it takes must be cut, for its card."""
 
 from __future__ import annotations
 
+from shlex import quote
+
 from agekit.data.alignment import Alignment
 from agekit.faces.align import known_points
-from agekit.zoo.cards.text import code, table
-from agekit.zoo.config import ImageConfig
+from agekit.zoo.cards.text import clean, code, mapping, table
+from agekit.zoo.config import ImageConfig, ModelConfig
 
-__all__ = ["face_section"]
+__all__ = ["face_section", "use_section"]
 
 POINTS = (
     "the eye on the left",
@@ -16,6 +18,37 @@ POINTS = (
     "the left corner of the mouth",
     "the right corner of the mouth",
 )
+
+
+def use_section(config: ModelConfig, command: str, python: str, options: str = "") -> list[str]:
+    """Commands and Python, in blocks of Markdown.
+
+    Args:
+        config: the model's configuration.
+        command: the command line that runs MODEL.
+        python: the same in Python.
+        options: of ``agekit evaluate``, a space before each.
+    """
+    needs = ", ".join(code(f"{name} {version}") for name, version in config.requires.items())
+    dataset = quote(clean(config.trained.get("dataset") or "DATASET"))
+    root = " --root DIR" if mapping(config.trained, "data").get("needs_root", True) else ""
+    return [
+        "## Use",
+        "\n".join(
+            [
+                "```",
+                command,
+                f"agekit evaluate MODEL {dataset}{root}{options}",
+                "agekit zoo pull MODEL",
+                "```",
+            ]
+        ),
+        f"```python\n{python}\n```",
+        "MODEL is this folder, a name of `agekit zoo list`, or `hf-hub:OWNER/NAME@REVISION` with "
+        "the commit, so that what is run cannot change unseen."
+        + (f" It needs {needs}." if needs else "")
+        + " Nothing in this folder is run as code: the weights are safetensors.",
+    ]
 
 
 def face_section(face: Alignment, image: ImageConfig) -> list[str]:
