@@ -14,10 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from agekit.data.decode import (
-    MAX_PIXELS,
-    decode,
-)
+from agekit.data.decode import MAX_PIXELS, decode, in_threads, unusable
 from agekit.data.images import decode_image
 from agekit.errors import DataError
 
@@ -271,3 +268,25 @@ def test_whole_images_are_refused_for_the_same_reasons(tmp_path: Path) -> None:
         decode(tmp_path / "nowhere.jpg", None)
     with pytest.raises(DataError, match="is no image"):
         decode_image(np.full((4, 4), 2.0), None)
+
+
+def test_threads_keep_the_order_and_stop_when_nobody_listens() -> None:
+    done: list[int] = []
+
+    def work(i: int) -> int:
+        done.append(i)
+        if i == 3:
+            raise DataError("photo: no", "")
+        return i * i
+
+    results = [future.exception() or future.result() for future in in_threads(work, range(6))]
+    assert [str(r) for r in results] == ["0", "1", "4", "photo: no", "16", "25"]
+    done.clear()
+    few = in_threads(work, range(10_000), threads=1, ahead=4)
+    assert next(few).result() == 0
+    few.close()
+    assert len(done) < 100
+    assert unusable(DataError("a.jpg: too dark"), "a.jpg") == "too dark"
+    assert unusable(OSError(5, "Input/output error"), "a.jpg") == (
+        "cannot be read: Input/output error"
+    )

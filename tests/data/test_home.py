@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from agekit.data.home import cache_home, data_root
+from agekit.data.home import cache_home, data_root, keep_apart, locked
 from agekit.errors import DataError
 
 
@@ -49,3 +50,26 @@ def test_a_place_that_will_not_do_is_refused_with_a_way_out(
     monkeypatch.setenv("AGEKIT_DATA", str(tmp_path))
     with pytest.raises(DataError, match=r"from \$AGEKIT_DATA"):
         data_root("morph", None)
+
+
+def test_who_may_not_wait_is_refused_and_the_lock_is_free_again(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    busy = locked(lock, DataError("busy"))
+    with FileLock(lock), pytest.raises(DataError, match="busy"), busy:
+        raise AssertionError
+    with pytest.raises(KeyError), locked(lock):
+        raise KeyError
+    with locked(lock, DataError("busy")):
+        pass
+
+
+def test_what_is_written_stays_out_of_what_is_read(tmp_path: Path) -> None:
+    photos, link = tmp_path / "photos", tmp_path / "link"
+    (photos / "sub").mkdir(parents=True)
+    link.symlink_to(photos / "sub")
+    for out in (photos / "sub" / "x", photos / "x.parquet", link / "x", photos):
+        with pytest.raises(DataError, match=r"own folder .*photos, and would become part of it"):
+            keep_apart(out, None, photos)
+    keep_apart(photos, photos, itself=False)
+    for folder in (None, photos / "sub", tmp_path / "missing"):
+        keep_apart(tmp_path / "chips", folder)
