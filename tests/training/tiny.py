@@ -15,8 +15,8 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from agekit.recipe import TrainConfig
-from agekit.training.display import Display
-from agekit.training.hooks import Watch
+from agekit.training.display import Display, Watched
+from agekit.training.hooks import RunHook
 from agekit.training.run import Run
 from agekit.training.runner import QuietRunner, make_runner
 
@@ -133,9 +133,9 @@ def watched(
     train: TrainConfig | None = None,
     errors: Sequence[float] | None = None,
     keep: Any = "last",
-) -> tuple[QuietRunner, Watch]:
+) -> tuple[QuietRunner, RunHook]:
     """A Runner of generation 1 of a run, and the hook that watches it."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    watch = Watch(run, 1, Display(None, run.log), keep=keep)
+    watch = RunHook(run, 1, Display(None, run.log), Watched(), keep=keep)
     made = runner(run.generation(1), model, train=train, hooks=[watch], errors=errors)
     return made, watch
