@@ -19,6 +19,7 @@ __all__ = [
     "causes",
     "counted",
     "lacks_memory",
+    "listed",
     "nearest",
     "one_line",
 ]
@@ -133,6 +134,13 @@ def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
     """Says which of `names` are meant by `name`: ``"; did you mean 'a', 'b'?"``, or nothing."""
     close = get_close_matches(name, list(names), n=n, cutoff=0.6)
     return f"; did you mean {', '.join(repr(c) for c in close)}?" if close else ""
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first of many names: ``"a, b, c and 5 more"``."""
+    every = list(names)
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def one_line(error: BaseException) -> str:

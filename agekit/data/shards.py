@@ -22,7 +22,7 @@ from agekit.data.readers.rows import parse_gender, parse_split
 from agekit.data.shard_columns import by_text, find_image, read_labels
 from agekit.data.shard_images import ImageColumn, Shards, reading
 from agekit.data.table import SPLITS, FaceTable, Problem
-from agekit.errors import DataError
+from agekit.errors import DataError, listed
 
 __all__ = ["Shards", "read_shards"]
 
@@ -133,10 +133,9 @@ def _check_sets(files: Sequence[Path], place: Path) -> None:
             raise DataError(f"{place}: shards of different sets: {name}-...{lengths_shown}")
         ((n, there),) = lengths.items()
         if missing := sorted(set(range(n)) - there):
-            shown = ", ".join(f"{k:05}" for k in missing[:5])
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            shown = listed((f"{k:05}" for k in missing), 5)
             raise DataError(
-                f"{place}: {name}: {len(missing)} of {n} shards are missing: {shown}{more}",
+                f"{place}: {name}: {len(missing)} of {n} shards are missing: {shown}",
                 "pass the folder that holds all of them"
                 if place.is_file()
                 else "fetch or pack them again",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -22,7 +22,7 @@ from agekit.data.readers.rows import parse_split
 from agekit.data.readers.sheet import read_sheet
 from agekit.data.source import culprit_of, open_dataset, place_of, read_source
 from agekit.data.table import SPLITS, FaceTable, Problem
-from agekit.errors import ConfigError, DataError, nearest
+from agekit.errors import ConfigError, DataError, listed, nearest
 from agekit.registry import DATASETS
 
 __all__ = ["SPLIT_FILE", "Faces", "load_faces", "split_file"]
@@ -146,14 +146,8 @@ def _protocol(reader: Dataset, protocol: str | None) -> Protocol:
     close = nearest(name, reader.protocols)
     raise ConfigError(
         f"{reader.name} has no protocol {name!r}{close}",
-        f"it has {_shown(reader.protocols)}; or give a csv of path and split",
+        f"it has {listed(reader.protocols, 12)}; or give a csv of path and split",
     )
-
-
-def _shown(names: Iterable[str], most: int = 12) -> str:
-    every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
 
 
 def split_file(path: Path) -> Protocol:

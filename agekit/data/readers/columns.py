@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agekit.errors import ConfigError, DataError, nearest
+from agekit.errors import ConfigError, DataError, listed, nearest
 
 __all__ = ["NAMES", "ColumnChoice", "Columns", "check_columns", "choose", "usual"]
 
@@ -128,9 +128,8 @@ def choose(
     used = {*index.values(), *(k for k, name in enumerate(header) if name in set(known))}
     unused = [name for k, name in enumerate(header) if k not in used and name.strip()]
     if unused:
-        shown = ", ".join(unused[:12]) + (f" and {len(unused) - 12} more" if unused[12:] else "")
         count = "1 column is" if len(unused) == 1 else f"{len(unused)} columns are"
-        notes.append(f"{where}: {count} not used: {shown}")
+        notes.append(f"{where}: {count} not used: {listed(unused, 12)}")
     return ColumnChoice(index, tuple(notes))
 
 

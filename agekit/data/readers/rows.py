@@ -14,7 +14,7 @@ from agekit.data.files import Files
 from agekit.data.readers.ages import Age, why_no_age
 from agekit.data.readers.scan import is_image, scan
 from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
-from agekit.errors import DataError
+from agekit.errors import DataError, listed
 
 __all__ = ["Rows", "folder_splits", "identity_number", "parse_gender", "parse_split"]
 
@@ -197,10 +197,8 @@ class Rows:
 
     def expected(self, layout: str, source: str = "") -> DataError:
         """The error for a folder that is laid out differently; says what is there."""
-        shown = ", ".join(self.files[:3]) or "no file"
-        more = f" and {len(self.files) - 3:,} more" if len(self.files) > 3 else ""
         return DataError(
-            f"{self.root}: expected {layout}; found: {shown}{more}",
+            f"{self.root}: expected {layout}; found: {listed(self.files) or 'no file'}",
             source and f"get it from {source}",
         )
 
