@@ -17,10 +17,10 @@ from mmengine.runner import Runner
 from agekit.recipe import TrainConfig
 from agekit.training.optimize import optim_wrappers, param_schedulers
 
-__all__ = ["Batches", "QuietRunner", "make_runner"]
+__all__ = ["Loader", "QuietRunner", "make_runner"]
 
 
-class Batches(Protocol):
+class Loader(Protocol):
     """A loader as mmengine takes it: its own sampler, told the epoch by `set_epoch`."""
 
     dataset: Any
@@ -65,8 +65,8 @@ def make_runner(
     folder: Path,
     config: TrainConfig,
     seed: int,
-    train: Batches,
-    val: Batches | None,
+    train: Loader,
+    val: Loader | None,
     metric: BaseMetric | None,
     optimizers: Sequence[str],
     hooks: Sequence[Hook],

@@ -27,7 +27,7 @@ from agekit.training.checkpoint import load_checkpoint
 from agekit.training.display import Display, Watched
 from agekit.training.hooks import RunHook
 from agekit.training.run import Run
-from agekit.training.runner import Batches, make_runner
+from agekit.training.runner import Loader, make_runner
 from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["Generation", "Trainer", "Watched"]
@@ -203,9 +203,9 @@ class Trainer(ABC, Generic[N]):
         number: int,
         step: BaseModel,
         config: TrainConfig,
-        train: Batches,
+        train: Loader,
         *,
-        val: Batches | None = None,
+        val: Loader | None = None,
         metric: BaseMetric | None = None,
         optimizers: Sequence[str] = (),
         hooks: Sequence[Hook] = (),
