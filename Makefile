@@ -6,6 +6,7 @@
 # make rehearsal the cases of a GPU on a pretended one, with what each step costs
 # make test-all every test, the long trainings too
 # make build    wheels and source archives of every distribution, in dist/
+# make wheel-test the built wheels, installed away from the checkout and used
 # make bench    the speed of start-up, data and training, against their budgets
 #
 # Needs python3 (3.11 or later; another one: make setup PYTHON=python3.12), make and git.
@@ -30,7 +31,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo quick test test-all rehearsal browser bench build constraints clean
+.PHONY: setup demo quick test test-all rehearsal browser bench build wheel-test constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -91,6 +92,9 @@ build: setup
 	for project in $(PROJECTS); do \
 		$(BIN)/python -m build --no-isolation --outdir dist $$project || exit 1; \
 	done
+
+wheel-test: build
+	.ci/wheels
 
 constraints:
 	$(ENVIRONMENT)

@@ -32,6 +32,7 @@ _EXTRAS: Mapping[str, str] = {
 """Import name of a library that modules import plainly → the extra that brings it."""
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "figures": ("matplotlib",),
+    "torch": ("torch", "torchvision", "timm"),
     "train": ("torch", "torchvision", "timm", "mmengine", "matplotlib"),
 }
 """Extra → the import names of all that it brings."""

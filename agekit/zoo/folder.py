@@ -9,13 +9,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
 
 from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
@@ -28,6 +25,10 @@ from agekit.task import Task
 from agekit.zoo.config import DISTRIBUTIONS, ModelConfig
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, hash_file, small_text
 from agekit.zoo.requires import missing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 __all__ = [
     "CARD",
@@ -65,6 +66,8 @@ def save_model(
         extra: texts of further files by their path in the folder.
         keep: whether what else is in the folder stays there.
     """
+    from safetensors.torch import save  # needs torch, without which configurations are read
+
     with written_folder(folder) as aside:
         weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
         data = save(weights, metadata={"format": "pt"})
@@ -195,6 +198,8 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     Raises:
         ModelError: it cannot be read, or is another.
     """
+    from safetensors.torch import load_file
+
     try:
         weights = load_file(path)
         found = sha256 and hash_file(path)

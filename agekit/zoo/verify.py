@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agekit.errors import ModelError, one_line
+from agekit.errors import MissingLibraryError, ModelError, one_line
+from agekit.extras import require
 from agekit.zoo.entry import FileRecord, ZooEntry
 from agekit.zoo.files import CONFIG, WEIGHTS, hash_file, tensor_types
 from agekit.zoo.requires import missing
 
 __all__ = ["Problem", "check_files", "verify"]
 
+_log = logging.getLogger(__name__)
 FLOATING = frozenset({"F16", "BF16", "F32", "F64"})
 
 
@@ -36,7 +39,8 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
     every file against the entry; the header of the weights; the configuration against its schema
     and the entry; the names, shapes and kinds of the tensors against the network that the
     configuration's parts make, and that every value is a number; what the network makes of a fixed
-    input against what it made when the entry was written.
+    input against what it made when the entry was written. Without torch the last two are left
+    out, which is warned of.
 
     Args:
         folder: a model folder.
@@ -66,6 +70,14 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
                 f"{entry.task} of {entry.parameters:,}",
             )
         ]
+    try:
+        require("torch", "the network")
+    except MissingLibraryError as error:
+        _log.warning(
+            "%s: its files and its configuration alone are verified: %s (%s)",
+            folder.name, error.message, error.hint,
+        )  # fmt: skip
+        return []
     if lacking := missing(config.requires):
         names = ", ".join(map(repr, lacking))
         return [Problem(CONFIG, f"it needs {names}, which is not installed here")]
