@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def resolve(
     mistakes: list[str] = []
     data = _load(name, mistakes)
     if dataset is not None:
-        _collect(mistakes, lambda: DATASETS.find(dataset))
+        with _collected(mistakes):
+            DATASETS.find(dataset)
     if data is not None:
         kind = _kind(name, data, mistakes)
         task = _task(kind)
@@ -130,21 +132,39 @@ def resolve(
 
 
 def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
-    if _is_file(name):
-        return _load_file(Path(name), mistakes)
-    found: list[dict[str, Any]] = []
+    data: dict[str, Any] | None = None
+    with _collected(mistakes):
+        data = _read(Path(name)) if _is_file(name) else _find(name)
+        try:
+            data = plain(data)
+        except ValueError as error:
+            raise ConfigError(f"the recipe {name} does not hold plain data: {error}") from None
+    return None if mistakes else data
 
-    def look() -> None:
-        recipe, part = _split(name)
-        data = shipped(recipe)
-        if part is not None:
-            kind = str(data.get("kind", DEFAULT_KIND))
-            known = kind if kind in TASKS.names() else DEFAULT_KIND
-            _choose(data, _task(known).recipe.open_part, part)
-        found.append(data)
 
-    _collect(mistakes, look)
-    return _plain(name, found[0], mistakes) if found else None
+def _find(name: str) -> dict[str, Any]:
+    """The recipe of a plugin, on the part that its name chooses."""
+    recipe, part = _split(name)
+    data = shipped(recipe)
+    if part is not None:
+        kind = str(data.get("kind", DEFAULT_KIND))
+        known = kind if kind in TASKS.names() else DEFAULT_KIND
+        _choose(data, _task(known).recipe.open_part, part)
+    return data
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The recipe in a file, on top of the one it extends."""
+    try:
+        data = read_yaml(path, f"cannot read the recipe {path}")
+    except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ConfigError(f"there is no file {path}") from None
+        raise
+    if not isinstance(data, dict):
+        raise ConfigError(f"the recipe {path} is not a mapping")
+    base = data.pop("extends", None)
+    return merge(shipped(str(base)), data) if base else data
 
 
 def _choose(data: dict[str, Any], key: str, part: str) -> None:
@@ -195,15 +215,6 @@ def _is_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def _plain(name: str, data: dict[str, Any], mistakes: list[str]) -> dict[str, Any] | None:
-    try:
-        out: dict[str, Any] = plain(data)
-    except ValueError as error:
-        mistakes.append(f"the recipe {name} does not hold plain data: {error}")
-        return None
-    return out
-
-
 def _with_preset(
     name: str, data: dict[str, Any], preset: str | None, mistakes: list[str]
 ) -> dict[str, Any]:
@@ -220,25 +231,11 @@ def _with_preset(
     return data
 
 
-def _load_file(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
+@contextmanager
+def _collected(mistakes: list[str]) -> Iterator[None]:
+    """Takes the mistakes of an error in place of the error."""
     try:
-        data = read_yaml(path, f"cannot read the recipe {path}")
-    except ConfigError as error:
-        lacking = isinstance(error.__cause__, FileNotFoundError)
-        mistakes.append(f"there is no file {path}" if lacking else error.message)
-        return None
-    if not isinstance(data, dict):
-        mistakes.append(f"the recipe {path} is not a mapping")
-        return None
-    found: list[dict[str, Any]] = []
-    base = data.pop("extends", None)
-    _collect(mistakes, lambda: found.append(merge(shipped(str(base)), data) if base else data))
-    return _plain(str(path), found[0], mistakes) if found else None
-
-
-def _collect(mistakes: list[str], action: Any) -> None:
-    try:
-        action()
+        yield
     except ConfigError as error:
         mistakes += error.mistakes
     except AgekitError as error:
