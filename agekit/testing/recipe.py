@@ -12,6 +12,7 @@ import torch
 from agekit.errors import AgekitError
 from agekit.recipe import LossTerm, resolve
 from agekit.recipe.parts import loss_arguments
+from agekit.recipe.schema import DEFAULT_KIND
 from agekit.registry import RECIPES, TASKS
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.recipe import AgerRecipe
@@ -23,12 +24,26 @@ from agekit.tasks.estimator.trial import Trial
 from agekit.testing.modules import drawn
 from agekit.training.evolver import build_evolver
 
-__all__ = ["check_recipe"]
+__all__ = ["check_recipe", "with_network"]
 
 _N = 4
 _AGES = (16, 77)
 _USUAL = {"backbone": "resnet10-tiny", "generator": "resnet-6blocks"}
 """What a recipe is tried on where it leaves that open."""
+
+
+def with_network(name: str, part: str | None = None) -> tuple[str, bool]:
+    """What is trained of a recipe, and whether the recipe names its network itself.
+
+    Args:
+        name: its registry name.
+        part: the network to try it on where it leaves that open; else a small one.
+    """
+    chain = [data for _, data in RECIPES.chain(name)]
+    kind = next((str(data["kind"]) for data in chain if "kind" in data), DEFAULT_KIND)
+    key = TASKS.get(kind).recipe.open_part
+    own = any(key in data for data in chain)
+    return (name if own else f"{name}-{part or _USUAL[key]}"), own
 
 
 def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> None:
@@ -47,12 +62,9 @@ def check_recipe(name: str, *, part: str | None = None, largest: int = 64) -> No
         AssertionError: saying what is wrong.
     """
     chain = [data for _, data in RECIPES.chain(name)]
-    kind = next((str(data["kind"]) for data in chain if "kind" in data), "estimator")
     if not chain[0].get("description"):
         raise AssertionError(f"recipe {name!r}: it has no description")
-    key = TASKS.get(kind).recipe.open_part
-    closed = any(key in data for data in chain)
-    whole = name if closed else f"{name}-{part or _USUAL[key]}"
+    whole, _ = with_network(name, part)
     presets = dict.fromkeys(preset for data in chain for preset in data.get("presets", {}))
     built: set[str] = set()
     for preset in (None, *presets):

@@ -11,8 +11,9 @@ from agekit.culprit import Culprit
 from agekit.discovery import Entry
 from agekit.errors import AgekitError
 from agekit.kinds import KINDS
-from agekit.recipe.parts import build_part, shipped
-from agekit.recipe.schema import DataConfig, PartConfig
+from agekit.recipe import LossTerm, Recipe, resolve
+from agekit.recipe.parts import build_part, loss_arguments
+from agekit.recipe.schema import PartConfig
 from agekit.registry import BACKBONES, DATASETS, EVOLVERS, HEADS, RECIPES
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length
@@ -20,10 +21,11 @@ from agekit.testing.backbone import check_backbone
 from agekit.testing.evolver import check_evolver
 from agekit.testing.head import check_head
 from agekit.testing.loss import check_loss
+from agekit.testing.recipe import with_network
 
 __all__ = ["check_as_used"]
 
-_NOT_ARGUMENTS = ("type", "pretrained", *KINDS["loss"].beside)
+
 _AGES = ((0, 12), (16, 30))
 _SHOWN_FACES = ("detector", "evolver")
 _AGER = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
@@ -62,15 +64,15 @@ def check_as_used(entry: Entry) -> str:
 
 def _check_backbone(entry: Entry, name: str) -> str:
     """On 64 pixels or, where it takes none of those, on a recipe's."""
-    uses = [data for _, data in _recipes(entry) if _is(data.get("backbone"), entry)]
-    arguments = _arguments(uses[0]["backbone"]) if uses else {}
-    sizes = {64: None} | {data["data"]["size"]: None for data in uses if "size" in _data(data)}
-    for left, size in enumerate(sizes, 1 - len(sizes)):
+    uses = [recipe for _, recipe, own in _recipes(entry) if own and _is(recipe.network, entry)]
+    arguments = _arguments(uses[0].network) if uses else {}
+    sizes = list(dict.fromkeys([64, *(recipe.data.size for recipe in uses)]))
+    for size in sizes:
         try:
             check_backbone(name, size=size, arguments=arguments)
             break
         except AssertionError as error:
-            if left == 0 or "a forward pass on images of" not in str(error):
+            if size == sizes[-1] or "a forward pass on images of" not in str(error):
                 raise
     return ""
 
@@ -79,41 +81,40 @@ def _check_head(entry: Entry, name: str) -> str:
     """With the arguments and, where a recipe names its backbone, the features it has there."""
     arguments: dict[str, Any] = {}
     features = 32
-    for _, data in _recipes(entry):
-        used = [head for head in _mapping(data, "heads").values() if _is(head, entry)]
+    for _, recipe, own in _recipes(entry):
+        used = [head for head in _heads(recipe).values() if _is(head, entry)]
         if used:
             arguments = _arguments(used[0])
-            if "backbone" in data:
-                features = _feature_length(data)
+            if own:
+                features = _feature_length(recipe)
             break
     check_head(name, in_features=features, arguments=arguments, ages=_AGES)
     return ""
 
 
-def _feature_length(data: Mapping[str, Any]) -> int:
+def _feature_length(recipe: Recipe) -> int:
     """The length of the features of a recipe's own backbone at the recipe's size."""
-    backbone = data["backbone"]
-    part = PartConfig.model_validate({"type": _type(backbone), **_arguments(backbone)})
+    part = PartConfig.model_validate({"type": recipe.network.type, **_arguments(recipe.network)})
     culprit = Culprit("backbone", part.type, build_part(BACKBONES, part))
-    return feature_length(culprit, _data(data).get("size", DataConfig().size))
+    return feature_length(culprit, recipe.data.size)
 
 
 def _check_loss(entry: Entry, name: str) -> str:
     """On the head that a recipe uses it with, else on the first of all heads that it takes."""
-    for _, data in _recipes(entry):
-        heads = _mapping(data, "heads")
-        for term in _terms(data.get("evolver")):
-            if _is(term, entry) and term.get("head") in heads:
-                head = heads[term["head"]]
-                check_loss(
-                    name,
-                    head=head["type"],
-                    head_arguments=_arguments(head),
-                    heads=heads,
-                    arguments=_arguments(term),
-                    ages=_AGES,
-                )
-                return ""
+    for _, recipe, _ in _recipes(entry):
+        heads = _heads(recipe)
+        for key in loss_arguments(recipe.evolver.model_dump()):
+            for term in map(LossTerm.model_validate, recipe.evolver.arguments.get(key, ())):
+                if _is(term, entry):
+                    check_loss(
+                        name,
+                        head=heads[term.head].type,
+                        head_arguments=_arguments(heads[term.head]),
+                        heads={one: head.model_dump() for one, head in heads.items()},
+                        arguments=_arguments(term),
+                        ages=_AGES,
+                    )
+                    return ""
     others = sorted(HEADS.entries(), key=lambda head: head.distribution != entry.distribution)
     for head in others:
         with suppress(AssertionError):
@@ -124,16 +125,13 @@ def _check_loss(entry: Entry, name: str) -> str:
 
 def _check_evolver(entry: Entry, name: str) -> str:
     """By training a recipe that uses it and has a preset ``quick``."""
-    for recipe, data in _recipes(entry):
-        if not _is(data.get("evolver"), entry) or "quick" not in data.get("presets", {}):
-            continue
-        ager = data.get("kind") == "ager"
-        part, usual = ("generator", "resnet-6blocks") if ager else ("backbone", "resnet10-tiny")
-        whole = recipe if part in data else f"{recipe}-{usual}"
-        many = "generations" in (signature.parameters(EVOLVERS.find(name)) or {})
-        options = (*(_AGER if ager else ()), *(("--generations", "2") if many else ()))
-        check_evolver(name, recipe=whole, generations=1 + many, options=options)
-        return ""
+    for recipe_name, recipe, _ in _recipes(entry, preset="quick"):
+        if _is(recipe.evolver, entry):
+            many = "generations" in (signature.parameters(EVOLVERS.find(name)) or {})
+            options: tuple[str, ...] = _AGER if recipe.kind == "ager" else ()
+            options += ("--generations", "2") if many else ()
+            check_evolver(name, recipe=recipe_name, generations=1 + many, options=options)
+            return ""
     return "no installed recipe with a preset `quick` uses it"
 
 
@@ -146,45 +144,27 @@ _WITH_RECIPES: dict[str, Callable[[Entry, str], str]] = {
 """Kinds that are checked with what the recipes say of them."""
 
 
-def _recipes(entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The recipes that can be read, those of the part's own distribution first."""
+def _recipes(entry: Entry, preset: str | None = None) -> Iterator[tuple[str, Recipe, bool]]:
+    """The recipes that can be read, those of the part's own distribution first.
+
+    Yields:
+        A recipe's name with its network, the recipe, and whether it names the network itself.
+    """
     for one in sorted(RECIPES.entries(), key=lambda r: r.distribution != entry.distribution):
-        name = f"{one.distribution}:{one.name}"
         with suppress(AgekitError):
-            yield name, shipped(name)
+            name, own = with_network(f"{one.distribution}:{one.name}")
+            yield name, resolve(name, preset=preset).recipe, own
 
 
-def _is(part: object, entry: Entry) -> bool:
-    return _type(part).rpartition(":")[2] == entry.name
+def _is(part: PartConfig, entry: Entry) -> bool:
+    return part.type.rpartition(":")[2] == entry.name
 
 
-def _type(part: object) -> str:
-    return str(part.get("type") if isinstance(part, Mapping) else part)
+def _heads(recipe: Recipe) -> Mapping[str, PartConfig]:
+    heads: Mapping[str, PartConfig] = getattr(recipe, "heads", {})
+    return heads
 
 
-def _arguments(part: object) -> dict[str, Any]:
-    """The arguments of a part but its name; nothing is fetched for a check."""
-    if not isinstance(part, Mapping):
-        return {}
-    return {key: value for key, value in part.items() if key not in _NOT_ARGUMENTS}
-
-
-def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _data(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(data, "data")
-
-
-def _terms(part: object) -> Iterator[Mapping[str, Any]]:
-    """Every mapping that names a head, anywhere below."""
-    if isinstance(part, Mapping):
-        if {"type", "head"} <= part.keys():
-            yield part
-        for value in part.values():
-            yield from _terms(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _terms(value)
+def _arguments(part: PartConfig) -> dict[str, Any]:
+    """The arguments of a part; nothing is fetched for a check."""
+    return {key: value for key, value in part.arguments.items() if key != "pretrained"}
