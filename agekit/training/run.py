@@ -10,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from agekit.atomic import is_aside, sweep
+from agekit.data.home import locked
 from agekit.errors import ConfigError, ModelError
 from agekit.training.hashes import Hashes
 from agekit.training.run_schema import parse_info, parse_records
@@ -118,22 +118,18 @@ class Run:
         """
         is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / _LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ModelError(
-                f"another process is training in {self.folder}",
-                "wait for it, or choose another folder with --out",
-            ) from error
-        try:
-            for place in (self.folder, *self.folder.glob(_GENERATIONS), self.figures):
-                sweep(place, alone=True)
-            yield
-        finally:
-            if is_new and not self.info.exists():
-                self._clear()
-            lock.release()
+        busy = ModelError(
+            f"another process is training in {self.folder}",
+            "wait for it, or choose another folder with --out",
+        )
+        with locked(self.folder / _LOCK, busy):
+            try:
+                for place in (self.folder, *self.folder.glob(_GENERATIONS), self.figures):
+                    sweep(place, alone=True)
+                yield
+            finally:
+                if is_new and not self.info.exists():
+                    self._clear()
 
     def must_be_free(self) -> None:
         """Makes sure that nothing is in the folder but what a run left that was never begun.
