@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.api import build, evaluate, load, load_aging, train
+    from agekit.api import build
+    from agekit.inference.aging import load_aging
+    from agekit.inference.predictor import load
+    from agekit.tasks.evaluate import evaluate
+    from agekit.training.train import train
 
     __version__: str
 
 __all__ = ["__version__", "build", "evaluate", "load", "load_aging", "train"]
+
+_MODULES = {
+    "build": "agekit.api",
+    "evaluate": "agekit.tasks.evaluate",
+    "load": "agekit.inference.predictor",
+    "load_aging": "agekit.inference.aging",
+    "train": "agekit.training.train",
+}
+"""Where each function is: one that runs models needs no library of training."""
 
 
 def __getattr__(name: str) -> Any:
@@ -17,12 +30,13 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("agekit-core")
-    if name in __all__:
+    if name in _MODULES:
+        from importlib import import_module
+
         from agekit.extras import explained
 
         with explained():
-            from agekit import api
-        return getattr(api, name)
+            return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'agekit' has no attribute {name!r}")
 
 

@@ -1,18 +1,14 @@
-"""The Python interface: `agekit.build`, `agekit.train`, `agekit.load` and the like."""
+"""`agekit.build`: the untrained network of a recipe."""
 
 from __future__ import annotations
 
 from agekit.errors import ConfigError
-from agekit.inference.aging import load_aging
-from agekit.inference.predictor import load
 from agekit.recipe import resolve
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.evaluate import evaluate
-from agekit.training.train import train
 
-__all__ = ["build", "evaluate", "load", "load_aging", "train"]
+__all__ = ["build"]
 
 
 def build(

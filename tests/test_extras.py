@@ -147,6 +147,12 @@ except MissingLibraryError as error:
     assert done.stdout.startswith("this needs torch, which is not installed\n  hint: pip install")
 
 
+def test_what_runs_models_needs_no_library_of_training(without: Run) -> None:
+    program = "import agekit; agekit.load, agekit.load_aging, agekit.build, agekit.evaluate"
+    done = without(hidden=("mmengine", "matplotlib", "pyarrow"), program=program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_part_that_lacks_a_library_is_a_warning_of_doctors(without: Run) -> None:
     program = """
 from agekit.cli import _doctor

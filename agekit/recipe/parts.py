@@ -17,7 +17,14 @@ from agekit.registry import EVOLVERS, LOSSES, RECIPES, REGISTRIES, TASKS, Regist
 from agekit.scope import within_distribution
 from agekit.task import Task
 
-__all__ = ["build_part", "check_parts", "distributions_of", "loss_arguments", "shipped"]
+__all__ = [
+    "build_part",
+    "check_parts",
+    "distributions_of",
+    "loss_arguments",
+    "part_places",
+    "shipped",
+]
 
 
 def build_part(registry: Registry, part: PartConfig, *positional: Any) -> Any:
