@@ -75,7 +75,7 @@ class Task:
         training: the `agekit.training.task.TrainingTask` of its runs.
         build: the network of a model from its `config`, its weights still to be loaded.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
-        evaluation_options: what only it takes.
+        evaluation_options: what only it takes, and how the command line writes each.
         outputs: what a network makes of pictures (N, S, S, 3) that are normalised as its model's
             `agekit.zoo.config.ImageConfig` says, tensors by name; the zoo verifies a model by them.
         tolerance: how far they may lie apart on two machines, in their `unit`.
@@ -94,7 +94,7 @@ class Task:
     training: Lazy[Any]
     build: Lazy[Callable[[Any], Any]]
     evaluation: Lazy[Any]
-    evaluation_options: ClassVar[tuple[str, ...]] = ()
+    evaluation_options: ClassVar[Mapping[str, str]] = {}
     outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
     tolerance: ClassVar[float]
     unit: ClassVar[str]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from agekit.cli.options import (
     set_option,
 )
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.errors import ConfigError
 from agekit.extras import require
 from agekit.recipe import resolve
 
@@ -25,6 +28,13 @@ __all__ = ["train"]
 
 _COLUMN = "data.columns."
 """The beginning of a setting that is of the dataset, not of the recipe: as ``--columns`` has it."""
+_SETTINGS = {
+    "--domains": "data.domains",
+    "--where": "data.where",
+    "--generations": "'generations'",
+}
+"""What mistakes of a recipe say where it lacks the setting of an option."""
+_LACKS = ("there is no such key", "there is no key", "has no argument")
 _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"}
 """The metrics that are shown at the end, and what they are called."""
 
@@ -95,14 +105,15 @@ def train(
     require("train", "training")
     if resumed is None:
         assert recipe is not None
-        resolve(
-            recipe,
-            dataset=dataset,
-            preset=options["preset"],
-            epochs=options["epochs"],
-            generations=options["generations"],
-            overrides=settings,
-        )
+        with _naming_options():
+            resolve(
+                recipe,
+                dataset=dataset,
+                preset=options["preset"],
+                epochs=options["epochs"],
+                generations=options["generations"],
+                overrides=settings,
+            )
     from rich.console import Console
 
     from agekit.device import close_processes, rank_and_world
@@ -136,3 +147,25 @@ def train(
     ]
     print_table(["generation", *(title for title, _, _ in scores)], rows)
     click.echo(f"model: {result.model}")
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Says of a setting that a recipe lacks by which option it came.
+
+    Raises:
+        ConfigError: the recipe has mistakes.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        lacking = [line for line in error.mistakes if any(text in line for text in _LACKS)]
+        asked = [
+            option
+            for option in given()
+            if option in _SETTINGS and any(_SETTINGS[option] in line for line in lacking)
+        ]
+        if not asked:
+            raise
+        hint = f"leave out {', '.join(asked)}, which this recipe has no use for"
+        raise ConfigError(error.mistakes, hint, error.where) from error

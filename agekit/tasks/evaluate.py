@@ -174,8 +174,9 @@ def _must_take(model: str | Path, task: Task, options: Mapping[str, Any]) -> Non
     if not odd:
         return
     others: list[Task] = [TASKS.get(name) for name in TASKS.names()]
-    takers = [other.title for other in others if set(odd) <= set(other.evaluation_options)]
+    takers = [other for other in others if set(odd) <= set(other.evaluation_options)]
+    written = [takers[0].evaluation_options[key] for key in odd] if takers else odd
     raise ConfigError(
         f"{model} is {task.title}, which takes no {', '.join(odd)}",
-        f"leave them out{''.join(f', or name {title}' for title in takers)}",
+        f"leave out {', '.join(written)}{''.join(f', or name {one.title}' for one in takers)}",
     )

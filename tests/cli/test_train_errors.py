@@ -144,3 +144,37 @@ def test_a_recipe_file_that_is_not_there_is_told_in_plain_words(said, tmp_path: 
     (tmp_path / "folder.yaml").mkdir()
     code, err = said("train", tmp_path / "folder.yaml", "synthfaces")
     assert code == 1 and "Is a directory" in err and "Errno" not in err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "leave_out"),
+    [
+        ("ldl-resnet10-tiny", ["--generations", 3], "--generations"),
+        ("cyclegan", ["--generations", 3], "--generations"),
+        ("cen-resnet10-tiny", ["--domains", "20-29,50-69"], "--domains"),
+        (
+            "cen-resnet10-tiny",
+            ["--where", "gender=male", "--domains", "20-29,50-69"],
+            "--domains, --where",
+        ),
+        ("ldl-nothing", ["--generations", 3], "--generations"),
+    ],
+)
+def test_options_that_a_recipe_has_no_use_for_are_named(said, recipe, options, leave_out):
+    code, err = said("train", recipe, "synthfaces", *options)
+    assert code == 1
+    assert err.endswith(f"hint: leave out {leave_out}, which this recipe has no use for\n")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    [
+        ("ldl-resnet10-tiny", ["--set", "evolver.generations=3"]),
+        ("cyclegan", ["--domains", "20-29,50-69", "--set", "data.nothing=1"]),
+        ("cen-nothing", ["--generations", 3]),
+    ],
+)
+def test_options_that_are_not_at_fault_are_not_named(said, recipe, options):
+    code, err = said("train", recipe, "synthfaces", *options)
+    assert code == 1
+    assert "leave out" not in err

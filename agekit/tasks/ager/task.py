@@ -28,7 +28,11 @@ class AgerTask(Task):
     training: Lazy[Any] = Lazy("agekit.tasks.ager.training:AgerTraining")
     build: Lazy[Any] = Lazy("agekit.tasks.ager.build:build_model")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.ager.evaluate:AgerEvaluation")
-    evaluation_options = ("judges", "domains", "where")
+    evaluation_options: ClassVar[Mapping[str, str]] = {
+        "judges": "--judge",
+        "domains": "--domains",
+        "where": "--where",
+    }
     outputs: Lazy[Any] = Lazy("agekit.tasks.ager.metrics:fixed_outputs")
     tolerance = 0.002
     unit = "on pixels from -1 to 1"
