@@ -21,6 +21,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from agekit.errors import counted
+
 __all__ = ["FEW", "ProgressBar", "bar", "decoding", "print_line", "transfers"]
 
 FEW = 20
@@ -148,12 +150,16 @@ def decoding(console: Console | None, size: int) -> Iterator[Callable[[int, int]
 
         def tell(done: int, total: int) -> None:
             if progress.total is None:
-                print_line(console, f"decoding {total:,} images into the cache at {size} px")
+                print_line(
+                    console, f"decoding {counted(total, 'image')} into the cache at {size} px"
+                )
             progress.at(done, total)
 
         yield tell
     if progress.done:
-        print_line(console, f"decoded {progress.done:,} images, {progress.rate:,.0f} a second")
+        print_line(
+            console, f"decoded {counted(progress.done, 'image')}, {progress.rate:,.0f} a second"
+        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import click
 
 from agekit.cli.options import json_option, refuse
 from agekit.cli.output import emit_json, only_json_on_stdout
+from agekit.errors import counted
 from agekit.zoo.locate import is_model
 
 __all__ = ["convert"]
@@ -82,7 +83,7 @@ def convert(
             answer |= {"to": "agekit", "name": config.name, "generator": generator}
             answer |= {"size": config.image.size, "parameters": config.parameters}
             text = f"{click.format_filename(out)}: two {config.generator.type}"
-            text += f", {config.parameters:,} parameters"
+            text += f", {counted(config.parameters, 'parameter')}"
     if as_json:
         emit_json(answer)
     else:

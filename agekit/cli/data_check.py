@@ -15,6 +15,7 @@ from agekit.data.check import DatasetReport, check_faces
 from agekit.data.notes import in_the_report
 from agekit.data.source import open_dataset
 from agekit.data.split import load_faces
+from agekit.errors import counted
 from agekit.progress import FEW, ProgressBar
 
 __all__ = ["check"]
@@ -67,8 +68,7 @@ def check(
 
 
 def _print(report: DatasetReport) -> None:
-    faces = "face" if report.n == 1 else "faces"
-    title = f"{report.protocol}: {report.n:,} {faces} (split {report.split_hash})"
+    title = f"{report.protocol}: {counted(report.n, 'face')} (split {report.split_hash})"
     shown = {name: part for name, part in report.splits.items() if part["n"] or name != "unused"}
     rows = [[name, *_cells(part)] for name, part in shown.items()]
     print_table(["split", "faces", "people", "youngest", "median", "oldest"], rows, title=title)

@@ -13,7 +13,7 @@ import click
 from agekit.cli.options import columns_option, json_option, root_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.data.encode import Encoding, Format
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, counted
 from agekit.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -136,10 +136,10 @@ def _document(packed: Packed, out: Path, seconds: float) -> dict[str, object]:
 
 
 def _print(packed: Packed, out: Path, seconds: float) -> None:
-    files = "1 file" if len(packed.files) == 1 else f"{len(packed.files)} files"
     click.echo(
-        f"packed {packed.n:,} faces of {packed.dataset} into {out}: {packed.bytes / 1e6:,.1f} MB "
-        f"in {files}, {packed.n / seconds:,.0f} faces a second"
+        f"packed {counted(packed.n, 'face')} of {packed.dataset} into {out}: "
+        f"{packed.bytes / 1e6:,.1f} MB in {counted(len(packed.files), 'file')}, "
+        f"{packed.n / seconds:,.0f} faces a second"
     )
     if problems := _kinds(packed):
         told = ", ".join(f"{kind} {count:,}" for kind, count in problems.items())

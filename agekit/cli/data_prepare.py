@@ -11,7 +11,7 @@ from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.data.alignment import Alignment
 from agekit.data.encode import Encoding, Format
 from agekit.data.prepared import FAILURES, read_failures
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, counted
 from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
 from agekit.faces.prepare import Workers
 from agekit.faces.prepare import prepare as make
@@ -125,7 +125,8 @@ def prepare(
         emit_json(made)
         return
     before = f", {made.skipped:,} were there" if made.skipped else ""
-    click.echo(f"{made.out}: {made.done + made.skipped:,} chips of {made.n:,} pictures{before}")
+    chips = counted(made.done + made.skipped, "chip")
+    click.echo(f"{made.out}: {chips} of {counted(made.n, 'picture')}{before}")
     if made.failed:
         click.echo(f"{made.failed:,} failed; see {made.out / FAILURES}")
         for failure in read_failures(out)[:_SHOWN]:

@@ -9,6 +9,7 @@ import click
 
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.errors import counted
 
 if TYPE_CHECKING:
     from agekit.zoo.hub.push import Pushed
@@ -63,7 +64,7 @@ def push(
 def _tell(done: Pushed) -> None:
     from agekit.zoo.entry import write_entry
 
-    total = f"{len(done.files)} files, {sum(done.files.values()):,} bytes"
+    total = f"{counted(len(done.files), 'file')}, {counted(sum(done.files.values()), 'byte')}"
     if done.commit is None:
         print_table(["file", "bytes"], [(name, f"{size:,}") for name, size in done.files.items()])
         click.echo(f"{total} would be pushed to {done.repo}", err=True)

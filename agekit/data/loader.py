@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agekit.data.augment import Augment, crop, normalise, warp
 from agekit.data.base_loader import BaseLoader, Batching
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["Batch", "CachedFaces", "FaceLoader", "Mixing", "Normalisation"]
 
@@ -140,7 +140,8 @@ class FaceLoader(BaseLoader):
             )
         super().__init__(len(faces), batching, _indexed(torch.device(device)))
         if shuffle and len(faces) < batching.world:
-            raise DataError(f"{len(faces)} rows are too few for {batching.world} processes")
+            are = counted(len(faces), "row is", "rows are")
+            raise DataError(f"{are} too few for {batching.world} processes")
         self.normalisation = normalisation
         self.augment = augment
         self.shuffle = shuffle

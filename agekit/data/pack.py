@@ -18,7 +18,7 @@ from agekit.data.shard_writer import Row, check_place, replacing, write_shards
 from agekit.data.source import open_dataset
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable, ImageSource, Problem
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["SHARD_BYTES", "Packed", "Packing", "pack"]
 
@@ -151,7 +151,9 @@ def _rows(
             progress(i + 1, len(table))
     if len(left_out) == len(table):
         first = f"{left_out[0].name}: {left_out[0].detail}"
-        raise DataError(f"none of {len(table)} images can be used", f"the first: {first}")
+        raise DataError(
+            f"none of {counted(len(table), 'image')} can be used", f"the first: {first}"
+        )
 
 
 def _work(images: ImageSource, encoding: Encoding | None, dataset: str) -> Callable[[int], bytes]:

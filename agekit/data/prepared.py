@@ -18,7 +18,7 @@ from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest, parse_manif
 from agekit.data.readers.rows import Rows
 from agekit.data.readers.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable, Problem
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = [
     "FAILURES",
@@ -86,7 +86,7 @@ def read_prepared(folder: Path) -> tuple[FaceTable, Manifest]:
     columns = {name: sheet.column(name) for name in COLUMNS}
     if len(sheet) != manifest.rows:
         raise DataError(
-            f"{folder / TABLE} has {len(sheet):,} rows, and {MANIFEST} speaks of "
+            f"{folder / TABLE} has {counted(len(sheet), 'row')}, and {MANIFEST} speaks of "
             f"{manifest.rows:,}: one of them is damaged",
             "copy the folder again, or run the same `agekit data prepare` again",
         )

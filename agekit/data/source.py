@@ -14,7 +14,7 @@ from agekit.data.home import data_root, shard_files
 from agekit.data.prepared import is_prepared, read_prepared
 from agekit.data.readers.columns import Columns, check_columns
 from agekit.data.table import FaceTable
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, counted
 from agekit.registry import DATASETS
 
 __all__ = ["culprit_of", "open_dataset", "place_of", "read_source"]
@@ -94,7 +94,8 @@ def _read_in_part(table: FaceTable) -> Iterator[str]:
     kept = [problem for problem in table.problems if problem.kept]
     for kind, count in Counter(problem.kind for problem in kept).items():
         first = next(problem for problem in kept if problem.kind == kind)
-        yield f"{count:,} rows are read in part ({kind}), such as {first.name}: {first.detail}"
+        are = counted(count, "row is", "rows are")
+        yield f"{are} read in part ({kind}), such as {first.name}: {first.detail}"
 
 
 def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:

@@ -20,7 +20,7 @@ from agekit.data.prepared import FAILURES, write_table
 from agekit.data.readers.columns import Columns
 from agekit.data.source import open_dataset, place_of, read_source
 from agekit.data.table import Problem
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, counted
 from agekit.faces.align import known_points, standard
 from agekit.faces.chips import ChipWork
 from agekit.faces.folder import ChipFolder, chip_names, writing
@@ -141,7 +141,7 @@ def prepare(
         if not rows:
             first = folder.failures[min(folder.failures)]
             raise DataError(
-                f"no chip could be made of any of {len(table):,} pictures",
+                f"no chip could be made of any of {counted(len(table), 'picture')}",
                 f"first: {first.name}: {first.detail}; see {out / FAILURES}",
             )
         table = replace(table, origin=keys).take(np.array(rows))
@@ -204,7 +204,7 @@ def _fill(
     count = processes or min(os.cpu_count() or 1, _GPU_WORKERS if gpu else _CPU_WORKERS)
     blocks = ([r for r in range(s, min(s + step, n)) if r not in unreadable] for s in starts)
     there = f", {n - len(todo):,} are done already" if len(todo) < n else ""
-    print_line(console, f"making the chips of {len(todo):,} pictures{there}")
+    print_line(console, f"making the chips of {counted(len(todo), 'picture')}{there}")
     with (
         ProgressBar(console, "chips", len(todo)) as progress,
         closing(run_blocks(work, blocks, min(count, len(starts)))) as results,

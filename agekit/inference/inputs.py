@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.data.notes import tell
 from agekit.data.readers.scan import left_out, scan, split_images
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["ImageFile", "Picture", "find_images", "read_ahead", "unreadable"]
 
@@ -108,7 +108,8 @@ def _below(folder: str) -> tuple[list[ImageFile], list[str]]:
     found = scan(Path(folder))
     names, others = split_images(found.root, found.files)
     if found.folder_links:
-        tell(f"{folder}: {len(found.folder_links):,} links to folders are not followed")
+        are = counted(len(found.folder_links), "link to a folder is", "links to folders are")
+        tell(f"{folder}: {are} not followed")
     return [ImageFile(str(Path(folder, name)), name) for name in names], others
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agekit.culprit import Culprit
 from agekit.device import from_main, rank_and_world
+from agekit.errors import counted
 from agekit.recipe import Resolved
 from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
@@ -102,16 +103,18 @@ def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> 
     for note in (*data.faces.table.notes, *info["framing"]["notes"]):
         display.line(note)
     if people := data.faces.shared_identities:
+        are = counted(people, "person is", "people are")
         display.line(
-            f"{people:,} people are in more than one split of {info['protocol']}: "
+            f"{are} in more than one split of {info['protocol']}: "
             "its errors are too good to be those on strangers"
         )
     unused = int((data.faces.codes < 0).sum())
     if unused and not data.faces.drawn:
-        display.line(f"{unused:,} faces are in no split of {info['protocol']}")
+        display.line(f"{counted(unused, 'face is', 'faces are')} in no split of {info['protocol']}")
     for kept, what in ((False, "left out"), (True, "read in part or guessed at")):
         those = [problem for problem in data.problems if problem.kept == kept]
         if those:
-            display.line(f"{len(those):,} rows or images were {what}; the first ones:")
+            were = counted(len(those), "row or image was", "rows or images were")
+            display.line(f"{were} {what}; the first ones:")
         for problem in those[:3]:
             display.line(f"  {problem.name}: {problem.detail}")

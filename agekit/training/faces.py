@@ -17,7 +17,7 @@ from agekit.data.pool import FacePool, Progress
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 from agekit.progress import decoding
 from agekit.recipe import DataConfig
 from agekit.training.display import Display
@@ -172,5 +172,6 @@ def evaluation_faces(
     data.require(split)
     if left := [problem for problem in data.problems if not problem.kept]:
         first = f"{left[0].name}: {left[0].detail}"
-        display.line(f"{len(left):,} rows or images are left out, such as {first}")
+        are = counted(len(left), "row or image is", "rows or images are")
+        display.line(f"{are} left out, such as {first}")
     return data

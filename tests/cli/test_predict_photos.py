@@ -246,7 +246,7 @@ def test_boxes_of_another_detector(agekit, model, photo, tmp_path, monkeypatch):
         found = json.loads(out)
         assert (code, [len(image["faces"]) for image in found]) == (0, [0, count])
         assert f"note: 1 image has no face in {file}" in err
-        assert ("1 faces in" in err) is (count == 1)
+        assert ("1 face in" in err) is (count == 1)
         faces = json.loads(answer)[1]["faces"][-count:]
         assert [face["box"] for face in found[1]["faces"]] == [face["box"] for face in faces]
         assert [face["age"] for face in found[1]["faces"]] == pytest.approx(

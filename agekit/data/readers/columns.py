@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agekit.errors import ConfigError, DataError, listed, nearest
+from agekit.errors import ConfigError, DataError, counted, listed, nearest
 
 __all__ = ["NAMES", "ColumnChoice", "Columns", "check_columns", "choose", "usual"]
 
@@ -128,7 +128,7 @@ def choose(
     used = {*index.values(), *(k for k, name in enumerate(header) if name in set(known))}
     unused = [name for k, name in enumerate(header) if k not in used and name.strip()]
     if unused:
-        count = "1 column is" if len(unused) == 1 else f"{len(unused)} columns are"
+        count = counted(len(unused), "column is", "columns are")
         notes.append(f"{where}: {count} not used: {listed(unused, 12)}")
     return ColumnChoice(index, tuple(notes))
 

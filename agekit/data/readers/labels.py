@@ -14,7 +14,7 @@ from agekit.data.readers.columns import NAMES, Columns, choose
 from agekit.data.readers.rows import Rows, parse_split
 from agekit.data.readers.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["TABLES", "LabelTable", "find_labels", "read_labels", "read_tables"]
 
@@ -95,7 +95,8 @@ def read_tables(
         rows.notes.extend(chosen.notes)
         for i, cells in enumerate(sheet.rows):
             if any(cells[len(sheet.header) :]):
-                advice = f"{len(cells)} cells for {len(sheet.header)} columns: quote what has a "
+                heads = counted(len(sheet.header), "column")
+                advice = f"{counted(len(cells), 'cell')} for {heads}: quote what has a "
                 name = cells[chosen.index["path"]]
                 rows.problem("cells", name, f"{sheet.where(i)}: {advice}{sheet.delimiter!r} in it")
                 continue
@@ -139,7 +140,8 @@ def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:
         yield f"{rows.root}: tables that are not used: {', '.join(unread)}"
     named = rows.named()
     if unnamed := [path for path in rows.files if has_suffix(path) and path not in named]:
-        yield f"{rows.root}: {len(unnamed):,} images are in no row, such as {unnamed[0]}"
+        are = counted(len(unnamed), "image is", "images are")
+        yield f"{rows.root}: {are} in no row, such as {unnamed[0]}"
 
 
 def _read(path: Path) -> Sheet:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from agekit.data.readers.ages import Age, Ranges, parse_age
 from agekit.data.table import MAX_AGE
+from agekit.errors import counted
 
 __all__ = ["ages_in_names"]
 
@@ -234,7 +235,7 @@ def _doubts(
         if rows:
             age = ages[rows[0]]
             example = f"{paths[rows[0]]} as {age.years:g} years" if age else paths[rows[0]]
-            yield f"{len(rows):,} images lie {what}: {example}"
+            yield f"{counted(len(rows), 'image lies', 'images lie')} {what}: {example}"
 
 
 def _is_date(path: str) -> bool:

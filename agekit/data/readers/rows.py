@@ -14,7 +14,7 @@ from agekit.data.files import Files
 from agekit.data.readers.ages import Age, why_no_age
 from agekit.data.readers.scan import is_image, scan
 from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
-from agekit.errors import DataError, listed
+from agekit.errors import DataError, counted, listed
 
 __all__ = ["Rows", "folder_splits", "identity_number", "parse_gender", "parse_split"]
 
@@ -248,7 +248,9 @@ def folder_splits(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     notes = [f"the folders' names are taken for the split: {shown}"]
     if outside := splits.count(""):
         first = paths[splits.index("")]
-        notes.append(f"{outside:,} images lie in no folder of a split and are not used: {first}")
+        place = "in no folder of a split and"
+        lie = counted(outside, f"image lies {place} is", f"images lie {place} are")
+        notes.append(f"{lie} not used: {first}")
     return splits, notes
 
 

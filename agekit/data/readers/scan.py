@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agekit.data.formats import HEIC_HINT, HEIC_SUFFIXES, has_image, has_suffix
-from agekit.errors import DataError
+from agekit.errors import DataError, counted
 
 __all__ = ["FileListing", "find_files", "is_image", "left_out", "scan", "split_images"]
 
@@ -34,13 +34,18 @@ class FileListing:
 
     def notes(self) -> Iterator[str]:
         """The notes on links, a line for each kind."""
-        for links, what in (
-            (self.links, "files are links"),
-            (self.folder_links, f"links to folders are {'' if self.follows else 'not '}followed"),
+        followed = "followed" if self.follows else "not followed"
+        for links, one, more in (
+            (self.links, "file is a link", "files are links"),
+            (
+                self.folder_links,
+                f"link to a folder is {followed}",
+                f"links to folders are {followed}",
+            ),
         ):
             if links:
                 target = os.readlink(self.root / links[0])
-                yield f"{self.root}: {len(links):,} {what}: {links[0]} -> {target}"
+                yield f"{self.root}: {counted(len(links), one, more)}: {links[0]} -> {target}"
 
 
 def scan(root: Path) -> FileListing:

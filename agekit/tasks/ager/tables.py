@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agekit.errors import counted
 from agekit.tasks.evaluate import ResultTable
 
 __all__ = ["result_tables"]
@@ -23,7 +24,7 @@ def result_tables(result: Mapping[str, Any]) -> list[ResultTable | str]:
     """
     metrics = result["metrics"]
     title = (
-        f"{result['protocol']}, {result['split']}, {result['n']:,} faces "
+        f"{result['protocol']}, {result['split']}, {counted(result['n'], 'face')} "
         f"(split {result['split_hash']})"
     )
     judged = [

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agekit.errors import counted
 from agekit.tasks.estimator.config import IntervalConfig
 from agekit.zoo.cards.text import code, figure, interval, mapping, plain, table
 
@@ -58,7 +59,7 @@ def headline(
     if split is None:
         return "How good it is was not measured on faces it did not learn from." + doubt
     row = metrics[split]
-    faces = f"{row['n']:,} faces of the {split} split"
+    faces = f"{counted(row['n'], 'face')} of the {split} split"
     where = f" of {code(trained['protocol'])}" if trained.get("protocol") else ""
     text = f"On the {faces}{where} it is off by **{row['mae']:.2f} years** on average"
     if ends := row.get("mae_interval"):

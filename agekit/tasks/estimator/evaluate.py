@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from agekit.data.split import Faces
+from agekit.errors import counted
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.infer import raw_outputs
@@ -42,7 +43,7 @@ class EstimatorEvaluation(Evaluation):
         """The figures, and the errors by age."""
         metrics = result["metrics"]
         title = (
-            f"{result['protocol']}, {result['split']}, {result['n']:,} faces "
+            f"{result['protocol']}, {result['split']}, {counted(result['n'], 'face')} "
             f"(split {result['split_hash']})"
         )
         rows = [

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from agekit.atomic import write_from_memory
+from agekit.errors import counted
 
 __all__ = ["curves", "distributions", "scatter"]
 
@@ -135,7 +136,7 @@ def scatter(
         axes.set(
             xlabel="true age (years)",
             ylabel="estimated age (years)",
-            title=f"{split}: {len(true):,} faces, MAE {mae:.2f}",
+            title=f"{split}: {counted(len(true), 'face')}, MAE {mae:.2f}",
             aspect="equal",
         )
         _save(figure, path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from agekit.errors import counted
 from agekit.registry import TASKS
 from agekit.task import HubTask
 from agekit.zoo.cards.text import clean, interval, mapping
@@ -136,7 +137,7 @@ def score_notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -
     """
     parts = [
         unit,
-        f"{n:,} faces" if n else "",
+        counted(n, "face") if n else "",
         f"95% interval {interval(ends)}" if ends else "",
         f"split {where['split_hash']}" if where.get("split_hash") else "",
         f"seed {where['seed']}" if where.get("seed") is not None else "",

@@ -74,7 +74,7 @@ def test_images_outside_the_splits_are_told(tmp_path: Path, write_image: WriteIm
     write_all(tmp_path, write_image, "train/30/a.png", "test/40/b.png", "more/50/c.png")
     faces = load_faces("folder", tmp_path)
     assert faces.codes.tolist() == [-1, 2, 0]
-    assert "1 images lie in no folder of a split and are not used" in faces.table.notes[-1]
+    assert "1 image lies in no folder of a split and is not used" in faces.table.notes[-1]
 
 
 def test_training_faces_alone_are_split(tmp_path: Path, write_image: WriteImage) -> None:
@@ -135,7 +135,7 @@ def test_links_to_folders_are_told(tmp_path: Path, write_image: WriteImage) -> N
     (tmp_path / "set" / "30").symlink_to(tmp_path / "other")
     table = Folder().read(tmp_path / "set")
     assert len(table) == 1
-    assert "1 links to folders are not followed: 30 -> " in table.notes[0]
+    assert "1 link to a folder is not followed: 30 -> " in table.notes[0]
 
 
 def test_links_to_folders_are_followed_where_all_is_in_them(

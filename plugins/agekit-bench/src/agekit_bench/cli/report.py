@@ -40,7 +40,7 @@ def report(
     `agekit bench speed --out` writes it, gives the speeds.
     """
     from agekit.atomic import write_text
-    from agekit.errors import ConfigError, DataError
+    from agekit.errors import ConfigError, DataError, counted
     from agekit_bench.leaderboard.build import gather, make_leaderboard
     from agekit_bench.leaderboard.markdown import render_markdown
     from agekit_bench.leaderboard.page import render_page
@@ -82,7 +82,7 @@ def report(
     if as_json:
         emit_json({"page": page, "markdown": text, "results": len(found), "leaderboard": board})
     else:
-        click.echo(f"{len(found)} results: {page} and {text}")
+        click.echo(f"{counted(len(found), 'result')}: {page} and {text}")
 
 
 def _name_of(suite: str | None) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agekit.errors import ConfigError, one_line
+from agekit.errors import ConfigError, counted, one_line
 from agekit_bench.results.files import is_kept, read_result
 from agekit_bench.results.result import Result
 from agekit_bench.running.attempt import attempt, write_failure
@@ -170,8 +170,9 @@ class _Runner:
             )
         waiting = [planned for planned in started if planned.state == "waiting"]
         self.board.line(
-            f"{self.suite.name}: {len(started)} cells, {counts.done} done, {counts.failed} failed, "
-            f"{len(self.todo)} to run, {len(waiting)} waiting; results go to {self.out}"
+            f"{self.suite.name}: {counted(len(started), 'cell')}, {counts.done} done, "
+            f"{counts.failed} failed, {len(self.todo)} to run, {len(waiting)} waiting; "
+            f"results go to {self.out}"
         )
         for why in sorted({planned.why for planned in waiting}):
             count = sum(planned.why == why for planned in waiting)
