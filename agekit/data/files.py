@@ -8,6 +8,7 @@ import stat
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -86,10 +87,8 @@ class Files(EncodedImages):
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """The files of `index`, in that order."""
-        part = type(self).__new__(type(self))
-        part.root = self.root
+        part = copy(self)
         part.paths = tuple(self.paths[i] for i in index)
-        part._links = self._links
         part._digests = None if self._digests is None else self._digests[index]
         return part
 

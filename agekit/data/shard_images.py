@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -129,9 +130,7 @@ class Shards(EncodedImages):
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """The images of `index`, in that order."""
-        part = type(self).__new__(type(self))
-        part._store = self._store
-        part._names = self._names
+        part = copy(self)
         part.rows = self.rows[index]
         return part
 
