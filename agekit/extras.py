@@ -40,11 +40,16 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 
 def install_command(extra: str) -> str:
     """The command that installs an extra, of `agekit` where that is what is installed."""
+    return f"pip install '{PACKAGE if _has_all() else CORE}[{extra}]'"
+
+
+def _has_all() -> bool:
+    """Whether the distribution is installed that brings every library but those of choice."""
     try:
         metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
-        return f"pip install '{CORE}[{extra}]'"
-    return f"pip install '{PACKAGE}[{extra}]'"
+        return False
+    return True
 
 
 def missing_library(error: BaseException | None) -> MissingLibraryError | None:
@@ -134,8 +139,9 @@ def package_module(module: str, package: str, extra: str) -> Any:
 
 def _missing(what: str, names: Sequence[str], extra: str) -> MissingLibraryError:
     verb = "is" if len(names) == 1 else "are"
-    return _absent(f"{what} needs {', '.join(names)}, which", extra, verb)
+    hint = install_command(extra) + ("" if _has_all() else f", or all: pip install {PACKAGE}")
+    return MissingLibraryError(f"{what} needs {', '.join(names)}, which {verb} not installed", hint)
 
 
-def _absent(what: str, extra: str, verb: str = "is") -> MissingLibraryError:
-    return MissingLibraryError(f"{what} {verb} not installed", install_command(extra))
+def _absent(package: str, extra: str) -> MissingLibraryError:
+    return MissingLibraryError(f"{package} is not installed", install_command(extra))
