@@ -73,11 +73,14 @@ class ChipWork:
         return lambda rows: self._detected(detector, rows)
 
     def check(self) -> None:
-        """Makes sure that faces can be looked for in the pictures, if they are to be.
+        """Makes sure that chips can be made, before any is.
 
         Raises:
-            ConfigError: the pictures are not in files.
+            ConfigError: they have no size; or faces are to be looked for in pictures that are not
+                in files.
         """
+        if self.encoding.size is None:
+            raise ConfigError("chips are all of one size", "give their encoding a size")
         if self.face and not isinstance(self.images, EncodedImages):
             raise ConfigError(
                 "these pictures are not in files: no faces can be looked for in them",

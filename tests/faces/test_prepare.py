@@ -397,3 +397,8 @@ def test_odd_names_stay_apart(marked, write_photo, tmp_path):
         paths = {row["path"] for row in csv.DictReader(file)}
     assert paths == {"30/png/ä b.jpg", "30/bmp/ä b.jpg", "30/café.jpg", "30/c;d,e.jpg"}
     assert len(read_prepared(out)[0]) == 4
+
+
+def test_chips_need_a_size(marked, photos, tmp_path):
+    with pytest.raises(ConfigError, match="one size"):
+        run(photos, tmp_path / "out", size=None)
