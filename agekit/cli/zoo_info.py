@@ -29,7 +29,7 @@ def info(name: str, as_json: bool) -> None:
     if indexed is not None:
         entry = entry_of(indexed)
     elif folder is not None:
-        from agekit.zoo.make_entry import entry_for
+        from agekit.zoo.add import entry_for
 
         entry = entry_for(folder, f"local:{folder.absolute()}", check=False)
     else:

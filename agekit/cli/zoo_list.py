@@ -59,7 +59,8 @@ def list_(
     """
     if as_json:
         refuse("--json answers with all that is known", "quiet")
-    from agekit.zoo.index import folders_here, read_index
+    from agekit.zoo.index import read_index
+    from agekit.zoo.locate import folders_here
 
     index = read_index()
     folders = folders_here(index.models.values())

@@ -31,8 +31,8 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     if bool(names) == every:
         raise click.UsageError("name models, or give --all.")
 
-    from agekit.zoo.index import Index, folder_here, read_index
-    from agekit.zoo.locate import FoundModel, find
+    from agekit.zoo.index import Index, read_index
+    from agekit.zoo.locate import FoundModel, find, folder_here
 
     index = read_index() if every else Index({}, [])
     models = [find(name) for name in names]

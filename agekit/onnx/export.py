@@ -33,9 +33,9 @@ from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.model import DIRECTIONS
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.zoo.add import entry_for
 from agekit.zoo.folder import read_config
 from agekit.zoo.locate import locate
-from agekit.zoo.make_entry import entry_for
 
 __all__ = ["Exported", "export_onnx"]
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agekit.atomic import write_text
 from agekit.data.home import only_one
-from agekit.errors import ConfigError, ModelError
-from agekit.registry import TASKS
+from agekit.errors import AgekitError, ConfigError, ModelError
+from agekit.registry import DATASETS, TASKS
 from agekit.task import Task
-from agekit.zoo.check import outputs
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.entry import ZooEntry, write_entry
-from agekit.zoo.files import small_text
-from agekit.zoo.folder import load_network, save_model
+from agekit.zoo.entry import ZooEntry, read_entry, write_entry
+from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, hash_file, small_text
+from agekit.zoo.folder import load_network, read_config, save_model, within_model
 from agekit.zoo.locate import locate
-from agekit.zoo.make_entry import entry_for
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
 
-__all__ = ["Added", "add_model"]
+__all__ = ["Added", "add_model", "entry_for"]
 
+SPLITS = ("test", "val", "train")
+"""In the order in which their metrics are preferred."""
 _HALF = (
     "\n## Precision\n\nThe weights are stored in half precision, and used in single precision. The "
     "metrics were measured before they were rounded.\n"
@@ -76,6 +80,8 @@ def add_model(
         ConfigError: the name is not one, or taken.
         ModelError: the model is damaged, or its weights do not fit half precision.
     """
+    from agekit.zoo.check import outputs
+
     folder, path = out / name, out / f"{name}.json"
     if not re.fullmatch(ENTRY_NAME, name):
         raise ConfigError(
@@ -141,3 +147,106 @@ def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
             "make it again",
         ) from error
     return {key: value for key, value in found.items() if key not in ("model", "task")}
+
+
+def entry_for(
+    folder: Path,
+    source: str,
+    revision: str | None = None,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    licence: str | None = None,
+    check: bool = True,
+    default: bool = False,
+) -> ZooEntry:
+    """The entry of a model folder, made of its files.
+
+    Args:
+        folder: a model folder.
+        source: see `ZooEntry`.
+        revision: see `ZooEntry`.
+        name: else the model's own.
+        description: else one made of its configuration.
+        licence: else that of the dataset it was trained on, where that is installed.
+        check: whether to run the model on the fixed input and keep what it makes of it.
+        default: see `ZooEntry`.
+
+    Raises:
+        ModelError: a file is missing or damaged, or an entry may not say this.
+    """
+    config = read_config(folder)
+    metrics, scored = _scores(model_metrics(folder, config.task))
+    dataset = str(config.trained.get("dataset") or "")
+    found: dict[str, Any] = {
+        "name": name or re.sub(r"[^A-Za-z0-9._-]+", "-", config.name).strip("-._"),
+        "task": config.task,
+        "description": description or _describe(config),
+        "requires": config.requires,
+        "source": source,
+        "revision": revision,
+        "files": _records(folder),
+        "parameters": config.parameters,
+        "backbone": config.network,
+        "metrics": metrics,
+        "licence": licence or _licence(config),
+        "data": {
+            "dataset": dataset,
+            "protocol": str(config.trained.get("protocol") or ""),
+            "split_hash": str(config.trained.get("split_hash") or ""),
+            "scored": scored,
+        },
+        "default": default,
+    }
+    if check:
+        from agekit.zoo.check import record
+
+        found["check"] = asdict(record(folder))
+    try:
+        return read_entry(found)
+    except ValueError as error:
+        raise ModelError(f"{folder} makes no entry of the zoo: {error}", "") from error
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    paths = [folder / name for name in (WEIGHTS, CONFIG, CARD, METRICS)]
+    try:
+        return {
+            path.name: {"sha256": hash_file(path), "size": path.stat().st_size}
+            for path in paths
+            if path.is_file()
+        }
+    except OSError as error:
+        raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _describe(config: ModelConfig) -> str:
+    """One line: what it does, with what network, and what it was trained on."""
+    dataset = config.trained.get("dataset")
+    return config.summary + (f"; trained on {dataset}" if dataset else "")
+
+
+def _scores(stored: Mapping[str, Any]) -> tuple[dict[str, int | float], str]:
+    """The plain numbers of the split that was scored, and which it is."""
+    for split in SPLITS:
+        if isinstance(stored.get(split), dict):
+            numbers = {
+                key: value if isinstance(value, int) else round(value, 6)
+                for key, value in stored[split].items()
+                if isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and abs(value) <= sys.float_info.max
+            }
+            return numbers, split
+    return {}, ""
+
+
+def _licence(config: ModelConfig) -> str:
+    """The terms of the data, which the weights carry: as recorded, or as their reader says."""
+    trained = config.trained
+    dataset, data = str(trained.get("dataset") or ""), trained.get("data")
+    terms = str(data.get("licence") or "") if isinstance(data, Mapping) else ""
+    with suppress(AgekitError), within_model(config):
+        terms = terms or DATASETS.get(dataset).licence
+    terms = " ".join(terms.split())
+    return f"{terms} ({dataset})"[:500] if terms and dataset else terms or "unknown"

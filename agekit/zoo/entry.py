@@ -6,20 +6,30 @@ Standard library only, as `agekit zoo list` reads hundreds of them in a quarter 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
 
 from agekit._loading import how_to_upgrade
 from agekit.discovery import CORE
-from agekit.errors import ModelError, nearest
+from agekit.errors import ModelError
 from agekit.zoo.files import CONFIG, SMALL_FILE, WEIGHTS
 from agekit.zoo.names import ENTRY_NAME, HUB_PREFIX, TASK_NAME, parse_hub_name
+from agekit.zoo.records import (
+    is_number,
+    mapping,
+    matches,
+    must,
+    nested,
+    one_of,
+    optional,
+    read_record,
+    whole_number,
+)
 
 __all__ = [
+    "BUNDLED",
     "ENDINGS",
     "FILE_NAME",
     "LOCAL",
@@ -38,68 +48,6 @@ SMALL_ENDINGS = (".json", ".md", ".txt")
 MOST_BYTES = 4 << 30
 BUNDLED, LOCAL = "bundled:", "local:"
 _MOST_TOLD = 5
-
-Record = TypeVar("Record")
-Checked = Callable[[Any, str, list[str]], Any]
-"""Takes a value, its place and the list of mistakes; adds those it finds, and gives the value."""
-
-
-def _must(what: str, good: Callable[[Any], object]) -> Checked:
-    def check(value: Any, place: str, mistakes: list[str]) -> Any:
-        if not good(value):
-            text = repr(value)
-            mistakes.append(f"{place}: {what} (got {text[:100]}{'...' * (len(text) > 100)})")
-        return value
-
-    return check
-
-
-def _matches(pattern: str, what: str) -> Checked:
-    return _must(what, lambda value: isinstance(value, str) and re.fullmatch(pattern, value))
-
-
-def _one_of(*values: object) -> Checked:
-    return _must(
-        f"must be {' or '.join(map(repr, values))}",
-        lambda value: type(value) in map(type, values) and value in values,
-    )
-
-
-def _int(most: float = math.inf) -> Checked:
-    what = "must be a whole number from 0" + (f" to {most:,}" if most < math.inf else "")
-    return _must(what, lambda value: type(value) is int and 0 <= value <= most)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _mapping(key: Checked, value: Checked, least: int = 0, most: int = 1000) -> Checked:
-    def check(found: Any, place: str, mistakes: list[str]) -> Any:
-        if not isinstance(found, dict):
-            mistakes.append(f"{place} is not a JSON object")
-            return found
-        if not least <= len(found) <= most:
-            mistakes.append(f"{place}: must have {least} to {most:,} keys, and has {len(found):,}")
-            return found
-        out = {}
-        for name, one in found.items():
-            before = len(mistakes)
-            shown = name if name.isprintable() else ascii(name)
-            key(name, f"{place}.{shown[:100]}", mistakes)
-            if len(mistakes) == before:
-                out[name] = value(one, f"{place}.{shown}", mistakes)
-        return out
-
-    return check
-
-
-def _record(kind: type[Record]) -> Checked:
-    return lambda value, place, mistakes: _read(kind, value, place, mistakes)
-
-
-def _optional(check: Checked) -> Checked:
-    return lambda value, place, mistakes: None if value is None else check(value, place, mistakes)
 
 
 def _is_source(source: Any) -> bool:
@@ -125,21 +73,21 @@ def _file_name(name: str, place: str, mistakes: list[str]) -> None:
         mistakes.append(f"{place}: {what}")
 
 
-_line = _must(
+_line = must(
     "must be one line of at most 500 characters, without control characters",
     lambda value: isinstance(value, str) and value.isprintable() and len(value) <= 500,
 )
-_number = _must("must be a number", _is_number)
-_numbers = _must(
+_number = must("must be a number", is_number)
+_numbers = must(
     "must be a list of numbers",
-    lambda value: isinstance(value, list) and all(map(_is_number, value)),
+    lambda value: isinstance(value, list) and all(map(is_number, value)),
 )
-_share = _must("must be above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1)
-_source = _must("a source is bundled:FOLDER, hf-hub:ORG/REPO or local:PATH", _is_source)
-_sha256 = _matches("[0-9a-f]{64}", "must be a SHA-256 in 64 hex digits")
-_commit = _matches("[0-9a-f]{40}", "must be a commit in 40 hex digits")
-_distribution = _matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "must be the name of a distribution")
-_version = _matches(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,99}", "must be a version")
+_share = must("must be above 0 and at most 1", lambda value: is_number(value) and 0 < value <= 1)
+_source = must("a source is bundled:FOLDER, hf-hub:ORG/REPO or local:PATH", _is_source)
+_sha256 = matches("[0-9a-f]{64}", "must be a SHA-256 in 64 hex digits")
+_commit = matches("[0-9a-f]{40}", "must be a commit in 40 hex digits")
+_distribution = matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "must be the name of a distribution")
+_version = matches(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,99}", "must be a version")
 
 
 Line = Annotated[str, _line]
@@ -150,7 +98,7 @@ class FileRecord:
     """What a file must be: its SHA-256 in 64 hex digits, and its size in bytes."""
 
     sha256: Annotated[str, _sha256]
-    size: Annotated[int, _int(MOST_BYTES)]
+    size: Annotated[int, whole_number(MOST_BYTES)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +115,7 @@ class TrainingData:
     dataset: Line = ""
     protocol: Line = ""
     split_hash: Line = ""
-    scored: Annotated[str, _one_of("", "train", "val", "test")] = ""
+    scored: Annotated[str, one_of("", "train", "val", "test")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,8 +128,8 @@ class Check:
         tolerance: the largest difference that is none, in the outputs' own unit.
     """
 
-    input: Annotated[str, _one_of("squares-1")] = "squares-1"
-    outputs: Annotated[Mapping[str, list[float]], _mapping(_line, _numbers, least=1, most=10)]
+    input: Annotated[str, one_of("squares-1")] = "squares-1"
+    outputs: Annotated[Mapping[str, list[float]], mapping(_line, _numbers, least=1, most=10)]
     tolerance: Annotated[float, _share]
 
 
@@ -207,23 +155,23 @@ class ZooEntry:
         default: whether it is what `agekit predict` or `agekit age` uses where no model is named.
     """
 
-    schema_version: Annotated[int, _one_of(1)] = 1
-    name: Annotated[str, _matches(ENTRY_NAME, "must be letters, digits, '.', '_' and '-'")]
-    task: Annotated[str, _matches(TASK_NAME, "must be the name of a task")]
+    schema_version: Annotated[int, one_of(1)] = 1
+    name: Annotated[str, matches(ENTRY_NAME, "must be letters, digits, '.', '_' and '-'")]
+    task: Annotated[str, matches(TASK_NAME, "must be the name of a task")]
     description: Line
-    requires: Annotated[Mapping[str, str], _mapping(_distribution, _version)] = field(
+    requires: Annotated[Mapping[str, str], mapping(_distribution, _version)] = field(
         default_factory=dict
     )
     source: Annotated[str, _source]
-    revision: Annotated[str | None, _optional(_commit)] = None
-    files: Annotated[Mapping[str, FileRecord], _mapping(_file_name, _record(FileRecord), most=20)]
-    parameters: Annotated[int, _int()]
+    revision: Annotated[str | None, optional(_commit)] = None
+    files: Annotated[Mapping[str, FileRecord], mapping(_file_name, nested(FileRecord), most=20)]
+    parameters: Annotated[int, whole_number()]
     backbone: Line = ""
-    metrics: Annotated[Mapping[str, float], _mapping(_line, _number)] = field(default_factory=dict)
+    metrics: Annotated[Mapping[str, float], mapping(_line, _number)] = field(default_factory=dict)
     licence: Line
-    data: Annotated[TrainingData, _record(TrainingData)] = field(default_factory=TrainingData)
-    check: Annotated[Check | None, _optional(_record(Check))] = None
-    default: Annotated[bool, _one_of(True, False)] = False
+    data: Annotated[TrainingData, nested(TrainingData)] = field(default_factory=TrainingData)
+    check: Annotated[Check | None, optional(nested(Check))] = None
+    default: Annotated[bool, one_of(True, False)] = False
 
     @property
     def bytes(self) -> int:
@@ -272,7 +220,7 @@ def read_entry(document: Any) -> ZooEntry:
         ValueError: the mistakes in it, in one line.
     """
     mistakes: list[str] = []
-    entry = _read(ZooEntry, document, "", mistakes)
+    entry = read_record(ZooEntry, document, "", mistakes)
     if not mistakes:
         assert entry is not None
         mistakes += _contradictions(entry)
@@ -286,40 +234,6 @@ def read_entry(document: Any) -> ZooEntry:
 def write_entry(entry: ZooEntry) -> str:
     """An entry's JSON, for people to review."""
     return json.dumps(entry.to_json(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _read(kind: type[Record], value: Any, place: str, mistakes: list[str]) -> Record | None:
-    """The record that a JSON object holds; None where there are mistakes in it."""
-    if not isinstance(value, dict):
-        mistakes.append(f"{place or 'it'} is not a JSON object")
-        return None
-    before = len(mistakes)
-    prefix = f"{place}." if place else ""
-    known = _checks(kind)  # type: ignore[arg-type]  # a type is hashable
-    for key in value:
-        if key not in known:
-            shown = key if key.isprintable() else ascii(key)
-            mistakes.append(f"{prefix}{shown[:100]}: there is no such key{nearest(key, known)}")
-    given = {}
-    for name, (check, needed) in known.items():
-        if name in value:
-            given[name] = check(value[name], prefix + name, mistakes)
-        elif needed:
-            mistakes.append(f"{prefix}{name}: is missing")
-    return kind(**given) if len(mistakes) == before else None
-
-
-@cache
-def _checks(kind: type[Any]) -> dict[str, tuple[Checked, bool]]:
-    """By the name of each key of a record, what checks it and whether it is needed."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {
-        one.name: (
-            hints[one.name].__metadata__[0],
-            one.default is MISSING and one.default_factory is MISSING,
-        )
-        for one in fields(kind)
-    }
 
 
 def _contradictions(entry: ZooEntry) -> list[str]:

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +22,6 @@ from agekit.discovery import CORE, DISABLE_VARIABLE, module_paths, normalise
 from agekit.errors import ModelError
 from agekit.zoo.entry import BUNDLED, LOCAL, ZooEntry, read_entry
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, model_folder, small_text
-from agekit.zoo.hub.cache import hub_cache, snapshot
 from agekit.zoo.names import ENTRY_NAME
 
 __all__ = [
@@ -35,8 +33,6 @@ __all__ = [
     "default_model",
     "entry_of",
     "find_model",
-    "folder_here",
-    "folders_here",
     "known_names",
     "places",
     "read_index",
@@ -160,7 +156,7 @@ def entry_of(model: IndexedModel) -> ZooEntry:
     if not model.path.is_dir():
         return model.entry
 
-    from agekit.zoo.make_entry import entry_for
+    from agekit.zoo.add import entry_for
 
     return entry_for(model.path, model.entry.source, name=model.entry.name, check=False)
 
@@ -187,31 +183,6 @@ def default_model(task: str) -> str:
             "name a model with --model (see `agekit zoo list`), or `pip install agekit-models`",
         )
     return min(found, key=lambda model: order.index(model.provider)).entry.name
-
-
-def folders_here(models: Iterable[IndexedModel]) -> dict[str, Path]:
-    """The folders of the models whose weights and configuration are on this machine, by name.
-
-    Neither their contents nor their sizes are looked at: `agekit.zoo.verify` does that.
-    """
-    try:
-        cached = set(os.listdir(hub_cache()))
-    except OSError:
-        cached = set()
-    found: dict[str, Path] = {}
-    for model in models:
-        folder, entry = model.folder, model.entry
-        repo = entry.hub_repo
-        if repo and entry.revision and f"models--{repo.replace('/', '--')}" in cached:
-            folder = snapshot(repo, entry.revision)
-        if folder and all((folder / name).is_file() for name in (WEIGHTS, CONFIG)):
-            found[entry.name] = folder
-    return found
-
-
-def folder_here(model: IndexedModel) -> Path | None:
-    """As `folders_here`, of one model; None if it is not on this machine."""
-    return folders_here([model]).get(model.entry.name)
 
 
 def _read(path: Path, name: str, place: Place) -> IndexedModel:

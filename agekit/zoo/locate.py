@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from agekit._paths import expand_user
 from agekit.errors import ModelError, nearest
-from agekit.zoo.files import model_folder
-from agekit.zoo.hub.cache import snapshot
-from agekit.zoo.index import IndexedModel, find_model, folder_here, known_names
+from agekit.zoo.files import CONFIG, WEIGHTS, model_folder
+from agekit.zoo.hub.cache import hub_cache, snapshot
+from agekit.zoo.index import IndexedModel, find_model, known_names
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.requires import missing, outdated
 
 if TYPE_CHECKING:
-    from agekit.zoo.hub.model import Progress
+    from agekit.zoo.hub.download import Progress
 
 __all__ = ["FoundModel", "find", "is_model", "locate", "tell_licence"]
 
@@ -98,6 +100,31 @@ def tell_licence(name: str, licence: str) -> None:
     """Warns, once a process, of the terms under which a model of the zoo may be used."""
     if licence not in ("", "unknown"):
         _log.warning("licence of the weights of %s: %s", name, licence)
+
+
+def folders_here(models: Iterable[IndexedModel]) -> dict[str, Path]:
+    """The folders of the models whose weights and configuration are on this machine, by name.
+
+    Neither their contents nor their sizes are looked at: `agekit.zoo.verify` does that.
+    """
+    try:
+        cached = set(os.listdir(hub_cache()))
+    except OSError:
+        cached = set()
+    found: dict[str, Path] = {}
+    for model in models:
+        folder, entry = model.folder, model.entry
+        repo = entry.hub_repo
+        if repo and entry.revision and f"models--{repo.replace('/', '--')}" in cached:
+            folder = snapshot(repo, entry.revision)
+        if folder and all((folder / name).is_file() for name in (WEIGHTS, CONFIG)):
+            found[entry.name] = folder
+    return found
+
+
+def folder_here(model: IndexedModel) -> Path | None:
+    """As `folders_here`, of one model; None if it is not on this machine."""
+    return folders_here([model]).get(model.entry.name)
 
 
 def _pulled(name: str) -> Path | None:

@@ -7,9 +7,9 @@ import pytest
 
 from agekit._loading import how_to_upgrade
 from agekit.errors import ModelError
+from agekit.zoo.add import entry_for
 from agekit.zoo.check import squares
 from agekit.zoo.entry import FileRecord, parse_entry, write_entry
-from agekit.zoo.make_entry import entry_for
 
 SHA = "0" * 64
 FIXED = "bf72dbfbc41bf824dd328a720cb1a1943636d56892d8e65733a632d02de557b7"
@@ -129,7 +129,10 @@ def test_pickles_and_code_are_refused(name):
         ({"requires": {"agekit cen": "1.0"}}, "requires.agekit cen"),
         ({"requires": {"agekit-cen": "1.0; rm"}}, "requires.agekit-cen: must be a version"),
         ({"metrics": {"mae": "4"}}, "metrics.mae"),
-        ({"metrics": {"mae": float("nan")}}, "metrics.mae"),
+        ({"metrics": {"mae": float("nan")}}, "metrics.mae: must be a number"),
+        ({"metrics": {"mae": float("inf")}}, "metrics.mae: must be a number"),
+        ({"metrics": {"mae": 10**400}}, "metrics.mae: must be a number"),
+        ({"metrics": {"mae": True}}, "metrics.mae: must be a number"),
         ({"parameters": True}, "parameters: must be a whole number"),
         ({"parameters": 1.0}, "parameters: must be a whole number"),
         ({"default": 1}, "default: must be True or False"),

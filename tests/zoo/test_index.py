@@ -11,13 +11,12 @@ from agekit.zoo.entry import parse_entry
 from agekit.zoo.index import (
     entry_of,
     find_model,
-    folder_here,
-    folders_here,
     known_names,
     places,
     read_index,
     shipped,
 )
+from agekit.zoo.locate import folder_here, folders_here
 from agekit.zoo.requires import install_command, missing, outdated
 
 SHA = "0" * 64

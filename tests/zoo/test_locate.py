@@ -10,10 +10,10 @@ from agekit_testkit.hub import LoopbackHub
 
 import agekit
 from agekit.errors import ModelError
+from agekit.zoo.add import entry_for
 from agekit.zoo.entry import write_entry
 from agekit.zoo.hub.pull import Pulled
 from agekit.zoo.locate import find, is_model, locate, tell_licence
-from agekit.zoo.make_entry import entry_for
 from agekit.zoo.names import parse_hub_name
 
 COMMIT = "ab" * 20

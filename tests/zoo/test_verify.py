@@ -15,11 +15,10 @@ from agekit.registry import GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
-from agekit.zoo.add import add_model
+from agekit.zoo.add import add_model, entry_for
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.files import hash_file, tensor_types
 from agekit.zoo.folder import load_network, read_config, save_model
-from agekit.zoo.make_entry import entry_for
 from agekit.zoo.verify import verify
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

@@ -18,10 +18,12 @@ from agekit.zoo.files import hash_file
 from agekit.zoo.hub.cache import hub_cache, link_blob, snapshot
 from agekit.zoo.hub.client import endpoint, opened, received, retry
 from agekit.zoo.hub.errors import TRANSPORT, explain, seconds
-from agekit.zoo.hub.model import FileSpec, Progress
+from agekit.zoo.hub.repository import FileSpec
 
-__all__ = ["download"]
+__all__ = ["Progress", "download"]
 
+Progress = Callable[[str, int, int], None]
+"""Is told of a file's name, how many bytes of it are here, and how many there are."""
 _BREAKS = 20
 """The most times that a file goes on after its connection broke."""
 

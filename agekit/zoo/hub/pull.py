@@ -6,16 +6,18 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agekit.data.home import only_one
 from agekit.errors import ModelError
 from agekit.zoo.entry import ENDINGS, FILE_NAME, FileRecord
 from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, tensor_types, wrap_os_error
 from agekit.zoo.hub.cache import discard, is_offline, snapshot
-from agekit.zoo.hub.model import FileSpec, HubModel, Progress
-from agekit.zoo.hub.repository import remember, resolve
+from agekit.zoo.hub.repository import FileSpec, HubModel, remember, resolve
 from agekit.zoo.names import is_pinned, parse_hub_name
+
+if TYPE_CHECKING:
+    from agekit.zoo.hub.download import Progress
 
 __all__ = ["Pulled", "PulledFile", "plan_pull", "pull"]
 

@@ -11,12 +11,12 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
 from agekit import __version__
 from agekit.errors import ModelError
+from agekit.zoo.add import entry_for
 from agekit.zoo.entry import ZooEntry
 from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.hub.client import endpoint
 from agekit.zoo.hub.errors import explain
-from agekit.zoo.make_entry import entry_for
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.verify import verify
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from agekit.atomic import write_text
@@ -18,13 +20,12 @@ from agekit.data.home import cache_home
 from agekit.errors import ModelError
 from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
 from agekit.zoo.hub.cache import is_offline
-from agekit.zoo.hub.model import FileSpec, HubModel
 from agekit.zoo.names import is_pinned
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-__all__ = ["recall", "remember", "resolve"]
+__all__ = ["FileSpec", "HubModel", "recall", "remember", "resolve"]
 
 MOST_GB_VARIABLE = "AGEKIT_HUB_MOST_GB"
 """Names the most that is fetched of a repository outside the index, in 10^9 bytes."""
@@ -36,6 +37,59 @@ FILES = (CONFIG, CARD, METRICS, WEIGHTS)
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 _log = logging.getLogger(__name__)
+
+
+class FileSpec(NamedTuple):
+    """What a file must be.
+
+    Args:
+        size: bytes.
+        sha256: 64 hex digits, or empty where `git` is known.
+        git: the name git has for its contents, 40 hex digits.
+    """
+
+    size: int
+    sha256: str = ""
+    git: str = ""
+
+    def problem(self, path: Path, digest: Callable[[Path], str] = sha256_of) -> str | None:
+        """What is wrong with the file at `path`, or None.
+
+        Args:
+            path: the file.
+            digest: gives the SHA-256 of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        size = os.stat(path).st_size
+        if size != self.size:
+            return f"it has {size:,} bytes, not {self.size:,}"
+        if self.sha256:
+            found = digest(path)
+            return None if found == self.sha256 else f"its SHA-256 is {found}, not {self.sha256}"
+        found = hashlib.sha1(f"blob {size}\0".encode() + path.read_bytes()).hexdigest()
+        return None if found == self.git else f"its hash in git is {found}, not {self.git}"
+
+    def is_met(self, path: Path) -> bool:
+        """Whether the file is there, and right."""
+        try:
+            return self.problem(path) is None
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model at a commit.
+
+    Args:
+        commit: 40 hex digits.
+        files: name → what it must be.
+    """
+
+    commit: str
+    files: Mapping[str, FileSpec]
 
 
 def resolve(repo: str, revision: str | None) -> HubModel:
