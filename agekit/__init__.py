@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.api import build
-    from agekit.inference.aging import load_aging
-    from agekit.inference.predictor import load
+    from agekit.tasks.ager.predictor import load_aging
+    from agekit.tasks.estimator.build import build
+    from agekit.tasks.estimator.predictor import load
     from agekit.tasks.evaluate import evaluate
     from agekit.training.train import train
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "build", "evaluate", "load", "load_aging", "train"]
 
 _MODULES = {
-    "build": "agekit.api",
+    "build": "agekit.tasks.estimator.build",
     "evaluate": "agekit.tasks.evaluate",
-    "load": "agekit.inference.predictor",
-    "load_aging": "agekit.inference.aging",
+    "load": "agekit.tasks.estimator.predictor",
+    "load_aging": "agekit.tasks.ager.predictor",
     "train": "agekit.training.train",
 }
 """Where each function is: one that runs models needs no library of training."""

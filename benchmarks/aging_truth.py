@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 import agekit
 from agekit.bootstrap import mean_interval
-from agekit.inference.aging import FaceAging
+from agekit.tasks.ager.predictor import FaceAging
 
 __all__ = ["main"]
 

@@ -154,7 +154,7 @@ def _aged(
     model = model_or_default(asked.model, "ager")
 
     from agekit.device import pick_device
-    from agekit.inference.aging import load_aging
+    from agekit.tasks.ager.predictor import load_aging
 
     aging = load_aging(model, asked.device)
     judge = None if asked.no_judge else _judge(asked.judge, pick_device(asked.device))

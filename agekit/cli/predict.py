@@ -199,7 +199,7 @@ def _predictor(asked: _Options, needed: bool) -> PredictorBase | None:
     with asked.stdout_is_kept():
         if asked.runtime == "onnx" or asked.exported:
             return load_onnx(model, asked.device)
-        from agekit.inference.predictor import load
+        from agekit.tasks.estimator.predictor import load
 
         return load(model, asked.device)
 

@@ -10,13 +10,13 @@ from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
-from agekit.inference.aging import AgedFace, load_aging
 from agekit.recipe import PartConfig
 from agekit.registry import DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.base import Judge, Verdict
+from agekit.tasks.ager.predictor import AgedFace, load_aging
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 

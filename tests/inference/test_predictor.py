@@ -10,7 +10,7 @@ import agekit
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.inference.plot import save_rows
-from agekit.inference.predictor import Face, Prediction
+from agekit.tasks.estimator.predictor import Face, Prediction
 
 
 def picture(seed, size=48):

@@ -1,4 +1,4 @@
-"""From a recipe's names to an untrained estimator."""
+"""Estimators from a recipe's names, untrained, and from a model folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from agekit.culprit import Culprit
 from agekit.errors import ConfigError
-from agekit.recipe import PartConfig
+from agekit.recipe import PartConfig, resolve
 from agekit.recipe.parts import build_part
 from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator.config import EstimatorConfig
@@ -19,6 +19,7 @@ from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.zoo.folder import load_network, read_config
 
 __all__ = [
+    "build",
     "build_estimator",
     "build_model",
     "build_network",
@@ -26,6 +27,30 @@ __all__ = [
     "load_estimator",
     "without_pretrained",
 ]
+
+
+def build(
+    recipe: str, ages: tuple[int, int] = (0, 100), *, size: int | None = None, seed: int = 0
+) -> AgeEstimator:
+    """Builds the untrained network of a recipe.
+
+    Args:
+        recipe: ``cen-resnet18`` and the like, or the path of a YAML file.
+        ages: the first and the last label age, years, both included.
+        size: side of its images in pixels; else the recipe's.
+        seed: of the new weights.
+
+    Returns:
+        A module from normalised images (N, 3, size, size) to raw outputs by head.
+
+    Raises:
+        ConfigError: the recipe has mistakes, or is one of an ager.
+    """
+    overrides = [] if size is None else [f"data.size={size}"]
+    resolved = resolve(recipe, overrides=overrides).recipe
+    if not isinstance(resolved, EstimatorRecipe):
+        raise ConfigError(f"{recipe} is a recipe of an ager, not of an estimator")
+    return build_estimator(resolved, ages, seed)
 
 
 def build_network(

@@ -18,7 +18,6 @@ from agekit.extras import package_module
 from agekit.faces.align import cut, frame, standard
 from agekit.faces.base import Detection, Detector
 from agekit.inference.finder import FaceFinder
-from agekit.inference.predictor import Predictor
 from agekit.recipe import resolve
 from agekit.tasks.ager.judges.age_and_gender import AgeAndGender
 from agekit.tasks.ager.judges.base import Judge, Verdict
@@ -27,6 +26,7 @@ from agekit.tasks.ager.judges.identity import DlibIdentity, likeness
 from agekit.tasks.ager.judges.load import load_judges
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.predictor import Predictor
 from tests.tasks.ager.shades import write_ager, write_judge, write_parts
 
 SIZE = 32

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from agekit.api import build
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
+from agekit.tasks.estimator.build import build
 from agekit.tasks.estimator.card import estimator_card
 from agekit.tasks.estimator.export import model_config
 from agekit.tasks.estimator.recipe import EstimatorRecipe

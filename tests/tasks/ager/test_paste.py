@@ -6,7 +6,7 @@ import pytest
 from agekit_synthfaces import draw, person
 
 from agekit.faces.align import cut, frame, similarity
-from agekit.inference.paste import OUTER, CutFace, paste
+from agekit.tasks.ager.paste import OUTER, CutFace, paste
 
 SIZE = 64
 
@@ -92,7 +92,7 @@ def test_a_large_face_is_done_in_strips_alike(monkeypatch):
     photo = texture(300, 300)
     face = cut_face(photo, points_at([150, 150], 150, 20), change=25)
     whole = paste(photo, [face])
-    monkeypatch.setattr("agekit.inference.paste.STRIP_PIXELS", 1000)
+    monkeypatch.setattr("agekit.tasks.ager.paste.STRIP_PIXELS", 1000)
     np.testing.assert_array_equal(paste(photo, [face]), whole)
 
 

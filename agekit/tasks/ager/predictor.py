@@ -21,13 +21,13 @@ from agekit.inference.chips import in_frame
 from agekit.inference.face import AgedFace, Chip
 from agekit.inference.inputs import Picture
 from agekit.inference.model import FaceModel, Faces
-from agekit.inference.paste import CutFace, paste
 from agekit.inference.prediction import AgedImage
 from agekit.tasks.ager.build import load_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.judges.base import Judge
 from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
 from agekit.tasks.ager.pairs import to_network
+from agekit.tasks.ager.paste import CutFace, paste
 from agekit.zoo.folder import within_model
 from agekit.zoo.index import default_model
 from agekit.zoo.locate import locate
