@@ -130,6 +130,7 @@ _ROWS = (
         beside=("head", "weight"),
         template=Template(_REGRESSION),
     ),
+    Kind("augment", "agekit.data.augmentation:Augmentation", mmengine="TRANSFORMS"),
     Kind(
         "dataset",
         "agekit.data.dataset:Dataset",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agekit.atomic import write_bytes
     from agekit.data.alignment import WHOLE, Alignment
+    from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
     from agekit.data.dataset import Dataset
     from agekit.data.decode import decode
     from agekit.data.files import Files
@@ -63,6 +64,7 @@ __all__ = [
     "AgerTrainer",
     "Alignment",
     "Assign",
+    "Augmentation",
     "Batch",
     "ContactSheet",
     "Dataset",
@@ -82,6 +84,8 @@ __all__ = [
     "LossTerm",
     "LossTerms",
     "Mixed",
+    "Mixing",
+    "MixingAugmentation",
     "PairBatch",
     "Problem",
     "Protocol",
@@ -123,6 +127,7 @@ __all__ = [
 _PLACES = {
     "agekit.atomic": "write_bytes",
     "agekit.data.alignment": "WHOLE Alignment",
+    "agekit.data.augmentation": "Augmentation Mixing MixingAugmentation",
     "agekit.data.dataset": "Dataset",
     "agekit.data.decode": "decode",
     "agekit.data.files": "Files",

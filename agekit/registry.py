@@ -30,6 +30,7 @@ from agekit.kinds import KINDS, TIMM_PREFIX, Family
 from agekit.scope import meant, within_distribution
 
 __all__ = [
+    "AUGMENTS",
     "BACKBONES",
     "COMMANDS",
     "DATASETS",
@@ -247,6 +248,7 @@ REGISTRIES: dict[str, Registry] = {
 BACKBONES = REGISTRIES["backbone"]
 HEADS = REGISTRIES["head"]
 LOSSES = REGISTRIES["loss"]
+AUGMENTS = REGISTRIES["augment"]
 DATASETS = REGISTRIES["dataset"]
 DETECTORS = REGISTRIES["detector"]
 EVOLVERS = REGISTRIES["evolver"]

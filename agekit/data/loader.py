@@ -12,28 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.augment import Augment, crop, normalise, warp
+from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
 from agekit.data.base_loader import BaseLoader, Batching
 from agekit.errors import DataError, counted
 
-__all__ = ["Batch", "CachedFaces", "FaceLoader", "Mixing", "Normalisation"]
+__all__ = ["Batch", "CachedFaces", "FaceLoader", "Normalisation"]
 
 _RESIDENT_SHARE = 0.4
 """Of a GPU's free memory; the network and its gradients need the rest."""
 _COPY_ROWS = 4096
 """Copied at a time, so that the host never holds all pixels."""
-
-
-@dataclass(frozen=True)
-class Mixing:
-    """Which faces of a batch are mixed into which, and how much of each is left.
-
-    Attributes:
-        partner: (N,) int64, the position in the batch of the face that is mixed into each.
-        share: what each image keeps of its own face, a scalar, 0 to 1.
-    """
-
-    partner: Tensor
-    share: Tensor
 
 
 @dataclass(frozen=True)
@@ -111,6 +99,7 @@ class FaceLoader(BaseLoader):
         normalisation: of the images.
         device: where the batches are wanted.
         augment: how to crop and flip; None to take the middle of the images.
+        augmentations: what is done to them after that, in this order.
         shuffle: train: shuffle every epoch, and drop the last batch if it is not full, unless it
             is the only one. Without it the faces come in order, each once.
         resident_limit: bytes of pixels to keep on a GPU at most; 40 % of its free memory if None.
@@ -128,6 +117,7 @@ class FaceLoader(BaseLoader):
         device: torch.device | str,
         *,
         augment: Augment | None = None,
+        augmentations: Sequence[Augmentation] = (),
         shuffle: bool = False,
         resident_limit: int | None = None,
     ) -> None:
@@ -144,6 +134,7 @@ class FaceLoader(BaseLoader):
             raise DataError(f"{are} too few for {batching.world} processes")
         self.normalisation = normalisation
         self.augment = augment
+        self.augmentations = [one.to(self.device) for one in augmentations]
         self.shuffle = shuffle
         self._images = np.asarray(faces.images)
         self._slots = faces.slots
@@ -174,7 +165,15 @@ class FaceLoader(BaseLoader):
             windows = self.augment.draw(n, self.batching.seed, self.epoch, size).to(self.device)
         placed = order.to(self.device)
         rows = [placed[span] for span in self._spans()]
-        norm, last = (self._mean, self._std), self.normalisation.channels_last
+        drawn = [
+            one.draw(torch.rand(n, one.numbers, generator=self.generator(f"augmentation {place}")))
+            for place, one in enumerate(self.augmentations)
+        ]
+        drawn = [parameters.to(self.device) for parameters in drawn]
+        # An augmentation gets pixels from 0 to 1; they are normalised after the last one.
+        plain = (torch.zeros_like(self._mean), torch.ones_like(self._std))
+        norm = plain if drawn else (self._mean, self._std)
+        last = self.normalisation.channels_last
         for row, pixels in zip(rows, self._pixels(order, rows, windows), strict=True):
             if windows is None:
                 share = self.normalisation.crop_pct
@@ -183,7 +182,14 @@ class FaceLoader(BaseLoader):
                 images = crop(pixels, windows[row], *norm, channels_last=last)
             else:
                 images = normalise(pixels, *norm, channels_last=last)
-            yield Batch(images, self._age[row], self._sigma[row], row)
+            mixing = None
+            for one, parameters in zip(self.augmentations, drawn, strict=True):
+                images = one(images, parameters[row])
+                if isinstance(one, MixingAugmentation):
+                    mixing = one.mixing(parameters[row])
+            if drawn:
+                images = (images - self._mean.view(3, 1, 1)) / self._std.view(3, 1, 1)
+            yield Batch(images, self._age[row], self._sigma[row], row, mixing)
 
     def _spans(self) -> list[slice]:
         """This process's part of every global batch, as slices of the order."""

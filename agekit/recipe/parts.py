@@ -117,15 +117,15 @@ def check_parts(recipe: Mapping[str, Any], task: Task) -> list[str]:
     mistakes: list[str] = []
     for key, kind in task.recipe.all_parts().items():
         found = list(part_places(recipe, key))
-        if not found and key.endswith(".*"):
-            name = key.removesuffix(".*")
+        name = key.removesuffix(".*")
+        if not found and name != key and "." not in name:
             mistakes.append(f"{name}: {task.title} needs at least one {kind}")
-        for where, holder, name in found:
-            mistakes += _part(where, REGISTRIES[kind], holder[name])
+        for where, holder, at in found:
+            mistakes += _part(where, REGISTRIES[kind], holder[at])
     return mistakes + _evolver(recipe.get("evolver"), _named(recipe, "heads"))
 
 
-def part_places(recipe: Any, key: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+def part_places(recipe: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
     """The places where a recipe names parts.
 
     Args:
@@ -133,15 +133,17 @@ def part_places(recipe: Any, key: str) -> Iterator[tuple[str, dict[str, Any], st
         key: a key of `Recipe.parts`, such as ``backbone``, ``heads.*`` or ``train.optimizer``.
 
     Yields:
-        The place in words, the mapping that holds the part, and its key there.
+        The place in words, the mapping or list that holds the part, and its key there.
     """
     *path, last = key.split(".")
     held = recipe
     for name in path:
         held = held.get(name) if isinstance(held, dict) else None
-    if isinstance(held, dict):
-        for name in list(held) if last == "*" else [last] if last in held else []:
-            yield ".".join([*path, str(name)]), held, name
+    keys: list[Any] = [last] if isinstance(held, dict) and last in held else []
+    if last == "*" and isinstance(held, dict | list):
+        keys = list(held) if isinstance(held, dict) else list(range(len(held)))
+    for name in keys:
+        yield ".".join([*path, str(name)]), held, name
 
 
 def _named(recipe: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -162,13 +162,15 @@ class AugmentConfig(StrictSchema):
 class DataConfig(StrictSchema):
     """What a network sees of a face: image side in pixels, normalisation, augmentation.
 
-    ``crop_pct`` is the share of each side, in the middle, that evaluation takes.
+    ``augment`` crops and flips; ``augments`` come after that, in their order. ``crop_pct`` is the
+    share of each side, in the middle, that evaluation takes.
     """
 
     size: Annotated[int, Field(ge=16, le=1024)] = 224
     mean: Triple = (0.485, 0.456, 0.406)
     std: tuple[Spread, Spread, Spread] = (0.229, 0.224, 0.225)
     augment: AugmentConfig | None = AugmentConfig()
+    augments: list[PartConfig] = []
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
 
@@ -207,7 +209,8 @@ class Recipe(StrictSchema):
         """The parts beside the evolver: each one's kind, and the part."""
         for key, kind in self.all_parts().items():
             held: Any = reduce(getattr, key.removesuffix(".*").split("."), self)
-            for part in held.values() if isinstance(held, dict) else [held]:
+            held = list(held.values()) if isinstance(held, dict) else held
+            for part in held if isinstance(held, list) else [held]:
                 yield kind, part
 
     @classmethod

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agekit.testing.augment import check_augment
     from agekit.testing.backbone import check_backbone
     from agekit.testing.command import check_command
     from agekit.testing.dataset import check_dataset
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agekit.testing.training import train_briefly
 
 __all__ = [
+    "check_augment",
     "check_backbone",
     "check_command",
     "check_dataset",

@@ -10,16 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agekit.culprit import Culprit
 from agekit.data.augment import Augment, normalise
+from agekit.data.augmentation import Augmentation, MixingAugmentation
 from agekit.data.base_loader import Batching
 from agekit.data.loader import Batch, CachedFaces, FaceLoader, Normalisation
 from agekit.data.pool import FacePool, Progress
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
-from agekit.errors import DataError, counted
+from agekit.errors import ConfigError, DataError, counted
 from agekit.progress import decoding
 from agekit.recipe import DataConfig
+from agekit.recipe.parts import build_part
+from agekit.registry import AUGMENTS
+from agekit.training.demands import check
 from agekit.training.display import Display
 from agekit.zoo.config import ImageConfig
 
@@ -141,13 +146,52 @@ class TrainingFaces:
         config = self.config.augment
         augment = None if config is None else Augment(**config.model_dump())
         batching = Batching(batch_size, seed, *rank_and_world())
-        return self._loader("train", batching, shuffle=True, augment=augment)
+        options = {"augment": augment, "augmentations": build_augmentations(self.config)}
+        return self._loader("train", batching, shuffle=True, **options)
 
     def _loader(self, split: str, batching: Batching, **options: Any) -> FaceLoader:
         table, rows, config = self.faces.table, self._rows[split], self.config
         faces = CachedFaces(self.images, self._slots[split], table.age[rows], table.sigma[rows])
         shown = Normalisation(config.mean, config.std, config.crop_pct, channels_last=True)
         return FaceLoader(faces, batching, shown, self.device, **options)
+
+
+def build_augmentations(config: DataConfig) -> list[Augmentation]:
+    """The augmentations that a recipe lists.
+
+    Raises:
+        ConfigError: two of them mix faces.
+        ContractError: one cannot be built.
+    """
+    built: list[Augmentation] = [build_part(AUGMENTS, one) for one in config.augments]
+    mixers = [
+        part.type
+        for part, one in zip(config.augments, built, strict=True)
+        if isinstance(one, MixingAugmentation)
+    ]
+    if len(mixers) > 1:
+        raise ConfigError(
+            f"data.augments: {' and '.join(mixers)} both mix the faces of a batch",
+            "keep one of them",
+        )
+    return built
+
+
+def try_augmentations(config: DataConfig, device: torch.device) -> None:
+    """Changes a few images of noise by every augmentation of a recipe.
+
+    Raises:
+        ConfigError: two of them mix faces.
+        ContractError: one cannot be built, or does not give images.
+    """
+    images = torch.rand(4, 3, config.size, config.size, device=device)
+    for part, one in zip(config.augments, build_augmentations(config), strict=True):
+        culprit = Culprit("augment", part.type, one)
+        kept = images.clone()
+        with culprit.doing(f"cannot change images of {config.size} x {config.size} pixels"):
+            drawn = one.draw(torch.rand(len(images), one.numbers)).to(device)
+            images = one.to(device)(kept, drawn)
+        check(culprit, "images", images, tuple(kept.shape))
 
 
 def evaluation_faces(

@@ -58,7 +58,11 @@ class EstimateConfig(StrictSchema):
 class EstimatorRecipe(Recipe):
     """A recipe of an estimator with its backbone chosen and its preset applied."""
 
-    parts: ClassVar[Mapping[str, str]] = {"backbone": "backbone", "heads.*": "head"}
+    parts: ClassVar[Mapping[str, str]] = {
+        "backbone": "backbone",
+        "heads.*": "head",
+        "data.augments.*": "augment",
+    }
     open_part: ClassVar[str] = "backbone"
     example: ClassVar[str] = "resnet18"
     sections: ClassVar[Mapping[str, Any]] = {"data": {"augment": {}}, "estimate": {}}

@@ -33,6 +33,7 @@ from agekit.tasks.estimator.target import Target
 from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, require_no_teacher
 from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
 from agekit.training.evolver import Evolver
+from agekit.training.faces import try_augmentations
 from agekit.training.optimize import build_schedulers, optim_wrapper
 
 __all__ = ["Trial", "try_ager", "try_estimator"]
@@ -75,6 +76,7 @@ def try_estimator(
         )
         trial = Trial(recipe, network.to(device), images, target)
         told = trial.optimize(recipe.train)
+        try_augmentations(recipe.data, device)
         trial.estimate()
         used: set[str] = set()
         for key in loss_arguments(recipe.evolver.model_dump()):

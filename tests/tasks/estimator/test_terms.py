@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from agekit.data.loader import Batch, Mixing
+from agekit.data.augmentation import Mixing
+from agekit.data.loader import Batch
 from agekit.errors import ContractError, PluginError
 from agekit.recipe import LossTerm
 from agekit.registry import HEADS, LOSSES
