@@ -51,6 +51,16 @@ def kill_when(arguments: list[str], environment: dict[str, str], ready: Callable
     process.wait()
 
 
+def same_weights(run: Path, uninterrupted: Path) -> None:
+    """Two runs of two generations have ended with the same weights."""
+    for name in ("generation-1", "generation-2", "model"):
+        mine = load_file(run / name / "model.safetensors")
+        theirs = load_file(uninterrupted / name / "model.safetensors")
+        assert mine.keys() == theirs.keys()
+        for key, value in theirs.items():
+            assert torch.equal(mine[key], value), f"{name}: {key}"
+
+
 def test_killed_runs_end_bit_identical(
     agekit: Train, environment: dict[str, str], uninterrupted: Path, tmp_path: Path
 ) -> None:
@@ -68,12 +78,7 @@ def test_killed_runs_end_bit_identical(
     assert done.returncode == 0, done.stderr
 
     assert lines(run) == lines(uninterrupted) == EPOCHS * GENERATIONS
-    for name in ("generation-1", "generation-2", "model"):
-        mine = load_file(run / name / "model.safetensors")
-        theirs = load_file(uninterrupted / name / "model.safetensors")
-        assert mine.keys() == theirs.keys()
-        for key, value in theirs.items():
-            assert torch.equal(mine[key], value), f"{name}: {key}"
+    same_weights(run, uninterrupted)
     hidden = {p.name for p in run.rglob(".*")}
     assert hidden == {".lock", ".eval_results"}, "nothing half-written is left"
 
@@ -122,3 +127,31 @@ def test_two_processes_do_not_train_into_one_folder(
     finally:
         first.kill()
         first.wait()
+
+
+OPEN_PARTS = (
+    "train.optimizer={type: Lion, lr: 0.0003, weight_decay: 0.1, layer_decay: 0.7}",
+    "train.schedule={type: polynomial, power: 0.9, warmup_epochs: 0.5}",
+    "train.accumulate=3",
+    "train.ema=0.9",
+    "data.augments=[{type: colour}, {type: erasing, p: 0.5}, {type: mixup, alpha: 0.4}]",
+)
+"""Eleven steps an epoch, so that its last update is of two batches."""
+
+
+def test_parts_of_others_go_on_exactly_too(
+    agekit: Train, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """An optimizer of timm's, layers' own rates, updates of three batches, mixed faces."""
+    options = [word for one in OPEN_PARTS for word in ("--set", one)]
+    arguments = ["train", "cen-resnet10-tiny", *TINY, "--epochs", "2", "--generations", "2"]
+    arguments += options
+    whole = agekit(*arguments, "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    assert "6 learning rates, 5.04e-05 for the first layer to 0.0003 for the heads" in whole.stdout
+    assert "Warning" not in whole.stdout + whole.stderr
+    run = tmp_path / "killed"
+    kill_when([*arguments, "--out", str(run)], environment, lambda: lines(run) >= 3)
+    done = agekit("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    same_weights(run, tmp_path / "whole")
