@@ -1,4 +1,4 @@
-"""``agekit zoo info``: what is known of one model; nothing is fetched."""
+"""``agekit zoo info``: the entry of one model; nothing is fetched."""
 
 from __future__ import annotations
 

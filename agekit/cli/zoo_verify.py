@@ -1,4 +1,4 @@
-"""``agekit zoo verify``: whether models' files are what the index says, and the models too."""
+"""``agekit zoo verify``: models against what the index has of their files and outputs."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _HALF = (
 
 
 class Added(NamedTuple):
-    """What was written.
+    """The outcome of adding a model.
 
     Args:
         entry: the entry.
@@ -129,7 +129,7 @@ def _must_be_free(folder: Path, path: Path, force: bool) -> None:
 
 
 def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
-    """What was measured of a model, less the path of it."""
+    """The measurements of a model, less the path of it."""
     task: Task = TASKS.get(config.task)
     if "evaluation" not in task.metrics["model"].model_fields:
         raise ConfigError(f"{config.name} is {task.title}, whose metrics its training wrote")

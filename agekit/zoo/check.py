@@ -38,7 +38,7 @@ def squares(size: int) -> NDArray[np.uint8]:
 
 @torch.no_grad()
 def outputs(network: nn.Module, config: ModelConfig) -> dict[str, list[float]]:
-    """What a network makes of the fixed input, in single precision.
+    """The outputs of a network for the fixed input, in single precision.
 
     Args:
         network: in evaluation mode, on the CPU.

@@ -19,7 +19,7 @@ Spread = Annotated[float, Field(gt=0)]
 
 
 class ImageConfig(StrictSchema):
-    """What the network takes: side in pixels, normalisation of RGB in [0, 1], the share kept."""
+    """The network's input: side in pixels, normalisation of RGB in [0, 1], the share kept."""
 
     size: Annotated[int, Field(ge=16, le=1024)]
     mean: Triple
@@ -28,7 +28,7 @@ class ImageConfig(StrictSchema):
 
 
 class ModelConfig(StrictSchema):
-    """What the ``config.json`` of every model folder holds; each task adds its own.
+    """The keys of the ``config.json`` of every model folder; each task adds its own.
 
     Parts are named as the registries know them; nothing else in the file can name code.
     """

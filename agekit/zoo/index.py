@@ -77,7 +77,7 @@ class IndexedModel(NamedTuple):
 
     @property
     def folder(self) -> Path | None:
-        """Where its files lie, or would; None for a model on the Hub."""
+        """The folder of its files, which need not be there; None for a model on the Hub."""
         source = self.entry.source
         if source.startswith(BUNDLED):
             return self.path.parent / source.removeprefix(BUNDLED)
@@ -87,7 +87,7 @@ class IndexedModel(NamedTuple):
 
 
 class Index(NamedTuple):
-    """What was found.
+    """The models that were found.
 
     Args:
         models: by name, sorted.
@@ -104,7 +104,7 @@ def shipped() -> Path:
 
 
 def places() -> list[Place]:
-    """Where entries may lie, in the order in which they keep a name."""
+    """The folders of entries, in the order in which they keep a name."""
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
     own = [Place(expand_user(name).absolute(), name, True) for name in named if name]
     return [*own, Place(shipped(), CORE), *_contributed()]
@@ -211,7 +211,7 @@ def _load(path: Path) -> Any:
 
 
 def _describe(folder: Path, name: str) -> dict[str, Any]:
-    """What an entry would say of a model folder, but for the hashes of its files."""
+    """The keys of an entry for a model folder, but for the hashes of its files."""
     config = _load(folder / CONFIG)
     if not isinstance(config, dict):
         raise ValueError(f"{CONFIG} is not a JSON object")

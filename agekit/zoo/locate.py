@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class FoundModel(NamedTuple):
-    """What is known of a model without fetching it.
+    """A model that was found, without fetching it.
 
     Args:
         name: what the user called it.
@@ -58,7 +58,7 @@ def find(name: str) -> FoundModel:
 
 
 def is_model(name: str | Path) -> bool:
-    """Whether it names a model: a model or run folder, a name of the zoo, or one on the Hub.
+    """True for the name of a model: a model or run folder, a name of the zoo, or one on the Hub.
 
     Nothing is fetched, so what is on the Hub, and whether it is damaged, is not known yet.
     """

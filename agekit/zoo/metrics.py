@@ -1,4 +1,4 @@
-"""What ``metrics.json`` holds, of a model and of a generation, and how it is read."""
+"""The schema and the reading of ``metrics.json``, of a model and of a generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models may be called: in the index, and on the Hub."""
+"""Names of models: in the index, and on the Hub."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HubName(NamedTuple):
 
 
 def is_pinned(revision: str | None) -> bool:
-    """Whether it is a commit, which never changes: 40 hex digits."""
+    """True for a commit, which never changes: 40 hex digits."""
     return revision is not None and re.fullmatch("[0-9a-f]{40}", revision) is not None
 
 

@@ -74,7 +74,7 @@ def whole_number(most: float = math.inf) -> Checked:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is an int or a float, finite and not a bool."""
+    """True for an int or a float that is finite; a bool is none."""
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
@@ -106,7 +106,7 @@ def nested(kind: type[Record]) -> Checked:
 
 
 def optional(check: Checked) -> Checked:
-    """What `check` takes, or null."""
+    """A value that `check` takes, or null."""
     return lambda value, place, mistakes: None if value is None else check(value, place, mistakes)
 
 

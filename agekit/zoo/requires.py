@@ -1,4 +1,4 @@
-"""Whether the distributions that a model needs are installed."""
+"""The distributions that a model needs, and those of them that are not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["install_command", "missing", "outdated"]
 
 
 def install_command(requires: Mapping[str, str]) -> str:
-    """What to run before the model can be used; empty if nothing.
+    """The command to run before the model can be used; empty if there is none.
 
     Args:
         requires: distribution → the version the model was made with.

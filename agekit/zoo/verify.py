@@ -1,4 +1,4 @@
-"""Whether a model's files are what its entry says, and the model what it was."""
+"""The verification of a model: its files against its entry, its outputs against the recorded."""
 
 from __future__ import annotations
 

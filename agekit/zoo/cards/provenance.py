@@ -1,4 +1,4 @@
-"""Where a model comes from: what training records of it, and what its card tells of that."""
+"""The origin of a model: facts that training records, and the sections of its card on them."""
 
 from __future__ import annotations
 

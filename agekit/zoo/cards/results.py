@@ -1,4 +1,4 @@
-"""What a model scored, as the Hugging Face Hub reads it: in files, and in the card's header.
+"""A model's scores as the Hugging Face Hub reads them: in files, and in the card's header.
 
 The Hub's current form is ``.eval_results/<dataset>.yaml``
 (https://huggingface.co/docs/hub/eval-results); the older one, ``model-index``, is in the header of
@@ -42,7 +42,7 @@ __all__ = [
 OWNER = "agekit"
 """Whose dataset repositories on the Hub declare the tasks of agekit's protocols."""
 OWN_DATA = "yours"
-"""What a dataset made of the user's own files says of its licence."""
+"""The licence of a dataset made of the user's own files."""
 UNLISTED = "unlisted"
 LICENCES = frozenset(
     {
@@ -87,7 +87,7 @@ class Score:
 
 
 def scores(config: ModelConfig, metrics: Mapping[str, Any]) -> list[Score]:
-    """What a model scored where it is told, by its task; else nothing.
+    """The scores of a model, as its task takes them from its metrics.
 
     Args:
         config: the model's configuration.
@@ -127,7 +127,7 @@ def score(where: Mapping[str, Any], metric: str, name: str, value: float, notes:
 
 
 def score_notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -> str:
-    """What to say beside a figure.
+    """The text beside a figure.
 
     Args:
         unit: of it.

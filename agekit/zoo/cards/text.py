@@ -64,7 +64,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def count(number: object) -> str:
-    """How many, with commas; what is no number is told as it is."""
+    """A number with commas; anything else as it is."""
     return f"{number:,}" if isinstance(number, int) else plain(number)
 
 
@@ -80,7 +80,7 @@ def interval(ends: Sequence[float] | None, form: str = ".2f") -> str:
 
 
 def mapping(owner: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """What `owner` has under `key`; nothing where that is missing or no mapping."""
+    """The mapping that `owner` has under `key`; an empty one where there is none."""
     value = owner.get(key)
     return value if isinstance(value, Mapping) else {}
 

@@ -1,4 +1,4 @@
-"""How to run a model, and how the faces it takes must be cut, for its card."""
+"""The sections of a card on running a model, and on the cut of the faces it takes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def hub_cache() -> Path:
 
 
 def is_offline() -> bool:
-    """Whether the user has forbidden the client to use the network."""
+    """True if the user has forbidden the client to use the network."""
     asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return asked.upper() in ("1", "ON", "TRUE", "YES")
 

@@ -25,20 +25,12 @@ from agekit import __version__
 from agekit.errors import ModelError
 from agekit.zoo.hub.errors import is_unreachable, seconds
 
-__all__ = [
-    "HOSTS_VARIABLE",
-    "endpoint",
-    "opened",
-    "received",
-    "retry",
-]
+__all__ = ["HOSTS_VARIABLE", "endpoint", "opened", "received", "retry"]
 
 HOSTS_VARIABLE = "AGEKIT_HUB_HOSTS"
 """Names the hosts, separated by commas, that files may come from besides the Hub's own."""
 HUB_DOMAINS = ("hf.co", "huggingface.co")
 """Hosts in these domains serve the Hub's large files."""
-TIMEOUT = 10
-"""Seconds of silence after which there is no answer."""
 PATIENCE = 60
 """Seconds for an answer to begin; and the most that the Hub may ask to wait."""
 SLOWEST = 1000
@@ -84,14 +76,14 @@ def opened(
         ModelError: the Hub sends us to a host that is not its own, or round in circles, or is slow.
         HfHubHTTPError: it refuses.
     """
-    session = get_session()
+    session, timeout = get_session(), constants.HF_HUB_DOWNLOAD_TIMEOUT
     headers = build_hf_headers(library_name="agekit", library_version=__version__)
     headers |= {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     for _ in range(_HOPS):
         _check_host(url, what)
         if _origin(url) != _origin(endpoint()):
             headers.pop("authorization", None)
-        request = session.build_request("GET", url, headers=headers, timeout=TIMEOUT)
+        request = session.build_request("GET", url, headers=headers, timeout=timeout)
         response = _in_time(
             partial(session.send, request, stream=True, follow_redirects=False), what
         )

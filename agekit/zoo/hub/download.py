@@ -88,6 +88,8 @@ def _receive(
     """Writes what comes; where the connection breaks, goes on as long as more of it came."""
 
     def go_on() -> None:
+        if file.tell() == size:
+            return
         with opened(url, what, check, start=file.tell()) as response:
             if response.status_code != 206:
                 file.seek(0)
@@ -113,10 +115,10 @@ def _receive(
 
 def _check(what: str, commit: str, size: int, response: Any) -> None:
     """Refuses an answer that is of another commit, or whose file is larger or smaller."""
-    told = response.headers.get("X-Repo-Commit")
-    if told not in (None, commit):
+    reported = response.headers.get("X-Repo-Commit")
+    if reported not in (None, commit):
         raise ModelError(
-            f"{what}: {endpoint()} answers with commit {told[:80]!r}; refused",
+            f"{what}: {endpoint()} answers with commit {reported[:80]!r}; refused",
             "this is not the file that was asked for",
         )
     _check_size(seconds(response.headers.get("X-Linked-Size")), what, size)

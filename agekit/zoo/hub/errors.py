@@ -1,4 +1,4 @@
-"""What goes wrong between the Hub and us, in words for people."""
+"""Errors of the Hub's client, made errors for people."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOGIN_HINT = "check the name and $HF_TOKEN; for a private repository log in wit
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Whether it says no more than that the Hub cannot be reached now."""
+    """True if it says no more than that the Hub cannot be reached now."""
     if isinstance(error, hub.HfHubHTTPError):
         return bool(error.response.status_code >= 500)
     return isinstance(error, TRANSPORT)

@@ -39,7 +39,7 @@ class PulledFile(NamedTuple):
 
 
 class Pulled(NamedTuple):
-    """What was fetched, or would be.
+    """The outcome of a pull, or of its plan.
 
     Args:
         repo: `org/repo`.
@@ -104,7 +104,7 @@ def pull(
 
 
 def plan_pull(repo: str, revision: str | None, files: Mapping[str, FileRecord] | None) -> Pulled:
-    """What `pull` would bring into the cache; brings nothing.
+    """The files that `pull` would bring into the cache; brings none.
 
     Raises:
         ModelError: see `pull`.

@@ -30,7 +30,7 @@ NEEDED = (WEIGHTS, CONFIG, CARD)
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was published, or would be.
+    """The outcome of a push, or of a dry run.
 
     Args:
         repo: `org/repo`.

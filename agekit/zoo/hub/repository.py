@@ -1,4 +1,4 @@
-"""What a repository outside the index holds at a commit: as the Hub says, or as was kept of it."""
+"""Listings of repositories outside the index, as the Hub gives them or as they were kept."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ MOST_GB = 2.0
 MOST_LISTING = 10_000_000
 """The most bytes of a repository's listing."""
 FILES = (CONFIG, CARD, METRICS, WEIGHTS)
-"""What is fetched of a repository outside the index, in this order."""
+"""The files that are fetched of a repository outside the index, in this order."""
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 _log = logging.getLogger(__name__)
 
 
 class FileSpec(NamedTuple):
-    """What a file must be.
+    """The size and the hash that a file must have.
 
     Args:
         size: bytes.
@@ -53,7 +53,7 @@ class FileSpec(NamedTuple):
     git: str = ""
 
     def problem(self, path: Path, digest: Callable[[Path], str] = sha256_of) -> str | None:
-        """What is wrong with the file at `path`, or None.
+        """The fault of the file at `path`, or None.
 
         Args:
             path: the file.
@@ -72,7 +72,7 @@ class FileSpec(NamedTuple):
         return None if found == self.git else f"its hash in git is {found}, not {self.git}"
 
     def is_met(self, path: Path) -> bool:
-        """Whether the file is there, and right."""
+        """True if the file is there, and right."""
         try:
             return self.problem(path) is None
         except OSError:
@@ -93,7 +93,7 @@ class HubModel:
 
 
 def resolve(repo: str, revision: str | None) -> HubModel:
-    """What a repository holds, and at which commit.
+    """The files of a repository, and the commit they are of.
 
     Of a commit that was pulled before, that is known. Else the Hub is asked; where it cannot be
     reached, what was pulled before under the same name is taken, with a warning.
@@ -153,7 +153,7 @@ def remember(repo: str, revision: str | None, model: HubModel, folder: Path) -> 
 
 
 def recall(repo: str, revision: str | None) -> HubModel | None:
-    """What was kept of a repository, or None."""
+    """The listing that was kept of a repository, or None."""
     try:
         known = json.loads(_memory(repo, revision).read_bytes())
         records = known["files"]
