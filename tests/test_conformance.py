@@ -35,6 +35,7 @@ from agekit.testing import (
     check_recipe,
 )
 
+pytestmark = pytest.mark.slow
 PLUGINS = Path(__file__).parents[1] / "plugins"
 OURS = {CORE, *(path.name for path in PLUGINS.glob("agekit-*") if path.is_dir())}
 PIXELS = {"in_features": 3 * 40 * 40}
