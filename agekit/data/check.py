@@ -13,7 +13,7 @@ from agekit.data.decode import in_threads, unusable
 from agekit.data.issues import Issue, find_issues, groups_of
 from agekit.data.near_duplicates import THUMBNAIL
 from agekit.data.split import Faces
-from agekit.data.table import SPLITS, FaceTable, ImageSource, as_strings
+from agekit.data.table import SPLITS, FaceTable, ImageSource, age_bins, as_strings
 from agekit.errors import DataError
 
 __all__ = ["DatasetReport", "check_faces"]
@@ -123,8 +123,10 @@ def _ages(age: NDArray[np.float32]) -> dict[str, float | None]:
 
 
 def _histogram(age: NDArray[np.float32]) -> list[dict[str, Any]]:
-    counts = np.bincount((age // 10).astype(np.int64))
-    return [{"ages": f"{10 * k}-{10 * k + 9}", "n": int(n)} for k, n in enumerate(counts)]
+    """The rows of every ten years up to the oldest, also where there are none."""
+    bins = age_bins(age)
+    every = (f"{k}-{k + 9}" for k in range(0, int(age.max()) + 1, 10))
+    return [{"ages": ages, "n": len(bins.get(ages, ()))} for ages in every]
 
 
 def _groups(table: FaceTable) -> dict[str, int]:

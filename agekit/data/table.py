@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from agekit.errors import DataError
 
-__all__ = ["COLUMNS", "MAX_AGE", "SPLITS", "FaceTable", "ImageSource", "Problem", "as_strings"]
+__all__ = [
+    "COLUMNS",
+    "MAX_AGE",
+    "SPLITS",
+    "FaceTable",
+    "ImageSource",
+    "Problem",
+    "age_bins",
+    "as_strings",
+]
 
 SPLITS = ("train", "val", "test")
 MAX_AGE = 120.0
@@ -195,6 +204,23 @@ class FaceTable:
         that they are split as those are.
         """
         return self.images.digests() if self.origin is None else self.origin
+
+
+def age_bins(age: ArrayLike, width: int = 10) -> dict[str, NDArray[np.int64]]:
+    """The rows of every `width` years that have some, the youngest first.
+
+    Args:
+        age: (N,) years.
+        width: whole years; the bins begin at 0.
+
+    Returns:
+        ``20-29`` and the like → indices.
+    """
+    bins = np.floor(np.asarray(age) / width).astype(np.int64)
+    return {
+        f"{k * width}-{k * width + width - 1}": np.flatnonzero(bins == k)
+        for k in np.unique(bins).tolist()
+    }
 
 
 def as_strings(keys: NDArray[np.uint8]) -> NDArray[np.bytes_]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agekit.data.files import Files
-from agekit.data.table import FaceTable
+from agekit.data.table import FaceTable, age_bins
 from agekit.errors import DataError
 
 
@@ -54,3 +54,10 @@ def test_take_keeps_columns_together(tmp_path: Path) -> None:
     assert part.group.tolist() == [-1, 0]
     assert part.group_names == ("x", "y")
     assert part.images.name(0) == "c"
+
+
+def test_ages_fall_into_bins_of_whole_years() -> None:
+    bins = {ages: rows.tolist() for ages, rows in age_bins([9.9, 10, 35, 0, 19.99, 120]).items()}
+    assert bins == {"0-9": [0, 3], "10-19": [1, 4], "30-39": [2], "120-129": [5]}
+    assert [*age_bins([4, 5, 12], width=5)] == ["0-4", "5-9", "10-14"]
+    assert age_bins([]) == {}

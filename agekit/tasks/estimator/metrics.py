@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agekit.data.table import age_bins
+
 __all__ = ["bias", "ca", "coverage", "cs", "epsilon_error", "mae", "per_age_bin", "summary"]
 
 
@@ -58,21 +60,16 @@ def per_age_bin(
     estimated: ArrayLike, true: ArrayLike, width: int = 10
 ) -> list[dict[str, float | int | str]]:
     """MAE, bias and count for each bin of `width` years of true age that has a face."""
-    age = np.asarray(true, np.float64)
     error = _errors(estimated, true)
-    rows: list[dict[str, float | int | str]] = []
-    bins = np.floor(age / width).astype(np.int64)
-    for index in np.unique(bins):
-        part = error[bins == index]
-        rows.append(
-            {
-                "ages": f"{index * width}-{index * width + width - 1}",
-                "n": int(part.size),
-                "mae": float(np.abs(part).mean()),
-                "bias": float(part.mean()),
-            }
-        )
-    return rows
+    return [
+        {
+            "ages": ages,
+            "n": len(rows),
+            "mae": float(np.abs(error[rows]).mean()),
+            "bias": float(error[rows].mean()),
+        }
+        for ages, rows in age_bins(np.asarray(true, np.float64), width).items()
+    ]
 
 
 def summary(
