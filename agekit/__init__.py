@@ -27,9 +27,9 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from agekit.discovery import core_version
 
-        return version("agekit-core")
+        return core_version()
     if name in _MODULES:
         from importlib import import_module
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from agekit import __version__
+from agekit.discovery import core_version
 from agekit.errors import ConfigError
 
 __all__ = [
@@ -128,7 +128,7 @@ def describe_device(device: torch.device) -> dict[str, Any]:
     from mmengine.version import __version__ as mmengine_version
 
     out: dict[str, Any] = {"device": str(device), "torch": torch.__version__}
-    out |= {"mmengine": mmengine_version, "timm": version("timm"), "agekit": __version__}
+    out |= {"mmengine": mmengine_version, "timm": version("timm"), "agekit": core_version()}
     if device.type == "cuda":
         out["device_name"] = torch.cuda.get_device_name(device)
         out["cuda"] = torch.version.cuda

@@ -31,6 +31,7 @@ __all__ = [
     "PACKAGE",
     "Distribution",
     "Entry",
+    "core_version",
     "distributions",
     "entries",
     "module_paths",
@@ -133,6 +134,11 @@ def entries(kind: str | None = None) -> tuple[Entry, ...]:
         if kind in (None, entry.kind) and entry.distribution not in disabled
     ]
     return tuple(sorted(chosen, key=lambda e: (order.index(e.kind), e.name, e.distribution)))
+
+
+def core_version() -> str:
+    """The version of agekit that runs, as its distribution has it."""
+    return metadata.version(CORE)
 
 
 def distributions() -> tuple[Distribution, ...]:

@@ -12,6 +12,7 @@ import click
 
 from agekit.cli._groups import CommandGroup, LazyCommand, LazyGroup
 from agekit.cli.output import printable, say
+from agekit.discovery import core_version
 from agekit.errors import AgekitError, causes, lacks_memory
 from agekit.extras import missing_library
 
@@ -73,9 +74,7 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
 
 def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from agekit import __version__
-
-        click.echo(f"agekit {__version__}")
+        click.echo(f"agekit {core_version()}")
         context.exit()
 
 

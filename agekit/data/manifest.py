@@ -12,11 +12,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import ValidationError
 
-from agekit import __version__
 from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.table import SPLITS, FaceTable
+from agekit.discovery import core_version
 from agekit.errors import DataError
 
 __all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest", "parse_manifest", "records"]
@@ -64,7 +64,7 @@ class Manifest(Schema):
             face=face,
             size=size,
             rows=len(table),
-            made_by=f"agekit {__version__}",
+            made_by=f"agekit {core_version()}",
         )
 
 

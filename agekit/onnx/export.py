@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from agekit import __version__
 from agekit.atomic import write_bytes, write_text
+from agekit.discovery import core_version
 from agekit.errors import ConfigError, ModelError
 from agekit.extras import package_module
 from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
@@ -115,7 +115,7 @@ def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
         "licence": entry.licence,
         "source": {name: record.sha256 for name, record in entry.files.items()},
         "made_by": {
-            "agekit": __version__,
+            "agekit": core_version(),
             **{name: version(name) for name in ("torch", "onnxscript")},
         },
         "opset": OPSET,

@@ -6,11 +6,10 @@ import os
 import re
 import shutil
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 from agekit.atomic import aside_of, make_folders, remove_folders
-from agekit.discovery import CORE
+from agekit.discovery import CORE, core_version
 from agekit.errors import ConfigError
 from agekit.kinds import KINDS, Template
 from agekit.scaffold.names import Names
@@ -89,7 +88,7 @@ def _about(names: Names) -> dict[str, str]:
     kind, part = names.kind, names.part
     row = KINDS[kind]
     template = row.template or Template()
-    release = version(CORE).split(".")
+    release = core_version().split(".")
     allowed = f">={release[0]}.{release[1]},<{release[0]}.{int(release[1]) + 1}"
     core = f"{CORE}[{template.extra}]" if template.extra else CORE
     needed = [core, *filter(None, [template.needs])]

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agekit import __version__
 from agekit.atomic import written
 from agekit.data.alignment import Alignment
+from agekit.discovery import core_version
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import EVOLVERS, GENERATORS
@@ -85,7 +85,7 @@ def import_ager(
         requires={entry.distribution: entry.version},
         trained={
             "imported": [source.name for source in sources],
-            "agekit": __version__,
+            "agekit": core_version(),
         },
     )
     save_model(out, ager, config, {}, ager_card(config, {}))

@@ -21,7 +21,7 @@ from huggingface_hub import constants, get_session
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-from agekit import __version__
+from agekit.discovery import core_version
 from agekit.errors import ModelError
 from agekit.zoo.hub.errors import is_unreachable, seconds
 
@@ -77,7 +77,7 @@ def opened(
         HfHubHTTPError: it refuses.
     """
     session, timeout = get_session(), constants.HF_HUB_DOWNLOAD_TIMEOUT
-    headers = build_hf_headers(library_name="agekit", library_version=__version__)
+    headers = build_hf_headers(library_name="agekit", library_version=core_version())
     headers |= {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     for _ in range(_HOPS):
         _check_host(url, what)

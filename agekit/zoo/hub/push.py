@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
-from agekit import __version__
+from agekit.discovery import core_version
 from agekit.errors import ModelError
 from agekit.zoo.add import entry_for
 from agekit.zoo.entry import ZooEntry
@@ -99,7 +99,7 @@ def push_model(
             "`hf auth login`, or set HF_TOKEN; it needs the right to write",
         )
     try:
-        api = HfApi(endpoint(), token, "agekit", __version__)
+        api = HfApi(endpoint(), token, "agekit", core_version())
         before, done = _push(api, repo, files, private, create_pr, tag)
     except Exception as error:
         raise explain(error, repo, endpoint()) from error
@@ -148,7 +148,7 @@ def _push(
     done = api.create_commit(
         repo,
         [CommitOperationAdd(name, path) for name, path in files.items()],
-        commit_message=f"Push a model with agekit {__version__}",
+        commit_message=f"Push a model with agekit {core_version()}",
         create_pr=create_pr,
     )
     if not is_pinned(done.oid):
