@@ -108,6 +108,7 @@ def test_only_a_library_that_is_missing_is_told_so(monkeypatch: pytest.MonkeyPat
         raise ModuleNotFoundError("x", name="mine")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "hidden", "told"),
     [

@@ -31,6 +31,7 @@ def listed(done):
     return dict(row.split(maxsplit=1) for row in rows if row.strip())
 
 
+@pytest.mark.slow
 def test_help_shows_a_command_without_importing_it(run_agekit, write_plugin):
     write_plugin("agekit-thrown", {"command": {"count": "thrown:count"}}, {"thrown.py": GOOD})
     write_plugin(
@@ -80,6 +81,7 @@ def test_what_a_source_says_of_a_part(write_plugin, source, line):
     assert describe(COMMANDS.find("it")) == line
 
 
+@pytest.mark.slow
 def test_a_name_that_others_have_needs_the_distribution(run_agekit, write_plugin):
     write_plugin(
         "agekit-one",
@@ -100,6 +102,7 @@ def test_a_name_that_others_have_needs_the_distribution(run_agekit, write_plugin
     assert "say agekit-one:train" in run_agekit("list", "command").stdout
 
 
+@pytest.mark.slow
 def test_unknown_unusable_and_disabled_commands(run_agekit, write_plugin):
     write_plugin(
         "agekit-thrown",

@@ -85,6 +85,7 @@ def test_the_group_is_light(tmp_path):
         assert f"\n  {command} " in done.stdout
 
 
+@pytest.mark.slow
 def test_list_in_json(plugin, run_agekit):
     done = run_agekit("data", "list", "--json")
     assert done.returncode == 0
@@ -166,6 +167,7 @@ def test_info_of_an_unknown_or_broken_dataset(plugin, run_agekit):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_check_of_a_sound_dataset(root, run_agekit):
     done = run_agekit("data", "check", "folder", "--root", str(root), "--json")
     assert done.returncode == 0
@@ -212,12 +214,14 @@ def test_check_as_a_table(root):
     assert lines[-1].endswith("training was found; the images were not decoded")
 
 
+@pytest.mark.slow
 def test_check_where_the_output_is_ascii(root, run_agekit):
     done = run_agekit("data", "check", "folder", "--root", str(root), PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "20-29      8  " + "#" * 32 in done.stdout
 
 
+@pytest.mark.slow
 def test_check_of_another_protocol_and_of_none(root, run_agekit):
     _, out, _ = invoke(
         "check", "folder", "--root", str(root), "--protocol", "seeded-80-10-10", "--json"

@@ -101,6 +101,7 @@ def test_chips_are_only_scaled(agekit, chips, tmp_path):
     assert (manifest["dataset"], manifest["rows"], manifest["size"]) == ("folder", 12, 32)
 
 
+@pytest.mark.slow
 def test_without_a_detector_torch_is_not_imported(run_agekit, chips, tmp_path):
     (tmp_path / "site" / "torch.py").write_text("raise ImportError('not wanted here')")
     done = run_agekit(

@@ -40,6 +40,7 @@ def doctor(run_agekit, *names, check="--no-check", **environment):
     return report["ok"], report["findings"]
 
 
+@pytest.mark.slow
 def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
     good = "def part(): ...\n"
     write_plugin(
@@ -88,6 +89,7 @@ def test_doctor_isolates_every_way_to_fail(run_agekit, write_plugin):
     assert how_to_upgrade("agekit-core") in found["agekit-newer", "newer"]["hint"]
 
 
+@pytest.mark.slow
 def test_doctor_tells_who_writes_rubbish_to_descriptors_that_are_not_its_own(
     run_agekit, write_plugin
 ):

@@ -35,6 +35,7 @@ def tool(name, folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_a_plugin_is_whole_and_formatted_whatever_its_name(run_agekit, tmp_path, part):
     for name in ("x", LONGEST):

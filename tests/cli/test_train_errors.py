@@ -94,6 +94,7 @@ def test_splits_without_rows(said, tmp_path: Path) -> None:
     assert code == 1 and "split" in err
 
 
+@pytest.mark.slow
 def test_parts_and_devices_that_do_not_fit(said) -> None:
     code, err = said("train", "reg-timm/resnet10x", "synthfaces", "--protocol", "tiny", *SMALL)
     assert code == 1 and "resnet10t" in err

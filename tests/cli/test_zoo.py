@@ -104,6 +104,7 @@ def test_json_has_what_the_contract_says(run_agekit, several):
     assert (third["missing"], third["giver"]) == (["agekit-none"], str(several))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -237,6 +237,7 @@ def test_wrong_usage(hub, agekit, arguments):
     assert hub.requests == []
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(hub, small):
     hub.misbehave(Fault(WEIGHTS, ("GET",), change=lambda data: time.sleep(1.5) or data))
     answers = [end(process) for process in [start("pull", "small") for _ in range(2)]]

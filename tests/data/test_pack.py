@@ -212,6 +212,7 @@ def test_nothing_is_left_of_a_failure(root: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_drawn_images_need_a_size(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="synthfaces are not in files of their own"):
         pack("synthfaces", tmp_path / "x.parquet")
@@ -238,6 +239,7 @@ def command(limit: str, root: Path, out: Path) -> list[str]:
     return [sys.executable, "-c", RUN, limit, *arguments]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.parquet", "shards"])
 def test_a_full_disk_is_told_and_leaves_nothing(root: Path, tmp_path: Path, name: str) -> None:
     """The operating system itself refuses large files, as a full disk refuses them."""

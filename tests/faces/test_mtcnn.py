@@ -96,6 +96,7 @@ def test_a_face_turns_with_its_picture(mtcnn: Mtcnn, degrees: int) -> None:
     assert apart(Detection(found.box, found.score, back), straight) < 0.04
 
 
+@pytest.mark.slow
 def test_large_images_are_scaled_down_and_boxes_are_not(mtcnn: Mtcnn) -> None:
     small = on_canvas((face(0, 160), 100, 70))
     large = cv2.resize(small, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)

@@ -363,6 +363,7 @@ def test_interrupted_it_goes_quietly(command, tmp_path):
     assert workers(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_chips_are_only_scaled_without_a_detector(tmp_path):
     for k in range(3):
         write_face(tmp_path / "faces" / str(20 + k) / "a.png", 20 + k, k, 96)

@@ -337,6 +337,7 @@ def test_both_directions_of_an_ager(ager, tmp_path):
         load_onnx(made[0].onnx)
 
 
+@pytest.mark.slow
 def test_one_direction_of_an_ager(ager, tmp_path):
     with pytest.raises(ConfigError, match="an ager makes two files"):
         export_onnx(ager, tmp_path / "one.onnx")

@@ -162,6 +162,7 @@ def test_chips_of_another_frame_are_reframed_to_the_models(
     assert answer["metrics"]["mae"] == pytest.approx(same["metrics"]["mae"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_packs_say_where_the_faces_lie(
     run: Run, evaluated: Evaluated, tmp_path: Path, photos: Path
 ) -> None:

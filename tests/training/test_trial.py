@@ -273,6 +273,7 @@ def plugin(
     return install
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "what", "says"), WRONG, ids=lambda text: str(text)[:24])
 def test_three_lines_name_part_distribution_file_and_line(
     kind: str,

@@ -154,6 +154,7 @@ def test_data_from_nowhere_and_a_single_epoch(model):
     assert "collected for research" not in text
 
 
+@pytest.mark.slow
 def test_the_facts_of_a_training():
     faces = load_faces("synthfaces", None, "tiny")
     recipe = resolve("ldl-reg-timm/resnet10t", overrides=["backbone.pretrained=true"]).recipe

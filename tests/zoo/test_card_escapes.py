@@ -93,6 +93,7 @@ def shape(card: str) -> list[tuple[str, str]]:
     return [(t.type, t.tag) for t in (*tokens, *inline)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 @pytest.mark.parametrize("make", [estimator, ager, imported])
 def test_a_card_is_built_alike_whatever_it_names(make, text):

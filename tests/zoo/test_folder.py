@@ -114,6 +114,7 @@ def test_no_model_and_an_unfinished_run(tmp_path):
     assert "--resume" in error.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -164,6 +164,7 @@ def test_weights_that_do_not_fit_the_network(model, entry, edit, says):
     assert "do not fit" in found.text and says in found.text
 
 
+@pytest.mark.slow
 def test_a_tensor_that_torch_can_do_without(model, entry):
     name = next(key for key in load_file(model / WEIGHTS) if key.endswith("num_batches_tracked"))
     edit_weights(model, lambda weights: weights.pop(name))
@@ -217,6 +218,7 @@ def overlap(header):
             value["data_offsets"] = [0, end]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit",
     [

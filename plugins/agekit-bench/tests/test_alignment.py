@@ -69,6 +69,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_cell_and_what_it_is_scored_on_besides_are_shown_as_the_suite_says(
     write_suite: Write, place: Path
 ) -> None:
@@ -118,6 +119,7 @@ def dry(path: Path, *arguments: object) -> Result:
     return done
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_how_faces_are_cut_and_a_run_refuses_photos(
     write_suite: Write, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_suite_says_five_points_or_whole(wrong: str, write_suite: Write) -> No
         load_suite(write_suite(ROW, HEAD + f"alignment: {wrong}\n"))
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_paper_align_every_face() -> None:
     for table in printed_tables({}, {}, {}):
         cut = [line.split()[3] for line in table.prepare]

@@ -17,6 +17,8 @@ from agekit_testkit.results import draw_faces, write_made_result
 from agekit.errors import ConfigError, DataError
 from agekit.zoo.files import hash_file
 
+pytestmark = pytest.mark.slow
+
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)
 
@@ -96,6 +98,7 @@ def test_one_seed_gives_no_bare_rank_no_mark_and_no_plain_yes(generations, tmp_p
         assert "yes in these trainings" in text
 
 
+@pytest.mark.slow
 def test_a_row_of_one_seed_says_so_among_others_of_several(folder):
     write_made_result(folder, "D", "d-net", FACES, [off(1)])
     table = table_of(folder, baseline="C")
@@ -209,6 +212,7 @@ def test_generations_are_rows_where_the_suite_says_so(generations):
     assert [row.train_seconds is None for row in table.rows] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_generations_are_compared_with_the_first_of_their_row(generations, tmp_path):
     file = tmp_path / "suites" / "evolve.yaml"
     text = file.read_text().replace("baseline: A\n", "").replace("rows: [", "rows: [{B}, ")
@@ -230,6 +234,7 @@ CLAIMS = """claims:
 """
 
 
+@pytest.mark.slow
 def test_claims_are_answered_by_paired_differences(generations, tmp_path):
     file = tmp_path / "suites" / "evolve.yaml"
     rows = "rows: [{label: B, recipe: reg}, {label: C, recipe: reg}, "
@@ -253,6 +258,7 @@ def test_claims_are_answered_by_paired_differences(generations, tmp_path):
     assert "- against A: **cannot be told**, 0.00 years (0.00 to 0.00; 2 seeds)" in text
 
 
+@pytest.mark.slow
 def test_markdown_is_the_same_every_time_and_escapes(folder):
     label = "evil | <b>`x`</b>\n# [a](b)"
     write_made_result(folder, label, "e-net", FACES, [off(8)])
@@ -271,6 +277,7 @@ def test_the_baseline_of_the_suite_is_taken(generations):
     assert table_of(generations).baseline == "A (t = 1)"
 
 
+@pytest.mark.slow
 def test_speeds_are_those_measured_where_there_are_any(folder):
     table = table_of(folder)
     assert (table.rate_of, table.rate_href, table.rows[0].rate) == ("", None, None)
@@ -305,6 +312,7 @@ def test_speeds_are_those_measured_where_there_are_any(folder):
     assert remarks[1] == f"{folder / 'speed2.json'} holds no speeds: KeyError"
 
 
+@pytest.mark.slow
 def test_results_that_are_odd_cost_no_page(folder):
     made = write_made_result(folder, "no error", "d-net", FACES, [off(3)])
     data = json.loads(made.read_text())

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 SUITE = """
 name: huge
 description: for a test
@@ -15,6 +17,7 @@ rows:
 """
 
 
+@pytest.mark.slow
 def test_times_beyond_all_sense_are_told_in_years(run_agekit: Callable, tmp_path: Path) -> None:
     (tmp_path / "huge.yaml").write_text(SUITE)
     done = run_agekit("bench", "list", "huge.yaml", COLUMNS="200", CUDA_VISIBLE_DEVICES="")

@@ -77,6 +77,7 @@ def read(site):
     return reader
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere(site, read):
     assert len(read.ids) == len(set(read.ids))
     for link in read.links:
@@ -97,6 +98,7 @@ def test_it_is_self_contained_and_runs_only_its_own_script(site, read):
     assert not re.search(r"https?://", text)
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_page(site):
     board = make_leaderboard(gather([site.parent]), site.parent, baseline="alpha", speeds=SPEEDS)
     assert render_page(board) == site.read_text(encoding="utf-8")
@@ -265,6 +267,7 @@ def test_plots_lead_to_their_rows(opened):
     }
 
 
+@pytest.mark.slow
 def test_a_click_on_a_seed_opens_its_result(opened):
     page = opened()
     page.locator("a.seed").first.click()

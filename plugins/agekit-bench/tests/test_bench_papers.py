@@ -18,6 +18,8 @@ from agekit_bench.suites.suite import load_suite
 from agekit.cli import main
 from agekit.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 LAYOUTS = Path(__file__).parents[2] / "agekit-datasets" / "tests"
 
 
@@ -76,6 +78,7 @@ def dry_run(
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suite", "datasets"),
     [

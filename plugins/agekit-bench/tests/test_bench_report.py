@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from agekit.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 FACES = draw_faces(150)
 NOISE = np.random.default_rng(0).normal(0, 4, 150)
 

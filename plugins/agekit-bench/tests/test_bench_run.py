@@ -47,6 +47,7 @@ def test_the_suites_are_listed(bench: Callable, tmp_path: Path) -> None:
     assert found["small"]["cells"] == 8 and found["small"]["path"] == str(tmp_path / "small.yaml")
 
 
+@pytest.mark.slow
 def test_a_dry_run_shows_what_would_be_trained_and_what_lacks(bench: Callable) -> None:
     done = bench("run", "small.yaml", "--dry-run", "--device", "cpu")
     assert done.returncode == 0, done.stderr
@@ -63,6 +64,7 @@ def test_a_dry_run_shows_what_would_be_trained_and_what_lacks(bench: Callable) -
     assert [c["state"] for c in listed["cells"]] == ["new", "waiting", "waiting", "waiting"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -100,6 +102,7 @@ def test_parameters_of_jobs_need_a_cluster(bench: Callable) -> None:
     assert done.returncode == 2 and "--cluster" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_with_results_is_gone_on_with_only_by_wish(
     bench: Callable, tmp_path: Path
 ) -> None:
@@ -113,6 +116,7 @@ def test_a_folder_with_results_is_gone_on_with_only_by_wish(
     assert "go on there with --resume" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -60,6 +60,7 @@ def test_the_interval_is_that_of_theory_and_of_the_seed() -> None:
     assert mean_interval([3.0], 0) is None
 
 
+@pytest.mark.slow
 def test_many_values_are_resampled_in_parts() -> None:
     x = np.tile([0.0, 1.0], 3000)
     interval = mean_interval(x, 0)
