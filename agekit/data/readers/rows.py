@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agekit.data.files import Files
 from agekit.data.readers.ages import Age, why_no_age
@@ -40,7 +41,7 @@ class Rows:
     root: Path
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    _columns: dict[str, list[object]] = field(default_factory=dict)
+    _columns: dict[str, list[Any]] = field(init=False)
     _seen: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,7 +146,7 @@ class Rows:
         """Takes the splits from the folders the images are in, where no row has one so far."""
         if any(self._columns["split"]):
             return
-        splits, notes = folder_splits([str(path) for path in self._columns["path"]])
+        splits, notes = folder_splits(self._columns["path"])
         self._columns["split"][:] = splits
         self.notes.extend(notes)
 
@@ -179,18 +180,18 @@ class Rows:
             DataError: no row is usable.
         """
         c = self._columns
-        names = list(group_names) or sorted({str(g) for g in c["group"]} - {""})
+        names = list(group_names) or sorted({*c["group"]} - {""})
         codes = {"": -1} | {name: i for i, name in enumerate(names)}
         splits = {"": -1} | {name: i for i, name in enumerate(SPLITS)}
         return FaceTable.build(
-            Files(self.root, [str(p) for p in c["path"]]),
-            c["age"],  # type: ignore[arg-type]
-            sigma=c["sigma"],  # type: ignore[arg-type]
-            identity=c["identity"],  # type: ignore[arg-type]
-            gender=c["gender"],  # type: ignore[arg-type]
-            group=[codes[str(g)] for g in c["group"]],
+            Files(self.root, c["path"]),
+            c["age"],
+            sigma=c["sigma"],
+            identity=c["identity"],
+            gender=c["gender"],
+            group=[codes[group] for group in c["group"]],
             group_names=names,
-            split=[splits[str(s)] for s in c["split"]],
+            split=[splits[split] for split in c["split"]],
             problems=self.problems,
             notes=self.notes,
         )
