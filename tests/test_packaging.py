@@ -261,6 +261,7 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     assert [d["name"] for d in core.json("plugins", "list")] == [CORE]
     examined = core.agekit("plugins", "doctor", "--no-check")
     assert examined.returncode == 0, examined.stdout + examined.stderr
+    assert examined.stdout.count("  hint: ") == 1, "what all of its parts lack is told once"
     done = core.agekit("train", "cen-resnet10-tiny", "synthfaces")
     assert done.returncode == 1
     assert "training needs torch" in done.stderr

@@ -94,12 +94,20 @@ def _print(report: Report) -> None:
         ["distribution", "version", "part", "name", "status", "check"],
         [[getattr(finding, column) for column in columns] for finding in report.findings],
     )
+    parts = [f for f in report.findings if f.group]
+    lacking = Counter(f.hint for f in parts if f.status == "warning")
     for finding in report.findings:
-        if finding.error:
-            click.echo(f"\n{finding.status}: {finding.error}")
+        if not finding.error:
+            continue
+        alike = 1
+        if finding.group and finding.status == "warning":
+            # One library that is missing is told once, whatever the number of its parts.
+            alike = lacking.pop(finding.hint, 0)
+        if alike:
+            more = f"; {alike - 1} more need that extra" if alike > 1 else ""
+            click.echo(f"\n{finding.status}: {finding.error}{more}")
             if finding.hint:
                 click.echo(f"  hint: {finding.hint}")
-    parts = [f for f in report.findings if f.group]
     counts = Counter(f.status for f in parts)
     checked = Counter(f.check.partition(":")[0] for f in parts if f.check)
     told = [f"{count} {what}" for what, count in counts.items()]

@@ -37,7 +37,7 @@ def check_detector(
     subject = Subject("detector", part)
     detector: Detector = subject.build(device)
     subject.require(
-        getattr(detector, "device", None) is not None,
+        not {"_device", "device"}.isdisjoint(vars(detector)),
         "it does not pass device to Detector.__init__",
     )
     shown = list(images) if images is not None else _drawn_photos()
