@@ -8,11 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from agekit.data.home import cache_home, locked
 
-from agekit.data.home import cache_home
-
-__all__ = ["DigestMemory", "key_of", "sha256_of"]
+__all__ = ["DigestMemory", "hash_file", "key_of", "remembered_hash"]
 
 KEY = 16
 """Bytes of a key."""
@@ -49,7 +47,7 @@ class DigestMemory:
         record = KEY + self.width
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock"), open(self.path, "ab") as file:
+            with locked(self.path.with_suffix(".lock")), open(self.path, "ab") as file:
                 file.truncate(os.fstat(file.fileno()).st_size // record * record)
                 file.write(records)
 
@@ -71,8 +69,18 @@ def key_of(name: str, status: os.stat_result, *, exact: bool = False) -> bytes |
     return hashlib.blake2b(os.fsencode(text), digest_size=KEY).digest()
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal; read only if the file is new or was touched.
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file, 64 hex digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_hash(path: Path) -> str:
+    """As `hash_file`; the file is read only if it is new or was touched.
 
     Raises:
         OSError: the file cannot be read.

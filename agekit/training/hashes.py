@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agekit.atomic import write_bytes, write_text
+from agekit.data.digests import hash_file
 from agekit.errors import ModelError
-from agekit.zoo.files import hash_file
 
 __all__ = ["Hashes"]
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agekit.atomic import write_text
+from agekit.data.digests import hash_file
 from agekit.data.home import only_one
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.registry import DATASETS, TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, read_entry, write_entry
-from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, hash_file, small_text
+from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
 from agekit.zoo.folder import load_network, read_config, save_model, within_model
 from agekit.zoo.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics

@@ -1,8 +1,7 @@
-"""The files of a model folder: their names, their hashes, and reading the small ones."""
+"""The files of a model folder: their names, and reading the small ones."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,6 @@ __all__ = [
     "SMALL_FILE",
     "WEIGHTS",
     "copy_files",
-    "hash_file",
     "model_folder",
     "small_text",
     "tensor_types",
@@ -36,12 +34,6 @@ EVAL_RESULTS = ".eval_results"
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 SMALL_FILE = 1_000_000
 """The most bytes a file of JSON or text may have."""
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, 64 hex digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_folder(path: Path) -> Path | None:

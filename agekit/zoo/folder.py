@@ -17,13 +17,14 @@ from safetensors import SafetensorError
 from agekit._loading import how_to_upgrade
 from agekit._mistakes import summary
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
+from agekit.data.digests import hash_file
 from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError, UnknownNameError, nearest, one_line
 from agekit.registry import TASKS
 from agekit.scope import within
 from agekit.task import Task
 from agekit.zoo.config import DISTRIBUTIONS, ModelConfig
-from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, hash_file, small_text
+from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, small_text
 from agekit.zoo.requires import missing
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "CARD",
-    "CONFIG",
-    "METRICS",
-    "WEIGHTS",
     "load_network",
     "load_weights",
     "read_config",

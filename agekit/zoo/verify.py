@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from agekit.data.digests import hash_file
 from agekit.errors import MissingLibraryError, ModelError, one_line
 from agekit.extras import require
 from agekit.zoo.entry import FileRecord, ZooEntry
-from agekit.zoo.files import CONFIG, WEIGHTS, hash_file, tensor_types
+from agekit.zoo.files import CONFIG, WEIGHTS, tensor_types
 from agekit.zoo.requires import missing
 
 __all__ = ["Problem", "check_files", "verify"]

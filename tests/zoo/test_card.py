@@ -14,7 +14,7 @@ from agekit.tasks.estimator.build import estimator_config
 from agekit.tasks.estimator.card import estimator_card
 from agekit.zoo.cards.provenance import training_facts
 from agekit.zoo.cards.results import hub_licence
-from agekit.zoo.folder import CARD, METRICS
+from agekit.zoo.files import CARD, METRICS
 
 RESEARCH = {
     "title": "Faces",

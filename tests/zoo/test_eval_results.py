@@ -11,7 +11,8 @@ from torch import nn
 from agekit.tasks.estimator.build import estimator_config
 from agekit.tasks.estimator.card import estimator_card
 from agekit.zoo.cards.results import benchmark, eval_files, legacy_results, scores
-from agekit.zoo.folder import METRICS, save_model
+from agekit.zoo.files import METRICS
+from agekit.zoo.folder import save_model
 
 TRAINED = {
     "dataset": "imdb",

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from agekit.data.digests import hash_file
 from agekit.errors import ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
@@ -17,7 +18,7 @@ from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.zoo.add import add_model, entry_for
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.files import hash_file, tensor_types
+from agekit.zoo.files import tensor_types
 from agekit.zoo.folder import load_network, read_config, save_model
 from agekit.zoo.verify import verify
 

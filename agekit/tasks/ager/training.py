@@ -30,7 +30,8 @@ from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
 from agekit.training.run import Run
 from agekit.training.task import Start, TrainingTask
-from agekit.zoo.folder import WEIGHTS, read_config, read_weights
+from agekit.zoo.files import WEIGHTS
+from agekit.zoo.folder import read_config, read_weights
 from agekit.zoo.locate import is_model, locate
 
 __all__ = ["AgerTraining"]

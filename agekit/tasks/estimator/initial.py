@@ -18,7 +18,8 @@ from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.folder import WEIGHTS, read_weights
+from agekit.zoo.files import WEIGHTS
+from agekit.zoo.folder import read_weights
 from agekit.zoo.locate import locate
 
 __all__ = ["adopt_images", "estimator_start", "initial_weights"]

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 from huggingface_hub import hf_hub_url
 
 from agekit.atomic import written
+from agekit.data.digests import hash_file
 from agekit.errors import ModelError
-from agekit.zoo.files import hash_file
 from agekit.zoo.hub.cache import hub_cache, link_blob, snapshot
 from agekit.zoo.hub.client import endpoint, opened, received, retry
 from agekit.zoo.hub.errors import TRANSPORT, explain, seconds

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import textwrap
 
 from huggingface_hub import errors as hub
 
+from agekit.atomic import DISK_FULL
 from agekit.errors import ModelError, one_line
 
 __all__ = ["TRANSPORT", "explain", "is_unreachable", "seconds"]
@@ -103,7 +103,7 @@ def _refusal(error: hub.HfHubHTTPError, what: str, endpoint: str) -> ModelError:
 def _disk(error: OSError, what: str) -> ModelError:
     where = f" {error.filename}" if error.filename else " the cache"
     reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in DISK_FULL:
         return ModelError(
             f"{what}: there is no room for it in{where}: {reason}",
             "make room, or set HF_HOME to a folder on a larger disk; nothing was kept",

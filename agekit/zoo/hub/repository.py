@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from agekit.atomic import write_text
-from agekit.data.digests import sha256_of
+from agekit.data.digests import remembered_hash
 from agekit.data.home import cache_home
 from agekit.errors import ModelError
 from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
@@ -52,7 +52,7 @@ class FileSpec(NamedTuple):
     sha256: str = ""
     git: str = ""
 
-    def problem(self, path: Path, digest: Callable[[Path], str] = sha256_of) -> str | None:
+    def problem(self, path: Path, digest: Callable[[Path], str] = remembered_hash) -> str | None:
         """The fault of the file at `path`, or None.
 
         Args:
@@ -144,7 +144,7 @@ def remember(repo: str, revision: str | None, model: HubModel, folder: Path) -> 
     """
     with suppress(OSError):
         files = {
-            name: {"size": spec.size, "sha256": sha256_of(folder / name)}
+            name: {"size": spec.size, "sha256": remembered_hash(folder / name)}
             for name, spec in model.files.items()
         }
         text = json.dumps({"commit": model.commit, "files": files}, indent=1)

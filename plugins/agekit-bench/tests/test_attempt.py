@@ -16,7 +16,7 @@ from agekit_bench.results.result import Result
 from agekit_synthfaces import write_face
 from agekit_synthfaces.dataset import SynthFaces
 
-from agekit.zoo.files import hash_file
+from agekit.data.digests import hash_file
 
 HOW = ("raise", "memory", "killed")
 EVOLVER = """

@@ -14,8 +14,8 @@ from agekit_bench.leaderboard.speeds import read_speeds
 from agekit_bench.statistics.intervals import Interval
 from agekit_testkit.results import draw_faces, write_made_result
 
+from agekit.data.digests import hash_file
 from agekit.errors import ConfigError, DataError
-from agekit.zoo.files import hash_file
 
 pytestmark = pytest.mark.slow
 

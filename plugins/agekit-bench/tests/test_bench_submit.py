@@ -11,7 +11,7 @@ from agekit_bench.submission.adding import add
 from agekit_bench.submission.submit import check, known_results
 from agekit_testkit.results import draw_faces, write_made_result
 
-from agekit.zoo.files import hash_file
+from agekit.data.digests import hash_file
 
 FACES = draw_faces(120, people=40)
 GUESS = FACES.age + np.linspace(-6, 8, 120)

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 from agekit_bench.results.predictions import SCHEMA, Estimates, write_predictions
 from agekit_bench.running.scoring import parts_of
 
+from agekit.data.digests import hash_file
 from agekit.data.table import FaceTable
-from agekit.zoo.files import hash_file
 
 
 class Pictures:

@@ -28,8 +28,8 @@ from agekit_bench.results.result import (
 )
 from numpy.typing import ArrayLike, NDArray
 
+from agekit.data.digests import hash_file
 from agekit.tasks.estimator.metrics import summary
-from agekit.zoo.files import hash_file
 
 __all__ = ["DrawnFaces", "draw_faces", "write_failure", "write_made_result"]
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from agekit.atomic import written
+from agekit.data.digests import hash_file
 from agekit.data.table import FaceTable
-from agekit.zoo.files import hash_file
 from agekit_bench.results.result import Predictions
 
 __all__ = ["SCHEMA", "Estimates", "write_predictions"]

@@ -13,8 +13,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from agekit.data.digests import hash_file
 from agekit.errors import DataError
-from agekit.zoo.files import hash_file
 from agekit_bench.results.predictions import SCHEMA
 from agekit_bench.results.result import Result
 

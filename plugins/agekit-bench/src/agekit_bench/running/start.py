@@ -24,8 +24,8 @@ def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     Raises:
         AgekitError: they are not there.
     """
-    from agekit.zoo.files import hash_file
-    from agekit.zoo.folder import WEIGHTS
+    from agekit.data.digests import hash_file
+    from agekit.zoo.files import WEIGHTS
     from agekit.zoo.locate import is_model, locate
 
     if alignment is not None:
