@@ -1,4 +1,4 @@
-"""Whether a value out of a YAML file fits an annotation, given as source text."""
+"""Check of a value out of a YAML file against an annotation, given as source text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed: the entry points of every distribution, read from metadata alone.
+"""Installed distributions and their entry points, read from metadata alone.
 
 No plugin is imported here, and nothing outside the standard library. Each registry has one
 entry-point group (`agekit.kinds.KINDS`); the entry's name is the registry name, its value

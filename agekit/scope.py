@@ -1,4 +1,4 @@
-"""Which distribution is meant by a name that several give.
+"""The distribution that is meant by a name which several give.
 
 A user's name must say it. A model's names mean the parts of the distributions it was made with, a
 recipe's those of its own distribution and of what that requires; so a plugin that happens to give

@@ -35,7 +35,7 @@ _HINTS = {
     errno.ENOSPC: _MORE_ROOM,
     errno.EDQUOT: _MORE_ROOM,
 }
-"""What to do about errors of the system, by their number."""
+"""Hints about errors of the system, by their number."""
 _DATA = {
     "list": LazyCommand("agekit.cli.data_list", "list_", "List the datasets."),
     "info": LazyCommand(

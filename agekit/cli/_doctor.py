@@ -32,17 +32,17 @@ from agekit.extras import explained, missing_library
 from agekit.registry import REGISTRIES
 from agekit.scaffold.names import shadowed
 
-__all__ = ["Finding", "Report", "examine", "load_parts"]
+__all__ = ["DoctorReport", "PartReport", "examine", "load_parts"]
 
 _BEGIN = 60
 """Seconds that a process may take besides its parts."""
 _LATE = b"Timeout ("
-"""How `faulthandler` begins what it says when it ends a process."""
+"""The beginning of what `faulthandler` says when it ends a process."""
 _SHOWN = 60
 
 
 @dataclass(frozen=True)
-class Finding:
+class PartReport:
     """What was found about one part, or about a distribution as a whole.
 
     Args:
@@ -67,7 +67,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     """All findings.
 
     Args:
@@ -76,10 +76,10 @@ class Report:
     """
 
     ok: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[PartReport, ...]
 
 
-def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120) -> Report:
+def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120) -> DoctorReport:
     """Examines distributions that give parts.
 
     Args:
@@ -99,14 +99,14 @@ def examine(names: Sequence[str] = (), *, check: bool = True, limit: float = 120
                 "see `agekit plugins list`",
             )
     chosen = [found[normalise(name)] for name in names] or list(found.values())
-    findings: list[Finding] = []
+    findings: list[PartReport] = []
     for distribution in chosen:
         findings += _remarks(distribution)
         if not distribution.disabled:
             doing = "checking" if check else "loading"
             say(f"{doing} the parts of {distribution.name} ...")
             findings += _parts(distribution, check, limit)
-    return Report(all(finding.status != "error" for finding in findings), tuple(findings))
+    return DoctorReport(all(finding.status != "error" for finding in findings), tuple(findings))
 
 
 def load_parts(check: str, limit: str, distribution: str, *labels: str) -> None:
@@ -162,11 +162,11 @@ def _checked(entry: Entry) -> dict[str, str]:
         return {"check": "failed", "error": f"{part} fails its check: {reason}", "hint": hint}
 
 
-def _remarks(distribution: Distribution) -> list[Finding]:
+def _remarks(distribution: Distribution) -> list[PartReport]:
     """What its metadata alone tell."""
 
-    def remark(status: str, error: str, hint: str = "") -> Finding:
-        return Finding(distribution.name, distribution.version, "", "", status, error, hint)
+    def remark(status: str, error: str, hint: str = "") -> PartReport:
+        return PartReport(distribution.name, distribution.version, "", "", status, error, hint)
 
     if distribution.disabled:
         return [remark("disabled", "")]
@@ -185,10 +185,10 @@ def _remarks(distribution: Distribution) -> list[Finding]:
     return []
 
 
-def _parts(distribution: Distribution, check: bool, limit: float) -> list[Finding]:
+def _parts(distribution: Distribution, check: bool, limit: float) -> list[PartReport]:
     """Tries its parts in a process of their own, in a new one after each that ends the process."""
     found = [entry for entry in entries() if entry.distribution == distribution.name]
-    findings: list[Finding] = []
+    findings: list[PartReport] = []
     while len(findings) < len(found):
         answers, end = _run(distribution.name, found[len(findings) :], check, limit)
         for entry, answer in zip(found[len(findings) :], answers, strict=False):
@@ -203,7 +203,7 @@ def _parts(distribution: Distribution, check: bool, limit: float) -> list[Findin
 
 def _finding(
     entry: Entry, error: str, hint: str, check: str = "", status: str = "error"
-) -> Finding:
+) -> PartReport:
     """The finding about a part; `status` is that of its error, if it has one."""
     rivals = [
         f"{other.distribution} {other.version}"
@@ -224,7 +224,7 @@ def _finding(
         hint = "give the recipe another name"
     status = status if error else "ok"
     giver = (entry.distribution, entry.version)
-    return Finding(*giver, entry.kind, entry.name, status, error, hint, check)
+    return PartReport(*giver, entry.kind, entry.name, status, error, hint, check)
 
 
 def _run(

@@ -23,7 +23,6 @@ __all__ = [
     "dataset_options",
     "device_option",
     "domain_options",
-    "domain_settings",
     "given",
     "json_option",
     "model_or_default",
@@ -230,14 +229,6 @@ dataset_options = _together(
     root_option, columns_option, protocol_option, as_chips_option, domain_options
 )
 """→ `root`, `columns`, `protocol`, `as_chips`, `domains`, `where`: the faces of a dataset."""
-
-
-def domain_settings(domains: Domains | None, where: dict[str, str]) -> list[str]:
-    """What `domain_options` were given, as overrides of a recipe."""
-    settings = [f"data.where.{key}={value}" for key, value in where.items()]
-    if domains is not None:
-        settings.append(f"data.domains={[list(domain) for domain in domains]}")
-    return settings
 
 
 def photo_options(task: str, model: str, detect: str) -> Callable[[Command], Command]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from agekit.cli._doctor import Report, examine
+from agekit.cli._doctor import DoctorReport, examine
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, print_table
 from agekit.discovery import distributions
@@ -87,7 +87,7 @@ def doctor(distribution: tuple[str, ...], check: bool, limit: float, as_json: bo
         raise click.exceptions.Exit(1)
 
 
-def _print(report: Report) -> None:
+def _print(report: DoctorReport) -> None:
     """Prints the table of findings, then each error with its hint, to stdout."""
     columns = ("distribution", "version", "group", "name", "status", "check")
     print_table(

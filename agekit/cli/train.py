@@ -13,7 +13,6 @@ from agekit.cli.options import (
     Domains,
     dataset_options,
     device_option,
-    domain_settings,
     given,
     json_option,
     seed_option,
@@ -101,7 +100,9 @@ def train(
     named = [text.removeprefix(_COLUMN) for text in settings if text.startswith(_COLUMN)]
     options["columns"] |= dict(pair.split("=", 1) for pair in named)
     settings = tuple(text for text in settings if not text.startswith(_COLUMN))
-    settings += tuple(domain_settings(domains, where))
+    settings += tuple(f"data.where.{key}={value}" for key, value in where.items())
+    if domains is not None:
+        settings += (f"data.domains={[list(domain) for domain in domains]}",)
     require("train", "training")
     if resumed is None:
         assert recipe is not None

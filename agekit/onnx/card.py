@@ -1,4 +1,4 @@
-"""What an exported model says of itself: in its own metadata, and in the JSON file beside it."""
+"""The description of an exported model: in its own metadata, and in the JSON file beside it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["MOST_BYTES", "SUFFIX", "OnnxPredictor", "find_exported", "load_onnx"
 
 SUFFIX = ".onnx"
 MOST_BYTES = 2_000_000_000
-"""What one ONNX file can hold, about."""
+"""The most that one ONNX file can hold, about."""
 ERRORS_ONLY = 3
 
 
