@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from agekit.errors import PluginError, one_line
@@ -80,6 +81,8 @@ class Task:
             `agekit.zoo.config.ImageConfig` says, tensors by name; the zoo verifies a model by them.
         tolerance: how far they may lie apart on two machines, in their `unit`.
         unit: of them.
+        graphs: the `agekit.onnx.card.OnnxGraph`s that a model folder is exported as; None of a task
+            whose models are not.
         card: the text of a model's card, from its `config` and metrics.
         scores: the same as `agekit.zoo.cards.results.Score`, for leaderboards.
         hub: how the Hugging Face Hub files its models.
@@ -96,6 +99,7 @@ class Task:
     evaluation: Lazy[Any]
     evaluation_options: ClassVar[Mapping[str, str]] = {}
     outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
+    graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
     tolerance: ClassVar[float]
     unit: ClassVar[str]
     card: Lazy[Callable[[Any, Mapping[str, Any]], str]]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 MEGABYTE = 1_000_000
-_UNITS = {"age": "years", "aged": "grey levels"}
 
 
 @click.command()
@@ -71,8 +70,8 @@ def export(
 
 
 def _about(file: Exported) -> str:
-    name = "age" if file.to is None else "aged"
+    difference = next(iter(file.differences.values()))
     return (
-        f"{file.size / MEGABYTE:.1f} MB; on drawn faces at most {file.differences[name]:.1g} "
-        f"{_UNITS[name]} from torch"
+        f"{file.size / MEGABYTE:.1f} MB; on drawn faces at most {difference:.1g} {file.unit} "
+        "from torch"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -12,22 +14,13 @@ from agekit.data.alignment import Alignment
 from agekit.discovery import CORE
 from agekit.errors import ModelError
 
-__all__ = ["EXTRA", "INPUT", "METADATA", "OUTPUTS", "Direction", "OnnxCard", "parse_card"]
+__all__ = ["EXTRA", "INPUT", "METADATA", "Direction", "OnnxCard", "OnnxGraph", "parse_card"]
 
 EXTRA = "onnx"
 """The extra of agekit that brings what exporting and running need."""
 METADATA = "agekit"
 """The key of the card in the model's metadata."""
 INPUT = "pixels"
-OUTPUTS = {
-    "age": "float32 (N,), years",
-    "low": "float32 (N,), years, the lower end of the calibrated interval",
-    "high": "float32 (N,), years, its upper end",
-    "distribution": "float32 (N, K), probabilities over the label ages",
-    "aged": "uint8 (N, S, S, 3), RGB, the same faces older or younger",
-}
-"""Everything that an exported model may give."""
-
 Direction = Literal["old", "young"]
 Age = Annotated[int, Field(ge=0, le=150)]
 
@@ -37,7 +30,7 @@ class OnnxCard(Schema):
 
     Attributes:
         format: the version of this schema.
-        task: ``estimator`` or ``ager``.
+        task: of `agekit list tasks`.
         name: of the model.
         size: S, side of the face chips it takes, pixels.
         face: how the faces it was trained on were cut.
@@ -55,7 +48,7 @@ class OnnxCard(Schema):
     """
 
     format: Literal[1] = 1
-    task: Literal["estimator", "ager"]
+    task: str
     name: str
     size: Annotated[int, Field(ge=16, le=1024)]
     face: Alignment
@@ -70,6 +63,27 @@ class OnnxCard(Schema):
     source: dict[str, str]
     made_by: dict[str, str]
     opset: int
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxGraph:
+    """A graph of a model, as its task gives it to be exported.
+
+    Attributes:
+        module: a torch module in evaluation mode, from pixels (N, S, S, 3) uint8 to the outputs.
+        outputs: what it gives, in order, and of which shape and unit each is.
+        tolerance: the most that each may differ from torch's.
+        unit: of the first.
+        inside: what it does to the pixels before the network sees them.
+        about: what else `OnnxCard` says of it.
+    """
+
+    module: Any
+    outputs: Mapping[str, str]
+    tolerance: Mapping[str, float]
+    unit: str
+    inside: str
+    about: Mapping[str, Any]
 
 
 def parse_card(text: str | None, name: str) -> OnnxCard:

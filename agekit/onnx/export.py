@@ -10,29 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from agekit.atomic import write_bytes, write_text
 from agekit.discovery import core_version
 from agekit.errors import ConfigError, ModelError
 from agekit.extras import package_module
-from agekit.onnx.card import EXTRA, INPUT, OUTPUTS, Direction, OnnxCard
-from agekit.onnx.program import (
-    FACES,
-    OPSET,
-    TOLERANCE,
-    AgedPixels,
-    PixelAges,
-    compare,
-    drawn_faces,
-    serialise,
-)
-from agekit.tasks.ager.build import load_ager
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.model import DIRECTIONS
-from agekit.tasks.estimator.build import load_estimator
-from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.onnx.card import EXTRA, INPUT, Direction, OnnxCard, OnnxGraph
+from agekit.onnx.program import FACES, OPSET, compare, serialise
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit.zoo.add import entry_for
 from agekit.zoo.folder import read_config
 from agekit.zoo.locate import locate
@@ -50,6 +35,7 @@ class Exported:
         to: which way an ager goes; None of an estimator.
         size: of the model, bytes.
         differences: the largest difference from torch of each output on the drawn faces.
+        unit: of the first of them.
     """
 
     onnx: Path
@@ -57,13 +43,14 @@ class Exported:
     to: Direction | None
     size: int
     differences: dict[str, float]
+    unit: str
 
 
 @dataclass(frozen=True)
 class _Plan:
     """A model to write: its graph, what it says of itself, where it goes."""
 
-    module: nn.Module
+    graph: OnnxGraph
     card: OnnxCard
     onnx: Path
 
@@ -78,7 +65,7 @@ def export_onnx(
     """Writes a model as ONNX, and beside each file a JSON that says how to use it.
 
     The graph takes pixels, uint8 (N, S, S, 3), and does all the rest itself. It is run on drawn
-    faces before it is written: one that differs from torch by more than `TOLERANCE` is not.
+    faces before it is written: one that differs from torch by more than its tolerance is not.
 
     Args:
         model: whatever `locate` takes.
@@ -99,7 +86,7 @@ def export_onnx(
         write_text(plan.json, _json(plan, data, differences))
         write_bytes(plan.onnx, data)
     return [
-        Exported(plan.onnx, plan.json, plan.card.to, len(data), differences)
+        Exported(plan.onnx, plan.json, plan.card.to, len(data), differences, plan.graph.unit)
         for plan, (data, differences) in zip(plans, made, strict=True)
     ]
 
@@ -120,16 +107,27 @@ def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
         },
         "opset": OPSET,
     }
-    if isinstance(config, EstimatorConfig):
-        if to is not None:
-            raise ConfigError(f"{folder} is an estimator: it goes to no age", "leave out --to")
-        path = _file(out, f"{entry.name}.onnx", single=True)
-        return [_estimator(folder, config, path, common)]
-    wanted = DIRECTIONS if to is None else (to,)
-    paths = [_file(out, f"{entry.name}-{way}.onnx", single=len(wanted) == 1) for way in wanted]
-    return [
-        _ager(folder, config, way, path, common) for way, path in zip(wanted, paths, strict=True)
-    ]
+    task: Task = TASKS.get(config.task)
+    if task.graphs is None:
+        raise ConfigError(f"{folder} is {task.title}, which is not exported as ONNX")
+    graphs = task.graphs(folder)
+    ways = [graph.about.get("to") for graph in graphs]
+    if to is not None and to not in ways:
+        raise ConfigError(f"{folder} is {task.title}: it goes to no age", "leave out --to")
+    wanted = [graph for graph in graphs if to is None or graph.about["to"] == to]
+    plans = []
+    for graph in wanted:
+        way = graph.about.get("to")
+        name = f"{entry.name}-{way}.onnx" if way else f"{entry.name}.onnx"
+        card = OnnxCard(
+            task=task.name,
+            outputs=dict(graph.outputs),
+            inside=graph.inside,
+            **graph.about,
+            **common,
+        )
+        plans.append(_Plan(graph, card, _file(out, name, single=len(wanted) == 1)))
+    return plans
 
 
 def _file(out: Path | None, name: str, *, single: bool) -> Path:
@@ -146,46 +144,6 @@ def _file(out: Path | None, name: str, *, single: bool) -> Path:
             "name a folder, or choose one with --to",
         )
     return out
-
-
-def _estimator(
-    folder: Path, config: EstimatorConfig, path: Path, common: Mapping[str, Any]
-) -> _Plan:
-    network, _ = load_estimator(folder)
-    low, high = config.ages
-    keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
-    inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
-    if config.mirror:
-        inside += "; the mean over the face and its mirror image"
-    module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
-    outputs = ["age", "low", "high"]
-    with torch.no_grad():
-        outputs += ["distribution"] * (len(module(drawn_faces(config.image.size)[:1])) > 3)
-    card = OnnxCard(
-        task="estimator",
-        outputs={name: OUTPUTS[name].replace("K", str(high - low + 1)) for name in outputs},
-        inside=inside.strip(),
-        ages=config.ages,
-        rule=config.rule,
-        level=config.interval.level,
-        **common,
-    )
-    return _Plan(module, card, path)
-
-
-def _ager(
-    folder: Path, config: AgerConfig, to: Direction, path: Path, common: Mapping[str, Any]
-) -> _Plan:
-    ager, _ = load_ager(folder)
-    size = str(config.image.size)
-    card = OnnxCard(
-        task="ager",
-        outputs={"aged": OUTPUTS["aged"].replace("S", size)},
-        inside="RGB from -1 to 1",
-        to=to,
-        **common,
-    )
-    return _Plan(AgedPixels(ager, to).eval(), card, path)
 
 
 def _keep_others(plan: _Plan) -> None:
@@ -212,9 +170,10 @@ def _keep_others(plan: _Plan) -> None:
 
 def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
     """The bytes of a model, and how far it is from torch."""
-    data = serialise(plan.module, plan.card)
-    differences = compare(plan.module, plan.card, data)
-    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= TOLERANCE[name]]
+    data = serialise(plan.graph.module, plan.card)
+    differences = compare(plan.graph.module, plan.card, data)
+    most = plan.graph.tolerance
+    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= most[name]]
     if wrong:
         raise ModelError(
             f"{plan.card.name} comes out different as ONNX ({', '.join(wrong)}): nothing written",

@@ -19,7 +19,6 @@ from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import TEMPLATE
 from agekit.faces.base import Detection, Detector
 from agekit.inference.face import Chip
-from agekit.onnx.program import middle
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS
 from agekit.tasks.ager.base import Generator
@@ -27,6 +26,8 @@ from agekit.tasks.ager.build import build_ager, load_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.pairs import to_network, to_pixels
 from agekit.tasks.estimator.export import model_config
+from agekit.tasks.estimator.graph import TOLERANCE, middle
+from agekit.tasks.estimator.task import EstimatorTask
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 
@@ -35,7 +36,7 @@ runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 from agekit.onnx.export import export_onnx  # noqa: E402
-from agekit.onnx.program import OPSET, TOLERANCE  # noqa: E402
+from agekit.onnx.program import OPSET  # noqa: E402
 from agekit.onnx.runtime import find_exported, load_onnx  # noqa: E402
 
 SIZE = 32
@@ -203,6 +204,13 @@ def test_a_missing_package_is_named(package, model, exported, tmp_path, monkeypa
     if package == "onnxruntime":
         with pytest.raises(ConfigError, match="onnxruntime is not installed"):
             load_onnx(exported.onnx)
+
+
+def test_a_task_without_graphs_is_not_exported(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(EstimatorTask, "graphs", None)
+    with pytest.raises(ConfigError, match="is an estimator, which is not exported as ONNX"):
+        export_onnx(model, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_gpu_that_onnx_runtime_cannot_use(exported):

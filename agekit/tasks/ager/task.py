@@ -34,6 +34,7 @@ class AgerTask(Task):
         "where": "--where",
     }
     outputs: Lazy[Any] = Lazy("agekit.tasks.ager.metrics:fixed_outputs")
+    graphs: Lazy[Any] = Lazy("agekit.tasks.ager.graph:graphs")
     tolerance = 0.002
     unit = "on pixels from -1 to 1"
     card: Lazy[Any] = Lazy("agekit.tasks.ager.card:ager_card")

@@ -29,6 +29,7 @@ class EstimatorTask(Task):
     build: Lazy[Any] = Lazy("agekit.tasks.estimator.build:build_model")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.estimator.evaluate:EstimatorEvaluation")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
+    graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")
     tolerance = 0.01
     unit = "years"
     card: Lazy[Any] = Lazy("agekit.tasks.estimator.card:estimator_card")

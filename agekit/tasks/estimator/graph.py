@@ -1,0 +1,107 @@
+"""Estimators as they are exported: pixels in, ages out, everything between inside the graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from agekit.onnx.card import OnnxGraph
+from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.zoo.config import ImageConfig
+
+__all__ = ["PixelAges", "graphs", "middle"]
+
+OUTPUTS = {
+    "age": "float32 (N,), years",
+    "low": "float32 (N,), years, the lower end of the calibrated interval",
+    "high": "float32 (N,), years, its upper end",
+}
+TOLERANCE = {"age": 1e-3, "low": 1e-2, "high": 1e-2, "distribution": 1e-4}
+"""The most that an output may differ from torch's: years, a share. The ends of an interval lie
+where a millionth of the probability may be a hundredth of a year."""
+
+
+def graphs(folder: Path) -> list[OnnxGraph]:
+    """The graph of an estimator.
+
+    Args:
+        folder: of the model.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    network, config = load_estimator(folder)
+    low, high = config.ages
+    keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
+    inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
+    if config.mirror:
+        inside += "; the mean over the face and its mirror image"
+    module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
+    outputs = dict(OUTPUTS)
+    size = config.image.size
+    with torch.no_grad():
+        if len(module(torch.zeros((1, size, size, 3), dtype=torch.uint8))) > len(outputs):
+            outputs["distribution"] = (
+                f"float32 (N, {high - low + 1}), probabilities over the label ages"
+            )
+    about = {"ages": config.ages, "rule": config.rule, "level": config.interval.level}
+    return [OnnxGraph(module, outputs, TOLERANCE, "years", inside.strip(), about)]
+
+
+def middle(size: int, crop_pct: float) -> Tensor:
+    """The bilinear weights (S, S) that take the middle share of a side and scale it back to S.
+
+    Row i holds the weights of the input's pixels in pixel i of the output, as
+    `agekit.data.augment.crop` has them.
+
+    Args:
+        size: S.
+        crop_pct: the share that is kept, 0 to 1.
+    """
+    centres = torch.arange(size, dtype=torch.float64) + 0.5
+    at = (size * (1 - crop_pct) / 2 + crop_pct * centres).clamp(0.5, size - 0.5)
+    return (1 - (at[:, None] - centres).abs()).clamp(min=0).float()
+
+
+class PixelAges(nn.Module):
+    """An estimator from pixels to ages.
+
+    Args:
+        network: in evaluation mode.
+        image: how it is shown faces.
+    """
+
+    window: Tensor
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: AgeEstimator, image: ImageConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.cropped = image.crop_pct < 1
+        mean, std = torch.tensor(image.mean), torch.tensor(image.std)
+        self.register_buffer("window", middle(image.size, image.crop_pct))
+        self.register_buffer("scale", (1 / (255 * std)).view(3, 1, 1))
+        self.register_buffer("shift", (mean / std).view(3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Pixels (N, S, S, 3) uint8 to age, low, high (N,) and, where there is one, p (N, K)."""
+        images = pixels.permute(0, 3, 1, 2).float()
+        if self.cropped:
+            images = self.window @ images @ self.window.T
+        raw = self._look(images * self.scale - self.shift)
+        found = self.network.estimate(raw)
+        ages = (found.age, found.low, found.high)
+        return ages if found.distribution is None else (*ages, found.distribution)
+
+    def _look(self, images: Tensor) -> dict[str, Tensor]:
+        """As `AgeEstimator.forward_tta`, the faces and their mirror images in one batch."""
+        if not self.network.mirror:
+            raw: dict[str, Tensor] = self.network(images)
+            return raw
+        both: dict[str, Tensor] = self.network(torch.cat([images, images.flip(-1)]))
+        n = images.shape[0]
+        return {name: (value[:n] + value[n:]) / 2 for name, value in both.items()}
