@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from agekit_bench.results.scored import Scored
-from agekit_bench.statistics.comparison import compare
-from agekit_bench.statistics.intervals import Interval, interval_of
+from agekit_bench.predictions import Scored
+from agekit_bench.stats.comparison import compare
+from agekit_bench.stats.intervals import Interval, interval_of
 
 FACES = 100
 SEEDS = (1, 2, 3, 5)

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from agekit_bench.leaderboard.reported import Reported
-from agekit_bench.results.result import Result
-from agekit_bench.suites.suite import Suite
+from agekit_bench.report.reported import Reported
+from agekit_bench.result import Result
+from agekit_bench.suite import Suite
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agekit._mistakes import list_mistakes, summary

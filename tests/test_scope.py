@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agekit_bench.suites.cells import _parse_protocol
-from agekit_bench.suites.listing import is_open
-from agekit_bench.suites.suite import OnProtocol
+from agekit_bench.catalog import is_open
+from agekit_bench.cells import _parse_protocol
+from agekit_bench.suite import OnProtocol
 from agekit_synthfaces import write_face
 from agekit_testkit.models import write_untrained
 

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_bench.catalog import load_suite
+from agekit_bench.cells import cells
 from agekit_bench.cli.run import run
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.leaderboard.printed import printed_tables
-from agekit_bench.results.files import read_result
-from agekit_bench.running.cell import run_cell
-from agekit_bench.running.scoring import alignments
-from agekit_bench.running.spec import CellSpec, CrossSpec, write_spec
-from agekit_bench.running.start import hash_start
-from agekit_bench.suites.cells import cells
-from agekit_bench.suites.cutting import cut_command, is_uncut
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.datasets import cut_command, is_uncut
+from agekit_bench.process import run_cell
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.report.papers import printed_tables
+from agekit_bench.result_files import read_result
+from agekit_bench.scoring import alignments
+from agekit_bench.spec import CellSpec, CrossSpec, hash_start, write_spec
 from agekit_synthfaces import write_face
 from agekit_synthfaces.dataset import SynthFaces
 from click.testing import CliRunner, Result

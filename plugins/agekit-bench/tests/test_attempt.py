@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agekit_bench.results.files import read_files
-from agekit_bench.results.result import Result
+from agekit_bench.result import Result
+from agekit_bench.result_files import read_files
 from agekit_synthfaces import write_face
 from agekit_synthfaces.dataset import SynthFaces
 
@@ -141,7 +141,7 @@ def children_of(out: Path) -> list[int]:
                 line = (place / "cmdline").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if "agekit_bench.running.cell" in line and str(out) in line:
+            if "agekit_bench.process" in line and str(out) in line:
                 found.append(int(place.name))
     return found
 

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.leaderboard.markdown import render_markdown
-from agekit_bench.leaderboard.page import render_page
-from agekit_bench.leaderboard.speeds import read_speeds
-from agekit_bench.statistics.intervals import Interval
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.report.html import render_page
+from agekit_bench.report.markdown import render_markdown
+from agekit_bench.speed.document import read_speeds
+from agekit_bench.stats.intervals import Interval
 from agekit_testkit.results import draw_faces, write_made_result
 
 from agekit.data.digests import hash_file

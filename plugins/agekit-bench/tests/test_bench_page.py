@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.leaderboard.page import render_page
-from agekit_bench.leaderboard.speeds import Speeds
-from agekit_bench.results.result import CellError
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.report.html import render_page
+from agekit_bench.result import CellError
+from agekit_bench.speed.document import Speeds
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(200, people=60)

@@ -10,10 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from agekit_bench.running.checking import choose_judges
-from agekit_bench.running.plan import Planned
-from agekit_bench.suites.cells import cells
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import load_suite
+from agekit_bench.cells import cells
+from agekit_bench.plan import Planned, choose_judges
 
 from agekit.cli import main
 from agekit.errors import ConfigError

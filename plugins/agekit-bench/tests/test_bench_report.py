@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from agekit_bench.cli.report import report
-from agekit_bench.results.result import CellError
+from agekit_bench.result import CellError
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 from click.testing import CliRunner
 

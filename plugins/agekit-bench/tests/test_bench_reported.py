@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from agekit_bench.leaderboard.reported import find_reported, load_reported
-from agekit_bench.suites.suite import find_suites, load_suite
+from agekit_bench.catalog import find_suites, load_suite
+from agekit_bench.report.reported import find_reported, load_reported
 
 from agekit.errors import ConfigError
 

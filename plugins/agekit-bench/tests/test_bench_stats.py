@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from agekit_bench.statistics.intervals import (
+from agekit_bench.stats.comparison import Difference, Rank, ranks
+from agekit_bench.stats.intervals import (
     Interval,
     Spread,
     effective_size,
@@ -14,7 +15,6 @@ from agekit_bench.statistics.intervals import (
     wilson,
     with_trainings,
 )
-from agekit_bench.statistics.ranking import Difference, Rank, ranks
 
 from agekit.bootstrap import mean_interval, resampled_means
 

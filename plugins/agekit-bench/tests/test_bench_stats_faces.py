@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agekit_bench.results.scored import Scored, common_faces
-from agekit_bench.statistics.comparison import compare
-from agekit_bench.statistics.subgroups import Check, check_scores, part_scores, parts_of
+from agekit_bench.predictions import Scored, common_faces
+from agekit_bench.stats.comparison import compare
+from agekit_bench.stats.subgroups import Check, check_scores, part_scores, parts_of
 
 
 def scored(keys, ages, estimates, people="", genders="", width=2.0):

@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from agekit_bench.results.result import Result
-from agekit_bench.submission.adding import add
-from agekit_bench.submission.submit import check, known_results
+from agekit_bench.result import Result
+from agekit_bench.submit import add, check, known_results
 from agekit_testkit.results import draw_faces, write_made_result
 
 from agekit.data.digests import hash_file

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from agekit_bench.results.files import read_result
-from agekit_bench.running.attempt import _plain, write_failure
-from agekit_bench.running.board import Board, Counts, progress_of
-from agekit_bench.running.cell import RUN, _train, main
-from agekit_bench.running.host import devices, terminating
-from agekit_bench.running.spec import CellSpec, read_spec, write_spec
-from agekit_bench.suites.cells import Cell, cells
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import load_suite
+from agekit_bench.cells import Cell, cells
+from agekit_bench.failure import plain
+from agekit_bench.launch import write_failure
+from agekit_bench.process import RUN, _train, main
+from agekit_bench.progress import Board, Counts, progress_of
+from agekit_bench.result_files import read_result
+from agekit_bench.spec import CellSpec, read_spec, write_spec
+from agekit_bench.workers import devices, terminating
 from rich.console import Console
 
 from agekit.errors import ConfigError, ModelError
@@ -116,8 +117,8 @@ def test_a_run_from_other_weights_is_not_gone_on_with(
     folder, calls = cell.folder(tmp_path), []
     monkeypatch.setattr("agekit.training.train.train", lambda *_, **o: calls.append(o["init"]))
     monkeypatch.setattr("agekit.training.train.resume", lambda *_, **o: calls.append("resumed"))
-    monkeypatch.setattr("agekit_bench.running.cell._is_begun", lambda *_: bool(calls))
-    monkeypatch.setattr("agekit_bench.running.cell._place", lambda *_: None)
+    monkeypatch.setattr("agekit_bench.process._is_begun", lambda *_: bool(calls))
+    monkeypatch.setattr("agekit_bench.process._place", lambda *_: None)
     old, new, moved = (tmp_path / f"{name}.pth" for name in ("old", "new", "moved"))
     for path, content in ((old, b"a"), (new, b"b"), (moved, b"b")):
         path.write_bytes(content)
@@ -146,6 +147,6 @@ def test_a_failure_is_written_down_though_its_recipe_is_broken(
 
 def test_what_failed_cells_say_names_no_folder_of_the_machine() -> None:
     text = 'File "/opt/site/agekit/bench/running/cell.py", line 3; /data/faces/a.jpg, https://a.b/c/d/e'
-    assert _plain(text, {"/data/faces": "ROOT", "None": "ROOT"}) == (
+    assert plain(text, {"/data/faces": "ROOT", "None": "ROOT"}) == (
         'File ".../running/cell.py", line 3; ROOT/a.jpg, https://a.b/c/d/e'
     )

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from agekit_bench.results.files import row_slug
-from agekit_bench.suites.cells import cells
-from agekit_bench.suites.listing import count_cells
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import count_cells, load_suite
+from agekit_bench.cells import cells
+from agekit_bench.result_files import row_slug
 
 from agekit.errors import ConfigError
 

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.leaderboard.markdown import render_markdown
-from agekit_bench.leaderboard.page import render_page
-from agekit_bench.leaderboard.speeds import read_speeds
-from agekit_bench.results.files import predictions_path
-from agekit_bench.results.scored import read_predictions
-from agekit_bench.suites.suite import find_suites
+from agekit_bench.catalog import find_suites
+from agekit_bench.predictions import read_predictions
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.report.html import render_page
+from agekit_bench.report.markdown import render_markdown
+from agekit_bench.result_files import predictions_path
+from agekit_bench.speed.document import read_speeds
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 RESULTS, BOARD = BENCHMARKS / "results", BENCHMARKS / "leaderboard"

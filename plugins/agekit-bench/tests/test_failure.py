@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from agekit_bench.running.failure import classify, ended, oom_kills
+from agekit_bench.failure import classify, ended, oom_kills
 
 from agekit.errors import ConfigError, TrainingError
 

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.results.result import CellError, CodeState
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.result import CellError, CodeState
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(300)

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.suites.kept import keep_suite, suite_of
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import keep_suite, load_suite, suite_of
+from agekit_bench.report.build import gather, make_leaderboard
 from agekit_testkit.results import draw_faces, write_made_result
 
 SUITE = """

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from agekit_bench.results.files import canonical_hash, write_result
-from agekit_bench.results.result import CellError, Evaluation, Machine, Result
-from agekit_bench.running.cost import MEASURED, Rates, images, work
-from agekit_bench.running.plan import cross_specs, find_places, plan
-from agekit_bench.running.runner import Options, _Runner
-from agekit_bench.running.size import size_of
-from agekit_bench.running.spec import threads_for
-from agekit_bench.suites.cells import Cell, cells
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import load_suite
+from agekit_bench.cells import Cell, cells
+from agekit_bench.cost import MEASURED, Rates, images, size_of, work
+from agekit_bench.datasets import cross_specs, find_places
+from agekit_bench.plan import plan
+from agekit_bench.result import CellError, Evaluation, Machine, Result
+from agekit_bench.result_files import canonical_hash, write_result
+from agekit_bench.runner import Options, _Runner
+from agekit_bench.spec import threads_for
 
 from agekit.errors import ConfigError, DataError
 from agekit.recipe import resolve

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from agekit_bench.results.predictions import SCHEMA, Estimates, write_predictions
-from agekit_bench.running.scoring import parts_of
+from agekit_bench.predictions import SCHEMA, Estimates, write_predictions
+from agekit_bench.scoring import parts_of
 
 from agekit.data.digests import hash_file
 from agekit.data.table import FaceTable

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agekit_bench.leaderboard.build import gather, make_leaderboard
-from agekit_bench.leaderboard.markdown import render_markdown
+from agekit_bench.report.build import gather, make_leaderboard
+from agekit_bench.report.markdown import render_markdown
 from agekit_testkit.results import draw_faces, write_made_result
 
 FACES = draw_faces(300)

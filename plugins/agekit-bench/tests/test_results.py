@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agekit_bench.results.files import (
+from agekit_bench.result import CellError, Evaluation, Result
+from agekit_bench.result_files import (
     canonical_hash,
     is_kept,
     read_files,
@@ -20,7 +21,6 @@ from agekit_bench.results.files import (
     schema,
     write_result,
 )
-from agekit_bench.results.result import CellError, Evaluation, Result
 
 from agekit.errors import DataError
 

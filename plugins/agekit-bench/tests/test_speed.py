@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from agekit_bench.results.result import Machine
+from agekit_bench.result import Machine
 from agekit_bench.speed.timing import BLOCKS, FEWEST, attempt, measure
 from agekit_bench.speed.workload import Inference, Training, Workload, workloads
 

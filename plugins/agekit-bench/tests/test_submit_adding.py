@@ -6,10 +6,9 @@ import os
 
 import numpy as np
 import pytest
+from agekit_bench import submit as adding
 from agekit_bench.cli.submit import submit
-from agekit_bench.submission import adding
-from agekit_bench.submission.adding import add
-from agekit_bench.submission.submit import check
+from agekit_bench.submit import add, check
 from agekit_testkit.results import draw_faces, write_made_result
 from click.testing import CliRunner
 

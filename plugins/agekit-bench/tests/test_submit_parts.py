@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from agekit_bench.running.scoring import parts_of
-from agekit_bench.submission.adding import add
-from agekit_bench.submission.submit import check, known_results
+from agekit_bench.scoring import parts_of
+from agekit_bench.submit import add, check, known_results
 from agekit_testkit.results import draw_faces, write_made_result
 
 FACES = draw_faces(120)

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from agekit_bench.suites.cells import cells
-from agekit_bench.suites.listing import count_cells, find_suites, list_suites, shipped
-from agekit_bench.suites.suite import load_suite
+from agekit_bench.catalog import count_cells, find_suites, list_suites, load_suite, shipped
+from agekit_bench.cells import cells
 
 from agekit.errors import ConfigError
 

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from agekit_bench.results.files import (
-    canonical_hash,
-    predictions_path,
-    result_path,
-    row_slug,
-    write_result,
-)
-from agekit_bench.results.predictions import SCHEMA
-from agekit_bench.results.result import (
+from agekit_bench.predictions import SCHEMA
+from agekit_bench.result import (
     CellError,
     CodeState,
     Evaluation,
     Machine,
     Predictions,
     Result,
+)
+from agekit_bench.result_files import (
+    canonical_hash,
+    predictions_path,
+    result_path,
+    row_slug,
+    write_result,
 )
 from numpy.typing import ArrayLike, NDArray
 

@@ -13,8 +13,9 @@ import click
 from agekit.cli.output import print_table
 
 if TYPE_CHECKING:
-    from agekit_bench.running.plan import Place, Planned
-    from agekit_bench.suites.suite import Suite
+    from agekit_bench.datasets import Place
+    from agekit_bench.plan import Planned
+    from agekit_bench.suite import Suite
 
 __all__ = [
     "Chosen",
@@ -61,9 +62,10 @@ def plan_suite(
         The suite, the folder of results, where each dataset lies, and the cells.
     """
     from agekit.errors import ConfigError
-    from agekit_bench.running.plan import find_places, plan
-    from agekit_bench.suites.cells import cells
-    from agekit_bench.suites.suite import load_suite
+    from agekit_bench.catalog import load_suite
+    from agekit_bench.cells import cells
+    from agekit_bench.datasets import find_places
+    from agekit_bench.plan import plan
 
     loaded = load_suite(suite)
     found = cells(
@@ -191,9 +193,8 @@ def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
         ConfigError: the parts of a row do not fit together; every such row is told.
     """
     from agekit.errors import ConfigError
-    from agekit_bench.results.files import read_results
-    from agekit_bench.running.cost import Rates
-    from agekit_bench.running.size import size_of
+    from agekit_bench.cost import Rates, size_of
+    from agekit_bench.result_files import read_results
 
     results = read_results(out, [])
     rates = Rates(results)

@@ -62,7 +62,7 @@ def list_(
 
 
 def _list_all(as_json: bool) -> None:
-    from agekit_bench.suites.listing import list_suites
+    from agekit_bench.catalog import list_suites
 
     remarks: list[str] = []
     found = list_suites(remarks)

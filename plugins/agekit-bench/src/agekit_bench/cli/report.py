@@ -41,12 +41,11 @@ def report(
     """
     from agekit.atomic import write_text
     from agekit.errors import ConfigError, DataError, counted
-    from agekit_bench.leaderboard.build import gather, make_leaderboard
-    from agekit_bench.leaderboard.markdown import render_markdown
-    from agekit_bench.leaderboard.page import render_page
-    from agekit_bench.leaderboard.speeds import read_speeds
-    from agekit_bench.suites.listing import ENDINGS
-    from agekit_bench.suites.suite import load_suite
+    from agekit_bench.catalog import ENDINGS, load_suite
+    from agekit_bench.report.build import gather, make_leaderboard
+    from agekit_bench.report.html import render_page
+    from agekit_bench.report.markdown import render_markdown
+    from agekit_bench.speed.document import read_speeds
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
     target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)
@@ -88,7 +87,7 @@ def report(
 def _name_of(suite: str | None) -> str | None:
     """What results call a suite, whose file may be called otherwise."""
     from agekit.errors import ConfigError
-    from agekit_bench.suites.suite import find_suites, load_suite
+    from agekit_bench.catalog import find_suites, load_suite
 
     if suite in find_suites():
         with suppress(ConfigError):  # results know it by its name all the same

@@ -22,8 +22,9 @@ from agekit_bench.cli.cells import (
 )
 
 if TYPE_CHECKING:
-    from agekit_bench.running.plan import Place, Planned
-    from agekit_bench.suites.suite import Suite
+    from agekit_bench.datasets import Place
+    from agekit_bench.plan import Planned
+    from agekit_bench.suite import Suite
 
 __all__ = ["run"]
 
@@ -108,13 +109,13 @@ def run(
     """
     if settings and cluster is None:
         raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
-    from agekit_bench.running.plan import name_columns
+    from agekit_bench.datasets import name_columns
 
     chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
     places = name_columns(places, columns)
 
-    from agekit_bench.running.checking import check_start, choose_judges, require_cut
+    from agekit_bench.plan import check_start, choose_judges, require_cut
 
     if not dry_run:
         _require_new(planned, folder, resume or retry_failed)
@@ -135,7 +136,7 @@ def run(
     require_cut(loaded, planned, places)
 
     from agekit.recipe.merge import parse_value
-    from agekit_bench.running.runner import Options, run_suite
+    from agekit_bench.runner import Options, run_suite
 
     options = Options(
         device=device,
@@ -183,12 +184,11 @@ def _show(
     as_json: bool,
 ) -> None:
     """Reads and splits every dataset that is here, and prints what would be trained."""
-    from agekit_bench.running.checking import to_cut
-    from agekit_bench.running.reading import read_protocols
-    from agekit_bench.suites.cutting import cut_command
+    from agekit_bench.datasets import cut_command, read_protocols
+    from agekit_bench.plan import to_cut
 
     cuts = to_cut(suite, planned, places)
-    data = read_protocols(suite, planned, places, list(cuts))
+    data = read_protocols(suite, [p.cell for p in planned], places, list(cuts))
     for one in data:
         if one.is_lost:
             name = one.protocol.partition(":")[0]

@@ -111,7 +111,7 @@ def speed(
     from agekit.atomic import write_text
     from agekit.device import pick_device
     from agekit.zoo.index import default_model
-    from agekit_bench.results.provenance import code_state, machine
+    from agekit_bench.machine import code_state, machine
 
     wanted: list[Phase] = []
     if train:

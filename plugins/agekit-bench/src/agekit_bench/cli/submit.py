@@ -33,8 +33,7 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
     is added unless every file is accepted, and can be written.
     """
     from agekit.errors import DataError
-    from agekit_bench.submission.adding import add
-    from agekit_bench.submission.submit import check, known_results
+    from agekit_bench.submit import add, check, known_results
 
     known = known_results(into)
     verdicts = [check(path, into, known) for path in files]

@@ -15,10 +15,11 @@ from typing import Literal
 import torch
 
 from agekit.errors import AgekitError, ConfigError
-from agekit_bench.running.failure import classify
+from agekit_bench.failure import classify
 from agekit_bench.speed.workload import Phase, Workload
 
 __all__ = ["Measurement", "Quartiles", "attempt", "measure"]
+
 
 BLOCKS = 12
 """How many times are taken; each is of as many runs as fill its share of the seconds."""

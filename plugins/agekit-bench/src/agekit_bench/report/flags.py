@@ -1,0 +1,186 @@
+"""What makes a comparison unfair or a figure doubtful, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agekit_bench.report.rows import Group
+from agekit_bench.result import Evaluation, Result
+from agekit_bench.result_files import canonical_hash
+from agekit_bench.stats.comparison import Comparison
+
+__all__ = ["row_flags", "table_flags"]
+
+
+_FEW = 30
+"""Fewer people or pictures than this have bootstrap intervals that are clearly too narrow."""
+_SAME_MARGIN = 0.05
+"""Margins that are measured on some dozens of faces may differ by so much and be the same."""
+_SECTIONS = ("data", "train")
+"""Of a recipe: what is no part of the method."""
+_WORDS = ("description", "expected", "source")
+"""Of a recipe: what no training depends on."""
+
+
+def row_flags(
+    group: Group,
+    baseline: Result | None,
+    failed: Sequence[Result],
+    *,
+    most_seeds: int,
+    most_faces: int,
+    is_ranked: bool,
+    has_faces: bool,
+) -> list[str]:
+    """What a reader of a row has to know.
+
+    Args:
+        group: its seeds.
+        baseline: a result of the row that it is compared with.
+        failed: its seeds that have no figures.
+        most_seeds: of any row of its table.
+        most_faces: that any row scored.
+        is_ranked: whether it was compared with the others face by face.
+        has_faces: whether its per-face estimates could be used.
+    """
+    results, out = [entry.result for entry in group.entries], []
+    if len(results) < most_seeds:
+        alone = ": its interval and rank are over faces alone" if len(results) == 1 else ""
+        out.append(f"{len(results)} of {most_seeds} seeds{alone}")
+    for result in failed:
+        out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
+    if not has_faces:
+        out.append("no per-face estimates that could be used: not ranked")
+    elif not is_ranked:
+        out.append("scored on faces that the other rows have none of: not ranked")
+    if (fewest := min(entry.evaluation.n for entry in group.entries)) < most_faces:
+        out.append(f"scored on {fewest} faces of {most_faces}")
+    if baseline is not None:
+        out += _unlike(results[0], baseline)
+    if differing := sorted({k for r in results for k in _differing(r.facts, results[0].facts)}):
+        out.append(f"its seeds differ in {', '.join(differing)}")
+    if len({_training(result) for result in results}) > 1:
+        out.append("its seeds were trained with recipes that differ")
+    if any(result.code is not None and not result.code.clean for result in results):
+        out.append("the code was changed since its commit")
+    return out
+
+
+def _unlike(result: Result, baseline: Result) -> list[str]:
+    """What differs from the baseline besides the method."""
+    mine, its = ({"backbone": r.backbone, **r.facts} for r in (result, baseline))
+    out = [
+        f"{name} is {_told(mine.get(name))}, the baseline's {_told(its.get(name))}"
+        for name in _differing(mine, its)
+    ]
+    if result.preset != baseline.preset:
+        out.append(f"preset {_told(result.preset)}, the baseline's {_told(baseline.preset)}")
+    others = [
+        f"{section}.{name}"
+        for section in _SECTIONS
+        for name in _differing(_section(result, section), _section(baseline, section))
+        if name not in mine
+    ]
+    return out + ([f"trained otherwise than the baseline: {', '.join(others)}"] if others else [])
+
+
+def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """The keys under which two mappings have not the same."""
+    return [name for name in dict.fromkeys([*other, *one]) if one.get(name) != other.get(name)]
+
+
+def _training(result: Result) -> str:
+    """What its recipe says, without what is said to people only."""
+    recipe = result.recipe or {}
+    return canonical_hash({key: value for key, value in recipe.items() if key not in _WORDS})
+
+
+def _section(result: Result, name: str) -> Mapping[str, object]:
+    found = (result.recipe or {}).get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def table_flags(
+    results: Sequence[Result],
+    evaluations: Sequence[Evaluation],
+    comparison: Comparison | None,
+    *,
+    several_splits: bool,
+    most_seeds: int,
+    has_baseline: bool,
+) -> list[str]:
+    """What a reader of a table has to know: leaks first.
+
+    Args:
+        results: one of each row.
+        evaluations: theirs on the table's protocol.
+        comparison: of the rows face by face.
+        several_splits: whether there are results on another split of the same name.
+        most_seeds: of any row.
+        has_baseline: whether all are compared with one row, and so flagged where they differ.
+    """
+    trained, scored = results[0].protocol, evaluations[0]
+    out = []
+    exclusive = {evaluation.subject_exclusive for evaluation in evaluations}
+    if False in exclusive and _dataset(scored.protocol) == _dataset(trained):
+        out.append("subject overlap: there are people in more than one split, which flatters all")
+    elif None in exclusive:
+        out.append(
+            "the data names nobody, so that people may be in more than one split; the bootstrap "
+            "draws pictures, not people"
+        )
+    if scored.protocol == trained and scored.split in ("train", "all"):
+        out.append("contamination: scored on faces that it was trained on")
+    elif scored.protocol == trained and scored.split == "val":
+        out.append("scored on the validation split, by which intervals are calibrated")
+    elif scored.protocol != trained and _dataset(scored.protocol) == _dataset(trained):
+        out.append("contamination: another protocol of the dataset that it was trained on")
+    out += _other_cut(results[0], scored)
+    if scored.shown_alignment != scored.data_alignment or scored.protocol != trained:
+        out += scored.remarks
+    if several_splits:
+        out.append("there are results on another split of this name; tables do not compare")
+    if comparison is not None and comparison.left_out:
+        out.append(
+            f"{comparison.left_out} faces were not scored by every row and are left out of the "
+            "ranks"
+        )
+    if comparison is not None and comparison.cluster_count < _FEW:
+        what = "people or pictures" if comparison.people else "pictures"
+        out.append(
+            f"intervals and ranks are of {comparison.cluster_count} {what}: too few to rely on"
+        )
+    if most_seeds == 1:
+        out.append("one training a row: how much trainings differ is in no interval here, nor rank")
+    if comparison is not None and any(rank.note == "seeds disagree" for rank in comparison.ranks):
+        out.append("seeds disagree about the order of rows: their ranks say so")
+    presets = sorted({result.preset for result in results if result.preset})
+    if presets:
+        out.append(f"preset {', '.join(presets)}, in place of the recipes' own schedule")
+    facts = [name for r in results for name in _differing(r.facts, results[0].facts)]
+    if facts and not has_baseline:
+        out.append(f"rows differ in {', '.join(dict.fromkeys(facts))}")
+    return out
+
+
+def _other_cut(result: Result, scored: Evaluation) -> list[str]:
+    """Whether faces of other data are cut in another way than those that were trained on."""
+    mine, its = result.facts.get("margin"), scored.margin
+    if scored.alignment is None or not isinstance(mine, int | float) or its is None:
+        return []
+    alike = scored.alignment == result.facts.get("alignment")
+    if alike and abs(mine - its) <= _SAME_MARGIN:
+        return []
+    told = f"{scored.alignment}, margin {its:g}"
+    return [
+        f"the faces scored are cut in another way ({told}) than those trained on "
+        f"({result.facts.get('alignment')}, margin {mine:g}), which costs years"
+    ]
+
+
+def _dataset(protocol: str) -> str:
+    return protocol.partition(":")[0]
+
+
+def _told(value: object) -> str:
+    return "none" if value is None else str(value)

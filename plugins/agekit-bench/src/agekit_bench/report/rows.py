@@ -1,0 +1,179 @@
+"""The rows of the tables: a recipe over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agekit_bench.predictions import Scored
+from agekit_bench.report.model import Row, RunEntry
+from agekit_bench.result import Evaluation, Machine, Result
+from agekit_bench.stats.comparison import Comparison
+from agekit_bench.stats.intervals import Spread, spread
+from agekit_bench.stats.subgroups import check_scores, part_scores, parts_of
+
+__all__ = ["Entry", "Group", "describe_machine", "make_row"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One seed of a row to be.
+
+    Attributes:
+        path: of its result.
+        result: what that holds.
+        evaluation: of the generation and on the protocol of the row.
+        scored: the per-face estimates; None where they cannot be used.
+    """
+
+    path: Path
+    result: Result
+    evaluation: Evaluation
+    scored: Scored | None
+
+
+@dataclass
+class Group:
+    """A row to be.
+
+    Attributes:
+        label: of the row.
+        entries: its seeds.
+    """
+
+    label: str
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def scored(self) -> list[Scored] | None:
+        """The per-face estimates of every seed; None where one has none."""
+        found = [entry.scored for entry in self.entries if entry.scored is not None]
+        return found if len(found) == len(self.entries) else None
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of its trainings."""
+        return [entry.result.seed for entry in self.entries]
+
+    @property
+    def first(self) -> Entry:
+        """The seed that stands for the row in what all seeds share."""
+        return self.entries[0]
+
+
+def make_row(
+    anchor: str,
+    group: Group,
+    hrefs: Mapping[Path, str],
+    *,
+    comparison: Comparison | None,
+    place: int | None,
+    base: int | None,
+    is_baseline: bool,
+    detail: str,
+    rate: float | None,
+    flags: list[str],
+) -> Row:
+    """Makes a row.
+
+    Args:
+        anchor: unique on the page.
+        group: its seeds.
+        hrefs: how the page links to results.
+        comparison: of the table's rows face by face; None where none can be compared.
+        place: the row's in the comparison; None where it is not in it.
+        base: the baseline's.
+        is_baseline: whether it is the baseline.
+        detail: what tells it from others of its label.
+        rate: faces a second; None where it was not measured.
+        flags: what a reader has to know.
+    """
+    result = group.first.result
+    runs = [_run(entry, hrefs) for entry in sorted(group.entries, key=lambda e: e.result.seed)]
+    row = Row(
+        anchor=anchor,
+        label=group.label,
+        detail=detail,
+        recipe=result.recipe_name,
+        method=result.method,
+        backbone=result.backbone,
+        generation=group.first.evaluation.generation,
+        rank=None,
+        rank_note="",
+        metrics=_metrics(runs),
+        interval=None,
+        difference=None,
+        difference_seeds=0,
+        difference_opposed=0,
+        is_baseline=is_baseline,
+        parameters=result.parameters,
+        train_seconds=_spread([run.train_seconds for run in runs]),
+        rate=rate,
+        level=_level(result),
+        facts=result.facts,
+        flags=flags,
+        runs=runs,
+    )
+    if comparison is None or place is None:
+        return row
+    parts = parts_of(comparison.faces)
+    rank, note = comparison.ranks[place]
+    told = None if base is None or base == place else comparison.difference(place, base)
+    return replace(
+        row,
+        rank=rank,
+        rank_note=note,
+        interval=comparison.interval(place),
+        difference=None if told is None else (told.by, told.interval),
+        difference_seeds=0 if told is None else told.seeds,
+        difference_opposed=0 if told is None else told.opposed,
+        parts=part_scores(comparison, place, parts),
+        checks=check_scores(comparison, place, parts),
+    )
+
+
+def describe_machine(machine: Machine | None) -> str:
+    """A machine in one line; nothing where it is not told."""
+    if machine is None:
+        return ""
+    driver = f", driver {machine.driver}" if machine.driver else ""
+    threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
+    return f"{machine.name} ({machine.device}{driver}, {threads})"
+
+
+def _run(entry: Entry, hrefs: Mapping[Path, str]) -> RunEntry:
+    result, href = entry.result, hrefs[entry.path]
+    code, memory = result.code, result.peak_memory
+    is_last = entry.evaluation.generation == result.final.generation
+    return RunEntry(
+        seed=result.seed,
+        href=href,
+        predictions=None
+        if result.predictions is None
+        else f"{href.rpartition('/')[0] or '.'}/{result.predictions.file}",
+        metrics=entry.evaluation.metrics,
+        train_seconds=result.wall_seconds.get("train") if is_last else None,
+        evaluate_seconds=result.wall_seconds.get("evaluate"),
+        memory=memory.get("cuda", memory.get("rss")),
+        energy=result.energy,
+        machine=describe_machine(result.machine),
+        commit="" if code is None else code.commit[:10] + ("" if code.clean else "+"),
+        recipe_hash=result.recipe_hash or "",
+    )
+
+
+def _metrics(runs: Sequence[RunEntry]) -> dict[str, Spread]:
+    names = [n for n in runs[0].metrics if all(n in run.metrics for run in runs)]
+    return {name: spread([run.metrics[name] for run in runs]) for name in names}
+
+
+def _spread(values: Sequence[float | None]) -> Spread | None:
+    known = [value for value in values if value is not None]
+    return spread(known) if known else None
+
+
+def _level(result: Result) -> float | None:
+    estimate = (result.recipe or {}).get("estimate")
+    level = estimate.get("level") if isinstance(estimate, dict) else None
+    return float(level) if isinstance(level, int | float) and 0 < level < 1 else None

@@ -1,1 +1,0 @@
-"""Results: one immutable file per cell, and the estimate of every face beside it."""

@@ -1,1 +1,0 @@
-"""Running a suite: each cell in a process of its own, until it is done or has failed."""

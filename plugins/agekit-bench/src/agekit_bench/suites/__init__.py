@@ -1,1 +1,0 @@
-"""Suites: what is to be trained and scored, and its cells."""
