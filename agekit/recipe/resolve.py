@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from agekit._mistakes import list_mistakes
 from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
-from agekit.recipe.merge import merge, override, plain
+from agekit.recipe.merge import assigned, merge, override, plain
 from agekit.recipe.parts import check_parts, shipped
 from agekit.recipe.schema import DEFAULT_KIND, Recipe
 from agekit.registry import DATASETS, RECIPES, TASKS, resolve_recipe_name
@@ -37,10 +37,13 @@ class Resolved:
     Attributes:
         name: what the user called it, such as ``cen-resnet18``.
         recipe: the checked recipe, preset and overrides applied.
+        said: the keys of ``data`` that were set for this network: by overrides, or by a recipe
+            that names its network itself.
     """
 
     name: str
     recipe: Recipe
+    said: frozenset[str] = field(default=frozenset(), compare=False)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Resolved:
         """The same with other values, laid on top mapping by mapping.
@@ -55,20 +58,21 @@ class Resolved:
         recipe = _validate(merge(data, changes), kind, mistakes)
         if recipe is None:
             raise ConfigError(mistakes, "set these keys by --set KEY=VALUE")
-        return Resolved(self.name, recipe)
+        return Resolved(self.name, recipe, self.said)
 
     def was(self, written: Mapping[str, Any], *, started: bool = False) -> bool:
         """Whether a recipe that was written down, maybe by an older agekit, is this one.
 
         Args:
             written: the recipe as plain data.
-            started: it began from a model, of which it may have taken what `ADOPTED` names.
+            started: it began from a model, of which it may have taken what `ADOPTED` names; so
+                it may from pretrained weights of its network.
         """
         recipe = _validate(written, self.recipe.kind, [])
-        if recipe is None or not started:
+        if recipe is None or not (started or self.recipe.pretrained):
             return recipe == self.recipe
         data = json.loads(recipe.data.model_dump_json(include=set(ADOPTED)))
-        rate = {"optimizer": {"lr": recipe.train.optimizer.lr}}
+        rate = {"optimizer": {"lr": recipe.train.optimizer.lr}} if started else {}
         return recipe == self.with_changes({"data": data, "train": rate}).recipe
 
     def to_yaml(self) -> str:
@@ -107,6 +111,9 @@ def resolve(
     if data is not None:
         kind = _kind(name, data, mistakes)
         task = _task(kind)
+        written = _with_preset(name, dict(data), preset, []).get("data")
+        chosen = not _is_file(name) and _split(name)[1] is not None
+        said = set() if chosen or not isinstance(written, dict) else set(written)
         sections = {"train": _TRAIN, **task.recipe.sections}
         data = _with_preset(name, merge(sections, data), preset, mistakes)
         asked = list(overrides)
@@ -125,7 +132,8 @@ def resolve(
         recipe = _validate(data, kind, mistakes)
         mistakes += check_parts(data, task)
         if recipe is not None and not mistakes:
-            return Resolved(name, recipe)
+            said |= assigned(asked, "data")
+            return Resolved(name, recipe, frozenset(said))
     raise ConfigError(
         mistakes, "see `agekit list recipes`, `agekit list datasets` and `agekit recipe show NAME`"
     )

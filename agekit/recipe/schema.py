@@ -205,6 +205,11 @@ class Recipe(StrictSchema):
         part: PartConfig = getattr(self, self.open_part)
         return part
 
+    @property
+    def pretrained(self) -> bool:
+        """Whether the network itself starts from weights of others."""
+        return False
+
     def named_parts(self) -> Iterator[tuple[str, PartConfig]]:
         """The parts beside the evolver: each one's kind, and the part."""
         for key, kind in self.all_parts().items():

@@ -85,6 +85,21 @@ class TrainingTask(ABC, Generic[D, L]):
         """
         return ()
 
+    def first_weights(
+        self, resolved: Resolved, fixed: Collection[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Where the weights come from that a run without a model to start from begins with.
+
+        Args:
+            resolved: what is going to be trained.
+            fixed: the keys of the recipe's ``data`` that the user, or the recipe's author, has set
+                for this network.
+
+        Returns:
+            What ``data`` takes from them, and lines to tell.
+        """
+        return {}, []
+
     @abstractmethod
     def start(
         self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]

@@ -126,10 +126,13 @@ def train(
         **({"columns": dict(columns)} if columns else {}),
         **describe_device(place),
     }
-    start = None
+    start, own, own_notes = None, dict[str, Any](), list[str]()
+    if init is None:
+        own, own_notes = from_main(lambda: task.first_weights(resolved, resolved.said))
     if init is not None and rank_and_world()[0] == 0:
         start = task.start(init, resolved, faces, assigned(overrides, "data"))
     adopted = from_main(lambda: {} if start is None else {"data": start.adopted})
+    adopted |= {"data": own} if own else {}
     rate = resolved.recipe.train.init_lr
     if init is not None and rate and "lr" not in assigned(overrides, "train", "optimizer"):
         adopted["train"] = {"optimizer": {"lr": rate}}
@@ -151,7 +154,7 @@ def train(
     data = task.prepare(resolved, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
-        notes = [] if start is None else list(start.notes)
+        notes = own_notes if start is None else list(start.notes)
         if "train" in adopted:
             notes.append(
                 f"learning rate {rate:g}, the recipe's for a start from a model; "

@@ -15,7 +15,7 @@ from agekit.recipe.parts import build_part
 from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator, feature_length
-from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.tasks.estimator.recipe import EstimatorRecipe, is_pretrained
 from agekit.zoo.folder import load_network, read_config
 
 __all__ = [
@@ -129,8 +129,8 @@ def build_model(config: EstimatorConfig) -> AgeEstimator:
 
 
 def without_pretrained(part: PartConfig) -> PartConfig:
-    """A backbone that fetches no weights."""
-    if "pretrained" not in part.arguments:
+    """A backbone that fetches no weights; a repository of the Hub is none then."""
+    if not is_pretrained(part):
         return part
     return part.model_copy(update={"pretrained": False})
 

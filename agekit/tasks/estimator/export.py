@@ -16,6 +16,7 @@ from agekit.tasks.estimator.faces import HOLDOUT
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.tasks.estimator.timm_bridge import stored_backbone
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.zoo.cards.provenance import training_facts
 from agekit.zoo.cards.results import eval_files
@@ -66,12 +67,9 @@ def model_config(
     """The configuration of a trained network."""
     entries = [BACKBONES.find(recipe.backbone.type)]
     entries += [HEADS.find(head.type) for head in recipe.heads.values()]
-    backbone = recipe.backbone
-    if "pretrained" in backbone.arguments:
-        backbone = backbone.model_copy(update={"pretrained": False})
     return EstimatorConfig(
         name=info["name"],
-        backbone=backbone,
+        backbone=stored_backbone(recipe.backbone),
         heads=recipe.heads,
         ages=network.ages,
         image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),

@@ -22,7 +22,7 @@ from agekit.zoo.files import WEIGHTS
 from agekit.zoo.folder import read_weights
 from agekit.zoo.locate import locate
 
-__all__ = ["adopt_images", "estimator_start", "initial_weights"]
+__all__ = ["adopt", "adopt_images", "estimator_start", "initial_weights"]
 
 
 def estimator_start(
@@ -100,19 +100,33 @@ def adopt_images(
     Returns:
         What ``data`` is to have, and a line of each kind to tell.
     """
+    return adopt(theirs.model_dump(), ours, fixed, "the model takes")
+
+
+def adopt(
+    theirs: Mapping[str, Any], ours: Any, fixed: Collection[str], taken: str
+) -> tuple[dict[str, Any], list[str]]:
+    """As `adopt_images`, of any keys of ``data``.
+
+    Args:
+        theirs: the keys, and what they are.
+        ours: see `adopt_images`.
+        fixed: see `adopt_images`.
+        taken: whose they are, such as "the model takes".
+    """
     other = {
         key: value
-        for key, value in theirs.model_dump().items()
+        for key, value in theirs.items()
         if hasattr(ours, key) and getattr(ours, key) != value
     }
     adopted = {key: value for key, value in other.items() if key not in fixed}
     notes = []
     if adopted:
         shown = _shown((key, value, getattr(ours, key)) for key, value in adopted.items())
-        notes.append(f"images as the model takes them: {shown}; --set data.KEY=VALUE overrides")
+        notes.append(f"images as {taken} them: {shown}; --set data.KEY=VALUE overrides")
     if kept := [key for key in other if key in fixed]:
         shown = _shown((key, getattr(ours, key), other[key]) for key in kept)
-        notes.append(f"images not as the model takes them, as set: {shown}")
+        notes.append(f"images not as {taken} them, as set: {shown}")
     return adopted, notes
 
 

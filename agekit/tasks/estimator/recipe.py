@@ -9,10 +9,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
+from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.schema import Below1, DataConfig, PartConfig, Recipe
 
-__all__ = ["EstimateConfig", "EstimatorDataConfig", "EstimatorRecipe", "HeadName"]
+__all__ = [
+    "HUB_PREFIX",
+    "EstimateConfig",
+    "EstimatorDataConfig",
+    "EstimatorRecipe",
+    "HeadName",
+    "is_pretrained",
+]
 
+HUB_PREFIX = f"{TIMM_PREFIX}hf-hub:"
+"""What the name of a timm model in a repository of the Hub begins with."""
 LabelAge = Annotated[int, Field(ge=0, le=150)]
 
 
@@ -24,6 +34,11 @@ def _check_head_name(name: str) -> str:
 
 HeadName = Annotated[str, AfterValidator(_check_head_name)]
 """What a recipe calls a head; torch names its weights after it."""
+
+
+def is_pretrained(backbone: PartConfig) -> bool:
+    """Whether a recipe's backbone starts from weights of others."""
+    return backbone.type.startswith(HUB_PREFIX) or bool(backbone.arguments.get("pretrained"))
 
 
 class EstimatorDataConfig(DataConfig):
@@ -72,6 +87,11 @@ class EstimatorRecipe(Recipe):
     heads: dict[HeadName, PartConfig]
     data: EstimatorDataConfig = EstimatorDataConfig()
     estimate: EstimateConfig = EstimateConfig()
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the backbone starts from weights of others."""
+        return is_pretrained(self.backbone)
 
     @model_validator(mode="after")
     def _batched(self) -> EstimatorRecipe:

@@ -19,9 +19,10 @@ from agekit.recipe import Resolved
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.export import publish
 from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
-from agekit.tasks.estimator.initial import estimator_start, initial_weights
+from agekit.tasks.estimator.initial import adopt, estimator_start, initial_weights
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.tasks.estimator.recipe import EstimatorRecipe, is_pretrained
+from agekit.tasks.estimator.timm_bridge import own_images
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.tasks.estimator.trial import try_estimator
 from agekit.training.display import Display
@@ -107,6 +108,17 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
             )
         elif (few := len(data.rows(data.calibration))) < FEW:
             yield f"intervals are calibrated on {few} faces only: they may hold more or fewer"
+
+    def first_weights(
+        self, resolved: Resolved, fixed: Collection[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The backbone's own pretrained weights, and how they take images; or none."""
+        recipe = _recipe(resolved)
+        name = recipe.backbone.type
+        if not is_pretrained(recipe.backbone):
+            return {}, [f"from scratch: {name} and the heads begin with weights that are drawn"]
+        adopted, notes = adopt(own_images(recipe.backbone), recipe.data, fixed, "its weights take")
+        return adopted, [f"{name} begins with its pretrained weights", *notes]
 
     def start(
         self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
