@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agekit.data.table import MAX_AGE
+from agekit.errors import counted
 
 __all__ = ["OLDEST", "Age", "Ranges", "is_missing", "parse_age", "why_no_age"]
 
@@ -158,9 +159,10 @@ class Ranges:
     def notes(self) -> Iterable[str]:
         """One line, or two where some ranges have no upper end."""
         if self.count:
+            whose = "its" if self.count == 1 else "their"
             yield (
-                f"{self.count:,} ages are ranges: their middle is taken, and a sigma of their "
-                f"width / sqrt(12): {self._first}"
+                f"{counted(self.count, 'age is a range', 'ages are ranges')}: {whose} middle is "
+                f"taken, and a sigma of {whose} width / sqrt(12): {self._first}"
             )
         if self.open:
             yield (
