@@ -9,7 +9,6 @@ to provide a name keeps it; that others are hidden is told.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from contextlib import suppress
@@ -23,6 +22,7 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import BUNDLED, LOCAL, ZooEntry, read_entry
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, model_folder, small_text
 from agekit.zoo.names import ENTRY_NAME
+from agekit.zoo.records import is_number
 
 __all__ = [
     "GROUP",
@@ -236,9 +236,7 @@ def _describe(folder: Path, name: str) -> dict[str, Any]:
         "parameters": config.get("parameters"),
         "backbone": network.get("type", ""),
         "metrics": {
-            key: value
-            for key, value in (splits[0] if splits else {}).items()
-            if type(value) in (int, float) and math.isfinite(value)
+            key: value for key, value in (splits[0] if splits else {}).items() if is_number(value)
         },
         "licence": "",
         "data": {"protocol": trained.get("protocol") or "", "dataset": ""},

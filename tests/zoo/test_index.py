@@ -210,6 +210,14 @@ BAD_FOLDERS = {
 }
 
 
+def test_metrics_that_are_no_numbers_are_left_out(own, make_model):
+    folder = make_model(name="own/plain")
+    odd = '{"test": {"mae": 3.5, "bias": NaN, "n": true, "x": "y", "huge": 1%s}}' % ("0" * 400)
+    (folder / "metrics.json").write_text(odd)
+    index = read_index()
+    assert (index.models["plain"].entry.metrics, index.warnings) == ({"mae": 3.5}, [])
+
+
 @pytest.mark.parametrize("name", BAD_FOLDERS)
 def test_a_model_folder_that_is_damaged_is_told(own, name):
     (own / name).mkdir()
