@@ -276,6 +276,10 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     photo, ages = exported / "photo.png", exported / "ages.onnx"
     [answer] = core.json("predict", str(photo), "--model", str(ages))
     assert 20 < answer["faces"][0]["age"] < 60
+    (core.work / "photos" / "42").mkdir(parents=True)
+    (core.work / "photos" / "42" / "a.png").write_bytes(photo.read_bytes())
+    cut = core.json("data", "prepare", "folder", "--root", "photos", "--out", "chips")
+    assert (cut["done"], cut["failed"]) == (1, 0)
     program = "import cv2; assert 'libGL' not in open('/proc/self/maps').read()"
     done = run([str(core.folder / "bin" / "python"), "-c", program])
     assert done.returncode == 0, done.stderr

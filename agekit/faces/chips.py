@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,11 +66,15 @@ class ChipWork:
         if self.face is None:
             return lambda rows: [self._scaled(row) for row in rows]
         import cv2
-        import torch
 
         cv2.setNumThreads(1)
-        torch.set_num_threads(1)
-        detector: Detector = DETECTORS.get(self.face.detector)(torch.device(self.device))
+        device: Any = self.device
+        if find_spec("torch") is not None:  # the built-in detector needs none on a CPU
+            import torch
+
+            torch.set_num_threads(1)
+            device = torch.device(device)
+        detector: Detector = DETECTORS.get(self.face.detector)(device)
         return lambda rows: self._detected(detector, rows)
 
     def check(self) -> None:

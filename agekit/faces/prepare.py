@@ -6,6 +6,7 @@ import os
 from collections.abc import Container
 from contextlib import closing
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +119,7 @@ def prepare(
     reader = open_dataset(dataset)
     device = "cpu"
     if face is not None:
-        from agekit.device import pick_device  # torch: not needed where no face is looked for
-
-        face, device = _pinned(face), str(pick_device(workers.device))
+        face, device = _pinned(face), _device(workers.device)
     place = place_of(reader, root)
     keep_apart(out, place)
     if out.is_dir():
@@ -186,6 +185,15 @@ def _frame_of(reader: Dataset, own: Alignment, console: Console | None) -> Align
         "taken as faces, whatever they show",
     )
     return Alignment()
+
+
+def _device(name: str) -> str:
+    """Where detectors run: on the CPU where torch is not installed, which others need."""
+    if name in ("auto", "cpu") and find_spec("torch") is None:
+        return "cpu"
+    from agekit.device import pick_device
+
+    return str(pick_device(name))
 
 
 def _fill(
