@@ -19,6 +19,13 @@ __all__ = ["CASES"]
 
 Case = Callable[[Path, str], Any]
 CASES: dict[str, Case] = {}
+_OPEN_PARTS = (
+    *("--generations", "1", "--set", "train.accumulate=2"),
+    *("--set", "train.optimizer={type: Lion, lr: 0.0003, layer_decay: 0.8}"),
+    "--set",
+    "data.augments=[{type: colour, hue: 0.1}, {type: grey}, {type: blur, p: 1.0}, {type: jpeg}, "
+    "{type: rotation, shift: 0.1}, {type: erasing}, {type: mixup}]",
+)
 _TINY = ("--set", "data.size=32", "--set", "train.batch_size=16")
 
 
@@ -46,9 +53,9 @@ def estimator(folder: Path, device: str) -> Any:
 
 @_case
 def begun(folder: Path, device: str) -> Any:
-    """A run of two epochs, to be gone on with elsewhere."""
+    """A run of two epochs with every augmentation, to be gone on with elsewhere."""
     _faces(folder)
-    return _train(folder, device)["metrics"]["val"]["mae"]
+    return _train(folder, device, *_OPEN_PARTS)["metrics"]["val"]["mae"]
 
 
 @_case
