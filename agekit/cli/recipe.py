@@ -12,7 +12,8 @@ from agekit.cli.options import json_option, set_option
 from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
-from agekit.registry import RECIPES, resolve_recipe_name
+from agekit.recipe.names import resolve_recipe_name
+from agekit.registry import RECIPES
 
 __all__ = ["recipe"]
 

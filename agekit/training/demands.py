@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import EllipsisType
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from agekit.culprit import Culprit
 
-__all__ = ["check", "check_gradients", "flows", "kind_of", "untouched"]
+__all__ = ["check", "check_gradients", "flows", "kind_of", "own_random", "untouched"]
+
+_SEED = 1
 
 
 def check(
@@ -59,3 +66,16 @@ def untouched(network: nn.Module) -> bool:
 def kind_of(value: object) -> str:
     """What was given, in words."""
     return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+@contextmanager
+def own_random(device: torch.device) -> Iterator[None]:
+    """Random numbers of a seed of its own; everybody's go on afterwards where they were."""
+    others, numpys = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(_SEED)
+            yield
+    finally:
+        random.setstate(others)
+        np.random.set_state(numpys)

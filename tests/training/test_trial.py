@@ -16,8 +16,9 @@ from agekit.errors import ContractError, DataError
 from agekit.recipe import resolve
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.recipe import AgerRecipe
+from agekit.tasks.ager.trial import try_ager
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.trial import try_ager, try_estimator
+from agekit.tasks.estimator.trial import try_estimator
 from agekit.training.evolver import build_evolver
 from conftest import WritePlugin
 

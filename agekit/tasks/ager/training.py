@@ -24,8 +24,8 @@ from agekit.tasks.ager.model import FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.sample import sampled
 from agekit.tasks.ager.trainer import AgerTrainer
+from agekit.tasks.ager.trial import try_ager
 from agekit.tasks.estimator.initial import adopt_images
-from agekit.tasks.estimator.trial import try_ager
 from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
 from agekit.training.run import Run

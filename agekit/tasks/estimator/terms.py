@@ -174,6 +174,15 @@ class Term:
         share = inputs.mixed.share
         return share * self._plain(inputs) + (1 - share) * self._plain(inputs.other)
 
+    def sees(self, inputs: LossInputs) -> list[Tensor]:
+        """The tensors of the network in training that the loss gets."""
+        seen = [inputs.outputs[self.head]]
+        if "features" in self.asked.names and inputs.features is not None:
+            seen.append(inputs.features)
+        if "outputs" in self.asked.names:
+            seen += [raw for head, raw in inputs.outputs.items() if head != self.head]
+        return seen
+
     def _plain(self, inputs: LossInputs) -> Tensor:
         raw = inputs.outputs[self.head]
         given = {name: inputs.given(name, self.head) for name in self.asked.names}

@@ -5,9 +5,7 @@ What it draws it draws from numbers of its own, so that a run goes as it would w
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,6 @@ from agekit.errors import ConfigError
 from agekit.recipe import LossTerm, TrainConfig
 from agekit.recipe.parts import loss_arguments
 from agekit.registry import LOSSES, SCHEDULES
-from agekit.tasks.ager.model import DIRECTIONS, FaceAger
-from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
@@ -31,15 +27,21 @@ from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.step import EstimatorStep
 from agekit.tasks.estimator.target import Target
 from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, require_no_teacher
-from agekit.training.demands import check, check_gradients, flows, kind_of, untouched
+from agekit.training.demands import (
+    check,
+    check_gradients,
+    flows,
+    kind_of,
+    own_random,
+    untouched,
+)
 from agekit.training.evolver import Evolver
 from agekit.training.faces import try_augmentations
 from agekit.training.optimize import build_schedulers, optim_wrapper
 
-__all__ = ["Trial", "try_ager", "try_estimator"]
+__all__ = ["Trial", "try_estimator"]
 
 _FACES = 4
-_SEED = 1
 
 
 def try_estimator(
@@ -67,7 +69,7 @@ def try_estimator(
     low, high = round(float(age.min())), round(float(age.max()))
     network = build_estimator(recipe, (low, max(high, low + 1)), seed)
     some = np.linspace(0, len(rows) - 1, min(_FACES, recipe.train.batch_size)).round().astype(int)
-    with _own_random(device):
+    with own_random(device):
         images = torch.randn(len(some), 3, recipe.data.size, recipe.data.size).to(device)
         target = Target(
             torch.from_numpy(age[some]).to(device),
@@ -91,39 +93,6 @@ def try_estimator(
         for name in recipe.heads
         if used and name not in used
     ]
-
-
-def try_ager(
-    recipe: AgerRecipe, evolver: Evolver[Any], ager: FaceAger, device: torch.device
-) -> None:
-    """Sends noise through both generators, forward and backward, and tries the evolver's step.
-
-    Args:
-        recipe: what is to be trained.
-        evolver: its evolver, built.
-        ager: new generators; their gradients and statistics change.
-        device: where.
-
-    Raises:
-        ContractError: a part does not do what its kind asks of it.
-    """
-    with _own_random(device):
-        size = recipe.data.size
-        faces = (torch.rand(2, 2, 3, size, size) * 2 - 1).to(device)
-        ager.to(device).train()
-        for to, images in zip(DIRECTIONS, faces, strict=True):
-            network = ager.old if to == "old" else ager.young
-            culprit = Culprit("generator", recipe.generator.type, network)
-            with culprit.doing(f"cannot take images of {size} x {size} pixels"):
-                made = network(images)
-            check(culprit, "faces", made, tuple(images.shape))
-            flows(culprit, "faces", made, network)
-            with culprit.doing("cannot be trained: the backward pass fails"):
-                torch.autograd.backward((made.float() - images).square().mean())
-            check_gradients(culprit, network)
-        ager.zero_grad(set_to_none=True)
-        with Culprit("evolver", recipe.evolver.type, evolver, "rehearse").doing("cannot train"):
-            evolver.rehearse(recipe, ager, device)
 
 
 class Trial:
@@ -293,7 +262,7 @@ class Trial:
         gradients: list[Tensor] = []
         if value.requires_grad:
             with culprit.doing("cannot be trained: the backward pass fails"):
-                seen = [raw, *_more(term, inputs)]
+                seen = term.sees(inputs)
                 gradients = [
                     gradient
                     for gradient in torch.autograd.grad(
@@ -322,26 +291,3 @@ def _told(term: LossTerm) -> str:
         f"by position, as plugin interface {entry.api} had it, and is given it so; interface "
         f"{API_VERSION} gives it by name: forward(self, raw, target, *, teacher)"
     )
-
-
-def _more(term: Term, inputs: LossInputs) -> list[Tensor]:
-    """What a loss sees of the network beside the output of its head."""
-    more: list[Tensor] = []
-    if "features" in term.asked.names and inputs.features is not None:
-        more.append(inputs.features)
-    if "outputs" in term.asked.names:
-        more += [raw for head, raw in inputs.outputs.items() if head != term.head]
-    return more
-
-
-@contextmanager
-def _own_random(device: torch.device) -> Iterator[None]:
-    """Random numbers of a seed of its own; everybody's go on afterwards where they were."""
-    others, numpys = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(_SEED)
-            yield
-    finally:
-        random.setstate(others)
-        np.random.set_state(numpys)

@@ -16,7 +16,8 @@ from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.atomic import write_text
 from agekit.errors import AgekitError, ConfigError, nearest
-from agekit.registry import RECIPES, resolve_recipe_name
+from agekit.recipe.names import resolve_recipe_name
+from agekit.registry import RECIPES
 from agekit_bench.suite import Row, Suite
 
 __all__ = [
