@@ -38,6 +38,9 @@ PARTS = {kind.group: kind.name for kind in KINDS.values()}
 NEED_LIBGL = {"opencv-python", "opencv-contrib-python", "mmengine"}
 """What needs a display's library, at import or through what it requires."""
 
+QUICK = {"agekit-cen", "agekit-datasets"}
+"""With others of ours, and without torch; `tests/test_requirements.py` reads what all import."""
+
 Install = Callable[[str], "Installed"]
 
 
@@ -285,7 +288,13 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(PLUGINS.keys() - {PACKAGE}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.heavy)
+        for name in sorted(PLUGINS.keys() - {PACKAGE})
+    ],
+)
 def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: Install) -> None:
     alone = install(name)
     assert alone.parts() == parts(with_requirements(name))
