@@ -272,6 +272,7 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     assert "Traceback" not in done.stderr
     assert not any(core.work.iterdir())
     [model] = core.json("zoo", "list")
+    assert model["missing"] == ["agekit-ldl", "agekit-regression"], "what it calls agekit is here"
     assert core.json("zoo", "info", model["name"])["licence"]
     assert core.agekit("zoo", "pull", model["name"]).returncode == 0
     assert core.json("zoo", "verify", "--all")[0]["ok"]
