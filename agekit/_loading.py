@@ -44,8 +44,7 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
         part: Any = import_module(entry.module)
     except (Exception, SystemExit) as error:
         if lacking := missing_library(error):
-            giver = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
-            raise PluginError(f"{giver}: {lacking.message}", lacking.hint) from lacking
+            raise PluginError(f"{entry}: {lacking.message}", lacking.hint) from lacking
         reason = f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
         named = error.name if isinstance(error, ImportError) else None
         if entry.api < API_VERSION and (named or "").startswith(f"{PACKAGE}."):
@@ -82,7 +81,7 @@ def check_api(entry: Entry) -> None:
     accepted = str(API_VERSION) if OLDEST_API == API_VERSION else f"{OLDEST_API} to {API_VERSION}"
     upgrade = CORE if entry.api > API_VERSION else entry.distribution
     raise PluginError(
-        f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version} is written for "
+        f"{entry} is written for "
         f"version {entry.api} of the plugin interface; this agekit accepts {accepted}",
         how_to_upgrade(upgrade),
     )
@@ -107,8 +106,7 @@ def unusable(entry: Entry, reason: str) -> PluginError:
             f"or `pip uninstall {entry.distribution}`"
         )
     return PluginError(
-        f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version} cannot be used: "
-        f"{reason}",
+        f"{entry} cannot be used: {reason}",
         hint,
     )
 

@@ -47,7 +47,7 @@ class Culprit:
         if entry is None:
             where, usual = place, "AGEKIT_DEBUG=1 shows the trace"
         else:
-            where = ", ".join(filter(None, (f"{entry.distribution} {entry.version}", place)))
+            where = ", ".join(filter(None, (entry.provider, place)))
             usual = (
                 f"see `agekit plugins doctor {entry.distribution}`; AGEKIT_DEBUG=1 shows the trace"
             )

@@ -71,6 +71,15 @@ class Entry:
     version: str
     api: int
 
+    def __str__(self) -> str:
+        """As messages have it: ``loss 'l1' of agekit-ldl 0.1.0``."""
+        return f"{self.kind} {self.name!r} of {self.provider}"
+
+    @property
+    def provider(self) -> str:
+        """The distribution and its version."""
+        return f"{self.distribution} {self.version}"
+
     @property
     def module(self) -> str:
         """The module part of `value`."""

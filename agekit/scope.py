@@ -56,7 +56,7 @@ def meant(name: str, found: Sequence[Entry]) -> Entry:
         if len({entry.distribution for entry in found}) == 1:
             break
     first = found[0]
-    givers = list(dict.fromkeys(f"{entry.distribution} {entry.version}" for entry in found))
+    givers = list(dict.fromkeys(entry.provider for entry in found))
     if len(givers) > 1:
         raise ConflictError(
             f"{first.kind} {name!r} is given by {' and by '.join(givers)}",

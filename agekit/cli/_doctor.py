@@ -157,9 +157,8 @@ def _checked(entry: Entry) -> dict[str, str]:
             return {"check": f"left out: {library.message}"}
         told = isinstance(error, AgekitError | AssertionError)
         reason = one_line(error) if told else f"{type(error).__name__}: {one_line(error)}"
-        part = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
         hint = f"see check_{entry.kind} in agekit.testing, which a test of the plugin can call"
-        return {"check": "failed", "error": f"{part} fails its check: {reason}", "hint": hint}
+        return {"check": "failed", "error": f"{entry} fails its check: {reason}", "hint": hint}
 
 
 def _remarks(distribution: Distribution) -> list[PartReport]:
@@ -195,9 +194,8 @@ def _parts(distribution: Distribution, check: bool, limit: float) -> list[PartRe
             findings.append(_finding(entry, **answer))
         if len(findings) < len(found):
             entry = found[len(findings)]
-            what = f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version}"
             hint = f"import {entry.module} by hand, or give it more seconds by --limit"
-            findings.append(_finding(entry, f"{what} {end}", hint))
+            findings.append(_finding(entry, f"{entry} {end}", hint))
     return findings
 
 
@@ -206,25 +204,22 @@ def _finding(
 ) -> PartReport:
     """The finding about a part; `status` is that of its error, if it has one."""
     rivals = [
-        f"{other.distribution} {other.version}"
+        other.provider
         for other in entries(entry.kind)
         if other.name == entry.name and other.distribution != entry.distribution
     ]
     if not error and rivals:
-        error = (
-            f"{entry.kind} {entry.name!r} of {entry.distribution} {entry.version} is also given "
-            f"by {' and by '.join(rivals)}"
-        )
+        error = f"{entry} is also given by {' and by '.join(rivals)}"
         hint = f"choose one with '{entry.distribution}:{entry.name}'"
     if not error and entry.kind == "recipe" and (pair := shadowed(entry.name)):
         error = (
-            f"recipe {entry.name!r} of {entry.distribution} {entry.version} takes the place of "
+            f"{entry} takes the place of "
             f"the recipe {pair[0]!r} on {pair[1]!r}, which that name means without it"
         )
         hint = "give the recipe another name"
     status = status if error else "ok"
-    giver = (entry.distribution, entry.version)
-    return PartReport(*giver, entry.kind, entry.name, status, error, hint, check)
+    of = (entry.distribution, entry.version, entry.kind, entry.name)
+    return PartReport(*of, status, error, hint, check)
 
 
 def _run(

@@ -133,7 +133,7 @@ class CommandGroup(LazyGroup):
             name = ctx.invoked_subcommand
             if name is not None and name not in self.table:
                 entry = COMMANDS.find(name)
-                error.add_note(f"in the command {name!r} of {entry.distribution} {entry.version}")
+                error.add_note(f"in the {entry}")
             raise
 
     def missing(self, name: str) -> str:

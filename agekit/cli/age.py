@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from agekit.cli.options import (
     photo_options,
     refuse,
 )
-from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
+from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say, shown
 from agekit.errors import AgekitError, DataError, counted
 from agekit.inference.draw import side_by_side
 from agekit.inference.inputs import ImageFile, find_images, unreadable
@@ -240,7 +239,7 @@ def _tell(answer: dict[str, Any]) -> None:
         say(f"error: {answer['error']}")
     else:
         ages = [
-            f"{_years(face['before'])} {_arrow()} {_years(face['after'])}"
+            f"{_years(face['before'])} {shown('→', 'to')} {_years(face['after'])}"
             for face in faces
             if face["before"] is not None or face["after"] is not None
         ]
@@ -250,12 +249,3 @@ def _tell(answer: dict[str, Any]) -> None:
 
 def _years(value: float | None) -> str:
     return "?" if value is None else f"{value:.1f}"
-
-
-def _arrow() -> str:
-    """As far as the output can show it."""
-    try:
-        "→".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "to"
-    return "→"

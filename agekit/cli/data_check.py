@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from agekit.cli.options import columns_option, json_option, protocol_option, root_option
-from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable
+from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable, shown
 from agekit.data.check import DatasetReport, check_faces
 from agekit.data.notes import in_the_report
 from agekit.data.source import open_dataset
@@ -69,13 +68,13 @@ def check(
 
 def _print(report: DatasetReport) -> None:
     title = f"{report.protocol}: {counted(report.n, 'face')} (split {report.split_hash})"
-    shown = {name: part for name, part in report.splits.items() if part["n"] or name != "unused"}
-    rows = [[name, *_cells(part)] for name, part in shown.items()]
+    used = {name: part for name, part in report.splits.items() if part["n"] or name != "unused"}
+    rows = [[name, *_cells(part)] for name, part in used.items()]
     print_table(["split", "faces", "people", "youngest", "median", "oldest"], rows, title=title)
     click.echo()
     histogram = report.ages["histogram"]
     most = max(part["n"] for part in histogram)
-    block = _block()
+    block = shown("█", "#")
     bars = [[p["ages"], p["n"], block * round(_BAR * p["n"] / most)] for p in histogram]
     print_table(["ages", "faces", ""], bars)
     click.echo()
@@ -110,15 +109,6 @@ def _cells(part: Mapping[str, Any]) -> list[object]:
     ages = (part["min"], part["median"], part["max"])
     whole = (int(age) if age is not None and age == int(age) else age for age in ages)
     return [part["n"], part["people"] or None, *whole]
-
-
-def _block() -> str:
-    """What bars are made of, as far as the output can show it."""
-    try:
-        "█".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return "#"
-    return "█"
 
 
 def _shares(counts: Mapping[str, int]) -> str:

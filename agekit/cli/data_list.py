@@ -42,7 +42,11 @@ def list_(as_json: bool) -> None:
         return
     good = [one for one in found if not one["error"]]
     rows = [
-        [one["name"], one["title"], one["images"], one["protocol"], _needs(one), _giver(one)]
+        [
+            *(one[key] for key in ("name", "title", "images", "protocol")),
+            "yes" if one["needs_root"] else "no",
+            f"{one['distribution']} {one['version']}",
+        ]
         for one in good
     ]
     print_table(["name", "title", "images", "default protocol", "needs --root", "from"], rows)
@@ -80,18 +84,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
     except AgekitError as error:
         reason = error.message
     except Exception as error:
-        reason = f"dataset {entry.name!r} of {entry.distribution} {entry.version}: "
-        reason += f"{type(error).__name__}: {one_line(error)}"
+        reason = f"{entry}: {type(error).__name__}: {one_line(error)}"
     nothing = dict.fromkeys(("title", "images", "protocol", "needs_root"))
     return line | nothing | {"error": reason}
-
-
-def _needs(line: dict[str, Any]) -> str:
-    return "yes" if line["needs_root"] else "no"
-
-
-def _giver(line: dict[str, Any]) -> str:
-    return f"{line['distribution']} {line['version']}"
 
 
 def _document(reader: Dataset, entry: Entry) -> dict[str, Any]:
@@ -139,7 +134,7 @@ def _print(reader: Dataset, entry: Entry) -> None:
         "officially": counts,
         "faces": _FACES[reader.alignment.align],
         "cite": reader.citation,
-        "read by": f"{entry.distribution} {entry.version}",
+        "read by": entry.provider,
     }
     for label, text in facts.items():
         if text:

@@ -80,7 +80,7 @@ def _row(entry: Entry, conflict: bool) -> tuple[str, str, str]:
         remarks.append(f"conflict: say {entry.distribution}:{entry.name}")
     if not OLDEST_API <= entry.api <= API_VERSION:
         remarks.append(f"unusable: written for plugin interface {entry.api}")
-    return entry.name, f"{entry.distribution} {entry.version}", "; ".join(remarks)
+    return entry.name, entry.provider, "; ".join(remarks)
 
 
 def _section(title: str, rows: list[tuple[str, str, str]]) -> str:

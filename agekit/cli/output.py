@@ -23,6 +23,7 @@ __all__ = [
     "print_table",
     "printable",
     "say",
+    "shown",
     "to_plain",
 ]
 
@@ -38,6 +39,15 @@ _ESCAPES = {
 def printable(text: str) -> str:
     """A name in one line as a terminal may show it, with escapes for what would steer it."""
     return text.translate(_ESCAPES)
+
+
+def shown(text: str, plain: str) -> str:
+    """A text as far as stdout's encoding can show it; else `plain`."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return plain
+    return text
 
 
 def say(message: str, *, err: bool = True) -> None:

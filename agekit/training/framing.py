@@ -160,7 +160,7 @@ def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Measured, s
             entry = DETECTORS.find(name)
     except UnknownNameError as error:
         return Measured(alignment=Alignment(detector=name)), f"{what} is not known: {error.message}"
-    text = f"{SIZE} {entry.distribution} {entry.version} {name}\n".encode()
+    text = f"{SIZE} {entry.provider} {name}\n".encode()
     key = hashlib.blake2b(text + images.digests().tobytes(), digest_size=16).hexdigest()
     memory = cache_home() / "alignments" / f"{key}.json"
     found = None

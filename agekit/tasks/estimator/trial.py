@@ -287,7 +287,7 @@ def _told(term: LossTerm) -> str:
         return ""
     entry = LOSSES.find(term.type)
     return (
-        f"the loss {term.type!r} of {entry.distribution} {entry.version} takes its third argument "
+        f"the loss {term.type!r} of {entry.provider} takes its third argument "
         f"by position, as plugin interface {entry.api} had it, and is given it so; interface "
         f"{API_VERSION} gives it by name: forward(self, raw, target, *, teacher)"
     )
