@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 
 from agekit import extras
 from agekit.errors import MissingLibraryError
@@ -132,6 +135,23 @@ def test_a_command_is_one_error_and_a_hint(
     assert error.startswith(f"error: {told}")
     assert hint.startswith("  hint: pip install 'agekit[")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_cannot_be_loaded_is_one_error(tmp_path: Path) -> None:
+    """As OpenCV where the system has no libGL.so.1, which the wheel without a display needs not."""
+    site = tmp_path / "site"
+    site.mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "x.png")
+    (site / f"cv2{EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
+    done = subprocess.run(
+        [sys.executable, "-m", "agekit", "predict", "x.png"],
+        env=os.environ | {"PYTHONPATH": str(site)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith("error: the library cv2 cannot be loaded: ")
+    assert hint.startswith("  hint: install it again")
 
 
 def test_the_library_raises_it_too(without: Run) -> None:
