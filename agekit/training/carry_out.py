@@ -91,7 +91,7 @@ def carry_out(
     if lengthened := run.lengthened():
         info = info | {"lengthened": lengthened}
     info = info | {"kept": trainer.choose(network, recipe.train.keep_generation)}
-    metrics = from_main(lambda: task.publish(trainer, network, info))
+    metrics = from_main(lambda: task.export(trainer, network, info))
     return TrainResult(run.folder, run.model, trainer.finished, metrics)
 
 

@@ -126,7 +126,7 @@ class TrainingTask(ABC, Generic[D, L]):
         """What the evolver works with."""
 
     @abstractmethod
-    def publish(self, trainer: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
+    def export(self, trainer: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:
         """Draws the figures and writes the model folder; gives the final metrics."""
 
 

@@ -12,29 +12,24 @@ from matplotlib.figure import Figure
 
 from agekit.atomic import write_from_memory
 from agekit.data.alignment import Alignment
-from agekit.registry import GENERATORS
-from agekit.tasks.ager.card import ager_card
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.contact_sheet import contact_sheet
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
+from agekit.training.export import common_config, write_model
 from agekit.zoo.cards.provenance import training_facts
-from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.folder import save_model
 
-__all__ = ["publish_ager"]
+__all__ = ["export_ager"]
 
-LOCAL = ("root", "init", "protocol_file", "framing")
-"""What a run knows of its own machine and data, and a model need not tell."""
 CYCLE = "cycle_"
 SAMPLE = {"domains", "where", "sample"}
 """What says which faces were drawn, so that none trained on is tested on."""
 
 
-def publish_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> dict[str, Any]:
+def export_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> dict[str, Any]:
     """Draws the figures and writes the model folder; gives the final metrics.
 
     Args:
@@ -55,8 +50,7 @@ def publish_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> 
         info["sample"] = json.loads(trainer.recipe.data.model_dump_json(include=SAMPLE))
     info = info | training_facts(trainer.recipe, trainer.faces.faces, counts)
     config = ager_config(trainer.recipe, ager, info, trainer.faces.faces.face)
-    card, extra = ager_card(config, metrics), eval_files(config, metrics)
-    save_model(trainer.run.model, ager, config, metrics, card, extra, keep=True)
+    write_model(trainer.run, ager, config, metrics)
     return {"test": last.metrics["test"]}
 
 
@@ -64,22 +58,17 @@ def ager_config(
     recipe: AgerRecipe, ager: FaceAger, info: dict[str, Any], face: Alignment
 ) -> AgerConfig:
     """The configuration of a trained ager."""
-    entry = GENERATORS.find(recipe.generator.type)
     where = "".join(f", {k} {v}" for k, v in recipe.data.where.items() if v is not None)
     groups = [f"group {group} of {info['dataset']}" for group in "AB"]
     ages = [f"ages {low:g}-{high:g}" for low, high in recipe.data.domains or ()]
     return AgerConfig(
-        name=info["name"],
+        **common_config(recipe, ager, info, face),
         generator=recipe.generator,
         image=ImageConfig(size=recipe.data.size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-        face=face,
         domains={
             name: text + where  # type: ignore[misc]
             for name, text in zip(DOMAINS, ages or groups, strict=True)
         },
-        parameters=sum(p.numel() for p in ager.parameters()),
-        requires={entry.distribution: entry.version},
-        trained={key: value for key, value in info.items() if key not in LOCAL},
     )
 
 

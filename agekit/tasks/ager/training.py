@@ -18,7 +18,7 @@ from agekit.recipe import Resolved
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS
-from agekit.tasks.ager.export import publish_ager
+from agekit.tasks.ager.export import export_ager
 from agekit.tasks.ager.faces import DomainFaces
 from agekit.tasks.ager.model import FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
@@ -132,8 +132,8 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
             seed=info["seed"],
         )
 
-    def publish(
+    def export(
         self, trainer: AgerTrainer, network: nn.Module, info: dict[str, Any]
     ) -> dict[str, Any]:
         """Loss curves, a sheet of faces, and the model with both directions in it."""
-        return publish_ager(trainer, cast(FaceAger, network), info)
+        return export_ager(trainer, cast(FaceAger, network), info)

@@ -8,9 +8,7 @@ import numpy as np
 
 from agekit.data.alignment import Alignment
 from agekit.data.table import SPLITS
-from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator import figures
-from agekit.tasks.estimator.card import estimator_card
 from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
 from agekit.tasks.estimator.faces import HOLDOUT
 from agekit.tasks.estimator.infer import raw_outputs
@@ -18,19 +16,16 @@ from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.timm_bridge import stored_backbone
 from agekit.tasks.estimator.trainer import EstimatorTrainer
+from agekit.training.export import common_config, write_model
 from agekit.zoo.cards.provenance import training_facts
-from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ImageConfig
-from agekit.zoo.folder import save_model
 
-__all__ = ["publish"]
+__all__ = ["export_estimator"]
 
 SAMPLES = 6
-LOCAL = ("root", "init", "protocol_file", "framing")
-"""What a run knows of its own machine and data, and a model need not tell."""
 
 
-def publish(
+def export_estimator(
     trainer: EstimatorTrainer, network: AgeEstimator, info: dict[str, Any]
 ) -> dict[str, Any]:
     """Draws the figures and writes the model folder; gives the final metrics.
@@ -52,8 +47,7 @@ def publish(
     config = model_config(
         trainer.recipe, network, info, final["interval"], trainer.faces.faces.face
     )
-    card, extra = estimator_card(config, metrics), eval_files(config, metrics)
-    save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
+    write_model(trainer.run, network, config, metrics)
     return scored
 
 
@@ -65,21 +59,15 @@ def model_config(
     face: Alignment,
 ) -> EstimatorConfig:
     """The configuration of a trained network."""
-    entries = [BACKBONES.find(recipe.backbone.type)]
-    entries += [HEADS.find(head.type) for head in recipe.heads.values()]
     return EstimatorConfig(
-        name=info["name"],
+        **common_config(recipe, network, info, face),
         backbone=stored_backbone(recipe.backbone),
         heads=recipe.heads,
         ages=network.ages,
         image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),
-        face=face,
         rule=recipe.estimate.rule,
         mirror=recipe.estimate.mirror,
         interval=IntervalConfig(**interval),
-        parameters=sum(p.numel() for p in network.parameters()),
-        requires={e.distribution: e.version for e in entries},
-        trained={key: value for key, value in info.items() if key not in LOCAL},
     )
 
 

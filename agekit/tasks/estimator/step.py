@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from timm.optim._param_groups import param_groups_layer_decay, param_groups_weight_decay
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from agekit.data.loader import Batch
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.target import Mixed, Target
 from agekit.tasks.estimator.terms import LossInputs, Term
-from agekit.training.sync_norm import sync_norm
+from agekit.training.step import NetworkStep
 
 __all__ = ["CachedTeacher", "EstimatorStep", "OnlineTeacher", "Teacher"]
 
@@ -77,7 +74,7 @@ class OnlineTeacher:
         return outputs
 
 
-class EstimatorStep(BaseModel):  # type: ignore[misc]
+class EstimatorStep(NetworkStep):
     """What mmengine's Runner trains: one step over a batch of faces.
 
     Args:
@@ -87,6 +84,8 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         dtype: of autocast, or None for float32.
     """
 
+    network: AgeEstimator
+
     def __init__(
         self,
         network: AgeEstimator,
@@ -94,29 +93,12 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         teacher: Teacher | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, dtype)
         self.losses = nn.ModuleList(term.loss for term in terms)
         self._terms = tuple(terms)
         # In a tuple, so that a teacher that is a module is no part of the step: it is not saved.
         self._teacher = (teacher if any(term.asked.of_teacher for term in terms) else None,)
         self._features = any("features" in term.asked.names for term in terms)
-        self._dtype = dtype
-        self._parallel: tuple[DistributedDataParallel, ...] = ()
-
-    def parallelise(self) -> None:
-        """Averages gradients, and takes batch statistics, over the processes from now on."""
-        sync_norm(self.network)
-        device = next(self.network.parameters()).device
-        ids = [device.index] if device.type == "cuda" else None
-        self._parallel = (DistributedDataParallel(self.network, device_ids=ids),)
-
-    def no_sync(self) -> AbstractContextManager[None]:
-        """While it lasts, gradients stay with their process: an update takes more batches."""
-        found: AbstractContextManager[None] = nullcontext()
-        for parallel in self._parallel:
-            found = parallel.no_sync()
-        return found
 
     def layer_groups(
         self, lr: float, weight_decay: float, layer_decay: float
@@ -142,19 +124,13 @@ class EstimatorStep(BaseModel):  # type: ignore[misc]
         groups += [group | {"lr": lr} for group in param_groups_weight_decay(last, weight_decay)]
         return groups
 
-    def autocast(self, device: torch.device) -> AbstractContextManager[None]:
-        """Mixed precision as this step was told."""
-        on = self._dtype is not None
-        return torch.autocast(device.type, dtype=self._dtype or torch.bfloat16, enabled=on)
-
     def forward(self, batch: Batch) -> LossInputs:
         """What the losses may ask for: raw outputs by head, features, the teacher's outputs."""
-        network = self._parallel[0] if self._parallel else self.network
         with self.autocast(batch.images.device):
             if self._features:
-                raw, features = network(batch.images, with_features=True)
+                raw, features = self.call(batch.images, with_features=True)
             else:
-                raw, features = network(batch.images), None
+                raw, features = self.call(batch.images), None
             (teacher,) = self._teacher
             taught = None if teacher is None else teacher(batch)
         target = Target(batch.age, batch.sigma, self.network.ages)

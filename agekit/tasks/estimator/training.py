@@ -17,7 +17,7 @@ from agekit.errors import ConfigError
 from agekit.progress import decoding
 from agekit.recipe import Resolved
 from agekit.tasks.estimator.build import build_estimator
-from agekit.tasks.estimator.export import publish
+from agekit.tasks.estimator.export import export_estimator
 from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
 from agekit.tasks.estimator.initial import adopt, estimator_start, initial_weights
 from agekit.tasks.estimator.model import AgeEstimator
@@ -149,8 +149,8 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
             seed=info["seed"],
         )
 
-    def publish(
+    def export(
         self, trainer: EstimatorTrainer, network: nn.Module, info: dict[str, Any]
     ) -> dict[str, Any]:
         """Curves, distributions, a scatter plot, and the model."""
-        return publish(trainer, cast(AgeEstimator, network), info)
+        return export_estimator(trainer, cast(AgeEstimator, network), info)
