@@ -77,6 +77,8 @@ class Task:
         build: the network of a model from its `config`, its weights still to be loaded.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
         evaluation_options: what only it takes, and how the command line writes each.
+        attribute: the `agekit.inference.attribute.FaceAttribute` of what its models say of a face
+            beside its age; None of a task that says nothing.
         outputs: what a network makes of pictures (N, S, S, 3) that are normalised as its model's
             `agekit.zoo.config.ImageConfig` says, tensors by name; the zoo verifies a model by them.
         tolerance: how far they may lie apart on two machines, in their `unit`.
@@ -98,6 +100,7 @@ class Task:
     build: Lazy[Callable[[Any], Any]]
     evaluation: Lazy[Any]
     evaluation_options: ClassVar[Mapping[str, str]] = {}
+    attribute: Lazy[Any] | None = None
     outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
     graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
     tolerance: ClassVar[float]

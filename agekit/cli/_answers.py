@@ -126,7 +126,8 @@ def lines() -> Iterator[Answer]:
             if len(faces) > 1 and face.box is not None:
                 x0, y0, x1, y1 = face.box
                 where = f", {x1 - x0:.0f} x {y1 - y0:.0f} pixels at ({x0:.0f}, {y0:.0f})"
-            click.echo(f"{path}: {which}{face.age:.1f} years ({low:.0f}-{high:.0f}){where}")
+            more = "".join(f", {answer.text}" for answer in face.more.values())
+            click.echo(f"{path}: {which}{face.age:.1f} years ({low:.0f}-{high:.0f}){more}{where}")
 
     yield add
 
@@ -155,13 +156,14 @@ def json_document(distribution: bool) -> Iterator[Answer]:
 
 
 @contextmanager
-def csv_rows(place: str) -> Iterator[Answer]:
+def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Answer]:
     """A row a face, and one for each image without; UTF-8.
 
     Paths that a spreadsheet would take for a formula begin with ``./``, which is the same path.
 
     Args:
         place: the file, which appears when all is done; or ``-``, stdout.
+        attributes: what else is said of each face, a column each at the end.
     """
     with ExitStack() as stack:
         if place == STDOUT:
@@ -170,7 +172,7 @@ def csv_rows(place: str) -> Iterator[Answer]:
             path = stack.enter_context(written(Path(place)))
             file = stack.enter_context(open(path, "w", -1, "utf-8", "surrogateescape", newline=""))
         table = csv.writer(file, lineterminator="\n")
-        table.writerow((*COLUMNS, *MORE_COLUMNS))
+        table.writerow((*COLUMNS, *MORE_COLUMNS, *attributes))
 
         def add(prediction: Prediction) -> None:
             for k, face in enumerate(prediction.faces, 1):
@@ -178,10 +180,13 @@ def csv_rows(place: str) -> Iterator[Answer]:
                 box = [""] * 4 if face.box is None else [f"{end:.1f}" for end in face.box]
                 score = "" if face.score is None else f"{face.score:.4f}"
                 upright = {None: "", True: "1", False: "0"}[face.upright]
-                table.writerow([_cell(prediction.path), k, *years, *box, "", score, upright])
+                more = [face.more[key].label for key in attributes]
+                row = [_cell(prediction.path), k, *years, *box, "", score, upright, *more]
+                table.writerow(row)
             if not prediction.faces:
                 error = _cell(prediction.error or "")
-                table.writerow([_cell(prediction.path), *[""] * 8, error, "", ""])
+                more = [""] * (2 + len(attributes))
+                table.writerow([_cell(prediction.path), *[""] * 8, error, *more])
 
         yield add
 

@@ -33,6 +33,7 @@ from agekit.cli.options import (
 from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
 from agekit.extras import require
+from agekit.inference.attribute import FaceAttribute, load_attribute
 from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.model import PredictorBase
 from agekit.inference.prediction import Prediction
@@ -63,6 +64,14 @@ __all__ = ["predict"]
     metavar="FILE",
     help="Write one row a face to this file instead of lines; - is stdout. Paths that a "
     "spreadsheet would take for a formula begin with ./ there.",
+)
+@click.option(
+    "--with",
+    "attributes",
+    metavar="TASK|MODEL",
+    multiple=True,
+    help="Also say what another model finds in each face, such as its gender: a task of `agekit "
+    "list tasks`, whose default model is taken, or a model; may be repeated.",
 )
 @click.option(
     "--batch-size",
@@ -151,6 +160,7 @@ class _Options:
     boxes: str | None
     plot: str | None
     table: str | None
+    attributes: tuple[str, ...]
     batch_size: int
     runtime: Literal["torch", "onnx"] | None
     distribution: bool
@@ -197,11 +207,27 @@ def _predictor(asked: _Options, needed: bool) -> PredictorBase | None:
         return None
     model = model_or_default(asked.model, "estimator")
     with asked.stdout_is_kept():
+        predictor: PredictorBase
         if asked.runtime == "onnx" or asked.exported:
-            return load_onnx(model, asked.device)
-        from agekit.tasks.estimator.predictor import load
+            predictor = load_onnx(model, asked.device)
+        else:
+            from agekit.tasks.estimator.predictor import load
 
-        return load(model, asked.device)
+            predictor = load(model, asked.device)
+        predictor.attributes = _attributes(asked.attributes, asked.device)
+    return predictor
+
+
+def _attributes(names: Sequence[str], device: str) -> list[FaceAttribute]:
+    """What else is to be said of each face; tells which model says it."""
+    loaded = [load_attribute(name, device) for name in names]
+    keys = [one.key for one in loaded]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise click.UsageError(f"--with: two models say the {twice} of a face: name one.")
+    for name, one in zip(names, loaded, strict=True):
+        if name == one.key:
+            say(f"note: the {one.key} is said by {one.name}; choose another with --with MODEL")
+    return loaded
 
 
 def _takers(
@@ -217,6 +243,7 @@ def _takers(
     if asked.as_json:
         yield json_document(asked.distribution)
     if asked.table is not None:
-        yield csv_rows(asked.table)
+        keys = [] if predictor is None else [one.key for one in predictor.attributes]
+        yield csv_rows(asked.table, keys)
     if not asked.as_json and asked.table is None:
         yield lines()

@@ -47,6 +47,7 @@ def add(
     with size and SHA-256 of each file, metrics, licence, and the output for a fixed input. A
     folder like this serves as $AGEKIT_ZOO, or in a plugin, which names it in an entry point.
     """
+    from agekit.registry import TASKS
     from agekit.zoo.add import add_model
 
     with only_json_on_stdout(as_json):
@@ -67,7 +68,7 @@ def add(
         return
     click.echo(f"{done.path}: {done.entry.bytes / 1e6:.1f} MB in {done.folder}")
     if half:
-        unit = "years" if done.entry.task == "estimator" else "on pixels from -1 to 1"
+        unit = TASKS.get(done.entry.task).unit
         click.echo(f"half precision changes the fixed input's output by {done.change:.2g} {unit}")
     if done.entry.licence == "unknown":
         click.echo("note: the licence is unknown; give --licence", err=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +11,24 @@ from numpy.typing import NDArray
 
 from agekit.faces.align import is_upright
 
-__all__ = ["AgedFace", "Box", "Chip", "Face", "Points"]
+__all__ = ["AgedFace", "Answer", "Box", "Chip", "Face", "Points"]
 
 Box = tuple[float, float, float, float]
 Points = tuple[tuple[float, float], ...]
+
+
+class Answer(NamedTuple):
+    """What another model says of a face.
+
+    Args:
+        value: plain data, for JSON.
+        label: in a word, for tables, such as "female".
+        text: for people, such as "female (97 %)".
+    """
+
+    value: dict[str, Any]
+    label: str
+    text: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +45,7 @@ class Face:
         score: how sure the detector is of it, 0 to 1; None if no detector found it.
         points: x and y in the upright image, pixels, of eyes, nose and corners of the mouth, in
             the order of `agekit.faces.base.Detection`; None if they are not known.
+        more: what other models say of it, by their task; see `agekit.inference.attribute`.
     """
 
     age: float
@@ -40,6 +55,7 @@ class Face:
     p: tuple[float, ...] | None = None
     score: float | None = None
     points: Points | None = None
+    more: Mapping[str, Answer] = field(default_factory=dict, hash=False)
 
     @property
     def upright(self) -> bool | None:
@@ -64,7 +80,7 @@ class Face:
         if distribution:
             known = self.p is not None
             out["distribution"] = {"ages": [*self.ages], "p": [*(self.p or ())]} if known else None
-        return out
+        return out | {key: answer.value for key, answer in self.more.items()}
 
     def __repr__(self) -> str:
         low, high = self.interval

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike, is_one, several
@@ -22,6 +22,9 @@ from agekit.inference.finder import FaceFinder
 from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.prediction import Prediction
+
+if TYPE_CHECKING:
+    from agekit.inference.attribute import FaceAttribute
 
 __all__ = ["GROUP_PIXELS", "FaceModel", "Faces", "PredictorBase"]
 
@@ -154,6 +157,9 @@ class PredictorBase(FaceModel, ABC):
         level: the share of faces that its intervals are meant to hold, if it is known.
         device: where it runs, a torch device or its name.
         scope: holds while its detector is looked up, so that a name means that of the model.
+
+    Attributes:
+        attributes: models that say more of each face, see `agekit.inference.attribute`.
     """
 
     def __init__(
@@ -167,6 +173,7 @@ class PredictorBase(FaceModel, ABC):
     ) -> None:
         super().__init__(name, face, size, device, scope)
         self.level = level
+        self.attributes: Sequence[FaceAttribute] = ()
 
     @abstractmethod
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:
@@ -238,6 +245,11 @@ class PredictorBase(FaceModel, ABC):
         chips = [chip for _, those in group for chip in those]
         starts = range(0, len(chips), batch_size)
         ages = (face for k in starts for face in self.estimate(chips[k : k + batch_size]))
+        if self.attributes:
+            keys = [one.key for one in self.attributes]
+            columns = [one.answers(group, batch_size) for one in self.attributes]
+            more = (dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True))
+            ages = (replace(face, more=row) for face, row in zip(ages, more, strict=True))
         for picture, those in group:
             faces = tuple(next(ages) for _ in those)
             told = next((chip.warning for chip in those if chip.warning), None)

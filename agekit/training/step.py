@@ -52,6 +52,10 @@ class NetworkStep(BaseModel):  # type: ignore[misc]
         on = self._dtype is not None
         return torch.autocast(device.type, dtype=self._dtype or torch.bfloat16, enabled=on)
 
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """As `call`."""
+        return self.call(*inputs, **options)
+
     def call(self, *inputs: Any, **options: Any) -> Any:
         """What the network gives, over the processes where there are several."""
         network = self._parallel[0] if self._parallel else self.network

@@ -1,0 +1,1 @@
+"""Gender from a face: a task of agekit."""

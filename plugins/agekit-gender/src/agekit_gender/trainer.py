@@ -1,0 +1,154 @@
+"""What the evolvers of gender classifiers work with: a network, faces, generations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from agekit.data.loader import Batch
+from agekit.plugin import Trainer, autocast_dtype
+from agekit.training.faces import TrainingFaces
+from agekit.training.step import NetworkStep
+from agekit.training.trainer import Watched
+from agekit_gender.metrics import scores
+from agekit_gender.model import GenderClassifier, build_classifier, probabilities
+from agekit_gender.recipe import GenderRecipe
+
+__all__ = ["GenderStep", "GenderTrainer", "genders"]
+
+
+def genders(faces: TrainingFaces, split: str) -> Tensor:
+    """The genders of a split, (N,) float32 on its device: 0 male, 1 female."""
+    codes = faces.faces.table.gender[faces.rows(split)]
+    return torch.from_numpy(codes.astype(np.float32)).to(faces.device)
+
+
+class GenderStep(NetworkStep):
+    """One step over a batch of faces.
+
+    Args:
+        network: the classifier.
+        train: (rows,) the genders of the training faces.
+        val: the same of the validation faces, if there are any.
+        dtype: of autocast, or None for float32.
+    """
+
+    network: GenderClassifier
+
+    def __init__(
+        self,
+        network: GenderClassifier,
+        train: Tensor,
+        val: Tensor | None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(network, dtype)
+        self._genders = {"train": train, "val": val}
+        share = train.mean().clamp(0.01, 0.99)
+        self._weights = (0.5 / (1 - share), 0.5 / share)
+
+    def train_step(self, data: Batch, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        """One update; gives the loss, detached, on the device."""
+        with optim_wrapper.optim_context(self), self.autocast(data.images.device):
+            logits: Tensor = self.call(data.images)
+        train = self._genders["train"]
+        assert train is not None
+        loss = self._loss(logits.float(), train[data.row])
+        if data.mixing is not None:
+            partner, share = data.mixing.partner, data.mixing.share
+            other = self._loss(logits.float(), train[data.row[partner]])
+            loss = share * loss + (1 - share) * other
+        total = loss.mean()
+        optim_wrapper.update_params(total)
+        return {"loss": total.detach()}
+
+    @torch.no_grad()
+    def val_step(self, data: Batch) -> list[dict[str, Any]]:
+        """Probabilities and genders of a batch, as mmengine's evaluator takes them."""
+        val = self._genders["val"]
+        assert val is not None
+        with self.autocast(data.images.device):
+            female = self.network.female(data.images)
+        gender = val[data.row].to(torch.int8)
+        return [{"female": female.float().cpu().numpy(), "gender": gender.cpu().numpy()}]
+
+    def _loss(self, logits: Tensor, gender: Tensor) -> Tensor:
+        men, women = self._weights
+        weight = torch.where(gender > 0.5, women, men)
+        found: Tensor = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, gender, weight, reduction="none"
+        )
+        return found
+
+
+class _Error(BaseMetric):  # type: ignore[misc]
+    """The balanced error over all processes."""
+
+    default_prefix = "val"
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results += data_samples
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        female, gender = (np.concatenate([r[k] for r in results]) for k in ("female", "gender"))
+        return {"error": scores(female, gender, np.zeros(len(gender)))["error"]}
+
+
+@dataclass(kw_only=True)
+class GenderTrainer(Trainer[GenderClassifier]):
+    """Trains a gender classifier on one dataset.
+
+    Attributes:
+        recipe: what to train.
+        faces: what to train on.
+        initial: weights to start from, by name; those that fit are taken.
+    """
+
+    kind: ClassVar[str] = "gender"
+    watched: ClassVar[Watched] = Watched("error", "balanced error")
+    recipe: GenderRecipe
+    faces: TrainingFaces
+    initial: Mapping[str, Tensor] | None = None
+
+    def network(self, generation: int) -> GenderClassifier:
+        """The untrained network of a generation, on the device."""
+        size, seed = self.recipe.data.size, self.seed_of(generation)
+        network = build_classifier(self.recipe.backbone, size, seed)
+        if self.initial is not None:
+            network.load_state_dict(dict(self.initial), strict=False)
+        return network.to(self.device).to(memory_format=torch.channels_last)
+
+    def generation(self, number: int) -> GenderClassifier:
+        """Trains one generation, or loads it where it is already trained.
+
+        Args:
+            number: counted from 1.
+        """
+        network = self.network(number)
+
+        def learn() -> None:
+            config = self.recipe.train
+            val = genders(self.faces, "val") if self.faces.has("val") else None
+            dtype = autocast_dtype(config.amp, self.device)
+            step = GenderStep(network, genders(self.faces, "train"), val, dtype).to(self.device)
+            loader = self.faces.training_loader(config.batch_size, self.seed_of(number))
+            watched = self.faces.watched()
+            self.fit(number, step, config, loader, val=watched, metric=_Error())
+
+        return self.train(number, network, learn)
+
+    def score(self, network: GenderClassifier) -> dict[str, Any]:
+        """Its accuracy on each split that is scored."""
+        out = {}
+        for split in self.faces.scored:
+            female = probabilities(network, self.faces.loader(split)).numpy()
+            table, rows = self.faces.faces.table, self.faces.rows(split)
+            out[split] = scores(female, table.gender[rows], table.age[rows])
+        return out
