@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from agekit.cli._groups import CommandGroup, LazyCommand, LazyGroup
+from agekit.cli.groups import CommandGroup, LazyCommand, LazyGroup
 from agekit.cli.output import printable, say
 from agekit.discovery import core_version
 from agekit.errors import AgekitError, causes, lacks_memory, one_line
@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_closed_streams()
     code = _run(arguments)
     try:
+        # Left to Python, a full disk would be told by a traceback, after the exit code is settled.
         sys.stdout.flush()
     except OSError as error:
         code = code or _report_system_error(error)

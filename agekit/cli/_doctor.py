@@ -120,6 +120,7 @@ def load_parts(check: str, limit: str, distribution: str, *labels: str) -> None:
         distribution: its name.
         labels: `kind/name` of each part.
     """
+    # What a part prints would be taken for an answer, so stdout is theirs no more.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     left_out = ""
@@ -248,6 +249,7 @@ def _run(
         except subprocess.TimeoutExpired:
             late = True
         finally:
+            # The whole group: what a part started must not outlive its check.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             status = process.wait()

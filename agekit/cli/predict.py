@@ -134,6 +134,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
         for prediction in predictions:
             if prediction.error is not None and not asked.as_json and prediction.path not in unread:
                 say(f"error: {prediction.error}")
+            # Lines and rows first: a picture that cannot be written must not cost an answer.
             for take in reversed(takers):
                 take(prediction)
             progress.step()

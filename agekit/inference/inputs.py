@@ -159,6 +159,7 @@ def read_ahead(images: Iterable[ImageLike]) -> Iterator[Picture]:
             else:
                 waiting.append(Future())
                 waiting[-1].set_result(read(image, number))
+            # Twice as many as threads: none waits for the model, and few photos are in memory.
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         if alone is not None:

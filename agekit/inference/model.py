@@ -110,6 +110,7 @@ class FaceModel:
                 raise ConfigError("boxes and points say where the faces are", "leave out detect")
             given = given_faces(boxes, points, checked, is_one(images))
         elif self.detects if detect is None else detect:
+            # Made here, so that a detector which is not installed is told before any image is read.
             self.finder.detector  # noqa: B018
         else:
             return self._taken(checked, together)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agekit.cli._groups import LazyCommand, LazyGroup
+from agekit.cli.groups import LazyCommand, LazyGroup
 
 __all__ = ["bench"]
 
