@@ -168,6 +168,7 @@ except MissingLibraryError as error:
     assert done.stdout.startswith("this needs torch, which is not installed\n  hint: pip install")
 
 
+@pytest.mark.slow
 def test_what_runs_models_needs_no_library_of_training(without: Run) -> None:
     program = "import agekit; agekit.load, agekit.load_aging, agekit.build, agekit.evaluate"
     done = without(hidden=("mmengine", "matplotlib", "pyarrow"), program=program)

@@ -56,6 +56,7 @@ def imported(folder: Path) -> set[str]:
     return tops - sys.stdlib_module_names - {"_typeshed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PROJECTS.keys() - {PACKAGE}))
 def test_what_is_imported_is_required(name: str) -> None:
     folder = ROOT / PACKAGE if name == CORE else PROJECTS[name] / "src"

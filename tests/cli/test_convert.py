@@ -179,6 +179,7 @@ def prefixed(to, seed):
     return {f"{to}.{key}": value for key, value in generator(seed).items()}
 
 
+@pytest.mark.slow
 def test_two_files_the_one_to_old_first(agekit, here):
     for name, seed in (("older.pth", 1), ("younger.pth", 2)):
         torch.save(generator(seed), here / name)

@@ -15,6 +15,8 @@ from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model
 
+pytestmark = pytest.mark.slow
+
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
 

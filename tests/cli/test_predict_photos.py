@@ -333,6 +333,7 @@ def test_photos_are_never_written_over(agekit, model, photo, tmp_path):
     assert (os.stat(one).st_mtime_ns, os.stat(two).st_mtime_ns) == before
 
 
+@pytest.mark.slow
 def test_a_plot_that_cannot_be_written_loses_no_answer(agekit, model, photo, tmp_path):
     (tmp_path / "file").write_text("")
     two = [photo("a.png", 50), photo("b.png", 60)]

@@ -102,6 +102,7 @@ def test_the_table_keeps_every_column_and_the_pictures_keys(ready, photos):
     assert np.array(manifest.face.points) == pytest.approx(frame(0.25))
 
 
+@pytest.mark.slow
 def test_protocols_split_the_chips_as_the_photos(ready, photos):
     protocol = "seeded-80-10-10"
     chips, pictures = load_faces("csv", ready, protocol), load_faces("csv", photos, protocol)

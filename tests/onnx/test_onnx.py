@@ -39,6 +39,8 @@ from agekit.onnx.export import export_onnx  # noqa: E402
 from agekit.onnx.program import OPSET  # noqa: E402
 from agekit.onnx.runtime import find_exported, load_onnx  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 AGES = (10, 40)
 FACE = Alignment(align="five-points", points=tuple((float(x), float(y)) for x, y in TEMPLATE))

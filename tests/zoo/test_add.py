@@ -50,6 +50,7 @@ def test_what_is_no_evaluation(tmp_path, model, text, says):
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("force", [False, True])
 def test_two_at_once_leave_one_whole_model(tmp_path, make_model, force):
     sources = [make_model(name="one"), make_model("ldl-resnet10-tiny", name="two")]

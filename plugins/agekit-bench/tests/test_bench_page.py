@@ -89,6 +89,7 @@ def test_every_link_leads_somewhere(site, read):
     assert len(results) == 8
 
 
+@pytest.mark.slow
 def test_it_is_self_contained_and_runs_only_its_own_script(site, read):
     text = site.read_text(encoding="utf-8")
     assert read.loaded == ["data:,"]
@@ -254,6 +255,7 @@ def test_labels_of_others_run_nothing(opened):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.slow
 def test_plots_lead_to_their_rows(opened):
     page = opened()
     plots = page.locator("figure svg")

@@ -134,6 +134,7 @@ def test_what_all_cells_need_is_looked_at_before_any_is_trained(
     assert not (tmp_path / "bench").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_every_row_that_cannot_be_built(bench: Callable, tmp_path: Path) -> None:
     rows = "".join(
         f"  - {{label: {label}, recipe: or-cnn, preset: null, set: {{data.size: {size}}}}}\n"

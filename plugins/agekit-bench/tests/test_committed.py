@@ -14,6 +14,8 @@ from agekit_bench.report.markdown import render_markdown
 from agekit_bench.result_files import predictions_path
 from agekit_bench.speed.document import read_speeds
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 RESULTS, BOARD = BENCHMARKS / "results", BENCHMARKS / "leaderboard"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

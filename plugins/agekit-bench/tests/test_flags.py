@@ -8,6 +8,8 @@ from agekit_bench.report.build import gather, make_leaderboard
 from agekit_bench.result import CellError, CodeState
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
+pytestmark = pytest.mark.slow
+
 FACES = draw_faces(300)
 SIGNS = np.where(np.arange(300) % 2, 1, -1)
 

@@ -9,6 +9,8 @@ from agekit_bench.catalog import keep_suite, load_suite, suite_of
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_testkit.results import draw_faces, write_made_result
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 name: mine
 description: for a test

@@ -79,6 +79,7 @@ def test_the_command_that_fills_a_table_names_all_that_it_needs(suite, ends, tmp
     assert printed.command.partition("\n")[0].endswith(ends)
 
 
+@pytest.mark.slow
 def test_printed_tables_mix_no_trainings(tmp_path):
     folder = tmp_path / "table6"
     common = {"suite": "table6", "protocol": "morph:random-80-20", "preset": "finetune"}

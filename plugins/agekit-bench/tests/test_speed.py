@@ -43,6 +43,7 @@ def sleeping(limit: int = 1000) -> Sleeping:
     return Sleeping("sleeping", "recipe", 32, None, limit)
 
 
+@pytest.mark.slow
 def test_throughput_is_images_over_time() -> None:
     found = measure(sleeping(), 10, CPU, seconds=0.3)
     assert found.images_per_second is not None and found.milliseconds is not None
