@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -78,16 +80,8 @@ def prepare(
     root: Path | None,
     columns: dict[str, str],
     out: Path,
-    size: int | None,
-    margin: float | None,
-    format_: Format,
-    quality: int,
-    detector: str | None,
-    like: str | None,
-    no_detect: bool,
-    workers: int | None,
-    device: str,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Cut the photos of DATASET into face chips.
 
@@ -95,30 +89,19 @@ def prepare(
     DATASET for every other command: pass it as --root. Stopped in any way, the same command goes
     on where it was. Photos without a chip are listed in failures.csv.
     """
-    if format_ == "png":
-        refuse("png has no quality, it loses nothing", "quality")
-    if no_detect and (margin is not None or detector is not None):
-        raise click.UsageError("--no-detect looks for no face: it takes no --margin, no --detector")
-    if like is not None and (no_detect or (size, margin, detector) != (None, None, None)):
-        raise click.UsageError(
-            "--like takes detector, margin and size from the model: give no --size, --margin, "
-            "--detector, --no-detect"
-        )
+    asked = _Options(**options)
+    asked.check()
     with only_json_on_stdout(as_json):
-        face: Alignment | None = None
-        side = size or _SIZE
-        if like is not None:
-            face, side = _frame_of(like)
-        elif not no_detect:
-            face = standard(DEFAULT_MARGIN if margin is None else margin, detector or "mtcnn")
+        face, size = asked.frame()
+        quality = None if asked.format_ == "png" else asked.quality
         made = make(
             dataset,
             root,
             out,
             columns=columns,
             face=face,
-            encoding=Encoding(side, format_, None if format_ == "png" else quality),
-            workers=Workers(workers, device),
+            encoding=Encoding(size, asked.format_, quality),
+            workers=Workers(asked.workers, asked.device),
             console=console(),
         )
     if as_json:
@@ -131,6 +114,54 @@ def prepare(
         click.echo(f"{made.failed:,} failed; see {made.out / FAILURES}")
         for failure in read_failures(out)[:_SHOWN]:
             click.echo(f"  {failure.name}: {failure.detail}")
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The options that say how chips are made; the command says what they mean."""
+
+    size: int | None
+    margin: float | None
+    format_: Format
+    quality: int
+    detector: str | None
+    like: str | None
+    no_detect: bool
+    workers: int | None
+    device: str
+
+    def check(self) -> None:
+        """Refuses what does not go together.
+
+        Raises:
+            click.UsageError: saying which options.
+        """
+        if self.format_ == "png":
+            refuse("png has no quality, it loses nothing", "quality")
+        if self.no_detect and (self.margin is not None or self.detector is not None):
+            raise click.UsageError(
+                "--no-detect looks for no face: it takes no --margin, no --detector"
+            )
+        own = (self.size, self.margin, self.detector) != (None, None, None)
+        if self.like is not None and (self.no_detect or own):
+            raise click.UsageError(
+                "--like takes detector, margin and size from the model: give no --size, --margin, "
+                "--detector, --no-detect"
+            )
+
+    def frame(self) -> tuple[Alignment | None, int]:
+        """The alignment of the chips, None where none is looked for, and their size.
+
+        Raises:
+            ConfigError, ModelError: see `_frame_of`.
+        """
+        if self.like is not None:
+            return _frame_of(self.like)
+        size = self.size or _SIZE
+        if self.no_detect:
+            return None, size
+        margin = DEFAULT_MARGIN if self.margin is None else self.margin
+        return standard(margin, self.detector or "mtcnn"), size
 
 
 def _frame_of(model: str) -> tuple[Alignment, int]:
