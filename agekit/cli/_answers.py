@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "STDOUT",
-    "Answer",
+    "Taker",
     "Tally",
     "chip_rows",
     "csv_rows",
@@ -43,7 +43,7 @@ __all__ = [
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
 STDOUT = "-"
-Answer = Callable[["Prediction"], None]
+Taker = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
 _PHOTO_SUFFIXES = JPEG_SUFFIXES | {".png"}
@@ -112,7 +112,7 @@ class Tally:
 
 
 @contextmanager
-def lines() -> Iterator[Answer]:
+def lines() -> Iterator[Taker]:
     """A line a face on stdout."""
 
     def add(prediction: Prediction) -> None:
@@ -133,7 +133,7 @@ def lines() -> Iterator[Answer]:
 
 
 @contextmanager
-def json_document(distribution: bool) -> Iterator[Answer]:
+def json_document(distribution: bool) -> Iterator[Taker]:
     """One JSON list on stdout, when all is done; kept on disk meanwhile where it is large.
 
     Args:
@@ -156,7 +156,7 @@ def json_document(distribution: bool) -> Iterator[Answer]:
 
 
 @contextmanager
-def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Answer]:
+def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Taker]:
     """A row a face, and one for each image without; UTF-8.
 
     Paths that a spreadsheet would take for a formula begin with ``./``, which is the same path.
@@ -225,7 +225,7 @@ def photo_targets(plot: str, images: Sequence[ImageFile]) -> list[Path]:
 
 
 @contextmanager
-def marked_photos(targets: Sequence[Path]) -> Iterator[Answer]:
+def marked_photos(targets: Sequence[Path]) -> Iterator[Taker]:
     """Writes a marked copy of each photo that could be read.
 
     Once one cannot be written no more are tried, and that error is raised when all is answered.
@@ -247,7 +247,7 @@ def marked_photos(targets: Sequence[Path]) -> Iterator[Answer]:
 
 
 @contextmanager
-def chip_rows(plot: str, count: int) -> Iterator[Answer]:
+def chip_rows(plot: str, count: int) -> Iterator[Taker]:
     """Draws all chips, a row each, in one PNG when all is answered.
 
     Args:

@@ -69,10 +69,10 @@ def read_boxes(file: str, paths: Sequence[str]) -> dict[str, list[Any]]:
     return {kind: [faces[path][kind] for path in paths] for kind in kinds or ["boxes"]}
 
 
-Row = tuple[str, Any, Any]
+_GivenFace = tuple[str, Any, Any]
 
 
-def _json(text: str) -> Iterator[Row]:
+def _json(text: str) -> Iterator[_GivenFace]:
     images = json.loads(text)
     if not isinstance(images, list):
         raise ValueError("its JSON is not a list")
@@ -83,7 +83,7 @@ def _json(text: str) -> Iterator[Row]:
             yield image["path"], face.get("box"), face.get("points")
 
 
-def _csv(text: str) -> Iterator[Row]:
+def _csv(text: str) -> Iterator[_GivenFace]:
     table = csv.DictReader(text.splitlines(keepends=True))
     missing = {"path", *BOX} - {*(table.fieldnames or ())}
     if missing:

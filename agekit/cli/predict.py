@@ -13,7 +13,7 @@ import click
 
 from agekit.cli._answers import (
     STDOUT,
-    Answer,
+    Taker,
     Tally,
     chip_rows,
     csv_rows,
@@ -233,7 +233,7 @@ def _attributes(names: Sequence[str], device: str) -> list[FaceAttribute]:
 
 def _takers(
     asked: _Options, images: Sequence[ImageFile], predictor: PredictorBase | None, whole: bool
-) -> Iterator[AbstractContextManager[Answer]]:
+) -> Iterator[AbstractContextManager[Taker]]:
     """What takes each answer: pictures, and one of JSON, CSV and lines; JSON beside a CSV file."""
     if predictor is not None and asked.plot is not None and whole:
         targets = photo_targets(asked.plot, images)

@@ -26,9 +26,9 @@ from agekit.inference.prediction import Prediction
 if TYPE_CHECKING:
     from agekit.inference.attribute import FaceAttribute
 
-__all__ = ["GROUP_PIXELS", "FaceModel", "Faces", "PredictorBase"]
+__all__ = ["GROUP_PIXELS", "FaceModel", "PredictorBase", "WhichFaces"]
 
-Faces = Literal["all", "largest"]
+WhichFaces = Literal["all", "largest"]
 Scope = Callable[[], AbstractContextManager[None]]
 Seen = tuple[Picture, Sequence[Chip]]
 """An image, and the faces of it that the model is shown; none where it could not be read."""
@@ -82,7 +82,7 @@ class FaceModel:
         self,
         images: ImageLike | Iterable[ImageLike],
         detect: bool | None,
-        faces: Faces,
+        faces: WhichFaces,
         *,
         boxes: Any = None,
         points: Any = None,
@@ -184,7 +184,7 @@ class PredictorBase(FaceModel, ABC):
         self,
         images: ImageLike | Iterable[ImageLike],
         detect: bool | None = None,
-        faces: Faces = "all",
+        faces: WhichFaces = "all",
         *,
         batch_size: int = 64,
         boxes: Any = None,
@@ -225,7 +225,7 @@ class PredictorBase(FaceModel, ABC):
         self,
         images: ImageLike | Iterable[ImageLike],
         detect: bool | None = None,
-        faces: Faces = "all",
+        faces: WhichFaces = "all",
         *,
         batch_size: int = 64,
         boxes: Any = None,

@@ -28,10 +28,10 @@ MOST = 200
 STYLE: Any = {"font.size": 9, "axes.titlesize": 10}
 
 
-Row = tuple[NDArray[np.uint8], Face]
+FaceRow = tuple[NDArray[np.uint8], Face]
 
 
-def save_rows(path: Path, rows: Sequence[Row]) -> None:
+def save_rows(path: Path, rows: Sequence[FaceRow]) -> None:
     """Draws one row a face.
 
     Args:
@@ -44,14 +44,14 @@ def save_rows(path: Path, rows: Sequence[Row]) -> None:
     write_from_memory(path, partial(_figure(rows).savefig, format="png", dpi=DPI))
 
 
-def draw_rows(rows: Sequence[Row]) -> Image.Image:
+def draw_rows(rows: Sequence[FaceRow]) -> Image.Image:
     """The same as a picture in memory."""
     file = BytesIO()
     _figure(rows).savefig(file, format="png", dpi=DPI)
     return Image.open(file)
 
 
-def _figure(rows: Sequence[Row]) -> Figure:
+def _figure(rows: Sequence[FaceRow]) -> Figure:
     if not rows:
         raise DataError("there is no face to draw")
     if len(rows) > MOST:

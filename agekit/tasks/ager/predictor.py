@@ -20,7 +20,7 @@ from agekit.faces.base import Detection
 from agekit.inference.chips import in_frame
 from agekit.inference.face import AgedFace, Chip
 from agekit.inference.inputs import Picture
-from agekit.inference.model import FaceModel, Faces
+from agekit.inference.model import FaceModel, WhichFaces
 from agekit.inference.prediction import AgedImage
 from agekit.tasks.ager.build import load_ager
 from agekit.tasks.ager.config import AgerConfig
@@ -62,7 +62,7 @@ class FaceAging(FaceModel):
         images: ImageLike | Iterable[ImageLike],
         to: Direction = "old",
         detect: bool | None = None,
-        faces: Faces = "all",
+        faces: WhichFaces = "all",
         judge: Judge | None = None,
         *,
         boxes: Any = None,
@@ -97,7 +97,7 @@ class FaceAging(FaceModel):
         images: ImageLike | Iterable[ImageLike],
         to: Direction = "old",
         detect: bool | None = None,
-        faces: Faces = "all",
+        faces: WhichFaces = "all",
         judge: Judge | None = None,
         *,
         boxes: Any = None,

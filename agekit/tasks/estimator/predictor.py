@@ -12,7 +12,7 @@ import torch
 from agekit.data.augment import normalise
 from agekit.device import pick_device
 from agekit.inference.face import Chip, Face
-from agekit.inference.model import Faces, PredictorBase
+from agekit.inference.model import PredictorBase, WhichFaces
 from agekit.inference.prediction import Prediction
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
@@ -21,7 +21,7 @@ from agekit.zoo.folder import within_model
 from agekit.zoo.index import default_model
 from agekit.zoo.locate import locate
 
-__all__ = ["Face", "Faces", "Prediction", "Predictor", "load"]
+__all__ = ["Face", "Prediction", "Predictor", "WhichFaces", "load"]
 
 
 class Predictor(PredictorBase):
