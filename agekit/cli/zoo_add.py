@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,18 +30,7 @@ __all__ = ["add"]
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @json_option
-def add(
-    model: str,
-    name: str,
-    out: Path,
-    half: bool,
-    description: str | None,
-    licence: str | None,
-    default: bool,
-    evaluation: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+def add(model: str, name: str, out: Path, as_json: bool, **options: Any) -> None:
     """Write a model and its entry for an index, to be reviewed.
 
     MODEL is a model or run folder. OUT/NAME/ becomes the model folder and OUT/NAME.json the entry
@@ -51,23 +41,13 @@ def add(
     from agekit.zoo.add import add_model
 
     with only_json_on_stdout(as_json):
-        done = add_model(
-            model,
-            out,
-            name,
-            half=half,
-            description=description,
-            licence=licence,
-            default=default,
-            evaluation=evaluation,
-            force=force,
-        )
+        done = add_model(model, out, name, **options)
     if as_json:
         answer = {"name": name, "entry": done.path, "folder": done.folder}
         emit_json(answer | {"bytes": done.entry.bytes, "change": done.change})
         return
     click.echo(f"{done.path}: {done.entry.bytes / 1e6:.1f} MB in {done.folder}")
-    if half:
+    if options["half"]:
         unit = TASKS.get(done.entry.task).unit
         click.echo(f"half precision changes the fixed input's output by {done.change:.2g} {unit}")
     if done.entry.licence == "unknown":

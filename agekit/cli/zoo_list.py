@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -24,6 +23,33 @@ _COLUMNS = ("name", "task", "MAE", "trained on", "parameters", "MB", "here", "to
 _NUMBERS = (2, 4, 5)
 
 
+class _Filter(NamedTuple):
+    """The options that choose models."""
+
+    patterns: tuple[str, ...]
+    exclude: tuple[str, ...]
+    task: str | None
+    dataset: str | None
+    backbone: str | None
+    plugin: str | None
+    here: bool
+
+    def takes(self, model: IndexedModel, here: bool) -> bool:
+        """Whether a model is one of them."""
+        entry = model.entry
+        dataset = _protocol(entry).partition(":")[0]
+        givers = {normalise(name) for name in (model.provider, *entry.requires)}
+        return (
+            any(fnmatchcase(entry.name, pattern) for pattern in self.patterns)
+            and not any(fnmatchcase(entry.name, pattern) for pattern in self.exclude)
+            and self.task in (None, entry.task)
+            and (self.dataset is None or fnmatchcase(dataset, self.dataset))
+            and (self.backbone is None or fnmatchcase(entry.backbone, self.backbone))
+            and (self.plugin is None or normalise(self.plugin) in givers)
+            and (here or not self.here)
+        )
+
+
 @click.command("list")
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these names out.")
@@ -41,18 +67,7 @@ _NUMBERS = (2, 4, 5)
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print the names alone.")
 @json_option
-def list_(
-    patterns: tuple[str, ...],
-    exclude: tuple[str, ...],
-    task: str | None,
-    dataset: str | None,
-    backbone: str | None,
-    plugin: str | None,
-    here: bool,
-    sort: str,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **filters: Any) -> None:
     """List the models that can be had by their names.
 
     A PATTERN such as 'cen-*' chooses some. Nothing is fetched, and no plugin imported.
@@ -64,17 +79,8 @@ def list_(
 
     index = read_index()
     folders = folders_here(index.models.values())
-    wanted = [
-        model
-        for name, model in index.models.items()
-        if _matches(name, patterns or ("*",))
-        and not _matches(name, exclude)
-        and task in (None, model.entry.task)
-        and (dataset is None or fnmatchcase(_protocol(model.entry).partition(":")[0], dataset))
-        and (backbone is None or fnmatchcase(model.entry.backbone, backbone))
-        and (plugin is None or _concerns(model, plugin))
-        and (not here or name in folders)
-    ]
+    chosen = _Filter(patterns or ("*",), **filters)
+    wanted = [model for name, model in index.models.items() if chosen.takes(model, name in folders)]
     wanted.sort(key=lambda model: _rank(model.entry, sort))
     if as_json:
         emit_json([_document(model, model.entry.name in folders) for model in wanted])
@@ -87,15 +93,6 @@ def list_(
     if not wanted and not as_json:
         meant = nearest(patterns[0], index.models) if patterns else ""
         click.echo(f"no model{' matches' if index.models else ' is known'}{meant}", err=True)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _concerns(model: IndexedModel, plugin: str) -> bool:
-    names = (model.provider, *model.entry.requires)
-    return normalise(plugin) in {normalise(name) for name in names}
 
 
 def _rank(entry: ZooEntry, sort: str) -> tuple[float, str]:

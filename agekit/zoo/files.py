@@ -85,7 +85,8 @@ def tensor_types(path: Path) -> dict[str, str]:
             f"cannot read the weights {path}: {error.strerror or error}", hint
         ) from error
     except SafetensorError as error:
-        raise ModelError(f"{path} is not whole safetensors: {one_line(error)}", hint) from error
+        reason = one_line(error).removeprefix("Error while deserializing header: ")
+        raise ModelError(f"{path} is not safetensors, or is damaged: {reason}", hint) from error
 
 
 def copy_files(folder: Path, names: Iterable[str], target: Path, force: bool = False) -> None:

@@ -245,12 +245,12 @@ def test_headers_that_are_refused(model, entry, edit):
     edit_header(model, edit)
     found = problem(model, rehashed(model, entry))
     assert found.file == WEIGHTS and found.text.isprintable()
-    assert "is not whole safetensors" in found.text
+    assert "is not safetensors, or is damaged" in found.text
 
 
 def test_more_bytes_than_the_header_says(model):
     edit_header(model, lambda header: None, tail=b"#!/bin/sh")
-    assert "is not whole safetensors" in problem(model).text
+    assert "is not safetensors, or is damaged" in problem(model).text
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_more_bytes_than_the_header_says(model):
 )
 def test_files_that_are_no_safetensors(model, data):
     (model / WEIGHTS).write_bytes(data)
-    assert "is not whole safetensors" in problem(model).text
+    assert "is not safetensors, or is damaged" in problem(model).text
 
 
 def test_a_header_tells_types(tmp_path):
