@@ -75,6 +75,8 @@ class Task:
             and of a ``generation``.
         training: the `agekit.training.task.TrainingTask` of its runs.
         build: the network of a model from its `config`, its weights still to be loaded.
+        untrained: the network of a recipe with new weights, and the part of it that one inference
+            runs, images (N, 3, S, S) in; nothing is fetched.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
         evaluation_options: what only it takes, and how the command line writes each.
         attribute: the `agekit.inference.attribute.FaceAttribute` of what its models say of a face
@@ -98,6 +100,7 @@ class Task:
     metrics: ClassVar[Mapping[str, Any]]
     training: Lazy[Any]
     build: Lazy[Callable[[Any], Any]]
+    untrained: Lazy[Callable[[Any], tuple[Any, Any]]]
     evaluation: Lazy[Any]
     evaluation_options: ClassVar[Mapping[str, str]] = {}
     attribute: Lazy[Any] | None = None

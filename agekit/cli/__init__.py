@@ -67,9 +67,6 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
     "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
     "zoo": LazyGroup(_ZOO, name="zoo", help="List, fetch, check and publish models."),
-    "convert": LazyCommand(
-        "agekit.cli.convert", "convert", "Convert an ager from and to the reference's checkpoints."
-    ),
     "export": LazyCommand("agekit.cli.export", "export", "Export a model for use without torch."),
 }
 

@@ -13,7 +13,8 @@ from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
 from agekit.recipe.names import resolve_recipe_name
-from agekit.registry import RECIPES
+from agekit.recipe.schema import DEFAULT_KIND
+from agekit.registry import RECIPES, TASKS
 
 __all__ = ["recipe"]
 
@@ -63,7 +64,7 @@ def copy(name: str, path: Path) -> None:
     method, chosen = resolve_recipe_name(name)
     text = RECIPES.path(method).read_text(encoding="utf-8")
     whole = {key: value for _, data in RECIPES.chain(method)[::-1] for key, value in data.items()}
-    part = "generator" if whole.get("kind") == "ager" else "backbone"
+    part = TASKS.get(whole.get("kind", DEFAULT_KIND)).recipe.open_part
     if chosen is not None:
         text = re.sub(rf"^{part}:.*\n(?:[ \t]+.*\n)*", "", text, flags=re.MULTILINE)
         text = f"{text.rstrip()}\n{part}: {{type: {chosen}}}\n"

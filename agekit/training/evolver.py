@@ -42,6 +42,8 @@ class Evolver(ABC, Generic[L]):
     """
 
     kind: ClassVar[str] = "estimator"
+    passes: ClassVar[int] = 1
+    """How often a step sends each face through the network that an inference runs."""
     first: ClassVar[str] = ""
     """The argument that lists the terms of generation 1, which has no ancestor."""
 
@@ -70,14 +72,6 @@ class Evolver(ABC, Generic[L]):
             f"there is no model {str(path)!r}: neither a model folder, nor a run folder, nor a "
             "name of the zoo"
         )
-
-    def weights(self, path: Path) -> dict[str, Tensor]:
-        """As `initial`, for ``agekit convert``: all weights, also what no recipe starts from.
-
-        Raises:
-            ModelError: see `initial`.
-        """
-        return self.initial(path)
 
 
 def build_evolver(part: PartConfig, kind: str = "estimator") -> Evolver[Any]:

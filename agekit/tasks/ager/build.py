@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from agekit.culprit import Culprit
 from agekit.recipe import PartConfig
@@ -13,9 +14,10 @@ from agekit.registry import GENERATORS
 from agekit.tasks.ager.base import Generator
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.model import FaceAger
+from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.zoo.folder import load_network
 
-__all__ = ["build_ager", "build_model", "load_ager"]
+__all__ = ["build_ager", "build_model", "load_ager", "untrained"]
 
 
 def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
@@ -41,6 +43,12 @@ def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
 def build_model(config: AgerConfig) -> FaceAger:
     """Builds the generators of a model, their weights still to be loaded."""
     return build_ager(config.generator)
+
+
+def untrained(recipe: AgerRecipe) -> tuple[FaceAger, nn.Module]:
+    """Both generators of a recipe with new weights, and the one that makes faces old."""
+    ager = build_ager(recipe.generator)
+    return ager, ager.old
 
 
 def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAger, AgerConfig]:

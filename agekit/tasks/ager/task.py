@@ -27,6 +27,7 @@ class AgerTask(Task):
     }
     training: Lazy[Any] = Lazy("agekit.tasks.ager.training:AgerTraining")
     build: Lazy[Any] = Lazy("agekit.tasks.ager.build:build_model")
+    untrained: Lazy[Any] = Lazy("agekit.tasks.ager.build:untrained")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.ager.evaluate:AgerEvaluation")
     evaluation_options: ClassVar[Mapping[str, str]] = {
         "judges": "--judge",

@@ -25,6 +25,7 @@ __all__ = [
     "build_network",
     "estimator_config",
     "load_estimator",
+    "untrained",
     "without_pretrained",
 ]
 
@@ -126,6 +127,20 @@ def build_model(config: EstimatorConfig) -> AgeEstimator:
     )
     network.margin = config.interval.margin
     return network.to(memory_format=torch.channels_last)
+
+
+def untrained(recipe: EstimatorRecipe) -> tuple[AgeEstimator, AgeEstimator]:
+    """The network of a recipe with new weights, for label ages 0 to 100; nothing is fetched."""
+    network = build_network(
+        without_pretrained(recipe.backbone),
+        recipe.heads,
+        (0, 100),
+        recipe.data.size,
+        recipe.estimate.rule,
+        recipe.estimate.level,
+        recipe.estimate.mirror,
+    )
+    return network, network
 
 
 def without_pretrained(part: PartConfig) -> PartConfig:

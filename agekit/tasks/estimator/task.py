@@ -27,6 +27,7 @@ class EstimatorTask(Task):
     }
     training: Lazy[Any] = Lazy("agekit.tasks.estimator.training:EstimatorTraining")
     build: Lazy[Any] = Lazy("agekit.tasks.estimator.build:build_model")
+    untrained: Lazy[Any] = Lazy("agekit.tasks.estimator.build:untrained")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.estimator.evaluate:EstimatorEvaluation")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
     graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")

@@ -82,7 +82,7 @@ def make_result(
         spec.result,
         Result(
             **spec.identity(),
-            kind="ager" if isinstance(config, AgerConfig) else "estimator",
+            kind=config.task,
             split_hash=config.trained["split_hash"],
             status="done",
             evaluations=evaluations,

@@ -42,6 +42,8 @@ class CycleGAN(Evolver[AgerTrainer]):
     """
 
     kind: ClassVar[str] = "ager"
+    passes: ClassVar[int] = 6
+    """Two fakes, two cycles, two identities."""
 
     def __init__(
         self,
@@ -108,5 +110,5 @@ class CycleGAN(Evolver[AgerTrainer]):
         return generator_weights(path, affine=False)
 
     def weights(self, path: Path) -> dict[str, Tensor]:
-        """The same, whole: with the learned normalisation that others' generators have."""
+        """The same, whole, for ``agekit convert``: with the normalisation that some learn."""
         return generator_weights(path)

@@ -16,8 +16,16 @@ from agekit.tasks.estimator.build import without_pretrained
 from agekit.tasks.estimator.model import feature_length
 from agekit.zoo.config import ImageConfig
 from agekit_gender.config import GenderConfig
+from agekit_gender.recipe import GenderRecipe
 
-__all__ = ["GenderClassifier", "build_classifier", "build_model", "fixed_outputs", "probabilities"]
+__all__ = [
+    "GenderClassifier",
+    "build_classifier",
+    "build_model",
+    "fixed_outputs",
+    "probabilities",
+    "untrained",
+]
 
 
 class GenderClassifier(nn.Module):
@@ -67,6 +75,12 @@ def build_model(config: GenderConfig) -> GenderClassifier:
     """Builds the network of a model, its weights still to be loaded."""
     network = build_classifier(without_pretrained(config.backbone), config.image.size)
     return network.to(memory_format=torch.channels_last)
+
+
+def untrained(recipe: GenderRecipe) -> tuple[GenderClassifier, GenderClassifier]:
+    """The network of a recipe with new weights; nothing is fetched."""
+    network = build_classifier(without_pretrained(recipe.backbone), recipe.data.size)
+    return network, network
 
 
 @torch.no_grad()

@@ -27,6 +27,7 @@ class GenderTask(Task):
     }
     training: Lazy[Any] = Lazy("agekit_gender.training:GenderTraining")
     build: Lazy[Any] = Lazy("agekit_gender.model:build_model")
+    untrained: Lazy[Any] = Lazy("agekit_gender.model:untrained")
     evaluation: Lazy[Any] = Lazy("agekit_gender.evaluate:GenderEvaluation")
     attribute: Lazy[Any] = Lazy("agekit_gender.attribute:GenderAttribute")
     outputs: Lazy[Any] = Lazy("agekit_gender.model:fixed_outputs")

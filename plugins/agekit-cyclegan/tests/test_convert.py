@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
+from agekit_cyclegan.convert import only_reader
 from safetensors.torch import load_file
 
 from agekit.cli import main
 from agekit.discovery import refresh
+from agekit.errors import ConfigError
 from agekit.tasks.ager.build import load_ager
 from agekit.zoo.folder import read_config
 
@@ -262,8 +264,10 @@ def test_the_reader_is_named_where_several_are_installed(agekit, here):
     assert "--evolver" in err
 
 
-def test_the_only_reader_needs_no_name(agekit, here, monkeypatch):
-    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-cyclegan")
-    refresh()
-    write_checkpoints(here / "horses")
-    assert agekit("convert", "horses", "--out", "new", "--size", "32")[0] == 0
+def test_the_only_reader_needs_no_name(here, monkeypatch):
+    with pytest.raises(ConfigError, match="2 installed plugins read the checkpoints of agers"):
+        only_reader()
+    for disabled, reader in (("agekit-cyclegan", "toy"), ("toys", "cyclegan")):
+        monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", disabled)
+        refresh()
+        assert only_reader() == reader

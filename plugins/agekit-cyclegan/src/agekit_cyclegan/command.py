@@ -1,4 +1,4 @@
-"""``agekit convert``."""
+"""``agekit convert``: agers from and to the checkpoints of CycleGAN's reference."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def convert(
     if len(sources) > 2:
         raise click.UsageError("name one SOURCE, or two files: the one to old, the one to young.")
 
-    from agekit.tasks.ager.foreign import export_ager, import_ager
+    from agekit_cyclegan.convert import export_ager, import_ager
 
     exports = is_model(sources[0]) if to is None else to == "reference"
     if exports and len(sources) > 1:

@@ -20,14 +20,14 @@ from agekit.registry import EVOLVERS, GENERATORS
 from agekit.tasks.ager.build import build_ager, load_ager
 from agekit.tasks.ager.card import ager_card
 from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.convert import match_generator, one_direction
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.training.evolver import Evolver, build_evolver
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 from agekit.zoo.locate import is_model, locate
+from agekit_cyclegan.matching import match_generator, one_direction
 
-__all__ = ["FILES", "export_ager", "import_ager"]
+__all__ = ["FILES", "export_ager", "import_ager", "only_reader"]
 
 FILES = {"old": "latest_net_G_A.pth", "young": "latest_net_G_B.pth"}
 """What the reference calls the generator to each age: its A is young, its B is old."""
@@ -68,7 +68,7 @@ def import_ager(
             named where several are installed.
     """
     _must_be_free(out)
-    weights = _read(sources, evolver or _only_reader(), both_from_one)
+    weights = _read(sources, evolver or only_reader(), both_from_one)
     part = match_generator(weights)
     ager = build_ager(part, 0)
     ager.load_state_dict(weights)
@@ -119,14 +119,14 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
     return paths
 
 
-def _only_reader() -> str:
+def only_reader() -> str:
     """The one installed evolver that reads the checkpoints of agers."""
     readers = []
     for entry in EVOLVERS.entries():
         with suppress(AgekitError):
             name = EVOLVERS.pinned(f"{entry.distribution}:{entry.name}")
             found: type[Evolver[Any]] = EVOLVERS.get(name)
-            reads = found.weights is not Evolver.weights or found.initial is not Evolver.initial
+            reads = hasattr(found, "weights") or found.initial is not Evolver.initial
             if found.kind == "ager" and reads:
                 readers.append(name)
     if len(readers) != 1:
@@ -148,7 +148,8 @@ def _read(sources: Sequence[Path], evolver: str, both_from_one: bool) -> dict[st
         if is_model(source):
             raise ModelError(f"{source} is a model folder already", "name its checkpoints")
     reader = build_evolver(PartConfig(type=evolver), "ager")
-    found = [reader.weights(source) for source in sources]
+    read = getattr(reader, "weights", reader.initial)
+    found: list[dict[str, Tensor]] = [read(source) for source in sources]
     sides = [{to: one_direction(weights, to) for to in DIRECTIONS} for weights in found]
     if len(sides) == 1:
         old, young = sides[0]["old"], sides[0]["young"]
