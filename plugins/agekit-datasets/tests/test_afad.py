@@ -62,6 +62,7 @@ def test_another_layout_says_expected_and_found(tmp_path: Path) -> None:
         AFAD().read(tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_splits_by_person_and_at_random_and_training(tmp_path: Path) -> None:
     for k in range(90):
         person, age = k // 3, 18 + k % 22

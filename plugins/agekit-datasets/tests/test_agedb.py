@@ -85,6 +85,7 @@ def test_all_may_be_test(root: Path) -> None:
     assert load_faces("agedb", root, "test").codes.tolist() == [2] * len(NAMES)
 
 
+@pytest.mark.slow
 def test_a_split_by_people_and_training(tmp_path: Path) -> None:
     for k in range(80):
         name = f"{k}_Person_{k // 2}_{20 + k // 2}_{'mf'[k // 2 % 2]}.jpg"

@@ -190,6 +190,7 @@ def test_an_unreadable_mat_is_told(root: Path) -> None:
         CACD().read(root)
 
 
+@pytest.mark.slow
 def test_it_trains(root: Path) -> None:
     answer = train_briefly("cacd", root)
     assert set(answer["metrics"]) == {"val", "test"}

@@ -88,6 +88,7 @@ def test_the_official_counts_and_every_fold(tmp_path: Path) -> None:
     assert (tested == 1).all()
 
 
+@pytest.mark.slow
 def test_a_split_by_people_and_training(tmp_path: Path) -> None:
     for person in range(1, 17):
         for k, age in enumerate((person, person + 20, person + 40)):

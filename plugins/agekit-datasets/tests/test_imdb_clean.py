@@ -137,6 +137,7 @@ def test_another_layout_says_expected_and_found(tmp_path: Path) -> None:
         IMDBClean().read(tmp_path)
 
 
+@pytest.mark.slow
 def test_it_trains(tmp_path: Path) -> None:
     answer = train_briefly("imdb-clean", write_set(tmp_path / "set", "csvs", "data/imdb"))
     assert set(answer["metrics"]) == {"val", "test"}

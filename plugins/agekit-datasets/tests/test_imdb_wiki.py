@@ -301,6 +301,7 @@ def test_numbers_and_texts_of_another_type_are_taken_as_unknown(root: Path) -> N
     assert table.identity[0] == table.identity[1] >= 0
 
 
+@pytest.mark.slow
 def test_it_trains(tmp_path: Path) -> None:
     for part, pattern in (("imdb", "{}/nm{}_rm{}_x.jpg"), ("wiki", "{}/{}_{}.jpg")):
         rows = [
@@ -324,6 +325,7 @@ def measure(*options: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_twenty_thousand_rows_are_read_quickly() -> None:
     result = measure("--rows", "20000")
     assert result["cpu_seconds"] < 5

@@ -135,6 +135,7 @@ def test_another_layout_says_expected_and_found(tmp_path: Path) -> None:
         LAGENDA().read(tmp_path)
 
 
+@pytest.mark.slow
 def test_it_trains_by_the_protocol_that_is_no_benchmark(tmp_path: Path) -> None:
     faces: list[tuple[str, object, str, str]] = [
         (str(i), 20 + i, "MF"[i % 2], LARGE) for i in range(40)

@@ -94,6 +94,7 @@ def test_memory_and_time_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "cannot be read in 1 seconds" in read(tmp_path / "x.mat", data)
 
 
+@pytest.mark.slow
 def test_a_killed_reader_is_started_again(tmp_path: Path) -> None:
     assert read(tmp_path / "x.mat", content()) == ""
     process = matlab._reader._process
@@ -103,6 +104,7 @@ def test_a_killed_reader_is_started_again(tmp_path: Path) -> None:
     assert read(tmp_path / "x.mat", content()) == ""
 
 
+@pytest.mark.slow
 def test_the_reader_ends_with_its_program(tmp_path: Path) -> None:
     (tmp_path / "x.mat").write_bytes(content())
     code = (

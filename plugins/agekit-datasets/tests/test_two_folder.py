@@ -109,6 +109,7 @@ def test_labels_that_lead_out_are_refused(root: Path) -> None:
         TwoFolder().read(root)
 
 
+@pytest.mark.slow
 def test_training(root: Path) -> None:
     answer = train_briefly("two-folder", root)
     assert answer["metrics"]["test"]["mae"] > 0

@@ -107,6 +107,7 @@ def test_faces_of_unknown_gender_are_left_out() -> None:
         with_gender(faces)
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_kept(model: Path) -> None:
     config = read_config(model)
     assert (config.task, config.network) == ("gender", "resnet10-tiny")

@@ -84,6 +84,7 @@ def test_out_of_range(age: float, size: int, variation: int):
         draw(person(0, 0), age, size, variation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [3, 5])
 def test_age_changes_the_picture_smoothly(index: int):
     who = person(2, index)
