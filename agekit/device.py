@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 from agekit.discovery import core_version
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, counted
 
 __all__ = [
     "autocast_dtype",
@@ -53,9 +53,10 @@ def pick_device(name: str = "auto") -> torch.device:
         ) from error
     if device.type == "cuda":
         index = int(os.environ.get("LOCAL_RANK", 0)) if device.index is None else device.index
-        if index >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        if index >= count:
             raise ConfigError(
-                f"{name!r} was asked for, and torch finds {torch.cuda.device_count()} GPUs here",
+                f"{name!r} was asked for, and torch finds {counted(count, 'GPU')} here",
                 "use --device cpu, or install a CUDA build of torch and its driver",
             )
         device = torch.device("cuda", index)

@@ -64,7 +64,8 @@ def read_boxes(file: str, paths: Sequence[str]) -> dict[str, list[Any]]:
     if without:
         say(f"note: {counted(without, 'image has', 'images have')} no face in {file}")
     if others:
-        say(f"note: {counted(others, 'face')} in {file} not of these images, left out")
+        are = counted(others, f"face in {file} is", f"faces in {file} are")
+        say(f"note: {are} of other images")
     kinds = [kind for kind in ("boxes", "points") if any(found[kind] for found in faces.values())]
     return {kind: [faces[path][kind] for path in paths] for kind in kinds or ["boxes"]}
 

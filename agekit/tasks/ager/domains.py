@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.table import FaceTable
-from agekit.errors import ConfigError, DataError, nearest
+from agekit.errors import ConfigError, DataError, counted, nearest
 
 __all__ = ["DOMAINS", "GENDERS", "domain_codes"]
 
@@ -62,7 +62,7 @@ def domain_codes(
         if count < _FEW:
             kept = "".join(f", {key}={value}" for key, value in where.items())
             raise DataError(
-                f"the {domain} domain ({shown[code]}{kept}) has {count} faces; "
+                f"the {domain} domain ({shown[code]}{kept}) has {counted(count, 'face')}; "
                 f"it needs at least {_FEW}",
                 "choose other domains, or another dataset",
             )

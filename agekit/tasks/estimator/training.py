@@ -13,7 +13,7 @@ from torch import nn
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS
 from agekit.device import rank_and_world
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, counted
 from agekit.progress import decoding
 from agekit.recipe import Resolved
 from agekit.tasks.estimator.build import build_estimator
@@ -107,7 +107,8 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
                 "--set estimate.holdout=0.1 holds that share out for it"
             )
         elif (few := len(data.rows(data.calibration))) < FEW:
-            yield f"intervals are calibrated on {few} faces only: they may hold more or fewer"
+            faces = counted(few, "face")
+            yield f"intervals are calibrated on {faces} only: they may hold more or fewer"
 
     def first_weights(
         self, resolved: Resolved, fixed: Collection[str]

@@ -177,7 +177,9 @@ class _Runner:
         )
         for why in sorted({planned.why for planned in waiting}):
             count = sum(planned.why == why for planned in waiting)
-            self.board.line(f"  {count} cells are left out for want of {why}")
+            self.board.line(
+                f"  {counted(count, 'cell is', 'cells are')} left out for want of {why}"
+            )
         for cross in self.suite.cross:
             if lacking_root := self.places[cross.dataset].lacking:
                 self.board.line(f"  not scored on {lacking_root}")

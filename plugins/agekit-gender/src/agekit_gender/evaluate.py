@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from agekit.errors import counted
 from agekit.plugin import Faces
 from agekit.tasks.evaluate import Evaluation, ResultTable
 from agekit.training.display import Display
@@ -49,7 +50,7 @@ class GenderEvaluation(Evaluation):
         metrics = scores(female, table.gender[rows], table.age[rows])
         unknown = len(kept) - len(rows)
         if unknown:
-            display.line(f"{unknown:,} faces whose gender is not known are left out")
+            display.line(f"{counted(unknown, 'face')} of unknown gender left out")
         return {"n": metrics.pop("n"), "skipped": data.skipped + unknown, "metrics": metrics}
 
     @staticmethod
@@ -57,7 +58,7 @@ class GenderEvaluation(Evaluation):
         """The figures, and the accuracy by age."""
         metrics = result["metrics"]
         title = (
-            f"{result['protocol']}, {result['split']}, {result['n']:,} faces "
+            f"{result['protocol']}, {result['split']}, {counted(result['n'], 'face')} "
             f"(split {result['split_hash']})"
         )
         rows = [[key, f"{metrics[key]:.1%}"] for key in ("accuracy", "balanced_accuracy")]

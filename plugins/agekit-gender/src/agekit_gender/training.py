@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import nn
 
 from agekit.data.table import SPLITS
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, counted
 from agekit.plugin import Faces, Start, TrainingTask, rank_and_world
 from agekit.progress import decoding
 from agekit.recipe import Resolved
@@ -107,7 +107,7 @@ class GenderTraining(TrainingTask[TrainingFaces, GenderTrainer]):
     def remarks(self, data: TrainingFaces, info: Mapping[str, Any]) -> Iterator[str]:
         """How many faces have no known gender."""
         if unknown := int((data.faces.table.gender < 0).sum()):
-            yield f"{unknown:,} faces whose gender is not known are left out"
+            yield f"{counted(unknown, 'face')} of unknown gender left out"
 
     def start(
         self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]

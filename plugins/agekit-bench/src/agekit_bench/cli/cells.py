@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from agekit.cli.output import print_table
+from agekit.errors import counted
 
 if TYPE_CHECKING:
     from agekit_bench.datasets import Place
@@ -242,7 +243,9 @@ def print_cells(planned: Sequence[Planned], costs: Costs) -> None:
         click.echo(f"No estimate: nothing is known of speeds on {costs.device}.")
         return
     text = f"An estimate for one job on {costs.device}, by {source}: {_time(total) or '0:00:00'}"
-    click.echo(text + (f", and {unknown} cells of which nothing is known." if unknown else "."))
+    click.echo(
+        text + (f", and {counted(unknown, 'cell')} of which nothing is known." if unknown else ".")
+    )
 
 
 def cells_json(

@@ -10,6 +10,7 @@ import click
 
 from agekit.cli.options import columns_option, device_option, json_option, out_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout
+from agekit.errors import counted
 from agekit_bench.cli.cells import (
     Chosen,
     cell_options,
@@ -208,7 +209,7 @@ def _show(
             click.echo(f"  {note}")
     for why in lacking:
         count = sum(p.why == why for p in planned if p.state == "waiting")
-        click.echo(f"{count} cells wait for {why}")
+        click.echo(f"{counted(count, 'cell waits', 'cells wait')} for {why}")
     for name, command in cuts.items():
         click.echo(f"the faces of {name} have to be cut out; then give --root {name}={name}-chips")
         click.echo(f"  {command}")
