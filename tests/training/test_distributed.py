@@ -13,7 +13,10 @@ from tests.training.conftest import TINY, Train
 
 pytestmark = pytest.mark.slow
 
-PLAIN = ("--set", "train.optimizer.type=SGD", "--set", "train.optimizer.lr=0.001")
+PLAIN = (
+    *("--set", "train.optimizer.type=SGD", "--set", "train.optimizer.lr=0.001"),
+    *("--set", "train.accumulate=2"),
+)
 """SGD: AdamW divides by gradients near zero, and turns rounding into noise."""
 OPTIONS = (*TINY, *PLAIN, "--epochs", "2", "--generations", "2", "--init", "cen-resnet10-tiny")
 
