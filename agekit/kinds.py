@@ -130,7 +130,15 @@ _ROWS = (
         beside=("head", "weight"),
         template=Template(_REGRESSION),
     ),
-    Kind("augment", "agekit.data.augmentation:Augmentation", mmengine="TRANSFORMS"),
+    Kind(
+        "augment",
+        "agekit.data.augmentation:Augmentation",
+        mmengine="TRANSFORMS",
+        template=Template(
+            tests_need=_REGRESSION,
+            usage='agekit train reg-resnet10-tiny synthfaces --set "data.augments=[{{type: {}}}]"',
+        ),
+    ),
     Kind(
         "dataset",
         "agekit.data.dataset:Dataset",
@@ -168,6 +176,10 @@ _ROWS = (
             "agekit.training.optimizers:timm_optimizer",
             "any optimizer of timm",
             "agekit.training.optimizers:timm_names",
+        ),
+        template=Template(
+            tests_need=_REGRESSION,
+            usage='agekit train reg-resnet10-tiny synthfaces --set "train.optimizer={{type: {}}}"',
         ),
     ),
     Kind(

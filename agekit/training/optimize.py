@@ -118,5 +118,9 @@ def _wrapped(config: TrainConfig, params: Iterable[Any]) -> OptimWrapper:
         del arguments["weight_decay"]
     with Culprit("optimizer", optimizer.type).doing(f"cannot be built with {arguments}"):
         built: Optimizer = factory(params, **arguments)
+    if getattr(built, "is_second_order", False):
+        raise Culprit("optimizer", optimizer.type).error(
+            "needs second derivatives, which no training here computes", "take another"
+        )
     clip = None if config.clip_norm is None else {"max_norm": config.clip_norm}
     return OptimWrapper(built, accumulative_counts=config.accumulate, clip_grad=clip)

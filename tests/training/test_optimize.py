@@ -110,6 +110,8 @@ def test_optimizers_are_built_and_step(kind):
 def test_what_an_optimizer_refuses_is_told_as_its():
     with pytest.raises(AgekitError, match="the optimizer 'ASGD' cannot be built"):
         optim_wrapper(config(optimizer={"type": "ASGD", "eps": 0.1}), nn.Linear(2, 1))
+    with pytest.raises(AgekitError, match="'adahessian' needs second derivatives"):
+        optim_wrapper(config(optimizer={"type": "adahessian"}), nn.Linear(2, 1))
 
 
 def estimator():
