@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,11 @@ def train(
     if domains is not None:
         settings += (f"data.domains={[list(domain) for domain in domains]}",)
     require("train", "training")
+    resolved = None
     if resumed is None:
         assert recipe is not None
         with _naming_options():
-            resolve(
+            resolved = resolve(
                 recipe,
                 dataset=dataset,
                 preset=options["preset"],
@@ -127,8 +128,8 @@ def train(
             more = {key: options[key] for key in ("epochs", "generations", "device")}
             result = resume_run(resumed, **more, console=console)
         else:
-            assert recipe is not None and dataset is not None
-            result = train_run(recipe, dataset, overrides=settings, console=console, **options)
+            assert resolved is not None and dataset is not None
+            result = train_run(resolved, dataset, overrides=settings, console=console, **options)
     main = rank_and_world()[0] == 0
     close_processes()
     if not main:
@@ -137,10 +138,9 @@ def train(
         emit_json(result.to_json())
         return
     scores = [
-        (f"{split} {_TITLES[name]}", split, name)
+        (f"{split} {_TITLES.get(name, name.replace('_', ' '))}", split, name)
         for split in ("val", "test")
-        for name in _TITLES
-        if name in result.metrics.get(split, {})
+        for name in _shown(result.metrics.get(split, {}))
     ]
     rows = [
         [g.generation, *(f"{g.metrics[split][name]:.2f}" for _, split, name in scores)]
@@ -148,6 +148,12 @@ def train(
     ]
     print_table(["generation", *(title for title, _, _ in scores)], rows)
     click.echo(f"model: {result.model}")
+
+
+def _shown(metrics: Mapping[str, Any]) -> list[str]:
+    """The figures of a split that are shown: those that have a title, or else all."""
+    known = [name for name in _TITLES if name in metrics]
+    return known or [name for name, value in metrics.items() if isinstance(value, float)]
 
 
 @contextmanager

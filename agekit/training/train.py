@@ -43,7 +43,7 @@ __all__ = ["TrainResult", "resume", "train"]
 
 
 def train(
-    recipe: str,
+    recipe: str | Resolved,
     dataset: str,
     *,
     root: str | PathLike[str] | None = None,
@@ -65,7 +65,8 @@ def train(
     """Trains a recipe on a dataset.
 
     Args:
-        recipe: ``cen-resnet18`` and the like, or the path of a YAML file.
+        recipe: ``cen-resnet18`` and the like, or the path of a YAML file; or one that was resolved
+            with `preset`, `epochs`, `generations` and `overrides`, which are not applied again.
         dataset: a dataset's name.
         root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
         columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
@@ -91,14 +92,16 @@ def train(
         TrainingError: the loss became non-finite.
     """
     overrides = list(overrides)
-    resolved = resolve(
-        recipe,
-        dataset=dataset,
-        preset=preset,
-        epochs=epochs,
-        generations=generations,
-        overrides=overrides,
-    )
+    if isinstance(recipe, str):
+        recipe = resolve(
+            recipe,
+            dataset=dataset,
+            preset=preset,
+            epochs=epochs,
+            generations=generations,
+            overrides=overrides,
+        )
+    resolved = recipe
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
