@@ -11,20 +11,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike, is_one, several
 from agekit.errors import ConfigError
 from agekit.inference.chips import ChipTaker
-from agekit.inference.face import Chip, Face
+from agekit.inference.face import Answer, Chip, Face
 from agekit.inference.finder import FaceFinder
 from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.prediction import Prediction
-
-if TYPE_CHECKING:
-    from agekit.inference.attribute import FaceAttribute
 
 __all__ = ["GROUP_PIXELS", "FaceModel", "PredictorBase", "WhichFaces"]
 
@@ -33,6 +30,17 @@ Scope = Callable[[], AbstractContextManager[None]]
 Seen = tuple[Picture, Sequence[Chip]]
 """An image, and the faces of it that the model is shown; none where it could not be read."""
 GROUP_PIXELS = 8_000_000
+
+
+class SaysMore(Protocol):
+    """What says one thing of each face beside its age, as `agekit.inference.attribute` does."""
+
+    @property
+    def key(self) -> str:
+        """What the answers are called."""
+
+    def answers(self, group: Sequence[Seen], most: int) -> list[Answer]:
+        """The answers about the faces of some images, in order, at most so many at once."""
 
 
 class FaceModel:
@@ -174,7 +182,7 @@ class PredictorBase(FaceModel, ABC):
     ) -> None:
         super().__init__(name, face, size, device, scope)
         self.level = level
-        self.attributes: Sequence[FaceAttribute] = ()
+        self.attributes: Sequence[SaysMore] = ()
 
     @abstractmethod
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:

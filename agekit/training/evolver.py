@@ -21,8 +21,6 @@ from agekit.registry import EVOLVERS
 if TYPE_CHECKING:
     import torch
 
-    from agekit.tasks.ager.model import FaceAger
-    from agekit.tasks.ager.recipe import AgerRecipe
     from agekit.training.trainer import Trainer
 
 __all__ = ["Evolver", "build_evolver"]
@@ -51,14 +49,15 @@ class Evolver(ABC, Generic[L]):
     def run(self, trainer: L) -> nn.Module:
         """Trains one generation after another and gives the network of the last."""
 
-    def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:
-        """Tries the step of an ager's training on a few images, before a run is made.
+    def rehearse(self, recipe: Any, network: Any, device: torch.device) -> None:
+        """Tries a step of the training on a few images, before a run is made.
 
-        What it raises ends the command. Without this nothing is tried but the generators.
+        What it raises ends the command. Agers are tried by it; without it nothing is tried but the
+        generators.
 
         Args:
             recipe: what is to be trained.
-            ager: new generators on the device; they are thrown away afterwards.
+            network: new, on the device; it is thrown away afterwards.
             device: where.
         """
 
