@@ -14,8 +14,6 @@ from agekit.recipe import LossTerm, resolve
 from agekit.recipe.parts import loss_arguments
 from agekit.recipe.schema import DEFAULT_KIND
 from agekit.registry import RECIPES, TASKS
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
@@ -85,9 +83,8 @@ def _check(label: str, name: str, preset: str | None, largest: int, built: set[s
     if again != resolved.recipe:
         raise AssertionError(f"{label}: written as YAML it is read back otherwise")
     evolver = build_evolver(resolved.recipe.evolver, resolved.recipe.kind)
-    if isinstance(resolved.recipe, AgerRecipe):
-        build_ager(resolved.recipe.generator, 0)
     if not isinstance(resolved.recipe, EstimatorRecipe):
+        TASKS.get(resolved.recipe.kind).untrained(resolved.recipe)
         return
     recipe = _without_weights(resolved.recipe)
     size = min(recipe.data.size, largest)

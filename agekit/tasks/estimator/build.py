@@ -50,7 +50,9 @@ def build(
     overrides = [] if size is None else [f"data.size={size}"]
     resolved = resolve(recipe, overrides=overrides).recipe
     if not isinstance(resolved, EstimatorRecipe):
-        raise ConfigError(f"{recipe} is a recipe of an ager, not of an estimator")
+        raise ConfigError(
+            f"{recipe} is a recipe of the kind {resolved.kind!r}, not of an estimator"
+        )
     return build_estimator(resolved, ages, seed)
 
 

@@ -16,9 +16,10 @@ from agekit_gender.training import with_gender
 from agekit_synthfaces import write_face
 from agekit_testkit.hub import LoopbackHub
 
+import agekit
 from agekit.cli import main
 from agekit.data.split import load_faces
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 from agekit.recipe import PartConfig, resolve
 from agekit.testing import check_task
 from agekit.zoo.folder import load_network, read_config
@@ -199,3 +200,8 @@ def test_the_weights_are_those_of_the_network(model: Path) -> None:
     network, config = load_network(model)
     assert sum(p.numel() for p in network.parameters()) == config.parameters
     assert resolve("gender-resnet10-tiny").recipe.network.type == config.network
+
+
+def test_its_recipes_build_no_estimator() -> None:
+    with pytest.raises(ConfigError, match="is a recipe of the kind 'gender', not of an estimator"):
+        agekit.build("gender-resnet10-tiny")

@@ -93,7 +93,7 @@ class CycleGAN(Evolver[AgerTrainer]):
     ) -> CycleGANStep:
         """Of new discriminators, drawn from torch's random state."""
         judges = {name: PatchGAN(width=self.width, layers=self.layers) for name in "ab"}
-        return CycleGANStep(
+        step: CycleGANStep = CycleGANStep(
             nn.ModuleDict({"a2b": ager.old, "b2a": ager.young}),
             nn.ModuleDict(judges),
             lambda_cycle=self.lambda_cycle,
@@ -104,6 +104,7 @@ class CycleGAN(Evolver[AgerTrainer]):
             seed=seed,
             dtype=autocast_dtype(recipe.train.amp, device),
         ).to(device)
+        return step
 
     def initial(self, path: Path) -> dict[str, Tensor]:
         """The generators of a checkpoint of the reference, or a folder of them, to start from."""

@@ -52,7 +52,9 @@ def write_untrained(
     """
     resolved = resolve(recipe, overrides=[f"data.size={SIZE}", *overrides]).recipe
     if not isinstance(resolved, EstimatorRecipe):
-        raise ConfigError(f"{recipe} is a recipe of an ager, not of an estimator")
+        raise ConfigError(
+            f"{recipe} is a recipe of the kind {resolved.kind!r}, not of an estimator"
+        )
     network = build(recipe, ages, size=SIZE).eval()
     network.margin = MARGIN
     interval = {"level": 0.9, "margin": MARGIN, "calibrated_on": "val"}
