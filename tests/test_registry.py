@@ -6,7 +6,7 @@ import pytest
 
 from agekit._loading import how_to_upgrade
 from agekit.errors import ConflictError, PluginError, UnknownNameError
-from agekit.recipe.names import resolve_recipe_name
+from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import (
     BACKBONES,
     HEADS,

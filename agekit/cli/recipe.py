@@ -12,8 +12,8 @@ from agekit.cli.options import json_option, set_option
 from agekit.cli.output import emit_json
 from agekit.errors import ConfigError
 from agekit.recipe import resolve
-from agekit.recipe.names import resolve_recipe_name
 from agekit.recipe.schema import DEFAULT_KIND
+from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import RECIPES, TASKS
 
 __all__ = ["recipe"]

@@ -17,9 +17,9 @@ from agekit._yaml import read_yaml
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.merge import assigned, merge, override, plain
-from agekit.recipe.names import resolve_recipe_name
 from agekit.recipe.parts import check_parts, shipped
 from agekit.recipe.schema import DEFAULT_KIND, Recipe
+from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import DATASETS, RECIPES, TASKS
 from agekit.task import Task
 

@@ -115,7 +115,7 @@ def _check_free(names: Names) -> None:
 def shadowed(name: str) -> tuple[str, str] | None:
     """The recipe and the backbone, or generator, that a name means were no recipe called so.
 
-    `agekit.recipe.names.resolve_recipe_name` takes the recipe of just that name first, so that one
+    `agekit.recipe_names.resolve_recipe_name` takes the recipe of just that name first, so that one
     called ``cen-resnet18`` would be trained in place of ``cen`` on ``resnet18``.
     """
     parts = {entry.name for kind in ("backbone", "generator") for entry in entries(kind)}

@@ -6,19 +6,19 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
-from pydantic import ValidationError
 
-from agekit._mistakes import list_mistakes
 from agekit._paths import expand_user
 from agekit._yaml import read_yaml
 from agekit.atomic import write_text
 from agekit.errors import AgekitError, ConfigError, nearest
-from agekit.recipe.names import resolve_recipe_name
+from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import RECIPES
-from agekit_bench.suite import Row, Suite
+
+if TYPE_CHECKING:
+    from agekit_bench.suite import Row, Suite
 
 __all__ = [
     "ENDINGS",
@@ -180,6 +180,11 @@ def load_suite(name: str | Path) -> Suite:
     Raises:
         ConfigError: there is none, or it has mistakes; every one of them.
     """
+    from pydantic import ValidationError  # `bench list` goes without
+
+    from agekit._mistakes import list_mistakes
+    from agekit_bench.suite import Suite
+
     path = _find(str(name))
     data = read_yaml(path, f"cannot read the suite {path}")
     if not isinstance(data, dict):

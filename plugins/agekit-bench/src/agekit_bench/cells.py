@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import Resolved, resolve
-from agekit.recipe.names import resolve_recipe_name
+from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import DATASETS
 from agekit_bench.catalog import ENDINGS, is_open
 from agekit_bench.result_files import RUNS, result_path, row_slug

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from agekit.data.loader import Batch
 from agekit.errors import ConfigError, UnknownNameError
 from agekit.recipe import LossTerm, Recipe, resolve
-from agekit.recipe.names import resolve_recipe_name
 from agekit.recipe.parts import loss_arguments
+from agekit.recipe_names import resolve_recipe_name
 from agekit.tasks.ager.build import build_ager, load_ager
 from agekit.tasks.ager.model import FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
