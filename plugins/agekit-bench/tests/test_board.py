@@ -14,7 +14,7 @@ from agekit_bench.cells import Cell, cells
 from agekit_bench.failure import plain
 from agekit_bench.launch import write_failure
 from agekit_bench.process import RUN, _train, main
-from agekit_bench.progress import Board, Counts, progress_of
+from agekit_bench.progress import Counts, ProgressTable, progress_of
 from agekit_bench.result_files import read_result
 from agekit_bench.spec import CellSpec, read_spec, write_spec
 from agekit_bench.workers import devices, terminating
@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_table_and_others_lines(write_suite: Callable[..., Pat
     for terminal in (True, False):
         file = io.StringIO()
         console = Console(file=file, force_terminal=terminal, width=80, color_system=None)
-        with Board(console) as board:
+        with ProgressTable(console) as board:
             board.begun(cell, counts)
             board.show([(cell, 12.4, "generation 1, epoch 2, MAE 5.31")], counts)
         shown = file.getvalue()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from agekit_bench.catalog import keep_suite, load_suite, suite_of
+from agekit_bench.catalog import find_snapshot, load_suite, save_snapshot
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_testkit.results import draw_faces, write_made_result
 
@@ -36,7 +36,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_a_kept_suite_is_the_suite(written: Path, tmp_path: Path) -> None:
     suite, out = load_suite(written), tmp_path / "results"
-    keep_suite(suite, out)
+    save_snapshot(suite, out)
     kept = load_suite(out / "mine.suite.yaml")
     assert Path(kept.rows[0].recipe).resolve() == tmp_path / "own" / "parts" / "b-net.yaml"
     assert yaml.safe_load((out / "mine.suite.yaml").read_text())["rows"][0]["recipe"].startswith(
@@ -45,24 +45,24 @@ def test_a_kept_suite_is_the_suite(written: Path, tmp_path: Path) -> None:
     assert kept.rows[0].model_fields_set == suite.rows[0].model_fields_set
     assert kept.model_dump(exclude={"rows"}) == suite.model_dump(exclude={"rows"})
     assert kept.rows[1:] == suite.rows[1:]
-    keep_suite(suite.model_copy(update={"baseline": None}), out)
+    save_snapshot(suite.model_copy(update={"baseline": None}), out)
     assert load_suite(out / "mine.suite.yaml").baseline is None
 
 
 def test_a_file_of_that_name_that_is_no_copy_is_let_be(written: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine.suite.yaml"
     own.write_text(SUITE)
-    keep_suite(load_suite(written), tmp_path)
+    save_snapshot(load_suite(written), tmp_path)
     assert own.read_text() == SUITE
 
 
 def test_the_suite_beside_results_is_theirs(written: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
     here = out / "synthfaces_default" / "a-net" / "seed-0.json"
-    assert suite_of("mine", [here]) is None
-    assert suite_of("methods", [here]) == load_suite("methods")
-    keep_suite(load_suite(written), out)
-    found = suite_of("mine", [here])
+    assert find_snapshot("mine", [here]) is None
+    assert find_snapshot("methods", [here]) == load_suite("methods")
+    save_snapshot(load_suite(written), out)
+    found = find_snapshot("mine", [here])
     assert found is not None and found.baseline == "A"
 
 
@@ -79,7 +79,7 @@ def test_a_leaderboard_takes_baseline_claims_and_hidden_rows_from_it(
     assert alone.standings[0].tables[0].baseline is None
     assert alone.remarks == ["baseline and claims of the suite mine, which is not known here"]
 
-    keep_suite(load_suite(written), out)
+    save_snapshot(load_suite(written), out)
     board = make_leaderboard(gather([out]), out)
     (table,) = board.standings[0].tables
     assert (table.baseline, [row.label for row in table.rows]) == ("A", ["B", "A"])

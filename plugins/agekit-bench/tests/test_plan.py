@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from agekit_bench.catalog import load_suite
 from agekit_bench.cells import Cell, cells
-from agekit_bench.cost import MEASURED, Rates, images, size_of, work
-from agekit_bench.datasets import cross_specs, find_places
+from agekit_bench.cost import MEASURED, Rates, images, work
+from agekit_bench.datasets import cross_specs, locate_datasets
 from agekit_bench.plan import plan
 from agekit_bench.result import CellError, Evaluation, Machine, Result
 from agekit_bench.result_files import canonical_hash, write_result
-from agekit_bench.runner import Options, _Runner
+from agekit_bench.runner import _Runner
+from agekit_bench.size import size_of
 from agekit_bench.spec import threads_for
+from agekit_bench.workers import Options
 
 from agekit.errors import ConfigError, DataError
 from agekit.recipe import resolve
@@ -51,7 +53,7 @@ def test_cells_stand_where_their_files_say(
     monkeypatch.delenv("AGEKIT_DATA", raising=False)
     suite, out = load_suite(write_suite(ROWS)), tmp_path / "out"
     found = cells(suite)
-    places = find_places(found, suite, {})
+    places = locate_datasets(found, suite, {})
     assert places["morph"].lacking == "morph (--root morph=DIR)"
     assert [(c.dataset, c.split, c.root) for c in cross_specs(suite, places)] == [
         ("synthfaces", "all", None)
@@ -89,7 +91,7 @@ def test_a_result_that_is_another_suites_or_cannot_be_read_is_let_be(
 ) -> None:
     suite, out = load_suite(write_suite("  - {label: a, recipe: reg}\n")), tmp_path / "out"
     found = cells(suite)
-    places = find_places(found, suite, {})
+    places = locate_datasets(found, suite, {})
     path = found[0].path(out)
     for changes, what in (
         ({"suite": "large"}, "suite large, preset quick; not suite small, preset quick"),
@@ -114,7 +116,7 @@ def test_a_result_of_what_a_recipe_file_held_before_is_not_the_cells(
     (tmp_path / "own.yaml").write_text("extends: reg\nbackbone: {type: resnet10-tiny}\n")
     path, out = write_suite("  - {label: a, recipe: own.yaml}\n"), tmp_path / "out"
     (cell,) = cells(load_suite(path))
-    places = find_places([cell], load_suite(path), {})
+    places = locate_datasets([cell], load_suite(path), {})
     plain = json.loads(cell.resolved.recipe.model_dump_json())
     write_result(cell.path(out), made(cell, recipe=plain, recipe_hash=canonical_hash(plain)))
     assert plan([cell], out, places, {})[0].state == "done"
@@ -135,7 +137,7 @@ def test_a_cell_is_not_scored_besides_on_its_own_protocol(
     )
     suite = load_suite(write_suite(rows))
     found = cells(suite)
-    runner = _Runner(suite, found, tmp_path, find_places(found, suite, {}), {}, Options(), None)
+    runner = _Runner(suite, found, tmp_path, locate_datasets(found, suite, {}), {}, Options(), None)
     besides = {cell.row: runner._spec(cell, 0).cross for cell in found}
     assert [(rule.dataset, rule.split) for rule in besides["a"]] == [("synthfaces", "all")]
     assert besides["b"] == []
@@ -147,16 +149,16 @@ def test_what_is_given_must_be_asked_for(
     suite = load_suite(write_suite(ROWS))
     found = cells(suite)
     with pytest.raises(ConfigError, match="no dataset 'morf'; did you mean 'morph'"):
-        find_places(found, suite, {"morf": tmp_path})
+        locate_datasets(found, suite, {"morf": tmp_path})
     with pytest.raises(DataError, match="no such folder"):
-        find_places(found, suite, {"morph": tmp_path / "nowhere"})
-    places = find_places(found, suite, {})
+        locate_datasets(found, suite, {"morph": tmp_path / "nowhere"})
+    places = locate_datasets(found, suite, {})
     with pytest.raises(ConfigError, match="no row starts from 'hors'; did you mean 'horse'"):
         plan(found, tmp_path, places, {"hors": "m"})
     (tmp_path / "data" / "morph").mkdir(parents=True)
     (tmp_path / "data" / "morph" / "a").touch()
     monkeypatch.setenv("AGEKIT_DATA", str(tmp_path / "data"))
-    assert find_places(found, suite, {})["morph"].root == tmp_path / "data" / "morph"
+    assert locate_datasets(found, suite, {})["morph"].root == tmp_path / "data" / "morph"
 
 
 def test_costs_follow_work_and_measured_rates(write_suite: Callable[..., Path]) -> None:

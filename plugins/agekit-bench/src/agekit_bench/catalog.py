@@ -25,13 +25,13 @@ __all__ = [
     "VARIABLE",
     "Listing",
     "count_cells",
+    "find_snapshot",
     "find_suites",
     "is_open",
-    "keep_suite",
     "list_suites",
     "load_suite",
+    "save_snapshot",
     "shipped",
-    "suite_of",
 ]
 
 
@@ -131,7 +131,7 @@ _ENDING = ".suite.yaml"
 _HEAD = "# The suite that the results beside this file are of, as `agekit bench run` read it.\n"
 
 
-def keep_suite(suite: Suite, out: Path) -> None:
+def save_snapshot(suite: Suite, out: Path) -> None:
     """Writes a suite to ``OUT/<name>.suite.yaml``; a file there that is no such copy is let be.
 
     Recipes that are files are named as seen from there.
@@ -151,7 +151,7 @@ def keep_suite(suite: Suite, out: Path) -> None:
     write_text(path, _HEAD + text)
 
 
-def suite_of(name: str, results: Iterable[Path]) -> Suite | None:
+def find_snapshot(name: str, results: Iterable[Path]) -> Suite | None:
     """The suite that results are of: the one beside them, else the one that is known by its name.
 
     Args:

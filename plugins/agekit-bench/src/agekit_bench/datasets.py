@@ -27,12 +27,12 @@ from agekit_bench.spec import CrossSpec
 from agekit_bench.suite import Suite
 
 __all__ = [
-    "Place",
+    "DatasetLocation",
     "Reading",
     "cross_specs",
     "cut_command",
-    "find_places",
     "is_uncut",
+    "locate_datasets",
     "name_columns",
     "read_protocols",
 ]
@@ -103,7 +103,7 @@ class Reading:
 
 
 def read_protocols(
-    suite: Suite, found: Sequence[Cell], places: Mapping[str, Place], uncut: Sequence[str]
+    suite: Suite, found: Sequence[Cell], places: Mapping[str, DatasetLocation], uncut: Sequence[str]
 ) -> list[Reading]:
     """Reads and splits every dataset of the cells that is at hand.
 
@@ -148,7 +148,7 @@ def _drawn(cell: Cell, faces: Faces) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetLocation:
     """Where a dataset lies.
 
     Attributes:
@@ -162,7 +162,9 @@ class Place:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_places(found: Iterable[Cell], suite: Suite, roots: Mapping[str, Path]) -> dict[str, Place]:
+def locate_datasets(
+    found: Iterable[Cell], suite: Suite, roots: Mapping[str, Path]
+) -> dict[str, DatasetLocation]:
     """Where the datasets of cells, and those a suite scores besides, lie.
 
     Args:
@@ -183,21 +185,23 @@ def find_places(found: Iterable[Cell], suite: Suite, roots: Mapping[str, Path]) 
     return {name: _place(name, roots.get(name)) for name in names}
 
 
-def _place(name: str, root: Path | None) -> Place:
+def _place(name: str, root: Path | None) -> DatasetLocation:
     reader = DATASETS.get(name)
     if root is None and not reader.needs_root:
-        return Place()
+        return DatasetLocation()
     if root is None and not os.environ.get("AGEKIT_DATA"):
-        return Place(lacking=f"{name} (--root {name}=DIR)")
+        return DatasetLocation(lacking=f"{name} (--root {name}=DIR)")
     try:
-        return Place(data_root(name, root, file_allowed=reader.file_allowed))
+        return DatasetLocation(data_root(name, root, file_allowed=reader.file_allowed))
     except DataError:
         if root is not None:
             raise
-        return Place(lacking=f"{name} (--root {name}=DIR)")
+        return DatasetLocation(lacking=f"{name} (--root {name}=DIR)")
 
 
-def name_columns(places: Mapping[str, Place], columns: Mapping[str, str]) -> dict[str, Place]:
+def name_columns(
+    places: Mapping[str, DatasetLocation], columns: Mapping[str, str]
+) -> dict[str, DatasetLocation]:
     """The places, with what a user calls the columns of those that are tables of his own.
 
     Raises:
@@ -215,7 +219,7 @@ def name_columns(places: Mapping[str, Place], columns: Mapping[str, str]) -> dic
     }
 
 
-def cross_specs(suite: Suite, places: Mapping[str, Place]) -> list[CrossSpec]:
+def cross_specs(suite: Suite, places: Mapping[str, DatasetLocation]) -> list[CrossSpec]:
     """What finished models are scored on besides, of the datasets that are here."""
     return [
         CrossSpec(

@@ -10,21 +10,21 @@ from typing import Literal
 from agekit.errors import AgekitError, ConfigError, DataError, nearest
 from agekit_bench.catalog import ENDINGS
 from agekit_bench.cells import Cell
-from agekit_bench.datasets import Place, cut_command, is_uncut
+from agekit_bench.datasets import DatasetLocation, cut_command, is_uncut
 from agekit_bench.report.reported import find_reported
 from agekit_bench.result import Result
 from agekit_bench.result_files import is_kept, read_result
 from agekit_bench.spec import SPEC
 from agekit_bench.suite import Suite
 
-__all__ = ["Planned", "State", "check_start", "choose_judges", "plan", "require_cut", "to_cut"]
+__all__ = ["CellStatus", "State", "check_start", "choose_judges", "plan", "require_cut", "to_cut"]
 
 
 State = Literal["done", "failed", "begun", "new", "waiting", "blocked"]
 
 
 @dataclass(frozen=True)
-class Planned:
+class CellStatus:
     """A cell and where it stands.
 
     Attributes:
@@ -42,14 +42,17 @@ class Planned:
 
 
 def plan(
-    found: Sequence[Cell], out: Path, places: Mapping[str, Place], weights: Mapping[str, str]
-) -> list[Planned]:
+    found: Sequence[Cell],
+    out: Path,
+    places: Mapping[str, DatasetLocation],
+    weights: Mapping[str, str],
+) -> list[CellStatus]:
     """Where every cell stands, in their order.
 
     Args:
         found: the cells.
         out: where their results go.
-        places: see `find_places`.
+        places: see `locate_datasets`.
         weights: models to start from, by the name that rows know them by.
 
     Raises:
@@ -63,7 +66,7 @@ def plan(
             f"no row starts from {odd[0]!r}{nearest(odd[0], asked)}",
             f"they start from {', '.join(asked)}" if asked else "leave --init out",
         )
-    stands: dict[str, Planned] = {}
+    stands: dict[str, CellStatus] = {}
     for cell in found:
         stands[cell.name] = _stand(cell, out, places, weights, stands)
     return list(stands.values())
@@ -72,10 +75,10 @@ def plan(
 def _stand(
     cell: Cell,
     out: Path,
-    places: Mapping[str, Place],
+    places: Mapping[str, DatasetLocation],
     weights: Mapping[str, str],
-    before: Mapping[str, Planned],
-) -> Planned:
+    before: Mapping[str, CellStatus],
+) -> CellStatus:
     path = cell.path(out)
     if path.exists():
         try:
@@ -85,20 +88,20 @@ def _stand(
                 raise DataError(
                     error.message, "read it with the agekit that wrote it, or move it away"
                 ) from error
-            return Planned(cell, "new", error.message)
+            return CellStatus(cell, "new", error.message)
         _require_same(path, result, cell)
-        return Planned(cell, result.status, result.error.message if result.error else "", result)
+        return CellStatus(cell, result.status, result.error.message if result.error else "", result)
     why = places[cell.dataset].lacking
     if not why and cell.init is not None and cell.init not in weights:
         why = f"weights (--init {cell.init}=MODEL)"
     if why:
-        return Planned(cell, "waiting", why)
+        return CellStatus(cell, "waiting", why)
     source = before.get(cell.after or "")
     if source is not None and source.state in ("waiting", "blocked"):
-        return Planned(cell, source.state, source.why)
+        return CellStatus(cell, source.state, source.why)
     if source is not None and source.state == "failed":
-        return Planned(cell, "blocked", f"it starts from {source.cell.name}, which failed")
-    return Planned(cell, "begun" if (cell.folder(out) / SPEC).exists() else "new")
+        return CellStatus(cell, "blocked", f"it starts from {source.cell.name}, which failed")
+    return CellStatus(cell, "begun" if (cell.folder(out) / SPEC).exists() else "new")
 
 
 def _require_same(path: Path, result: Result, cell: Cell) -> None:
@@ -121,7 +124,7 @@ def _require_same(path: Path, result: Result, cell: Cell) -> None:
 
 def check_start(
     suite: Suite,
-    planned: Sequence[Planned],
+    planned: Sequence[CellStatus],
     *,
     device: str,
     weights: Mapping[str, str],
@@ -155,7 +158,7 @@ def check_start(
 
 
 def choose_judges(
-    suite: Suite, planned: Sequence[Planned], judges: Sequence[str]
+    suite: Suite, planned: Sequence[CellStatus], judges: Sequence[str]
 ) -> tuple[tuple[str, ...], str]:
     """Who says how old the faces of agers look, and a line that says so where nobody chose.
 
@@ -186,7 +189,9 @@ def choose_judges(
     return tuple(chosen), told
 
 
-def to_cut(suite: Suite, planned: Sequence[Planned], places: Mapping[str, Place]) -> dict[str, str]:
+def to_cut(
+    suite: Suite, planned: Sequence[CellStatus], places: Mapping[str, DatasetLocation]
+) -> dict[str, str]:
     """The command that cuts out the faces of each dataset whose are not yet, by its name.
 
     Args:
@@ -205,7 +210,9 @@ def to_cut(suite: Suite, planned: Sequence[Planned], places: Mapping[str, Place]
     }
 
 
-def require_cut(suite: Suite, planned: Sequence[Planned], places: Mapping[str, Place]) -> None:
+def require_cut(
+    suite: Suite, planned: Sequence[CellStatus], places: Mapping[str, DatasetLocation]
+) -> None:
     """Refuses datasets of whole photos before anything is trained.
 
     Args:

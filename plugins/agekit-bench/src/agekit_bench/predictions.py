@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 from agekit.atomic import written
 from agekit.data.digests import hash_file
-from agekit.data.table import FaceTable
+from agekit.data.table import FaceTable, age_bins
 from agekit.errors import DataError
 from agekit_bench.result import Predictions, Result
 
 __all__ = [
     "COLUMNS",
+    "GENDERS",
     "SCHEMA",
     "Estimates",
+    "Numbers",
     "Scored",
-    "common_faces",
+    "Words",
+    "named",
+    "parts_by",
     "read_predictions",
     "read_scored",
     "write_predictions",
@@ -47,7 +51,7 @@ SCHEMA = pa.schema(
     ]
 )
 _TEXT = pa.string()
-_GENDERS = ("male", "female")
+GENDERS = ("male", "female")
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ class Estimates:
                 pa.array(table.age[rows][order].astype(np.float32)),
                 pa.array(sigma, mask=np.isnan(sigma)),
                 pa.array([str(i) if i >= 0 else None for i in table.identity[rows][order]], _TEXT),
-                pa.array(_named(table.gender[rows][order], _GENDERS), _TEXT),
-                pa.array(_named(table.group[rows][order], names), _TEXT),
+                pa.array(named(table.gender[rows][order], GENDERS), _TEXT),
+                pa.array(named(table.group[rows][order], names), _TEXT),
                 pa.array(self.estimate[order].astype(np.float32)),
                 pa.array(self.low[order].astype(np.float32)),
                 pa.array(self.high[order].astype(np.float32)),
@@ -100,7 +104,8 @@ class Estimates:
         )
 
 
-def _named(codes: NDArray[np.integer], names: Sequence[str]) -> list[str | None]:
+def named(codes: NDArray[np.integer], names: Sequence[str]) -> list[str | None]:
+    """The names that codes stand for; None for a code of none."""
     return [names[code] if 0 <= code < len(names) else None for code in codes.tolist()]
 
 
@@ -259,29 +264,24 @@ def read_scored(table: pa.Table, protocol: str, generation: int) -> Scored | Non
     return Scored(**columns).take(np.lexsort((columns["age"], columns["key"])))
 
 
-def common_faces(scored: Sequence[Scored]) -> list[Scored]:
-    """Each restricted to the faces that all of them have, in one order.
+def parts_by(
+    age: NDArray[Any], gender: NDArray[Any], group: NDArray[Any]
+) -> dict[str, dict[str, NDArray[np.int64]]]:
+    """The faces of every ten years of age, gender and group, as far as these are known.
 
-    A picture that is there several times with one age is paired in turn.
+    Args:
+        age: (N,) years.
+        gender: (N,) names, empty where unknown.
+        group: (N,) likewise.
+
+    Returns:
+        ``age``, ``gender`` and ``group``, each from a part's name to its faces' indices.
     """
-    if all(one.same_faces(scored[0]) for one in scored[1:]):
-        return list(scored)
-    places = [_places(one) for one in scored]
-    shared = sorted(set(places[0]).intersection(*places[1:]))
-    return [
-        one.take(np.fromiter((place[face] for face in shared), np.int64, len(shared)))
-        for one, place in zip(scored, places, strict=True)
-    ]
-
-
-def _places(one: Scored) -> dict[tuple[str, float, int], int]:
-    out: dict[tuple[str, float, int], int] = {}
-    pairs = list(zip(one.key.tolist(), one.age.tolist(), strict=True))
-    turn = 0
-    for place, pair in enumerate(pairs):
-        turn = turn + 1 if place and pairs[place - 1] == pair else 0
-        out[*pair, turn] = place
-    return out
+    parts = {"age": age_bins(age)}
+    for kind, column in (("gender", gender), ("group", group)):
+        names = np.unique(column).tolist()
+        parts[kind] = {name: np.flatnonzero(column == name) for name in names if name}
+    return parts
 
 
 def _column(column: pa.ChunkedArray, is_text: bool) -> Any:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from agekit.atomic import write_text
 from agekit.errors import AgekitError
 from agekit_bench.failure import classify
-from agekit_bench.spec import CellSpec, hash_start, keep_start, read_spec, same_start
+from agekit_bench.spec import CellSpec, hash_initial, is_same_initial, read_spec, save_initial
 
 if TYPE_CHECKING:
     from agekit.recipe import Resolved
@@ -111,12 +111,12 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
 
     run, console = folder / RUN, Console(stderr=True)
     resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
-    start = hash_start(spec.weights, spec.alignment)
-    if same_start(folder, start) and _is_begun(run, spec, resolved):
+    start = hash_initial(spec.weights, spec.alignment)
+    if is_same_initial(folder, start) and _is_begun(run, spec, resolved):
         _place(run, spec)
         return resume(run, device=spec.device, console=console), True
     shutil.rmtree(run, ignore_errors=True)
-    keep_start(folder, start)
+    save_initial(folder, start)
     return train(
         spec.recipe,
         spec.dataset,

@@ -20,7 +20,7 @@ from rich.text import Text
 from agekit_bench.cells import Cell
 from agekit_bench.result import Result
 
-__all__ = ["Board", "Counts", "progress_of"]
+__all__ = ["Counts", "ProgressTable", "progress_of"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Counts:
     left: float | None = None
 
 
-class Board:
+class ProgressTable:
     """Shows the cells that are being trained.
 
     Args:

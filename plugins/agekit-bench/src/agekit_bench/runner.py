@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,21 @@ from typing import Any
 from rich.console import Console
 
 from agekit.errors import ConfigError, counted, one_line
-from agekit_bench.catalog import keep_suite
+from agekit_bench.catalog import save_snapshot
 from agekit_bench.cells import Cell, whole_name
-from agekit_bench.cost import Pace
-from agekit_bench.datasets import Place, cross_specs
+from agekit_bench.cost import Rates, pixels
+from agekit_bench.datasets import DatasetLocation, cross_specs
 from agekit_bench.launch import attempt, write_failure
-from agekit_bench.plan import Planned, plan
+from agekit_bench.plan import CellStatus, plan
 from agekit_bench.process import RUN
-from agekit_bench.progress import Board, Counts, progress_of
+from agekit_bench.progress import Counts, ProgressTable, progress_of
 from agekit_bench.result import Result
 from agekit_bench.result_files import is_kept, read_result
 from agekit_bench.spec import CellSpec, CrossSpec, threads_for
 from agekit_bench.suite import Suite
-from agekit_bench.workers import Jobs, Submit, devices, terminating, threads
+from agekit_bench.workers import Jobs, Options, Submit, devices, terminating, threads
 
-__all__ = ["Options", "run_suite"]
+__all__ = ["run_suite"]
 
 
 _TICK = 0.5
@@ -36,46 +36,23 @@ _ELSEWHERE = 2.0
 """Seconds until a cell that another runner has is asked for again."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a suite is run.
-
-    Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; several jobs share all GPUs out.
-        jobs: cells at a time.
-        retry_failed: whether cells that failed are tried again.
-        timeout: seconds for each cell.
-        judges: of agers, in place of the suite's.
-        cluster: an engine of `agekit_bench.workers`, None for this machine.
-        settings: of the cluster's jobs.
-    """
-
-    device: str = "auto"
-    jobs: int = 1
-    retry_failed: bool = False
-    timeout: float | None = None
-    judges: Sequence[str] = ()
-    cluster: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
 def run_suite(
     suite: Suite,
     found: Sequence[Cell],
     out: Path,
     *,
-    places: Mapping[str, Place],
+    places: Mapping[str, DatasetLocation],
     weights: Mapping[str, str] | None = None,
     options: Options | None = None,
     console: Console | None = None,
-) -> list[Planned]:
+) -> list[CellStatus]:
     """Trains the cells that are not done; a stopped one goes on from where it was.
 
     Args:
         suite: the suite.
         found: its cells, see `agekit_bench.cells.cells`.
         out: where results go.
-        places: where the datasets lie, see `agekit_bench.plan.find_places`.
+        places: where the datasets lie, see `agekit_bench.plan.locate_datasets`.
         weights: models to start from, by the name that rows know them by.
         options: how.
         console: where to show it; None shows nothing.
@@ -105,7 +82,7 @@ class _Runner:
         suite: Suite,
         found: Sequence[Cell],
         out: Path,
-        places: Mapping[str, Place],
+        places: Mapping[str, DatasetLocation],
         weights: Mapping[str, str],
         options: Options,
         console: Console | None,
@@ -116,7 +93,7 @@ class _Runner:
         self.places = places
         self.weights = weights
         self.options = options
-        self.board = Board(console)
+        self.board = ProgressTable(console)
         self.cross = cross_specs(suite, places)
         self.stop = threading.Event()
         self.running: list[_Running] = []
@@ -124,10 +101,11 @@ class _Runner:
         self.not_before: dict[str, float] = {}
         self.todo: list[Cell] = []
         self.settled: dict[str, str] = {}
-        self.pace = Pace()
+        self.rates = Rates(per_image=pixels)
+        self.machine = ""
         self.devices = devices(options.device, options.jobs if options.cluster is None else 1)
 
-    def run(self) -> list[Planned]:
+    def run(self) -> list[CellStatus]:
         """Until nothing is left to do."""
         started = plan(self.found, self.out, self.places, self.weights)
         self._sort(started)
@@ -135,7 +113,7 @@ class _Runner:
         counts.done = sum(state == "done" for state in self.settled.values())
         counts.failed = sum(state == "failed" for state in self.settled.values())
         self._introduce(started, counts)
-        keep_suite(self.suite, self.out)
+        save_snapshot(self.suite, self.out)
         with terminating(), self.board, self._workers() as submit:
             try:
                 while self.todo or self.running:
@@ -149,7 +127,7 @@ class _Runner:
                 raise
         return plan(self.found, self.out, self.places, self.weights)
 
-    def _sort(self, started: Sequence[Planned]) -> None:
+    def _sort(self, started: Sequence[CellStatus]) -> None:
         """What is to be done, and what is settled."""
         again = self.options.retry_failed
         for planned in started:
@@ -162,7 +140,7 @@ class _Runner:
             else:
                 self.settled[name] = planned.state
 
-    def _introduce(self, started: Sequence[Planned], counts: Counts) -> None:
+    def _introduce(self, started: Sequence[CellStatus], counts: Counts) -> None:
         if not counts.total:
             lacking = sorted({planned.why for planned in started})
             raise ConfigError(
@@ -263,7 +241,8 @@ class _Runner:
                 self.todo.append(item.cell)
                 continue
             self.settled[item.cell.name] = result.status
-            self.pace.add(item.cell, time.monotonic() - item.began)
+            self.rates.learn(result)
+            self.machine = result.machine.device if result.machine else self.machine
             if item.cell.name in self.retries:
                 counts.failed -= 1
             counts.done += result.status == "done"
@@ -288,7 +267,7 @@ class _Runner:
     def _show(self, counts: Counts) -> None:
         now = time.monotonic()
         begun = [(r.cell, now - r.began) for r in self.running]
-        counts.left = self.pace.left(self.todo, begun, self._width())
+        counts.left = self.rates.left(self.todo, begun, self._width(), self.machine)
         shown = [(cell, t, progress_of(cell.folder(self.out) / RUN)) for cell, t in begun]
         self.board.show(shown, counts)
 

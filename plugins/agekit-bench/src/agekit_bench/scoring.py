@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from agekit.training.faces import TrainingFaces
 from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
 from agekit_bench.failure import plain
-from agekit_bench.predictions import Estimates
+from agekit_bench.predictions import GENDERS, Estimates, named, parts_by
 from agekit_bench.result import Evaluation
 from agekit_bench.spec import CrossSpec
 
@@ -39,7 +39,6 @@ __all__ = [
 
 Split = Literal["train", "val", "test", "all"]
 _PREFERRED: tuple[Split, ...] = ("test", "val", "train")
-_BIN = 10
 
 
 def score_generations(
@@ -146,26 +145,36 @@ def parts_of(
         rows: (N,) which faces.
     """
     true = table.age[rows]
-    bins = np.floor(true / _BIN).astype(np.int64)
-    ages = {int(b): f"{b * _BIN}-{b * _BIN + _BIN - 1}" for b in np.unique(bins)}
-    columns: dict[str, tuple[NDArray[Any], Mapping[int, str]]] = {
-        "age": (bins, ages),
-        "gender": (table.gender[rows], dict(enumerate(("male", "female")))),
-        "group": (table.group[rows], dict(enumerate(table.group_names))),
+    names = {"gender": GENDERS, "group": table.group_names}
+    columns = {
+        kind: np.array([name or "" for name in named(getattr(table, kind)[rows], known)])
+        for kind, known in names.items()
     }
-    out: dict[str, dict[str, dict[str, float]]] = {}
-    for key, (codes, names) in columns.items():
-        for code, name in names.items():
-            mine = codes == code
-            if mine.any():
-                out.setdefault(key, {})[name] = {
-                    "n": int(mine.sum()),
-                    "mae": mae(estimate[mine], true[mine]),
-                    "bias": bias(estimate[mine], true[mine]),
-                    "cs5": cs(estimate[mine], true[mine], 5),
-                    "coverage": coverage(low[mine], high[mine], true[mine]),
-                }
-    return out
+    return {
+        kind: {
+            name: _figures(estimate, low, high, true, parts[name])
+            for name in names.get(kind, parts)
+            if name in parts
+        }
+        for kind, parts in parts_by(true, columns["gender"], columns["group"]).items()
+        if parts
+    }
+
+
+def _figures(
+    estimate: NDArray[Any],
+    low: NDArray[Any],
+    high: NDArray[Any],
+    true: NDArray[Any],
+    mine: NDArray[np.int64],
+) -> dict[str, float]:
+    return {
+        "n": len(mine),
+        "mae": mae(estimate[mine], true[mine]),
+        "bias": bias(estimate[mine], true[mine]),
+        "cs5": cs(estimate[mine], true[mine], 5),
+        "coverage": coverage(low[mine], high[mine], true[mine]),
+    }
 
 
 def _data(

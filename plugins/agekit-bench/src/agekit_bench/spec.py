@@ -23,10 +23,10 @@ __all__ = [
     "SPEC",
     "CellSpec",
     "CrossSpec",
-    "hash_start",
-    "keep_start",
+    "hash_initial",
+    "is_same_initial",
     "read_spec",
-    "same_start",
+    "save_initial",
     "threads_for",
     "write_spec",
 ]
@@ -189,7 +189,7 @@ def threads_for(jobs: int) -> int:
 START = "start.sha256"
 
 
-def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
+def hash_initial(weights: str | None, alignment: Alignment | None = None) -> str:
     """The SHA-256 of the weights that a cell starts from; ``scratch`` without any.
 
     Args:
@@ -204,7 +204,8 @@ def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     from agekit.zoo.locate import is_model, locate
 
     if alignment is not None:
-        return f"{hash_start(weights)} {alignment.align} {alignment.detector} {alignment.margin:g}"
+        initial = hash_initial(weights)
+        return f"{initial} {alignment.align} {alignment.detector} {alignment.margin:g}"
     if weights is None:
         return "scratch"
     path = locate(weights) / WEIGHTS if is_model(weights) else Path(weights)
@@ -213,13 +214,13 @@ def hash_start(weights: str | None, alignment: Alignment | None = None) -> str:
     return hash_file(path)
 
 
-def same_start(folder: Path, start: str) -> bool:
+def is_same_initial(folder: Path, start: str) -> bool:
     """Whether the run in a cell's folder started from these weights, as far as that was kept."""
     with suppress(OSError, ValueError):
         return (folder / START).read_text(encoding="ascii").strip() == start
     return True
 
 
-def keep_start(folder: Path, start: str) -> None:
+def save_initial(folder: Path, start: str) -> None:
     """Keeps what the run in a cell's folder starts from."""
     write_text(folder / START, start + "\n")

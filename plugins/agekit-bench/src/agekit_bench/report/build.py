@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agekit.errors import ConfigError, DataError, nearest
-from agekit_bench.catalog import suite_of
-from agekit_bench.report.model import Failure, Leaderboard, Maker, Standing
-from agekit_bench.report.papers import printed_tables
+from agekit_bench.catalog import find_snapshot
+from agekit_bench.report.model import Failure, Leaderboard, MachineSummary, SuiteReport
+from agekit_bench.report.papers import paper_tables
 from agekit_bench.report.rows import describe_machine
 from agekit_bench.report.tables import suite_tables
 from agekit_bench.result import Result
@@ -97,7 +97,7 @@ def make_leaderboard(
     for name, known in suites.items():
         own = of_suite[name]
         standings.append(
-            Standing(
+            SuiteReport(
                 name=name,
                 description=known.description if known else "",
                 source=known.source if known else "",
@@ -109,7 +109,7 @@ def make_leaderboard(
         )
     return Leaderboard(
         standings=standings,
-        printed=printed_tables(results, hrefs, suites, only),
+        printed=paper_tables(results, hrefs, suites, only),
         makers=_makers(results.values()),
         remarks=[_without(note, out) for note in notes],
     )
@@ -127,7 +127,7 @@ def _cell(result: Result) -> tuple[object, ...]:
 def _suite(name: str, results: Iterable[Path], remarks: list[str]) -> Suite | None:
     """The suite of results; None, and a remark, where it is not to be had."""
     try:
-        found = suite_of(name, results)
+        found = find_snapshot(name, results)
     except ConfigError as error:
         remarks.append(f"the suite {name} is not used: {error.message}")
         return None
@@ -160,10 +160,12 @@ def _failure(result: Result, href: str) -> Failure:
     )
 
 
-def _makers(results: Iterable[Result]) -> list[Maker]:
+def _makers(results: Iterable[Result]) -> list[MachineSummary]:
     counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for result in results:
         if result.machine is not None:
             versions = tuple(f"{n} {v}" for n, v in sorted(result.machine.versions.items()))
             counts[describe_machine(result.machine), versions] += 1
-    return [Maker(name, list(versions), n) for (name, versions), n in sorted(counts.items())]
+    return [
+        MachineSummary(name, list(versions), n) for (name, versions), n in sorted(counts.items())
+    ]

@@ -23,7 +23,7 @@ from agekit_bench.report.format import (
     signed,
 )
 from agekit_bench.report.model import Leaderboard
-from agekit_bench.report.views import StandingView
+from agekit_bench.report.views import SuiteView
 from agekit_bench.stats.intervals import Spread, spread
 
 __all__ = ["TITLE", "render_page"]
@@ -70,7 +70,7 @@ def render_page(board: Leaderboard, title: str = TITLE) -> str:
     text = template.render(
         title=title,
         board=board,
-        standings=[StandingView(b, f"suite-{i}") for i, b in enumerate(board.standings, 1)],
+        standings=[SuiteView(b, f"suite-{i}") for i, b in enumerate(board.standings, 1)],
         failures=[(b.name, failure) for b in board.standings for failure in b.failures],
         totals=_totals(board),
         resamples=count(RESAMPLES),

@@ -18,8 +18,8 @@ from agekit_bench.report.format import (
     seeds_of,
     signed,
 )
-from agekit_bench.report.model import Answer, Leaderboard, Row, Standing, Table
-from agekit_bench.report.papers import Printed, PrintedRow
+from agekit_bench.report.model import Answer, Leaderboard, Row, SuiteReport, Table
+from agekit_bench.report.papers import PaperRow, PaperTable
 from agekit_bench.stats.intervals import Spread
 
 __all__ = ["render_markdown"]
@@ -74,7 +74,7 @@ def render_markdown(board: Leaderboard, title: str = "Leaderboard") -> str:
     return "\n".join(lines)
 
 
-def _standing(standing: Standing) -> Iterator[str]:
+def _standing(standing: SuiteReport) -> Iterator[str]:
     yield f"## {_text(standing.name)}"
     yield ""
     if standing.description:
@@ -157,7 +157,7 @@ def _difference(row: Row) -> str:
     return f"{by} ({ends(told.interval)}; {seeds_of(told)})"
 
 
-def _printed(table: Printed) -> Iterator[str]:
+def _printed(table: PaperTable) -> Iterator[str]:
     yield f"## {_text(table.title)}"
     yield ""
     yield _text(f"{table.source}. {table.note}".strip())
@@ -180,7 +180,7 @@ def _printed(table: Printed) -> Iterator[str]:
         yield ""
 
 
-def _printed_row(table: Printed, row: PrintedRow) -> list[str]:
+def _printed_row(table: PaperTable, row: PaperRow) -> list[str]:
     cells = [_text(f"{row.label} ({row.note})" if row.note else row.label)]
     figures = zip(table.columns, row.reported, row.reproduced, row.links, strict=True)
     for (_, decimals), told, got, link in figures:

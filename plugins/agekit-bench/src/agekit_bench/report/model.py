@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agekit_bench.report.papers import Printed
+from agekit_bench.report.papers import PaperTable
 from agekit_bench.stats.comparison import Difference
 from agekit_bench.stats.intervals import Interval, Spread
 from agekit_bench.stats.subgroups import CheckScore, PartScore
@@ -15,10 +15,10 @@ __all__ = [
     "Failure",
     "Finding",
     "Leaderboard",
-    "Maker",
+    "MachineSummary",
     "Row",
     "RunEntry",
-    "Standing",
+    "SuiteReport",
     "Table",
 ]
 
@@ -213,7 +213,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SuiteReport:
     """What the results of a suite say.
 
     Attributes:
@@ -232,7 +232,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Maker:
+class MachineSummary:
     """A machine that results come from.
 
     Attributes:
@@ -257,7 +257,7 @@ class Leaderboard:
         remarks: files that were left out, and why.
     """
 
-    standings: list[Standing]
-    printed: list[Printed]
-    makers: list[Maker]
+    standings: list[SuiteReport]
+    printed: list[PaperTable]
+    makers: list[MachineSummary]
     remarks: list[str]

@@ -21,11 +21,11 @@ from agekit_bench.result import Evaluation, Result
 from agekit_bench.stats.intervals import Spread, spread
 from agekit_bench.suite import Suite
 
-__all__ = ["Printed", "PrintedRow", "printed_tables"]
+__all__ = ["PaperRow", "PaperTable", "paper_tables"]
 
 
 @dataclass(frozen=True)
-class PrintedRow:
+class PaperRow:
     """A row of a paper's table, and what was reproduced of it.
 
     Attributes:
@@ -50,7 +50,7 @@ class PrintedRow:
 
 
 @dataclass(frozen=True)
-class Printed:
+class PaperTable:
     """A paper's table.
 
     Attributes:
@@ -70,18 +70,18 @@ class Printed:
     source: str
     note: str
     columns: list[tuple[str, int]]
-    rows: list[PrintedRow]
+    rows: list[PaperRow]
     waits_for: list[str]
     prepare: list[str]
     command: str
 
 
-def printed_tables(
+def paper_tables(
     results: Mapping[Path, Result],
     hrefs: Mapping[Path, str],
     suites: Mapping[str, Suite | None],
     only: str | None = None,
-) -> list[Printed]:
+) -> list[PaperTable]:
     """Fills the papers' tables with what there is.
 
     Args:
@@ -102,12 +102,14 @@ def printed_tables(
     return out
 
 
-def _printed(table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Path, str]) -> Printed:
+def _printed(
+    table: Reported, results: Mapping[Path, Result], hrefs: Mapping[Path, str]
+) -> PaperTable:
     rows = [_row(table, row, results, hrefs) for row in table.rows]
     suite = _suite(table)
     needs = [] if suite is None else _datasets(suite)
     waits = any(value is None for row in rows for value in row.reproduced)
-    return Printed(
+    return PaperTable(
         name=table.name,
         title=table.title,
         source=table.source,
@@ -168,7 +170,7 @@ def _row(
     row: ReportedRow,
     results: Mapping[Path, Result],
     hrefs: Mapping[Path, str],
-) -> PrintedRow:
+) -> PaperRow:
     alike = _one_training(row, results)
     spreads: list[Spread | None] = []
     links: list[str | None] = []
@@ -182,7 +184,7 @@ def _row(
     counts = {r.parameters for p, r in alike.items() if p in used and r.parameters is not None}
     words = [row.cited, row.detail, f"pre-trained on {row.pretrained}" if row.pretrained else ""]
     words += dict.fromkeys(_made_with(results[path]) for path in sorted(used))
-    return PrintedRow(
+    return PaperRow(
         label=row.label,
         note="; ".join(word for word in words if word),
         parameters=row.parameters,

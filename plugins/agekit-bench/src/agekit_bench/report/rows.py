@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agekit_bench.predictions import Scored
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from agekit.errors import DataError
+from agekit_bench.predictions import Scored, read_predictions, read_scored
 from agekit_bench.report.model import Row, RunEntry
 from agekit_bench.result import Evaluation, Machine, Result
 from agekit_bench.stats.comparison import Comparison
 from agekit_bench.stats.intervals import Spread, spread
 from agekit_bench.stats.subgroups import check_scores, part_scores, parts_of
 
-__all__ = ["Entry", "Group", "describe_machine", "make_row"]
+__all__ = [
+    "Entry",
+    "Group",
+    "Position",
+    "describe_machine",
+    "detail_of",
+    "make_row",
+    "read_entries",
+]
 
 
 @dataclass(frozen=True)
@@ -62,14 +73,84 @@ class Group:
         return self.entries[0]
 
 
+def read_entries(
+    path: Path, result: Result, by_generation: bool, remarks: list[str]
+) -> Iterator[Entry]:
+    """What a result gives to tables: its last generation on each protocol.
+
+    Args:
+        path: of the result.
+        result: what it holds.
+        by_generation: with every generation on the result's own protocol.
+        remarks: gets a line for each file of predictions that cannot be used.
+    """
+    predictions = _predictions(path, result, remarks)
+    for evaluation in _shown(result, by_generation):
+        yield Entry(path, result, evaluation, _scored(predictions, evaluation, path, remarks))
+
+
+def _shown(result: Result, by_generation: bool) -> list[Evaluation]:
+    """The last generation on each protocol; every one on the cell's own if they are rows."""
+    last = {
+        e.protocol: e.generation for e in sorted(result.evaluations, key=lambda e: e.generation)
+    }
+    return [
+        e
+        for e in result.evaluations
+        if e.generation == last[e.protocol] or (by_generation and e.protocol == result.protocol)
+    ]
+
+
+def _predictions(path: Path, result: Result, remarks: list[str]) -> pa.Table | None:
+    if result.predictions is None:
+        return None
+    try:
+        return read_predictions(path, result)
+    except DataError as error:
+        remarks.append(error.message)
+        return None
+
+
+def _scored(
+    table: pa.Table | None, evaluation: Evaluation, path: Path, remarks: list[str]
+) -> Scored | None:
+    if table is None:
+        return None
+    try:
+        scored = read_scored(table, evaluation.protocol, evaluation.generation)
+    except DataError as error:
+        remarks.append(f"{path}: {error.message}")
+        return None
+    if (count := 0 if scored is None else len(scored)) != evaluation.n:
+        remarks.append(
+            f"{path}: its predictions have {count} faces of {evaluation.protocol}, generation "
+            f"{evaluation.generation}, not {evaluation.n}"
+        )
+        return None
+    return scored
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a row is among those that were compared face by face.
+
+    Attributes:
+        comparison: of the table's rows.
+        place: the row's in it.
+        base: the baseline's; None without one.
+    """
+
+    comparison: Comparison
+    place: int
+    base: int | None
+
+
 def make_row(
     anchor: str,
     group: Group,
     hrefs: Mapping[Path, str],
     *,
-    comparison: Comparison | None,
-    place: int | None,
-    base: int | None,
+    position: Position | None,
     is_baseline: bool,
     detail: str,
     rate: float | None,
@@ -81,9 +162,7 @@ def make_row(
         anchor: unique on the page.
         group: its seeds.
         hrefs: how the page links to results.
-        comparison: of the table's rows face by face; None where none can be compared.
-        place: the row's in the comparison; None where it is not in it.
-        base: the baseline's.
+        position: in the comparison; None where it is not in it.
         is_baseline: whether it is the baseline.
         detail: what tells it from others of its label.
         rate: faces a second; None where it was not measured.
@@ -115,8 +194,9 @@ def make_row(
         flags=flags,
         runs=runs,
     )
-    if comparison is None or place is None:
+    if position is None:
         return row
+    comparison, place, base = position.comparison, position.place, position.base
     parts = parts_of(comparison.faces)
     rank, note = comparison.ranks[place]
     told = None if base is None or base == place else comparison.difference(place, base)
@@ -177,3 +257,22 @@ def _level(result: Result) -> float | None:
     estimate = (result.recipe or {}).get("estimate")
     level = estimate.get("level") if isinstance(estimate, dict) else None
     return float(level) if isinstance(level, int | float) and 0 < level < 1 else None
+
+
+def _needs_backbone(group: Group, groups: Sequence[Group]) -> bool:
+    """Whether rows are on several backbones, and its label does not say on which it is."""
+    backbones = {(other.label, other.first.result.backbone) for other in groups}
+    own = {backbone for label, backbone in backbones if label == group.label}
+    named = len(own) == 1 and own.pop() in group.label.lower()
+    return len({backbone for _, backbone in backbones}) > 1 and not named
+
+
+def detail_of(
+    group: Group, groups: Sequence[Group], by_generation: bool, common_overrides: set[str]
+) -> str:
+    """What tells a row from others of its label: backbone, generation, overrides."""
+    entry = group.first
+    told = [entry.result.backbone] if _needs_backbone(group, groups) else []
+    if by_generation:
+        told.append(f"t = {entry.evaluation.generation}")
+    return ", ".join([*told, *(o for o in entry.result.overrides if o not in common_overrides)])

@@ -3,23 +3,75 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import pyarrow as pa  # type: ignore[import-untyped]
-
-from agekit.errors import DataError
-from agekit_bench.predictions import Scored, read_predictions, read_scored
 from agekit_bench.report.claims import find
 from agekit_bench.report.flags import row_flags, table_flags
 from agekit_bench.report.model import Facts, Row, Table
-from agekit_bench.report.rows import Entry, Group, make_row
+from agekit_bench.report.rows import Group, Position, detail_of, make_row, read_entries
 from agekit_bench.result import Evaluation, Result
 from agekit_bench.speed.document import Speeds
-from agekit_bench.stats.comparison import compare
+from agekit_bench.stats.comparison import Comparison, compare
 from agekit_bench.suite import Claim, Suite
 
-__all__ = ["suite_tables"]
+__all__ = ["Scope", "suite_tables"]
+
+
+class Scope(NamedTuple):
+    """What the results of one table share; tables are sorted by it.
+
+    Args:
+        trained_on: a protocol.
+        trained_split: the hash of its split.
+        is_other: whether the faces scored are of another protocol.
+        scored_on: a protocol.
+        split: which part of it.
+        split_hash: of the split of `scored_on`.
+    """
+
+    trained_on: str
+    trained_split: str
+    is_other: bool
+    scored_on: str
+    split: str
+    split_hash: str
+
+    @classmethod
+    def of(cls, result: Result, evaluation: Evaluation) -> Scope:
+        """The table that an evaluation belongs to."""
+        return cls(
+            result.protocol,
+            result.split_hash or "",
+            evaluation.protocol != result.protocol,
+            evaluation.protocol,
+            evaluation.split,
+            evaluation.split_hash,
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is the same for every table of a suite.
+
+    Attributes:
+        hrefs: how the page links to results.
+        baseline: the label of the row that the others are compared with.
+        by_generation: whether each generation is a row.
+        claims: of the suite.
+        failed: the results without figures.
+        speeds: of inference.
+    """
+
+    hrefs: Mapping[Path, str]
+    baseline: str | None
+    by_generation: bool
+    claims: Sequence[Claim]
+    failed: Sequence[Result]
+    speeds: Speeds
 
 
 def suite_tables(
@@ -46,118 +98,60 @@ def suite_tables(
     if any(result.row == baseline for result in results.values()):
         wanted = baseline
     order = [row.label for row in suite.rows] if suite else []
-    found: dict[tuple[str, ...], dict[tuple[object, ...], Group]] = {}
+    found: dict[Scope, dict[tuple[object, ...], Group]] = {}
     for path, result in results.items():
         if result.status == "failed" or result.row in hidden:
             continue
-        predictions = _predictions(path, result, remarks)
-        for evaluation in _shown(result, by_generation):
-            where = (
-                result.protocol,
-                result.split_hash or "",
-                evaluation.protocol,
-                evaluation.split,
-                evaluation.split_hash,
-            )
+        for entry in read_entries(path, result, by_generation, remarks):
+            evaluation = entry.evaluation
             row = (result.row, result.recipe_name, result.backbone, *sorted(result.overrides))
             own = evaluation.protocol == result.protocol
             key = (*row, evaluation.generation if by_generation and own else 0)
-            group = found.setdefault(where, {}).setdefault(key, Group(result.row))
-            scored = _scored(predictions, evaluation, path, remarks)
-            group.entries.append(Entry(path, result, evaluation, scored))
-    failed = [result for result in results.values() if result.status == "failed"]
-    splits = {(where[0], where[1]) for where in found}
+            groups = found.setdefault(Scope.of(result, evaluation), {})
+            groups.setdefault(key, Group(result.row)).entries.append(entry)
+    asked = _Asked(
+        hrefs=hrefs,
+        baseline=wanted,
+        by_generation=by_generation,
+        claims=suite.claims if suite else [],
+        failed=[result for result in results.values() if result.status == "failed"],
+        speeds=speeds,
+    )
+    splits = Counter({(scope.trained_on, scope.trained_split): 1 for scope in found})
+    names = Counter(trained_on for trained_on, _ in splits)
     name = re.sub(r"[^\w.-]", "-", next(iter(results.values())).suite)
     return [
         _table(
             f"{name}/{number}",
-            where,
-            sorted(groups.values(), key=lambda g: (_place(order, g.label), g.label)),
-            hrefs,
-            wanted,
-            by_generation,
-            suite.claims if suite else [],
-            failed,
-            speeds,
-            sum(protocol == where[0] for protocol, _ in splits) > 1,
+            scope,
+            sorted(found[scope].values(), key=lambda g: (_place(order, g.label), g.label)),
+            asked,
+            several_splits=names[scope.trained_on] > 1,
         )
-        for number, (where, groups) in enumerate(
-            sorted(found.items(), key=lambda item: _table_order(item[0])), 1
-        )
+        for number, scope in enumerate(sorted(found), 1)
     ]
-
-
-def _table_order(where: tuple[str, ...]) -> tuple[object, ...]:
-    trained, trained_hash, scored, split, scored_hash = where
-    return trained, trained_hash, scored != trained, scored, split, scored_hash
 
 
 def _place(order: Sequence[str], label: str) -> int:
     return order.index(label) if label in order else len(order)
 
 
-def _shown(result: Result, by_generation: bool) -> list[Evaluation]:
-    """The last generation on each protocol; every one on the cell's own if they are rows."""
-    last = {
-        e.protocol: e.generation for e in sorted(result.evaluations, key=lambda e: e.generation)
-    }
-    return [
-        e
-        for e in result.evaluations
-        if e.generation == last[e.protocol] or (by_generation and e.protocol == result.protocol)
-    ]
-
-
-def _predictions(path: Path, result: Result, remarks: list[str]) -> pa.Table | None:
-    if result.predictions is None:
-        return None
-    try:
-        return read_predictions(path, result)
-    except DataError as error:
-        remarks.append(error.message)
-        return None
-
-
-def _scored(
-    table: pa.Table | None, evaluation: Evaluation, path: Path, remarks: list[str]
-) -> Scored | None:
-    if table is None:
-        return None
-    try:
-        scored = read_scored(table, evaluation.protocol, evaluation.generation)
-    except DataError as error:
-        remarks.append(f"{path}: {error.message}")
-        return None
-    if (count := 0 if scored is None else len(scored)) != evaluation.n:
-        remarks.append(
-            f"{path}: its predictions have {count} faces of {evaluation.protocol}, generation "
-            f"{evaluation.generation}, not {evaluation.n}"
-        )
-        return None
-    return scored
-
-
 def _table(
     anchor: str,
-    where: tuple[str, ...],
+    scope: Scope,
     groups: list[Group],
-    hrefs: Mapping[Path, str],
-    wanted: str | None,
-    by_generation: bool,
-    claims: Sequence[Claim],
-    failed: Sequence[Result],
-    speeds: Speeds,
+    asked: _Asked,
+    *,
     several_splits: bool,
 ) -> Table:
-    trained_on, _, scored_on, split, split_hash = where
     with_faces = _comparable([group for group in groups if group.scored is not None])
     comparison = compare([g.scored or [] for g in with_faces], [g.seeds for g in with_faces])
-    rates = {id(group): speeds.of(group.first.result) for group in groups}
+    rates = {id(group): asked.speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
     ranked = with_faces if comparison is not None else []
-    own_first = by_generation and wanted is None
+    own_first = asked.by_generation and asked.baseline is None
     bases = [
-        _first_generation(groups, group) if own_first else _named(groups, wanted, group)
+        _first_generation(groups, group) if own_first else _named(groups, asked.baseline, group)
         for group in groups
     ]
     same = set.intersection(*(set(g.first.result.overrides) for g in groups))
@@ -167,17 +161,15 @@ def _table(
         make_row(
             f"{anchor}/{number}",
             group,
-            hrefs,
-            comparison=comparison,
-            place=_index(ranked, group),
-            base=_index(ranked, base),
+            asked.hrefs,
+            position=_position(comparison, ranked, group, base),
             is_baseline=group is base,
-            detail=_detail(group.first, _needs_backbone(group, groups), by_generation, same),
+            detail=detail_of(group, groups, asked.by_generation, same),
             rate=rates[id(group)],
             flags=row_flags(
                 group,
                 None if base is None else base.first.result,
-                [r for r in failed if _trained(r) == _trained(group.first.result)],
+                [r for r in asked.failed if _trained(r) == _trained(group.first.result)],
                 most_seeds=most_seeds,
                 most_faces=most_faces,
                 is_ranked=_index(ranked, group) is not None,
@@ -191,17 +183,17 @@ def _table(
     common = len(comparison.faces) if comparison is not None else 0
     return Table(
         anchor=anchor,
-        trained_on=trained_on,
-        scored_on=scored_on,
-        split=split,
-        split_hash=split_hash,
+        trained_on=scope.trained_on,
+        scored_on=scope.scored_on,
+        split=scope.split,
+        split_hash=scope.split_hash,
         n=most_faces,
         common=common,
         people=comparison.people if comparison is not None else 0,
         baseline=_baseline(rows, own_first),
         facts=_shared([group.first.result for group in groups], same),
-        rate_of=f"inference alone, the best batch, on {speeds.machine}" if measured else "",
-        rate_href=hrefs[speeds.path] if measured and speeds.path is not None else None,
+        rate_of=f"inference alone, the best batch, on {asked.speeds.machine}" if measured else "",
+        rate_href=_href(asked) if measured else None,
         flags=table_flags(
             [group.first.result for group in groups],
             evaluations,
@@ -211,8 +203,22 @@ def _table(
             has_baseline=len({id(base) for base in bases}) == 1 and bases[0] is not None,
         ),
         rows=rows,
-        findings=[] if comparison is None else find(claims, with_faces, comparison),
+        findings=[] if comparison is None else find(asked.claims, with_faces, comparison),
     )
+
+
+def _href(asked: _Asked) -> str | None:
+    return None if asked.speeds.path is None else asked.hrefs[asked.speeds.path]
+
+
+def _position(
+    comparison: Comparison | None, ranked: Sequence[Group], group: Group, base: Group | None
+) -> Position | None:
+    """Where a row is in the comparison; None where it is not."""
+    place = _index(ranked, group)
+    if comparison is None or place is None:
+        return None
+    return Position(comparison, place, _index(ranked, base))
 
 
 def _comparable(groups: list[Group]) -> list[Group]:
@@ -278,20 +284,3 @@ def _shared(results: Sequence[Result], common_overrides: set[str]) -> Facts:
 
 def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
     return next((i for i, group in enumerate(groups) if group is wanted), None)
-
-
-def _needs_backbone(group: Group, groups: Sequence[Group]) -> bool:
-    """Whether rows are on several backbones, and its label does not say on which it is."""
-    backbones = {(other.label, other.first.result.backbone) for other in groups}
-    own = {backbone for label, backbone in backbones if label == group.label}
-    named = len(own) == 1 and own.pop() in group.label.lower()
-    return len({backbone for _, backbone in backbones}) > 1 and not named
-
-
-def _detail(
-    entry: Entry, with_backbone: bool, by_generation: bool, common_overrides: set[str]
-) -> str:
-    told = [entry.result.backbone] if with_backbone else []
-    if by_generation:
-        told.append(f"t = {entry.evaluation.generation}")
-    return ", ".join([*told, *(o for o in entry.result.overrides if o not in common_overrides)])

@@ -8,11 +8,11 @@ from functools import cached_property
 
 from agekit_bench.report.figures import Plot, far_off, plots_of
 from agekit_bench.report.format import Metric, listed, metrics_of, share, signed
-from agekit_bench.report.model import Row, Standing, Table
+from agekit_bench.report.model import Row, SuiteReport, Table
 from agekit_bench.stats.intervals import Share
 from agekit_bench.stats.subgroups import NEAR, CheckScore, PartScore
 
-__all__ = ["Cell", "Grid", "Heading", "StandingView", "TableView"]
+__all__ = ["Cell", "Grid", "Heading", "SuiteView", "TableView"]
 
 
 _HEATS = 5
@@ -61,10 +61,10 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class StandingView:
+class SuiteView:
     """A suite; `anchor` is unique on the page."""
 
-    standing: Standing
+    standing: SuiteReport
     anchor: str
 
     @cached_property

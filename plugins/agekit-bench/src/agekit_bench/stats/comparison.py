@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from agekit.bootstrap import resampled_means
-from agekit_bench.predictions import Numbers, Scored, Words, common_faces
+from agekit_bench.predictions import Numbers, Scored, Words
 from agekit_bench.stats.intervals import Interval, interval_of, with_trainings
 
-__all__ = ["Comparison", "Difference", "Rank", "compare", "ranks"]
+__all__ = ["Comparison", "Difference", "Rank", "common_faces", "compare", "ranks"]
 
 
 @dataclass(frozen=True)
@@ -227,3 +227,28 @@ def compare(
 def _holds(one: Scored) -> Numbers:
     held: Numbers = ((one.low <= one.age) & (one.age <= one.high)).astype(np.float64)
     return held
+
+
+def common_faces(scored: Sequence[Scored]) -> list[Scored]:
+    """Each restricted to the faces that all of them have, in one order.
+
+    A picture that is there several times with one age is paired in turn.
+    """
+    if all(one.same_faces(scored[0]) for one in scored[1:]):
+        return list(scored)
+    places = [_places(one) for one in scored]
+    shared = sorted(set(places[0]).intersection(*places[1:]))
+    return [
+        one.take(np.fromiter((place[face] for face in shared), np.int64, len(shared)))
+        for one, place in zip(scored, places, strict=True)
+    ]
+
+
+def _places(one: Scored) -> dict[tuple[str, float, int], int]:
+    out: dict[tuple[str, float, int], int] = {}
+    pairs = list(zip(one.key.tolist(), one.age.tolist(), strict=True))
+    turn = 0
+    for place, pair in enumerate(pairs):
+        turn = turn + 1 if place and pairs[place - 1] == pair else 0
+        out[*pair, turn] = place
+    return out

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit_bench.predictions import Numbers, Scored, Words
+from agekit_bench.predictions import Numbers, Scored, parts_by
 from agekit_bench.stats.comparison import Comparison
 from agekit_bench.stats.intervals import Share, share_of
 
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 
-_BIN = 10
 _OLDEST = 80
 
 
@@ -109,14 +108,14 @@ NEAR = 5
 def parts_of(faces: Scored) -> list[Part]:
     """All faces, then those of each ten years of age, each gender and each group."""
     out = [Part("all", "all", np.ones(len(faces), np.bool_))]
-    for low in range(0, _OLDEST, _BIN):
-        mask = (faces.age >= low) & (faces.age < low + _BIN)
-        out.append(Part("age", f"{low}-{low + _BIN - 1}", mask))
-    out.append(Part("age", f"{_OLDEST}+", faces.age >= _OLDEST))
-    columns: dict[str, Words] = {"gender": faces.gender, "group": faces.group}
-    for kind, names in columns.items():
-        out += [Part(kind, name, names == name) for name in np.unique(names).tolist() if name]
-    return [part for part in out if part.mask.any()]
+    ages = np.minimum(faces.age, _OLDEST)
+    for kind, parts in parts_by(ages, faces.gender, faces.group).items():
+        for name, index in parts.items():
+            mask = np.zeros(len(faces), np.bool_)
+            mask[index] = True
+            oldest = kind == "age" and (ages[index] == _OLDEST).any()
+            out.append(Part(kind, f"{_OLDEST}+" if oldest else name, mask))
+    return out
 
 
 def part_scores(comparison: Comparison, row: int, parts: list[Part]) -> list[PartScore]:
