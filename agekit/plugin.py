@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agekit.faces.align import TEMPLATE
     from agekit.faces.base import Detection, Detector
     from agekit.recipe import LossTerm, LossTerms, Recipe, resolve
+    from agekit.registry import BACKBONES, HEADS, LOSSES
     from agekit.task import Lazy, Task
     from agekit.tasks.ager.base import Generator, PairBatch
     from agekit.tasks.ager.contact_sheet import ContactSheet
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from agekit.tasks.ager.trainer import AgerTrainer
     from agekit.tasks.estimator.base import Head, Loss
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
+    from agekit.tasks.estimator.faces import EstimatorFaces
     from agekit.tasks.estimator.model import AgeEstimator
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.trainer import EstimatorTrainer
@@ -55,7 +57,10 @@ if TYPE_CHECKING:
     from agekit.training.trainer import Trainer
 
 __all__ = [
+    "BACKBONES",
     "COLUMNS",
+    "HEADS",
+    "LOSSES",
     "SPLITS",
     "TEMPLATE",
     "WHOLE",
@@ -71,6 +76,7 @@ __all__ = [
     "Detection",
     "Detector",
     "Estimate",
+    "EstimatorFaces",
     "EstimatorTrainer",
     "Evolver",
     "FaceAger",
@@ -151,6 +157,8 @@ _PLACES = {
     "agekit.tasks.ager.trainer": "AgerTrainer",
     "agekit.tasks.estimator.base": "Head Loss",
     "agekit.tasks.estimator.estimate": "Estimate expectation posterior_median quantile",
+    "agekit.registry": "BACKBONES HEADS LOSSES",
+    "agekit.tasks.estimator.faces": "EstimatorFaces",
     "agekit.tasks.estimator.model": "AgeEstimator",
     "agekit.tasks.estimator.target": "Mixed Target",
     "agekit.tasks.estimator.trainer": "EstimatorTrainer",

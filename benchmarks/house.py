@@ -22,8 +22,8 @@ from pathlib import Path
 
 MOST_LINES, MOST_OF_A_FILE, MOST_PARAMETERS = 28_000, 300, 8
 FLOORS = (
-    ("__main__", "cli"),
-    ("testing", "api", "plugin"),
+    ("__main__", "cli", "testing"),
+    ("plugin",),
     ("tasks",),
     ("training", "inference", "onnx"),
     ("zoo", "scaffold"),
