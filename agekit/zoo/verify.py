@@ -15,13 +15,13 @@ from agekit.zoo.entry import FileRecord, ZooEntry
 from agekit.zoo.files import CONFIG, WEIGHTS, tensor_types
 from agekit.zoo.requires import missing
 
-__all__ = ["Problem", "check_files", "verify"]
+__all__ = ["FileProblem", "check_files", "verify"]
 
 _log = logging.getLogger(__name__)
 FLOATING = frozenset({"F16", "BF16", "F32", "F64"})
 
 
-class Problem(NamedTuple):
+class FileProblem(NamedTuple):
     """One thing that is wrong.
 
     Args:
@@ -33,7 +33,7 @@ class Problem(NamedTuple):
     text: str
 
 
-def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
+def verify(folder: Path, entry: ZooEntry | None) -> list[FileProblem]:
     """Verifies a model folder; fetches nothing.
 
     In this order, and no further than the first step that finds something: the size and SHA-256 of
@@ -55,17 +55,17 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
     try:
         types = tensor_types(folder / WEIGHTS)
     except ModelError as error:
-        return [Problem(WEIGHTS, error.message)]
+        return [FileProblem(WEIGHTS, error.message)]
 
     from agekit.zoo.folder import read_config
 
     try:
         config = read_config(folder)
     except ModelError as error:
-        return [Problem(CONFIG, error.message)]
+        return [FileProblem(CONFIG, error.message)]
     if entry is not None and (config.task, config.parameters) != (entry.task, entry.parameters):
         return [
-            Problem(
+            FileProblem(
                 CONFIG,
                 f"it is of an {config.task} of {config.parameters:,} parameters, the entry of an "
                 f"{entry.task} of {entry.parameters:,}",
@@ -81,11 +81,11 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[Problem]:
         return []
     if lacking := missing(config.requires):
         names = ", ".join(map(repr, lacking))
-        return [Problem(CONFIG, f"it needs {names}, which is not installed here")]
+        return [FileProblem(CONFIG, f"it needs {names}, which is not installed here")]
     return list(_check_network(folder, types, entry))
 
 
-def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[Problem]:
+def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[FileProblem]:
     """Compares files with what they must be.
 
     Args:
@@ -97,58 +97,60 @@ def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[Probl
         try:
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):
-                yield Problem(name, "it is not a file")
+                yield FileProblem(name, "it is not a file")
             elif found.st_size != record.size:
-                yield Problem(name, f"it has {found.st_size:,} bytes, not {record.size:,}")
+                yield FileProblem(name, f"it has {found.st_size:,} bytes, not {record.size:,}")
             elif (digest := hash_file(path)) != record.sha256:
-                yield Problem(name, f"its SHA-256 is {digest}, not {record.sha256}")
+                yield FileProblem(name, f"its SHA-256 is {digest}, not {record.sha256}")
         except FileNotFoundError:
-            yield Problem(name, "it is missing")
+            yield FileProblem(name, "it is missing")
         except OSError as error:
-            yield Problem(name, f"it cannot be read: {error.strerror}")
+            yield FileProblem(name, f"it cannot be read: {error.strerror}")
 
 
 def _check_network(
     folder: Path, dtypes: Mapping[str, str], entry: ZooEntry | None
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     from agekit.zoo.check import outputs
     from agekit.zoo.folder import load_network
 
     try:
         network, config = load_network(folder)
     except ModelError as error:
-        yield Problem(WEIGHTS, error.message)
+        yield FileProblem(WEIGHTS, error.message)
         return
     count = sum(parameter.numel() for parameter in network.parameters())
     if entry is not None and count != entry.parameters:
-        yield Problem(CONFIG, f"its network has {count:,} parameters, not {entry.parameters:,}")
+        yield FileProblem(CONFIG, f"its network has {count:,} parameters, not {entry.parameters:,}")
     for name, value in network.state_dict().items():
         if name not in dtypes:
-            yield Problem(WEIGHTS, f"{name} is missing")
+            yield FileProblem(WEIGHTS, f"{name} is missing")
         elif (dtypes[name] in FLOATING) != value.dtype.is_floating_point:
-            yield Problem(WEIGHTS, f"{name} is of type {dtypes[name]}, the network's {value.dtype}")
+            yield FileProblem(
+                WEIGHTS, f"{name} is of type {dtypes[name]}, the network's {value.dtype}"
+            )
         elif not value.isfinite().all():
-            yield Problem(WEIGHTS, f"{name} holds values that are not numbers")
+            yield FileProblem(WEIGHTS, f"{name} holds values that are not numbers")
     if entry is None or entry.check is None:
         return
     try:
         found = outputs(network, config)
     except (RuntimeError, ValueError) as error:
-        yield Problem(CONFIG, f"the network fails on the fixed input: {one_line(error)}")
+        yield FileProblem(CONFIG, f"the network fails on the fixed input: {one_line(error)}")
         return
     yield from _compare(found, entry.check.outputs, entry.check.tolerance)
 
 
 def _compare(
     found: Mapping[str, list[float]], recorded: Mapping[str, list[float]], tolerance: float
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     if {k: len(v) for k, v in found.items()} != {k: len(v) for k, v in recorded.items()}:
-        yield Problem(WEIGHTS, "the entry's check is of another kind of model")
+        yield FileProblem(WEIGHTS, "the entry's check is of another kind of model")
         return
     for name, values in found.items():
         apart = [abs(a - b) for a, b in zip(values, recorded[name], strict=True)]
         if not all(difference <= tolerance for difference in apart):
-            yield Problem(
+            yield FileProblem(
                 WEIGHTS,
                 f"on the fixed input its {name} differs by {max(apart):.4g} from what was "
                 f"recorded; at most {tolerance:g} is allowed",

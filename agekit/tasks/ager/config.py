@@ -8,7 +8,7 @@ from agekit.recipe.schema import PartConfig
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.metrics import Ends, MetricsSchema, Number
 
-__all__ = ["AgerConfig", "AgerMetrics", "GenerationMetrics"]
+__all__ = ["AgerConfig", "AgerGenerationMetrics", "AgerMetrics"]
 
 
 class AgerConfig(ModelConfig):
@@ -73,7 +73,7 @@ class _Evaluation(MetricsSchema):
     metrics: dict[str, _Way]
 
 
-class GenerationMetrics(MetricsSchema):
+class AgerGenerationMetrics(MetricsSchema):
     """Of a generation of a run."""
 
     test: _Cycle

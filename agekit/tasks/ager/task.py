@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from agekit.task import HubTask, Lazy, Task
-from agekit.tasks.ager.config import AgerConfig, AgerMetrics, GenerationMetrics
+from agekit.tasks.ager.config import AgerConfig, AgerGenerationMetrics, AgerMetrics
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.zoo.metrics import MetricsSchema
 
@@ -23,7 +23,7 @@ class AgerTask(Task):
     config: ClassVar[type[AgerConfig]] = AgerConfig
     metrics: ClassVar[Mapping[str, type[MetricsSchema]]] = {
         "model": AgerMetrics,
-        "generation": GenerationMetrics,
+        "generation": AgerGenerationMetrics,
     }
     training: Lazy[Any] = Lazy("agekit.tasks.ager.training:AgerTraining")
     build: Lazy[Any] = Lazy("agekit.tasks.ager.build:build_model")

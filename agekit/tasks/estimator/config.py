@@ -12,7 +12,7 @@ from agekit.tasks.estimator.recipe import HeadName
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.metrics import Ends, MetricsSchema, Number
 
-__all__ = ["EstimatorConfig", "EstimatorMetrics", "GenerationMetrics", "IntervalConfig"]
+__all__ = ["EstimatorConfig", "EstimatorGenerationMetrics", "EstimatorMetrics", "IntervalConfig"]
 
 Age = Annotated[int, Field(ge=0, le=150)]
 
@@ -89,7 +89,7 @@ class _ErrorSplits(MetricsSchema):
     test: _Errors | None = None
 
 
-class GenerationMetrics(_ErrorSplits):
+class EstimatorGenerationMetrics(_ErrorSplits):
     """Of a generation of a run."""
 
     interval: _Interval

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from agekit.task import HubTask, Lazy, Task
-from agekit.tasks.estimator.config import EstimatorConfig, EstimatorMetrics, GenerationMetrics
+from agekit.tasks.estimator.config import (
+    EstimatorConfig,
+    EstimatorGenerationMetrics,
+    EstimatorMetrics,
+)
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.zoo.metrics import MetricsSchema
 
@@ -23,7 +27,7 @@ class EstimatorTask(Task):
     config: ClassVar[type[EstimatorConfig]] = EstimatorConfig
     metrics: ClassVar[Mapping[str, type[MetricsSchema]]] = {
         "model": EstimatorMetrics,
-        "generation": GenerationMetrics,
+        "generation": EstimatorGenerationMetrics,
     }
     training: Lazy[Any] = Lazy("agekit.tasks.estimator.training:EstimatorTraining")
     build: Lazy[Any] = Lazy("agekit.tasks.estimator.build:build_model")
