@@ -13,7 +13,7 @@ from agekit.data.augmentation import Mixing, MixingAugmentation, require_share
 from agekit.data.augmentations import inside_box
 from agekit.errors import ConfigError
 
-__all__ = ["Cutmix", "Mixup"]
+__all__ = ["Cutmix", "Mixup", "beta"]
 
 _GRID = 4096
 

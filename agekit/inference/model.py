@@ -23,7 +23,7 @@ from agekit.inference.given import GivenFaces, given_faces
 from agekit.inference.inputs import Picture, read_ahead
 from agekit.inference.prediction import Prediction
 
-__all__ = ["GROUP_PIXELS", "FaceModel", "PredictorBase", "WhichFaces"]
+__all__ = ["GROUP_PIXELS", "FaceModel", "PredictorBase", "SaysMore", "WhichFaces"]
 
 WhichFaces = Literal["all", "largest"]
 Scope = Callable[[], AbstractContextManager[None]]

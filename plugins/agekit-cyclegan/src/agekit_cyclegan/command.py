@@ -10,7 +10,7 @@ import click
 from agekit.cli.options import json_option, refuse
 from agekit.cli.output import emit_json, only_json_on_stdout
 from agekit.errors import counted
-from agekit.zoo.locate import is_model
+from agekit.plugin import is_model
 
 __all__ = ["convert"]
 

@@ -11,20 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agekit.atomic import written
-from agekit.data.alignment import Alignment
-from agekit.discovery import core_version
 from agekit.errors import AgekitError, ConfigError, ModelError
-from agekit.recipe import PartConfig
-from agekit.registry import EVOLVERS, GENERATORS
-from agekit.tasks.ager.build import build_ager, load_ager
-from agekit.tasks.ager.card import ager_card
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.model import DIRECTIONS, FaceAger
-from agekit.training.evolver import Evolver, build_evolver
-from agekit.zoo.config import ImageConfig
-from agekit.zoo.folder import save_model
-from agekit.zoo.locate import is_model, locate
+from agekit.plugin import (
+    DIRECTIONS,
+    EVOLVERS,
+    GENERATORS,
+    AgerConfig,
+    Alignment,
+    Evolver,
+    FaceAger,
+    ImageConfig,
+    PartConfig,
+    ager_card,
+    build_ager,
+    build_evolver,
+    core_version,
+    is_model,
+    load_ager,
+    locate,
+    save_model,
+    written,
+)
 from agekit_cyclegan.matching import match_generator, one_direction
 
 __all__ = ["FILES", "export_ager", "import_ager", "only_reader"]

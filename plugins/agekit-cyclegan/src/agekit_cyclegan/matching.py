@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import AgekitError, ModelError
-from agekit.recipe import PartConfig
-from agekit.registry import GENERATORS
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.model import DIRECTIONS, Direction
+from agekit.plugin import DIRECTIONS, GENERATORS, Direction, PartConfig, build_ager
 
 __all__ = ["match_generator", "one_direction"]
 

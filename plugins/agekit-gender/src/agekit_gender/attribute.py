@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agekit.data.augment import normalise
-from agekit.inference.attribute import FaceAttribute
-from agekit.inference.face import Answer
+from agekit.plugin import Answer, FaceAttribute, normalise
 from agekit_gender.config import GenderConfig
 from agekit_gender.model import GenderClassifier
 

@@ -20,7 +20,7 @@ __all__ = ["gender_card", "gender_scores"]
 
 _PYTHON = """\
 import agekit
-from agekit.inference.attribute import load_attribute
+from agekit.plugin import load_attribute
 
 predictor = agekit.load()
 predictor.attributes = [load_attribute("MODEL")]

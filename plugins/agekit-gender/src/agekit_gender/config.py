@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agekit.recipe import PartConfig
-from agekit.zoo.config import ModelConfig
-from agekit.zoo.metrics import MetricsSchema
+from agekit.plugin import MetricsSchema, ModelConfig, PartConfig
 
 __all__ = ["GenderConfig", "GenderMetrics"]
 

@@ -9,11 +9,7 @@ from typing import Any
 import torch
 
 from agekit.errors import counted
-from agekit.plugin import Faces
-from agekit.tasks.evaluate import Evaluation, ResultTable
-from agekit.training.display import Display
-from agekit.training.faces import evaluation_faces
-from agekit.zoo.folder import load_network
+from agekit.plugin import Display, Evaluation, Faces, ResultTable, evaluation_faces, load_network
 from agekit_gender.config import GenderConfig
 from agekit_gender.metrics import scores
 from agekit_gender.model import probabilities

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from agekit.culprit import Culprit
-from agekit.data.loader import Batch
-from agekit.recipe import PartConfig
-from agekit.recipe.parts import build_part
-from agekit.registry import BACKBONES
-from agekit.tasks.estimator.build import without_pretrained
-from agekit.tasks.estimator.model import feature_length
-from agekit.zoo.config import ImageConfig
+from agekit.plugin import (
+    BACKBONES,
+    Batch,
+    Culprit,
+    ImageConfig,
+    PartConfig,
+    build_part,
+    feature_length,
+    without_pretrained,
+)
 from agekit_gender.config import GenderConfig
 from agekit_gender.recipe import GenderRecipe
 

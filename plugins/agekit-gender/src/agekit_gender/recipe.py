@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from agekit.recipe import DataConfig, PartConfig, Recipe
+from agekit.plugin import DataConfig, PartConfig, Recipe
 
 __all__ = ["GenderRecipe"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agekit.task import HubTask, Lazy, Task
-from agekit.zoo.metrics import MetricsSchema
+from agekit.plugin import HubTask, Lazy, MetricsSchema, Task
 from agekit_gender.config import GenderConfig, GenderMetrics
 from agekit_gender.recipe import GenderRecipe
 

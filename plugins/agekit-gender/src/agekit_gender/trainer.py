@@ -12,11 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from agekit.data.loader import Batch
-from agekit.plugin import Trainer, autocast_dtype
-from agekit.training.faces import TrainingFaces
-from agekit.training.step import NetworkStep
-from agekit.training.trainer import Watched
+from agekit.plugin import Batch, NetworkStep, Trainer, TrainingFaces, Watched, autocast_dtype
 from agekit_gender.metrics import scores
 from agekit_gender.model import GenderClassifier, build_classifier, probabilities
 from agekit_gender.recipe import GenderRecipe

@@ -12,22 +12,29 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from agekit.data.table import SPLITS
 from agekit.errors import ConfigError, DataError, counted
-from agekit.plugin import Faces, Start, TrainingTask, rank_and_world
-from agekit.progress import decoding
-from agekit.recipe import Resolved
-from agekit.tasks.estimator.timm_bridge import stored_backbone
-from agekit.training.display import Display
-from agekit.training.evolver import build_evolver
-from agekit.training.export import common_config, write_model
-from agekit.training.faces import TrainingFaces
-from agekit.training.run import Run
+from agekit.plugin import (
+    SPLITS,
+    WEIGHTS,
+    Display,
+    Faces,
+    ImageConfig,
+    Resolved,
+    Run,
+    Start,
+    TrainingFaces,
+    TrainingTask,
+    build_evolver,
+    common_config,
+    decoding,
+    locate,
+    rank_and_world,
+    read_config,
+    read_weights,
+    stored_backbone,
+    write_model,
+)
 from agekit.zoo.cards.provenance import training_facts
-from agekit.zoo.config import ImageConfig
-from agekit.zoo.files import WEIGHTS
-from agekit.zoo.folder import read_config, read_weights
-from agekit.zoo.locate import locate
 from agekit_gender.config import GenderConfig
 from agekit_gender.metrics import GENDERS
 from agekit_gender.model import GenderClassifier, build_classifier
