@@ -21,7 +21,7 @@ __all__ = ["info"]
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
-    from agekit.zoo.index import entry_of
+    from agekit.zoo.add import entry_of
     from agekit.zoo.locate import find
     from agekit.zoo.requires import install_command, missing
 

@@ -21,11 +21,12 @@ from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, read_entry, write_entry
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
 from agekit.zoo.folder import load_network, read_config, save_model, within_model
+from agekit.zoo.index import IndexedModel
 from agekit.zoo.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
 
-__all__ = ["Added", "add_model", "entry_for"]
+__all__ = ["Added", "add_model", "entry_for", "entry_of"]
 
 SPLITS = ("test", "val", "train")
 """In the order in which their metrics are preferred."""
@@ -148,6 +149,17 @@ def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
             "make it again",
         ) from error
     return {key: value for key, value in found.items() if key not in ("model", "task")}
+
+
+def entry_of(model: IndexedModel) -> ZooEntry:
+    """The entry of a model, with the hashes of its files.
+
+    Raises:
+        ModelError: it has no JSON, and its folder is damaged.
+    """
+    if not model.path.is_dir():
+        return model.entry
+    return entry_for(model.path, model.entry.source, name=model.entry.name, check=False)
 
 
 def entry_for(

@@ -31,7 +31,6 @@ __all__ = [
     "IndexedModel",
     "Place",
     "default_model",
-    "entry_of",
     "find_model",
     "known_names",
     "places",
@@ -66,7 +65,7 @@ class IndexedModel(NamedTuple):
 
     Args:
         entry: what is known of it; of a model without a JSON the files' hashes are zeros, see
-            `entry_of`.
+            `agekit.zoo.add.entry_of`.
         provider: see `Place`.
         path: its JSON; of a model without one, its model folder.
     """
@@ -145,20 +144,6 @@ def find_model(name: str) -> IndexedModel | None:
                         f"the zoo's entry {path} cannot be used: {error}", "correct or remove it"
                     ) from error
     return None
-
-
-def entry_of(model: IndexedModel) -> ZooEntry:
-    """The entry of a model, with the hashes of its files.
-
-    Raises:
-        ModelError: it has no JSON, and its folder is damaged.
-    """
-    if not model.path.is_dir():
-        return model.entry
-
-    from agekit.zoo.add import entry_for
-
-    return entry_for(model.path, model.entry.source, name=model.entry.name, check=False)
 
 
 def known_names() -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 
 from agekit.discovery import CORE
 from agekit.errors import ModelError
+from agekit.zoo.add import entry_of
 from agekit.zoo.entry import parse_entry
 from agekit.zoo.index import (
-    entry_of,
     find_model,
     known_names,
     places,

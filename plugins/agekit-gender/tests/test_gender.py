@@ -22,8 +22,9 @@ from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.recipe import PartConfig, resolve
 from agekit.testing import check_task
+from agekit.zoo.add import entry_of
 from agekit.zoo.folder import load_network, read_config
-from agekit.zoo.index import entry_of, find_model
+from agekit.zoo.index import find_model
 from agekit.zoo.verify import verify
 
 TRAIN = ["train", "gender-resnet10-tiny", "synthfaces", "--protocol", "synthfaces:tiny"]
