@@ -155,14 +155,14 @@ def test_the_recipe_that_a_recipe_extends_is_its_own_distributions(
 def test_every_shipped_recipe_stands_a_clash(clash: Callable[[], None]) -> None:
     """None names a part of a distribution that its own does not require."""
     recipes = [e for e in RECIPES.entries() if e.distribution.startswith("agekit")]
-    part = {"estimator": "agekit-core:resnet18", "ager": "resnet-9blocks"}
     clash()
     for entry in recipes:
         name = f"{entry.distribution}:{entry.name}"
         chain = [data for _, data in RECIPES.chain(name)]
         closed = any("backbone" in data or "generator" in data for data in chain)
         kind = next((data["kind"] for data in chain if "kind" in data), "estimator")
-        resolve(name if closed else f"{name}-{part[kind]}")
+        part = "resnet-9blocks" if kind == "ager" else "agekit-core:resnet18"
+        resolve(name if closed else f"{name}-{part}")
 
 
 def test_parts_are_named_with_their_distribution_everywhere(

@@ -47,7 +47,7 @@ def test_where_keeps_one_gender_or_group() -> None:
 def test_too_few_faces_and_wrong_values_are_told() -> None:
     with pytest.raises(DataError, match=r"old domain \(ages 90-99\) has 0 faces"):
         domain_codes(table(), ((20, 29), (90, 99)), {})
-    with pytest.raises(DataError, match=r"young domain \(ages 10-10\) has 1 faces"):
+    with pytest.raises(DataError, match=r"young domain \(ages 10-10\) has 1 face"):
         domain_codes(table(), ((10, 10), (50, 69)), {})
     with pytest.raises(ConfigError, match="share ages"):
         domain_codes(table(), ((20, 50), (50, 69)), {})
