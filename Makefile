@@ -1,6 +1,6 @@
 # make setup    an environment in .venv with agekit, every plugin and the development tools
 # make demo     train a Coupled Evolutionary Network on drawn faces and look at what it learned
-# make quick    unit tests, without a training, in less than a minute
+# make quick    unit tests, without a training, in a minute or two
 # make test     what CI runs: formatting, lint, types, tests
 # make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
 # make rehearsal the cases of a GPU on a pretended one, with what each step costs
