@@ -74,8 +74,12 @@ def init_processes(device: torch.device) -> None:
 
 
 def close_processes() -> None:
-    """Leaves the process group, if there is one."""
+    """Leaves the process group, if there is one, once every process is about to.
+
+    One that leaves while another still writes to it makes that one's threads abort.
+    """
     if dist.is_available() and dist.is_initialized():
+        dist.barrier()
         dist.destroy_process_group()
 
 

@@ -155,7 +155,10 @@ def years(born: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.f
 def _day(born: NDArray[np.float64]) -> NDArray[np.datetime64]:
     """Matlab's days as dates; any where they are none."""
     ordinal = np.clip(np.trunc(np.nan_to_num(born, posinf=0, neginf=0)) - 366, 1, _LAST_DAY)
-    return (ordinal.astype(np.int64) - _DAYS_TO_1970).astype("datetime64[D]")
+    days: NDArray[np.datetime64] = (ordinal.astype(np.int64) - _DAYS_TO_1970).astype(
+        "datetime64[D]"
+    )
+    return days
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ class _Reader:
         """The exit code of what read the file, and its answer."""
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
-            for process in (self._running(), None):
-                process = process or self._start()
+            for running in (self._running(), None):
+                process = running or self._start()
                 assert process.stdin is not None and process.stdout is not None
                 with suppress(BrokenPipeError):
                     process.stdin.write(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timm.layers import Conv2dSame
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
