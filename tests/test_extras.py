@@ -123,6 +123,8 @@ def test_only_a_library_that_is_missing_is_told_so(monkeypatch: pytest.MonkeyPat
             "training needs torch, timm, which are not",
         ),
         (["data", "pack", "synthfaces", "--out", "p"], ("pyarrow",), "this needs pyarrow"),
+        (["convert", "x", "--out", "y"], ("mmengine",), "evolver 'cyclegan' of agekit-cyclegan"),
+        (["convert", "x", "--out", "y"], ("matplotlib",), "evolver 'cyclegan' of agekit-"),
         (["export", "cen-resnet10-tiny"], ("torch",), "this needs torch"),
     ],
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +54,21 @@ def agekit(capsys):
     return run
 
 
+def test_help_waits_for_nothing_heavy():
+    program = """
+import sys
+from agekit.cli import main
+try:
+    main(["predict", "--help"])
+finally:
+    heavy = {"cv2", "huggingface_hub", "numpy", "onnxruntime", "PIL", "pydantic", "rich", "torch"}
+    assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--runtime" in done.stdout
+
+
 @pytest.mark.slow
 def test_json_of_good_and_bad_images(run_agekit, model, images):
     done = run_agekit("predict", *images, "--model", model, "--json", "--distribution")
@@ -82,6 +99,16 @@ def test_bad_images_are_named_on_stderr(agekit, model, images):
     code, out, err = agekit("predict", *images, "--model", model)
     assert (code, len(out.splitlines())) == (1, 2)
     assert f"error: {images[1]}: " in err
+
+
+def test_without_an_answer_nothing_is_said_of_intervals(agekit, model, images):
+    code, out, err = agekit("predict", images[1], "--model", model)
+    assert (code, out) == (1, "") and "note: the interval" not in err
+    code, out, err = agekit("predict", images[0], "--model", model, "--detect")
+    assert (code, out) == (1, f"{images[0]}: no face found\n")
+    assert err.startswith("error: no face was found")
+    code, out, err = agekit("predict", *images[1:], "--model", model)
+    assert (code, err.count(INTERVAL)) == (1, 1)
 
 
 def test_the_run_folder_will_do(agekit, model, images):

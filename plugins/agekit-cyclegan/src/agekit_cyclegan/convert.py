@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +128,19 @@ def export_ager(model: str | Path, out: Path) -> list[Path]:
 
 def only_reader() -> str:
     """The one installed evolver that reads the checkpoints of agers."""
-    readers = []
+    readers: list[str] = []
+    unusable: dict[str, AgekitError] = {}
     for entry in EVOLVERS.entries():
-        with suppress(AgekitError):
+        try:
             name = EVOLVERS.pinned(f"{entry.distribution}:{entry.name}")
             found: type[Evolver[Any]] = EVOLVERS.get(name)
             reads = hasattr(found, "weights") or found.initial is not Evolver.initial
             if found.kind == "ager" and reads:
                 readers.append(name)
+        except AgekitError as error:
+            unusable.setdefault(entry.distribution, error)
+    if unusable and not readers:
+        raise unusable.get("agekit-cyclegan") or next(iter(unusable.values()))
     if len(readers) != 1:
         raise ConfigError(
             f"{len(readers) or 'no'} installed plugins read the checkpoints of agers"
