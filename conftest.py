@@ -1,4 +1,4 @@
-"""Throwaway plugin distributions, and the real command line over them."""
+"""Throwaway plugin distributions, the real command line over them, and small real images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from agekit import discovery
 from agekit.kinds import KINDS
@@ -19,6 +21,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"
 
 WritePlugin = Callable[..., Path]
 RunAgekit = Callable[..., "subprocess.CompletedProcess[str]"]
+WriteImage = Callable[..., Path]
 
 
 @pytest.fixture
@@ -85,3 +88,16 @@ def run_agekit(plugin_site: Path, tmp_path: Path) -> RunAgekit:
         )
 
     return run
+
+
+@pytest.fixture
+def write_image() -> WriteImage:
+    """Writes an image of coarse noise to a path; gives the path."""
+
+    def write(path: Path, seed: int = 0, size: tuple[int, int] = (40, 40)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+        Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR).save(path)
+        return path
+
+    return write

@@ -22,7 +22,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import PluginError, UnknownNameError, nearest, one_line
-from agekit.extras import missing_library
+from agekit.extras import has_all, missing_library
 from agekit.kinds import KINDS, Family
 
 __all__ = ["check_api", "family_names", "how_to_upgrade", "load", "unknown", "unusable"]
@@ -132,9 +132,13 @@ def unknown(kind: str, name: str) -> UnknownNameError:
     if givers:
         close = "; did you mean " + ", ".join(f"'{giver}:{bare}'" for giver in givers) + "?"
     also = f"; {row.family.title} is {row.family.pattern}" if row.family else ""
-    return UnknownNameError(
-        f"no {kind} named {name!r}{close}", f"see `agekit list {row.plural}`{also}"
-    )
+    hint = f"see `agekit list {row.plural}`{also}"
+    here = {distribution.name for distribution in distributions()}
+    if row.official and row.official not in here:
+        hint = f"`pip install {row.official}` brings the {row.plural} of agekit's own; {hint}"
+    elif not has_all():
+        hint += f"; `pip install {PACKAGE}` brings all of agekit's own plugins"
+    return UnknownNameError(f"no {kind} named {name!r}{close}", hint)
 
 
 def how_to_upgrade(name: str) -> str:

@@ -14,6 +14,7 @@ from agekit.errors import ConfigError, MissingLibraryError, one_line
 
 __all__ = [
     "explained",
+    "has_all",
     "install_command",
     "missing_library",
     "package_file",
@@ -27,7 +28,6 @@ _EXTRAS: Mapping[str, str] = {
     "timm": "torch",
     "mmengine": "train",
     "matplotlib": "figures",
-    "pyarrow": "data",
 }
 """Import name of a library that modules import plainly → the extra that brings it."""
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -40,11 +40,11 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 
 def install_command(extra: str) -> str:
     """The command that installs an extra, of `agekit` where that is what is installed."""
-    return f"pip install '{PACKAGE if _has_all() else CORE}[{extra}]'"
+    return f"pip install '{PACKAGE if has_all() else CORE}[{extra}]'"
 
 
-def _has_all() -> bool:
-    """Whether the distribution is installed that brings every library but those of choice."""
+def has_all() -> bool:
+    """Whether the distribution is installed that brings all official plugins and libraries."""
     try:
         metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
@@ -139,7 +139,7 @@ def package_module(module: str, package: str, extra: str) -> Any:
 
 def _missing(what: str, names: Sequence[str], extra: str) -> MissingLibraryError:
     verb = "is" if len(names) == 1 else "are"
-    hint = install_command(extra) + ("" if _has_all() else f", or all: pip install {PACKAGE}")
+    hint = install_command(extra) + ("" if has_all() else f", or all: pip install {PACKAGE}")
     return MissingLibraryError(f"{what} needs {', '.join(names)}, which {verb} not installed", hint)
 
 

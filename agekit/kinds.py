@@ -70,6 +70,7 @@ class Kind:
         mmengine: the root registry of mmengine that mirrors it; "" for none.
         family: a library's names among them.
         template: how a new one begins; None where `agekit plugins new` writes none.
+        official: the distribution of agekit's own that gives most of them, where the core has none.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Kind:
     mmengine: str = "MODELS"
     family: Family | None = None
     template: Template | None = None
+    official: str = ""
 
     @property
     def plural(self) -> str:
@@ -144,6 +146,7 @@ _ROWS = (
         "agekit.data.dataset:Dataset",
         mmengine="DATASETS",
         template=Template(tests_need=_REGRESSION, usage="agekit data check {} --root DIR"),
+        official="agekit-datasets",
     ),
     Kind(
         "detector",

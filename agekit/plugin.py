@@ -7,19 +7,27 @@ agekit's own, and may move.
 
 from __future__ import annotations
 
+import ast
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.atomic import write_bytes, written
+    from agekit.atomic import DISK_FULL, write_bytes, written, written_folder
     from agekit.culprit import Culprit
     from agekit.data.alignment import WHOLE, Alignment
     from agekit.data.augment import normalise
     from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
+    from agekit.data.columns import COLUMN_NAMES, Columns, usual
     from agekit.data.dataset import Dataset
-    from agekit.data.decode import decode
-    from agekit.data.files import Files
+    from agekit.data.decode import decode, in_threads, unusable
+    from agekit.data.digests import DigestMemory
+    from agekit.data.encode import Encoding
+    from agekit.data.files import EncodedImages, Files
+    from agekit.data.home import SHARD, keep_apart, locked, shard_files
     from agekit.data.loader import Batch
+    from agekit.data.manifest import Manifest
     from agekit.data.protocols import (
         Assign,
         Protocol,
@@ -30,18 +38,19 @@ if TYPE_CHECKING:
         by_name,
         restrict,
     )
-    from agekit.data.readers.rows import Rows, identity_number, parse_gender, parse_split
-    from agekit.data.readers.scan import find_files, is_image
-    from agekit.data.readers.sheet import Sheet, read_lines, read_sheet
+    from agekit.data.rows import Rows, identity_number, parse_gender, parse_split
+    from agekit.data.scan import find_files, is_image
+    from agekit.data.sheet import Sheet, is_missing, read_lines, read_sheet
+    from agekit.data.source import open_dataset
     from agekit.data.split import Faces, load_faces
-    from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
+    from agekit.data.table import COLUMNS, MAX_AGE, SPLITS, FaceTable, ImageSource, Problem
     from agekit.device import autocast_dtype, mean_over_processes, rank_and_world
     from agekit.discovery import core_version
     from agekit.faces.align import TEMPLATE
     from agekit.faces.base import Detection, Detector
     from agekit.inference.attribute import FaceAttribute, load_attribute
     from agekit.inference.face import Answer
-    from agekit.progress import decoding
+    from agekit.progress import ProgressBar, decoding
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
     from agekit.recipe.parts import build_part
     from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES
@@ -82,11 +91,15 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKBONES",
     "COLUMNS",
+    "COLUMN_NAMES",
     "DIRECTIONS",
+    "DISK_FULL",
     "EVOLVERS",
     "GENERATORS",
     "HEADS",
     "LOSSES",
+    "MAX_AGE",
+    "SHARD",
     "SPLITS",
     "TEMPLATE",
     "WEIGHTS",
@@ -100,14 +113,18 @@ __all__ = [
     "Assign",
     "Augmentation",
     "Batch",
+    "Columns",
     "ContactSheet",
     "Culprit",
     "DataConfig",
     "Dataset",
     "Detection",
     "Detector",
+    "DigestMemory",
     "Direction",
     "Display",
+    "EncodedImages",
+    "Encoding",
     "Estimate",
     "EstimatorFaces",
     "EstimatorTrainer",
@@ -122,10 +139,12 @@ __all__ = [
     "Head",
     "HubTask",
     "ImageConfig",
+    "ImageSource",
     "Lazy",
     "Loss",
     "LossTerm",
     "LossTerms",
+    "Manifest",
     "MetricsSchema",
     "Mixed",
     "Mixing",
@@ -135,6 +154,7 @@ __all__ = [
     "PairBatch",
     "PartConfig",
     "Problem",
+    "ProgressBar",
     "Protocol",
     "Recipe",
     "Resolved",
@@ -169,15 +189,20 @@ __all__ = [
     "feature_length",
     "find_files",
     "identity_number",
+    "in_threads",
     "is_image",
+    "is_missing",
     "is_model",
+    "keep_apart",
     "load_ager",
     "load_attribute",
     "load_faces",
     "load_network",
     "locate",
+    "locked",
     "mean_over_processes",
     "normalise",
+    "open_dataset",
     "optim_wrappers",
     "parse_gender",
     "parse_split",
@@ -191,82 +216,30 @@ __all__ = [
     "resolve",
     "restrict",
     "save_model",
+    "shard_files",
     "stored_backbone",
+    "unusable",
+    "usual",
     "without_pretrained",
     "write_bytes",
     "write_model",
     "written",
+    "written_folder",
 ]
 
-_PLACES = {
-    "agekit.atomic": "write_bytes written",
-    "agekit.culprit": "Culprit",
-    "agekit.data.alignment": "WHOLE Alignment",
-    "agekit.data.augment": "normalise",
-    "agekit.data.augmentation": "Augmentation Mixing MixingAugmentation",
-    "agekit.data.dataset": "Dataset",
-    "agekit.data.decode": "decode",
-    "agekit.data.files": "Files",
-    "agekit.data.loader": "Batch",
-    "agekit.data.protocols": "Assign Protocol by_column by_content"
-    " by_group by_identity by_name restrict",
-    "agekit.data.readers.rows": "Rows identity_number parse_gender parse_split",
-    "agekit.data.readers.scan": "find_files is_image",
-    "agekit.data.readers.sheet": "Sheet read_lines read_sheet",
-    "agekit.data.split": "Faces load_faces",
-    "agekit.data.table": "COLUMNS SPLITS FaceTable Problem",
-    "agekit.device": "autocast_dtype mean_over_processes rank_and_world",
-    "agekit.discovery": "core_version",
-    "agekit.faces.align": "TEMPLATE",
-    "agekit.faces.base": "Detection Detector",
-    "agekit.inference.attribute": "FaceAttribute load_attribute",
-    "agekit.inference.face": "Answer",
-    "agekit.progress": "decoding",
-    "agekit.recipe": "DataConfig LossTerm LossTerms PartConfig Recipe Resolved resolve",
-    "agekit.recipe.parts": "build_part",
-    "agekit.registry": "BACKBONES EVOLVERS GENERATORS HEADS LOSSES",
-    "agekit.task": "HubTask Lazy Task",
-    "agekit.tasks.ager.base": "Generator PairBatch",
-    "agekit.tasks.ager.build": "build_ager load_ager",
-    "agekit.tasks.ager.card": "ager_card",
-    "agekit.tasks.ager.config": "AgerConfig",
-    "agekit.tasks.ager.contact_sheet": "ContactSheet",
-    "agekit.tasks.ager.model": "DIRECTIONS Direction FaceAger",
-    "agekit.tasks.ager.recipe": "AgerRecipe",
-    "agekit.tasks.ager.trainer": "AgerTrainer",
-    "agekit.tasks.estimator.base": "Head Loss",
-    "agekit.tasks.estimator.build": "without_pretrained",
-    "agekit.tasks.estimator.estimate": "Estimate expectation posterior_median quantile",
-    "agekit.tasks.estimator.faces": "EstimatorFaces",
-    "agekit.tasks.estimator.model": "AgeEstimator feature_length",
-    "agekit.tasks.estimator.target": "Mixed Target",
-    "agekit.tasks.estimator.timm_bridge": "stored_backbone",
-    "agekit.tasks.estimator.trainer": "EstimatorTrainer",
-    "agekit.tasks.evaluate": "Evaluation ResultTable",
-    "agekit.training.display": "Display",
-    "agekit.training.evolver": "Evolver build_evolver",
-    "agekit.training.export": "common_config write_model",
-    "agekit.training.faces": "TrainingFaces evaluation_faces",
-    "agekit.training.optimize": "optim_wrappers",
-    "agekit.training.run": "Run",
-    "agekit.training.schedule": "Span",
-    "agekit.training.step": "NetworkStep",
-    "agekit.training.task": "Start TrainingTask",
-    "agekit.training.trainer": "Trainer Watched",
-    "agekit.zoo.config": "ImageConfig ModelConfig",
-    "agekit.zoo.files": "WEIGHTS",
-    "agekit.zoo.folder": "load_network read_config read_weights save_model",
-    "agekit.zoo.locate": "is_model locate",
-    "agekit.zoo.metrics": "MetricsSchema",
-}
-"""Modules, and what of each is here."""
-_PLACE = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+@cache
+def _places() -> dict[str, str]:
+    """Name → the module that it is imported from above, for those who check types."""
+    tree = ast.parse(Path(__file__).read_bytes())
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACE:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_PLACE[name]), name)
+    found = globals()[name] = getattr(import_module(_places()[name]), name)
     return found
 
 

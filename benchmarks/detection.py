@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 
 from agekit.data.decode import decode
-from agekit.data.readers.scan import find_files, is_image
+from agekit.data.scan import find_files, is_image
 from agekit.device import describe_device, pick_device
 from agekit.faces.base import Detection, Detector
 from agekit.registry import DETECTORS

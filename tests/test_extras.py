@@ -122,7 +122,6 @@ def test_only_a_library_that_is_missing_is_told_so(monkeypatch: pytest.MonkeyPat
             ("torch", "timm"),
             "training needs torch, timm, which are not",
         ),
-        (["data", "pack", "synthfaces", "--out", "p"], ("pyarrow",), "this needs pyarrow"),
         (["convert", "x", "--out", "y"], ("mmengine",), "evolver 'cyclegan' of agekit-cyclegan"),
         (["convert", "x", "--out", "y"], ("matplotlib",), "evolver 'cyclegan' of agekit-"),
         (["export", "cen-resnet10-tiny"], ("torch",), "this needs torch"),
@@ -180,14 +179,14 @@ def test_what_runs_models_needs_no_library_of_training(without: Run) -> None:
 def test_a_part_that_lacks_a_library_is_a_warning_of_doctors(without: Run) -> None:
     program = """
 from agekit.cli import _doctor
-_doctor.load_parts("check", "60", "agekit-core", "backbone/resnet18", "dataset/folder")
+_doctor.load_parts("check", "60", "agekit-core", "backbone/resnet18", "detector/mtcnn")
 """
     done = without(hidden=("torch", "timm"), program=program)
     assert done.returncode == 0, done.stderr
-    backbone, folder = map(json.loads, done.stdout.splitlines())
+    backbone, detector = map(json.loads, done.stdout.splitlines())
     assert (backbone["status"], backbone["check"]) == ("warning", "")
     assert "backbone 'resnet18' of agekit-core" in backbone["error"]
     assert "this needs timm, which is not installed" in backbone["error"]
     assert backbone["hint"] == "pip install 'agekit[torch]'"
-    assert folder["error"] == ""
-    assert folder["check"] == "left out: this needs torch, which is not installed"
+    assert detector["error"] == ""
+    assert detector["check"] == "left out: this needs torch, which is not installed"

@@ -38,8 +38,8 @@ PARTS = {kind.group: kind.name for kind in KINDS.values()}
 NEED_LIBGL = {"opencv-python", "opencv-contrib-python", "mmengine"}
 """What needs a display's library, at import or through what it requires."""
 
-QUICK = {"agekit-cen", "agekit-datasets"}
-"""With others of ours, and without torch; `tests/test_requirements.py` reads what all import."""
+QUICK = {"agekit-cen"}
+"""With others of ours; `tests/test_requirements.py` reads what all import."""
 
 Install = Callable[[str], "Installed"]
 
@@ -276,14 +276,17 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     assert core.json("zoo", "info", model["name"])["licence"]
     assert core.agekit("zoo", "pull", model["name"]).returncode == 0
     assert core.json("zoo", "verify", "--all")[0]["ok"]
-    assert {one["name"] for one in core.json("data", "list")} == {"csv", "folder", "parquet"}
+    assert core.json("data", "list") == []
+    for arguments, told, brings in (
+        (["check", "csv", "--root", "x.csv"], "no dataset named 'csv'", "agekit-datasets"),
+        (["pack", "csv", "--out", "x.parquet"], "no command 'pack'", "agekit"),
+    ):
+        refused = core.agekit("data", *arguments)
+        assert told in refused.stderr
+        assert f"`pip install {brings}`" in refused.stderr
     photo, ages = exported / "photo.png", exported / "ages.onnx"
     [answer] = core.json("predict", str(photo), "--model", str(ages))
     assert 20 < answer["faces"][0]["age"] < 60
-    (core.work / "photos" / "42").mkdir(parents=True)
-    (core.work / "photos" / "42" / "a.png").write_bytes(photo.read_bytes())
-    cut = core.json("data", "prepare", "folder", "--root", "photos", "--out", "chips")
-    assert (cut["done"], cut["failed"]) == (1, 0)
     program = "import cv2; assert 'libGL' not in open('/proc/self/maps').read()"
     done = run([str(core.folder / "bin" / "python"), "-c", program])
     assert done.returncode == 0, done.stderr
@@ -293,7 +296,7 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     "name",
     [
         pytest.param(name, marks=() if name in QUICK else pytest.mark.heavy)
-        for name in sorted(PLUGINS.keys() - {PACKAGE})
+        for name in sorted(PLUGINS.keys() - {PACKAGE, "agekit-datasets"})
     ],
 )
 def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: Install) -> None:
@@ -302,6 +305,22 @@ def test_a_plugin_works_with_nothing_but_its_requirements(name: str, install: In
     if parts([name]):
         done = alone.agekit("plugins", "doctor", "--no-check", name)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_datasets_are_read_cut_and_packed_without_torch(install: Install, exported: Path) -> None:
+    name = "agekit-datasets"
+    alone = install(name)
+    assert not {"torch", "timm", "mmengine"} & {*os.listdir(alone.site)}
+    assert alone.parts() == parts(with_requirements(name))
+    done = alone.agekit("plugins", "doctor", "--no-check", name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (alone.work / "photos" / "42").mkdir(parents=True)
+    (alone.work / "photos" / "42" / "a.png").write_bytes((exported / "photo.png").read_bytes())
+    cut = alone.json("data", "prepare", "folder", "--root", "photos", "--out", "chips")
+    assert (cut["done"], cut["failed"]) == (1, 0)
+    packed = alone.json("data", "pack", "folder", "--root", "chips", "--out", "x.parquet")
+    assert packed["n"] == 1
+    assert alone.json("data", "check", "folder", "--root", "x.parquet")["n"] == 1
 
 
 def test_agekit_installs_everything_and_it_trains(install: Install, exported: Path) -> None:

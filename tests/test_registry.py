@@ -4,11 +4,13 @@ import sys
 
 import pytest
 
+from agekit import _loading
 from agekit._loading import how_to_upgrade
 from agekit.errors import ConflictError, PluginError, UnknownNameError
 from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import (
     BACKBONES,
+    DATASETS,
     HEADS,
     LOSSES,
     RECIPES,
@@ -110,6 +112,17 @@ def test_disabled_distribution_is_named(backbone, monkeypatch):
     monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-thrown")
     with pytest.raises(UnknownNameError, match="agekit-thrown gives it, but AGEKIT_DISABLE"):
         BACKBONES.get("thrown")
+
+
+def test_what_agekit_itself_gives_and_is_not_here_is_told(monkeypatch):
+    monkeypatch.setattr(_loading, "distributions", lambda: ())
+    with pytest.raises(UnknownNameError) as e:
+        DATASETS.get("no-such")
+    assert e.value.hint.startswith("`pip install agekit-datasets` brings the datasets of agekit's")
+    monkeypatch.setattr(_loading, "has_all", lambda: False)
+    with pytest.raises(UnknownNameError) as e:
+        BACKBONES.get("no-such")
+    assert e.value.hint.endswith("; `pip install agekit` brings all of agekit's own plugins")
 
 
 def test_part_of_the_wrong_base_is_refused(write_plugin):

@@ -47,7 +47,6 @@ _DATA = {
         "agekit.cli.data_check", "check", "Count, split and look for what is wrong."
     ),
     "prepare": LazyCommand("agekit.cli.data_prepare", "prepare", "Cut photos into face chips."),
-    "pack": LazyCommand("agekit.cli.data_pack", "pack", "Pack into Parquet shards."),
 }
 _ZOO = {
     "list": LazyCommand("agekit.cli.zoo_list", "list_", "List the models."),
@@ -60,13 +59,17 @@ _ZOO = {
 _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
     "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
-    "data": LazyGroup(_DATA, name="data", help="List, check, prepare and pack datasets."),
+    "data": CommandGroup(
+        _DATA, within="data.", name="data", help="List, check, prepare and pack datasets."
+    ),
     "recipe": LazyCommand("agekit.cli.recipe", "recipe", "Show or copy a recipe."),
     "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
     "evaluate": LazyCommand("agekit.cli.evaluate", "evaluate", "Score a model on a dataset."),
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
     "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
-    "zoo": LazyGroup(_ZOO, name="zoo", help="List, fetch, check and publish models."),
+    "zoo": CommandGroup(
+        _ZOO, within="zoo.", name="zoo", help="List, fetch, check and publish models."
+    ),
     "export": LazyCommand("agekit.cli.export", "export", "Export a model for use without torch."),
 }
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from agekit.cli.output import printable
-from agekit.discovery import Entry, distributions, entries
+from agekit.discovery import PACKAGE, Entry, distributions, entries
 from agekit.errors import UnknownNameError, nearest
+from agekit.extras import has_all
 from agekit.registry import COMMANDS
 from agekit.signature import describe
 
@@ -102,8 +103,24 @@ class CommandGroup(LazyGroup):
     """The commands of a table, which nobody can take the place of, and those of plugins.
 
     A plugin's command is called by its name, or where the table or another plugin has that name by
-    `distribution:name`.
+    `distribution:name`. Within a group it is the part behind the dot: ``data.pack`` is
+    ``agekit data pack``.
+
+    Args:
+        table: see `LazyGroup`.
+        within: the name of the group, with a dot behind it; "" of `agekit` itself.
+        **attributes: what `click.Group` takes.
     """
+
+    def __init__(
+        self,
+        table: Mapping[str, LazyCommand | LazyGroup],
+        *,
+        within: str = "",
+        **attributes: Any,
+    ) -> None:
+        super().__init__(table, **attributes)
+        self.within = within
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The table's in its order, then those of plugins, sorted."""
@@ -115,15 +132,21 @@ class CommandGroup(LazyGroup):
         Raises:
             PluginError: a plugin's command cannot be used, or two give the name.
         """
-        if cmd_name in self.table:
+        if cmd_name in self.table or "." in cmd_name:
             return super().get_command(ctx, cmd_name)
+        full = self.full_name(cmd_name)
         try:
-            command: click.Command = COMMANDS.get(cmd_name)
+            command: click.Command = COMMANDS.get(full)
         except UnknownNameError:
-            if any(one.disabled and cmd_name in one.parts["command"] for one in distributions()):
+            if any(one.disabled and full in one.parts["command"] for one in distributions()):
                 raise
             return None
         return command
+
+    def full_name(self, name: str) -> str:
+        """The registry name of what is called so here, with the distribution if that is named."""
+        giver, colon, bare = name.rpartition(":")
+        return f"{giver}{colon}{self.within}{bare}"
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; the traceback of a plugin's says whose it is."""
@@ -132,14 +155,15 @@ class CommandGroup(LazyGroup):
         except Exception as error:
             name = ctx.invoked_subcommand
             if name is not None and name not in self.table:
-                entry = COMMANDS.find(name)
+                entry = COMMANDS.find(self.full_name(name))
                 error.add_note(f"in the {entry}")
             raise
 
     def missing(self, name: str) -> str:
         """What is said of a name that is no command."""
         told = f"no command {name!r}{nearest(name, [*self.table, *self._of_plugins()])}"
-        return f"{told} (plugins may give more: see `agekit plugins list`)"
+        more = "" if has_all() else f", `pip install {PACKAGE}` brings all of agekit's own"
+        return f"{told} (plugins may give more: see `agekit plugins list`{more})"
 
     def descriptions(self) -> Mapping[str, str]:
         """The table's lines, then what the sources of plugins' commands say of them."""
@@ -151,9 +175,14 @@ class CommandGroup(LazyGroup):
         return {**super().descriptions(), **plugins}
 
     def _of_plugins(self) -> dict[str, Entry]:
-        found = entries("command")
-        given = Counter([*self.table, *(entry.name for entry in found)])
+        found = [
+            (entry.name.removeprefix(self.within), entry)
+            for entry in entries("command")
+            if entry.name.startswith(self.within)
+        ]
+        found = [(name, entry) for name, entry in found if "." not in name]
+        given = Counter([*self.table, *(name for name, _ in found)])
         return {
-            printable(e.name if given[e.name] == 1 else f"{e.distribution}:{e.name}"): e
-            for e in found
+            printable(name if given[name] == 1 else f"{entry.distribution}:{name}"): entry
+            for name, entry in found
         }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agekit.data.home import cache_home, locked
 
-__all__ = ["DigestMemory", "hash_file", "key_of", "remembered_hash"]
+__all__ = ["DigestMemory", "hash_file", "remembered_hash"]
 
 KEY = 16
 """Bytes of a key."""
@@ -51,22 +51,22 @@ class DigestMemory:
                 file.truncate(os.fstat(file.fileno()).st_size // record * record)
                 file.write(records)
 
+    @staticmethod
+    def key(name: str, status: os.stat_result, *, exact: bool = False) -> bytes | None:
+        """The key of a file as it is now; None if it changed so lately that a change could hide.
 
-def key_of(name: str, status: os.stat_result, *, exact: bool = False) -> bytes | None:
-    """The key of a file as it is now; None if it changed so lately that a change could hide.
-
-    Args:
-        name: what distinguishes the file, or what is taken from it, from others of a memory.
-        status: of the file.
-        exact: look at the inode too, and the time of its change, which no program can set: a
-            change is noticed whatever its author did to hide it, but a copy is another file.
-    """
-    times = [status.st_mtime_ns, *([status.st_ctime_ns] if exact else [])]
-    if time.time_ns() - max(times) < (_EXACT_SETTLED_NS if exact else _SETTLED_NS):
-        return None
-    numbers = [status.st_size, *times, *([status.st_ino] if exact else [])]
-    text = "\0".join([name, *map(str, numbers)])
-    return hashlib.blake2b(os.fsencode(text), digest_size=KEY).digest()
+        Args:
+            name: what distinguishes the file, or what is taken from it, from others of a memory.
+            status: of the file.
+            exact: look at the inode too, and the time of its change, which no program can set: a
+                change is noticed whatever its author did to hide it, but a copy is another file.
+        """
+        times = [status.st_mtime_ns, *([status.st_ctime_ns] if exact else [])]
+        if time.time_ns() - max(times) < (_EXACT_SETTLED_NS if exact else _SETTLED_NS):
+            return None
+        numbers = [status.st_size, *times, *([status.st_ino] if exact else [])]
+        text = "\0".join([name, *map(str, numbers)])
+        return hashlib.blake2b(os.fsencode(text), digest_size=KEY).digest()
 
 
 def hash_file(path: Path) -> str:
@@ -87,14 +87,14 @@ def remembered_hash(path: Path) -> str:
     """
     place = os.path.realpath(path)
     memory = DigestMemory("sha256", 32)
-    key = key_of(place, os.stat(place), exact=True)
+    key = memory.key(place, os.stat(place), exact=True)
     if key is not None and (known := memory.load().get(key)) is not None:
         return known.hex()
     with open(place, "rb") as file:
         before = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").digest()
         after = os.fstat(file.fileno())
-    key = key_of(place, after, exact=True)
-    if key is not None and key == key_of(place, before, exact=True):
+    key = memory.key(place, after, exact=True)
+    if key is not None and key == memory.key(place, before, exact=True):
         memory.append(key + digest)
     return digest.hex()

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.decode import decode
-from agekit.data.digests import DigestMemory, key_of
+from agekit.data.digests import DigestMemory
 from agekit.data.table import ImageSource
 from agekit.errors import DataError
 
@@ -110,7 +110,7 @@ class Files(EncodedImages):
         unknown: list[tuple[int, bytes | None]] = []
         inside: dict[str, bool] = {}
         for i, path in enumerate(self.paths):
-            key = key_of(path, self._status(path, inside))
+            key = memory.key(path, self._status(path, inside))
             digest = None if key is None else known.get(key)
             if digest is None:
                 unknown.append((i, key))

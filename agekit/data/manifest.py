@@ -6,24 +6,24 @@ so that every protocol splits them as it splits the original.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Literal, Self
 
-import numpy as np
 from pydantic import ValidationError
 
 from agekit._mistakes import Schema, summary
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
-from agekit.data.table import SPLITS, FaceTable
+from agekit.data.table import COLUMNS as LABELS
+from agekit.data.table import FaceTable
 from agekit.discovery import core_version
 from agekit.errors import DataError
 
-__all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest", "parse_manifest", "records"]
+__all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest"]
 
 MANIFEST = "faces.json"
 TABLE = "faces.csv"
-COLUMNS = ("path", "age", "sigma", "identity", "gender", "group", "split", "origin")
+COLUMNS = ("path", *LABELS, "origin")
 """Of `TABLE`, and beside ``image`` of a shard; `origin` is 32 hex digits; what is unknown is empty
 in the csv and null in a shard; group and split are names, gender is ``male`` or ``female``."""
 
@@ -67,34 +67,21 @@ class Manifest(Schema):
             made_by=f"agekit {core_version()}",
         )
 
+    @classmethod
+    def parse(cls, text: str, name: str) -> Self:
+        """Reads a manifest.
 
-def parse_manifest(text: str, name: str) -> Manifest:
-    """Reads a manifest.
+        Args:
+            text: its JSON.
+            name: what to call it in errors.
 
-    Args:
-        text: its JSON.
-        name: what to call it in errors.
-
-    Raises:
-        DataError: it is damaged, or of a later version.
-    """
-    try:
-        return Manifest.model_validate_json(text)
-    except ValidationError as error:
-        reason = summary(error, Manifest)
-        raise DataError(f"{name}: not a list of faces that agekit can read: {reason}") from error
-
-
-def records(table: FaceTable) -> Iterator[dict[str, Any]]:
-    """Each row of a table as the `COLUMNS` after the path, None where unknown."""
-    for i, key in enumerate(table.content_keys()):
-        gender, group, split = int(table.gender[i]), int(table.group[i]), int(table.split[i])
-        yield {
-            "age": table.age[i],
-            "sigma": None if np.isnan(table.sigma[i]) else table.sigma[i],
-            "identity": None if table.identity[i] < 0 else int(table.identity[i]),
-            "gender": None if gender < 0 else ("male", "female")[gender],
-            "group": None if group < 0 else table.group_names[group],
-            "split": None if split < 0 else SPLITS[split],
-            "origin": key.tobytes().hex(),
-        }
+        Raises:
+            DataError: it is damaged, or of a later version.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            reason = summary(error, cls)
+            raise DataError(
+                f"{name}: not a list of faces that agekit can read: {reason}"
+            ) from error

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.atomic import write_bytes, write_text
-from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest, parse_manifest, records
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.sheet import Sheet, read_sheet, read_text
+from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
+from agekit.data.rows import Rows
+from agekit.data.sheet import Sheet, read_sheet, read_text
 from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError, counted
 
@@ -61,14 +61,14 @@ def write_table(folder: Path, table: FaceTable, paths: Sequence[str], manifest: 
     text = io.StringIO(newline="")
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(COLUMNS)
-    for path, record in zip(paths, records(table), strict=True):
+    for path, record in zip(paths, table.records(), strict=True):
         sheet.writerow((path, *record.values()))
     write_text(folder / TABLE, text.getvalue())
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
 
-def read_prepared(folder: Path) -> tuple[FaceTable, Manifest]:
-    """Reads the table and the manifest of prepared chips.
+def read_prepared(folder: Path) -> FaceTable:
+    """Reads the table of prepared chips, with their manifest.
 
     A chip that is missing and a label that cannot be read become problems, as do the pictures that
     no chip could be made of.
@@ -81,7 +81,7 @@ def read_prepared(folder: Path) -> tuple[FaceTable, Manifest]:
             f"{folder}: the chips are not all cut yet: there is no {MANIFEST}",
             "run the same `agekit data prepare` again: it goes on where it stopped",
         )
-    manifest = parse_manifest(read_text(folder / MANIFEST), str(folder / MANIFEST))
+    manifest = Manifest.parse(read_text(folder / MANIFEST), str(folder / MANIFEST))
     sheet = read_sheet(folder / TABLE)
     columns = {name: sheet.column(name) for name in COLUMNS}
     if len(sheet) != manifest.rows:
@@ -98,7 +98,7 @@ def read_prepared(folder: Path) -> tuple[FaceTable, Manifest]:
     keys = b"".join(origins[table.images.name(i)] for i in range(len(table)))
     origin: NDArray[np.uint8] = np.frombuffer(keys, np.uint8).reshape(-1, 16)
     problems = (*table.problems, *_failures(folder))
-    return replace(table, origin=origin, problems=problems), manifest
+    return replace(table, origin=origin, problems=problems, manifest=manifest)
 
 
 def _failures(folder: Path) -> list[Problem]:

@@ -9,18 +9,18 @@ from pathlib import Path
 from agekit.culprit import Culprit
 from agekit.data import notes
 from agekit.data.alignment import Alignment
+from agekit.data.columns import Columns, check_columns
 from agekit.data.dataset import Dataset
-from agekit.data.home import data_root, shard_files
+from agekit.data.home import SHARD, data_root, shard_files
 from agekit.data.prepared import is_prepared, read_prepared
-from agekit.data.readers.columns import Columns, check_columns
 from agekit.data.table import FaceTable
-from agekit.errors import ConfigError, DataError, counted
+from agekit.errors import ConfigError, DataError, UnknownNameError, counted
 from agekit.registry import DATASETS
 
 __all__ = ["culprit_of", "open_dataset", "place_of", "read_source"]
 
-_ANY_SHARDS = "parquet"
-"""The dataset that takes shards as they are, whatever they were made from."""
+_ANY_SHARDS = SHARD.removeprefix(".")
+"""The dataset that reads shards, and takes them as they are, whatever they were made from."""
 
 
 def open_dataset(dataset: str | Dataset) -> Dataset:
@@ -100,19 +100,17 @@ def _read_in_part(table: FaceTable) -> Iterator[str]:
 
 def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTable, Alignment]:
     packed = place is not None and bool(shard_files(place))
-    if packed:
-        from agekit.data.shards import read_shards  # needs pyarrow, an extra
-    if place is not None and packed and reader.name == _ANY_SHARDS:
-        table, manifest = read_shards(place, columns)
-        return table, Alignment() if manifest is None else manifest.face
-    if place is not None and (packed or is_prepared(place)):
-        if columns:
-            raise ConfigError(
-                f"{place} was made by agekit: its columns need no names", "leave --columns out"
-            )
-        table, manifest = read_shards(place) if packed else read_prepared(place)
-    else:
+    if place is None or not (packed or is_prepared(place)):
         return _table(reader, place, columns), reader.alignment
+    if packed and reader.name == _ANY_SHARDS:
+        table = _table(reader, place, columns)
+        return table, Alignment() if table.manifest is None else table.manifest.face
+    if columns:
+        raise ConfigError(
+            f"{place} was made by agekit: its columns need no names", "leave --columns out"
+        )
+    table = _table(_shard_reader(place), place, {}) if packed else read_prepared(place)
+    manifest = table.manifest
     if manifest is None:
         raise DataError(
             f"{place} does not say which dataset it was made from",
@@ -124,6 +122,18 @@ def _read(reader: Dataset, place: Path | None, columns: Columns) -> tuple[FaceTa
             f"name the dataset {manifest.dataset}",
         )
     return table, manifest.face
+
+
+def _shard_reader(place: Path) -> Dataset:
+    """The reader of shards.
+
+    Raises:
+        UnknownNameError: no distribution gives it.
+    """
+    try:
+        return open_dataset(_ANY_SHARDS)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"nothing here reads {place}: {error.message}", error.hint) from None
 
 
 def _table(reader: Dataset, place: Path | None, columns: Columns) -> FaceTable:

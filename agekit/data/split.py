@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
+from agekit.data.columns import COLUMN_NAMES, Columns
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol
-from agekit.data.readers.columns import NAMES, Columns
-from agekit.data.readers.rows import parse_split
-from agekit.data.readers.sheet import read_sheet
+from agekit.data.rows import parse_split
+from agekit.data.sheet import read_sheet
 from agekit.data.source import culprit_of, open_dataset, place_of, read_source
 from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import ConfigError, DataError, listed, nearest
@@ -161,7 +161,7 @@ def split_file(path: Path) -> Protocol:
             the dataset, or a split is none of train, val and test.
     """
     sheet = read_sheet(path)
-    names = sheet.column(*NAMES["path"])
+    names = sheet.column(*COLUMN_NAMES["path"])
     wanted: dict[str, int] = {}
     for i, (name, text) in enumerate(zip(names, sheet.column("split"), strict=True)):
         split = parse_split(text)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agekit.errors import DataError
+
+if TYPE_CHECKING:
+    from agekit.data.manifest import Manifest
 
 __all__ = [
     "COLUMNS",
@@ -93,6 +96,7 @@ class FaceTable:
         notes: what was chosen, guessed or not used when the table was read, for people.
         origin: (N, 16) uint8, the content key of the picture each image was made from, where
             these are chips or copies; None where the images are the pictures themselves.
+        manifest: what chips and packs say of the dataset they were made from; None of all else.
     """
 
     images: ImageSource
@@ -106,6 +110,7 @@ class FaceTable:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     origin: NDArray[np.uint8] | None = None
+    manifest: Manifest | None = None
 
     @classmethod
     def build(
@@ -117,6 +122,7 @@ class FaceTable:
         problems: Sequence[Problem] = (),
         notes: Sequence[str] = (),
         origin: NDArray[np.uint8] | None = None,
+        manifest: Manifest | None = None,
         **columns: ArrayLike | None,
     ) -> FaceTable:
         """Fills the missing columns and drops the rows that have no usable age.
@@ -128,6 +134,7 @@ class FaceTable:
             problems: of the rows that were left out before.
             notes: for people.
             origin: of chips and copies.
+            manifest: the same.
             columns: the others of `COLUMNS`; None, or left out, where all is unknown.
 
         Raises:
@@ -159,6 +166,7 @@ class FaceTable:
             problems=(*problems, *bad),
             notes=tuple(notes),
             origin=origin,
+            manifest=manifest,
             **filled,
         )
         if not good.any():
@@ -204,6 +212,23 @@ class FaceTable:
         that they are split as those are.
         """
         return self.images.digests() if self.origin is None else self.origin
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Each row as its `COLUMNS` and ``origin``, its content key in hex, as files hold them.
+
+        Group and split are names, gender is ``male`` or ``female``; what is unknown is None.
+        """
+        for i, key in enumerate(self.content_keys()):
+            gender, group, split = int(self.gender[i]), int(self.group[i]), int(self.split[i])
+            yield {
+                "age": self.age[i],
+                "sigma": None if np.isnan(self.sigma[i]) else self.sigma[i],
+                "identity": None if self.identity[i] < 0 else int(self.identity[i]),
+                "gender": None if gender < 0 else ("male", "female")[gender],
+                "group": None if group < 0 else self.group_names[group],
+                "split": None if split < 0 else SPLITS[split],
+                "origin": key.tobytes().hex(),
+            }
 
 
 def age_bins(age: ArrayLike, width: int = 10) -> dict[str, NDArray[np.int64]]:

@@ -13,12 +13,12 @@ import numpy as np
 from rich.console import Console
 
 from agekit.data.alignment import Alignment
+from agekit.data.columns import Columns
 from agekit.data.dataset import Dataset
 from agekit.data.encode import Encoding
 from agekit.data.home import keep_apart
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import FAILURES, write_table
-from agekit.data.readers.columns import Columns
 from agekit.data.source import open_dataset, place_of, read_source
 from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError, counted

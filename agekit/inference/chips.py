@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
 from agekit.data.images import decode_image
-from agekit.data.manifest import MANIFEST, parse_manifest
-from agekit.data.readers.sheet import read_text
+from agekit.data.manifest import MANIFEST, Manifest
+from agekit.data.sheet import read_text
 from agekit.errors import AgekitError
 from agekit.faces.align import cut_framed, differ, eyes, known_points, reframing, zoom
 from agekit.faces.framing import points_in_chips
@@ -132,6 +132,6 @@ def _told_above(folder: str) -> NDArray[np.float64] | None:
         manifest = place / MANIFEST
         if manifest.is_file():
             with suppress(AgekitError, OSError):
-                return known_points(parse_manifest(read_text(manifest), str(manifest)).face)
+                return known_points(Manifest.parse(read_text(manifest), str(manifest)).face)
             return None
     return None

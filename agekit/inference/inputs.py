@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.data.notes import tell
-from agekit.data.readers.scan import left_out, scan, split_images
+from agekit.data.scan import left_out, scan, split_images
 from agekit.errors import DataError, counted
 
 __all__ = ["ImageFile", "Picture", "find_images", "read_ahead", "unreadable"]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from rich.console import Console
 
-from agekit.data.readers.columns import Columns
+from agekit.data.columns import Columns
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.device import pick_device

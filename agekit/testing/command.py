@@ -5,6 +5,7 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from agekit.cli import agekit
+from agekit.cli.groups import CommandGroup
 from agekit.discovery import module_paths
 from agekit.registry import COMMANDS
 from agekit.signature import describe
@@ -28,22 +29,29 @@ def check_command(name: str) -> None:
     """
     entry = COMMANDS.find(name)
     command = COMMANDS.get(name)
-    if entry.name in agekit.table:
+    within, _, bare = entry.name.rpartition(".")
+    group = agekit.table.get(within) if within else agekit
+    if not isinstance(group, CommandGroup):
+        raise AssertionError(f"agekit has no group of commands {within!r} for {entry.name!r}")
+    if bare in group.table:
         raise AssertionError(
             f"agekit has a command {entry.name!r} of its own, so that this one is called "
-            f"`agekit {entry.distribution}:{entry.name}` only: choose another name"
+            f"`{' '.join(('agekit', *within.split()))} {entry.distribution}:{bare}` only: choose "
+            "another name"
         )
+    call = [*within.split(), name.replace(entry.name, bare)]
+    called = " ".join(["agekit", *call])
     if not describe(entry) and module_paths(entry.module):
         raise AssertionError(
             f"{entry.module} says nothing of {entry.attribute}, so that `agekit --help` cannot: "
             "give it a docstring, or the help= of its click.command"
         )
-    done, modules = run_python(_RUN, name, "--help")
+    done, modules = run_python(_RUN, *call, "--help")
     if done.returncode != 0 or not done.stdout.startswith("Usage:"):
-        raise AssertionError(f"`agekit {name} --help` fails: {done.stderr.strip()}")
+        raise AssertionError(f"`{called} --help` fails: {done.stderr.strip()}")
     if heavy := heavy_imports(modules):
         raise AssertionError(
-            f"`agekit {name} --help` imports {heavy}: import what is heavy inside the command's "
+            f"`{called} --help` imports {heavy}: import what is heavy inside the command's "
             "function, or behind agekit.cli's LazyGroup"
         )
     wrong = CliRunner().invoke(command, [_NO_OPTION])

@@ -15,8 +15,8 @@ from rich.console import Console
 from safetensors.torch import save
 
 from agekit.data.alignment import Alignment
+from agekit.data.columns import Columns
 from agekit.data.notes import in_the_report
-from agekit.data.readers.columns import Columns
 from agekit.data.split import SPLIT_FILE, Faces, load_faces
 from agekit.device import (
     describe_device,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from agekit.cli import agekit, groups
 from agekit.kinds import KINDS
 from agekit.registry import COMMANDS
 from agekit.signature import describe
@@ -102,6 +104,48 @@ def test_a_name_that_others_have_needs_the_distribution(run_agekit, write_plugin
     assert "say agekit-one:train" in run_agekit("list", "command").stdout
 
 
+def test_a_command_may_belong_to_a_group(write_plugin, monkeypatch):
+    write_plugin(
+        "agekit-one",
+        {
+            "command": {
+                "data.count": "one:count",
+                "data.check": "one:count",
+                "zoo.count": "one:fails",
+                "data.deep.count": "one:count",
+            }
+        },
+        {"one.py": GOOD + "\n    @click.command()\n    def fails():\n        1 / 0\n"},
+    )
+
+    def run(*arguments):
+        return CliRunner().invoke(agekit, arguments, terminal_width=200)
+
+    assert not [name for name in listed(run("--help")) if "count" in name]
+    rows = listed(run("data", "--help"))
+    assert (rows["count"], rows["pack"]) == ("Count faces.", "Pack into Parquet shards.")
+    assert {"agekit-one:check", "check"} <= rows.keys()
+    assert "deep.count" not in rows
+    assert run("data", "count", "--by", "age").stdout == "by age\n"
+    assert run("data", "agekit-one:check").stdout == "by None\n"
+    failed = run("zoo", "count").exception
+    assert failed.__notes__ == ["in the command 'zoo.count' of agekit-one 1.0"]
+    for arguments, why in (
+        (("data", "cuont"), "no command 'cuont'; did you mean 'count'"),
+        (("data", "deep.count"), "no command 'deep.count'"),
+        (("count",), "no command 'count'"),
+        (("data.count",), "no command 'data.count'"),
+        (("agekit-one:data.count",), "no command 'agekit-one:data.count'"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert why in done.stderr
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-datasets")
+    assert "turns that distribution off" in str(run("data", "pack").exception)
+    monkeypatch.setattr(groups, "has_all", lambda: False)
+    assert "`pip install agekit` brings all of agekit's own" in run("benhc").stderr
+
+
 @pytest.mark.slow
 def test_unknown_unusable_and_disabled_commands(run_agekit, write_plugin):
     write_plugin(
@@ -162,12 +206,20 @@ def test_the_check_of_commands_finds_flaws(write_plugin, monkeypatch, flaw):
 
 
 def test_the_check_passes_what_is_right_and_refuses_a_name_of_agekit(write_plugin, monkeypatch):
-    points = {"command": {"count": "thrown:count", "train": "thrown:count"}}
+    names = ("count", "data.count", "train", "data.check", "recipe.count", "dota.count")
+    points = {"command": dict.fromkeys(names, "thrown:count")}
     site = write_plugin("agekit-thrown", points, {"thrown.py": GOOD})
     monkeypatch.setenv("PYTHONPATH", str(site))
     check_command("count")
-    with pytest.raises(AssertionError, match="a command 'train' of its own"):
-        check_command("agekit-thrown:train")
+    check_command("agekit-thrown:data.count")
+    for name, said in (
+        ("train", "a command 'train' of its own"),
+        ("data.check", "`agekit data agekit-thrown:check` only"),
+        ("recipe.count", "no group of commands 'recipe'"),
+        ("dota.count", "no group of commands 'dota'"),
+    ):
+        with pytest.raises(AssertionError, match=said):
+            check_command(f"agekit-thrown:{name}")
 
 
 def test_a_new_command_is_not_called_as_one_of_agekit(run_agekit):

@@ -60,7 +60,8 @@ def change(folder, row, **cells):
 
 
 def test_what_is_written_is_read(folder):
-    table, manifest = read_prepared(folder)
+    table = read_prepared(folder)
+    manifest = table.manifest
     assert is_prepared(folder)
     assert [table.images.name(i) for i in range(4)] == PATHS
     assert np.array_equal(table.age, np.float32([30.1, 0, 7.25, 116]))
@@ -77,7 +78,7 @@ def test_what_is_written_is_read(folder):
 
 def test_a_missing_chip_is_a_problem(folder):
     (folder / "b/b.png").unlink()
-    table, _ = read_prepared(folder)
+    table = read_prepared(folder)
     assert [(p.kind, p.name) for p in table.problems] == [("missing", "b/b.png")]
     assert np.array_equal(table.content_keys(), KEYS[[0, 2, 3]])
 
@@ -87,7 +88,7 @@ def test_odd_cells_are_told(folder):
     change(folder, 1, identity="9" * 5000, sigma="-1")
     change(folder, 2, age="old")
     change(folder, 3, origin="12")
-    table, _ = read_prepared(folder)
+    table = read_prepared(folder)
     kept = {p.kind: p.name for p in table.problems if p.kept}
     assert kept.keys() >= {"gender", "split", "group", "identity"}
     assert {p.kind: p.name for p in table.problems if not p.kept}.items() >= {
@@ -140,7 +141,7 @@ def test_failures_survive_a_torn_line_and_become_problems(folder):
         file.write(b"e.png,ima")
     told = [replace(first, detail="no face found"), Problem("image", "d.png", "torn")]
     assert read_failures(folder) == told
-    assert read_prepared(folder)[0].problems == tuple(told)
+    assert read_prepared(folder).problems == tuple(told)
     write_failures(folder, told[1:])
     assert (folder / FAILURES).read_text() == "name,kind,detail\nd.png,image,torn\n"
     write_failures(folder, [])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_datasets.own.readers import Csv
 from agekit_synthfaces import write_face
 from filelock import FileLock
 from PIL import Image
@@ -21,7 +22,6 @@ from agekit.data.alignment import Alignment
 from agekit.data.encode import Encoding
 from agekit.data.manifest import TABLE
 from agekit.data.prepared import FAILURES, read_failures, read_prepared
-from agekit.data.readers.own import Csv
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import frame, standard
@@ -84,7 +84,8 @@ def test_photos_become_chips(marked, photos, tmp_path, capfd):
 
 @pytest.mark.slow
 def test_the_table_keeps_every_column_and_the_pictures_keys(ready, photos):
-    table, manifest = read_prepared(ready)
+    table = read_prepared(ready)
+    manifest = table.manifest
     original = Csv().read(photos)
     keep = np.array([0, 1, 2, 4, 6, 7])
     assert [table.images.name(i) for i in range(6)] == [
@@ -115,7 +116,7 @@ def test_failures_are_listed_and_told(ready):
     assert [(f.name, f.kind) for f in failures] == [("b/p3.png", "face"), ("b/p5.png", "image")]
     assert failures[0].detail == "no face found"
     assert failures[1].detail.startswith("truncated or corrupt image")
-    assert [(p.kind, p.name) for p in read_prepared(ready)[0].problems] == [
+    assert [(p.kind, p.name) for p in read_prepared(ready).problems] == [
         (f.kind, f.name) for f in failures
     ]
 
@@ -153,7 +154,7 @@ def test_half_done_work_is_gone_on_with(ready, photos):
 def test_changed_labels_are_taken_over(ready, photos):
     photos.write_text(photos.read_text().replace("a/p0.png,20", "a/p0.png,33"))
     assert counts(run(photos, ready)) == (8, 0, 6, 2)
-    assert read_prepared(ready)[0].age[0] == 33
+    assert read_prepared(ready).age[0] == 33
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_a_picture_that_could_not_be_read_is_tried_again(marked, photos, tmp_pat
     path.unlink()
     shutil.copy(tmp_path / "p2.png", path)
     assert counts(run(photos, out)) == (8, 1, 5, 2)
-    assert len(read_prepared(out)[0]) == 6
+    assert len(read_prepared(out)) == 6
 
 
 @pytest.mark.slow
@@ -372,14 +373,15 @@ def test_chips_are_only_scaled_without_a_detector(tmp_path):
     drawn = tmp_path / "faces"
     done = cut("folder", drawn, out, size=32, detector=None, format="png", quality=None)
     assert counts(done) == (3, 3, 0, 0)
-    table, manifest = read_prepared(out)
+    table = read_prepared(out)
+    manifest = table.manifest
     assert (manifest.face, manifest.size, done.margin) == (Alignment(), 32, 0.0)
     assert table.age.tolist() == [20, 21, 22]
     original = load_faces("folder", tmp_path / "faces").table
     assert np.array_equal(np.asarray(Image.open(out / "21/a.png")), original.images.decode(1, 32))
     again = cut("folder", out, tmp_path / "again", size=16, detector=None)
     assert counts(again) == (3, 3, 0, 0)
-    assert np.array_equal(read_prepared(tmp_path / "again")[0].content_keys(), table.content_keys())
+    assert np.array_equal(read_prepared(tmp_path / "again").content_keys(), table.content_keys())
 
 
 def test_drawn_pictures_are_in_no_files(marked, tmp_path):
@@ -398,7 +400,7 @@ def test_odd_names_stay_apart(marked, write_photo, tmp_path):
     with open(out / TABLE, encoding="utf-8", newline="") as file:
         paths = {row["path"] for row in csv.DictReader(file)}
     assert paths == {"30/png/ä b.jpg", "30/bmp/ä b.jpg", "30/café.jpg", "30/c;d,e.jpg"}
-    assert len(read_prepared(out)[0]) == 4
+    assert len(read_prepared(out)) == 4
 
 
 def test_chips_need_a_size(marked, photos, tmp_path):

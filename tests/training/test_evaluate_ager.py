@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_datasets.own.readers import Csv
 
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
-from agekit.data.readers.own import Csv
 from agekit.errors import ConfigError, DataError, ModelError
 from agekit.faces.align import standard
 from agekit.tasks.ager.kid import kid

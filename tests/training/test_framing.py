@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from agekit_datasets.own.readers import Csv
 from agekit_synthfaces import draw, person, write_face
 from agekit_synthfaces.dataset import SynthFaces
 from agekit_testkit.models import write_untrained
@@ -22,7 +23,6 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
-from agekit.data.readers.own import Csv
 from agekit.data.split import Faces, load_faces
 from agekit.errors import UnknownNameError
 from agekit.faces.align import known_points, standard
@@ -235,7 +235,7 @@ def whole(write_plugin: Callable[..., Path]) -> str:
     """A dataset of whole photos."""
     text = (
         "from agekit.data.alignment import WHOLE\n"
-        "from agekit.data.readers.own import Csv\n"
+        "from agekit_datasets.own.readers import Csv\n"
         "class Photos(Csv):\n    name = 'photos'\n    alignment = WHOLE\n"
     )
     write_plugin("photos", {"dataset": {"photos": "photo_set:Photos"}}, {"photo_set.py": text})

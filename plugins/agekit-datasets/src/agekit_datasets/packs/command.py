@@ -6,18 +6,17 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from agekit.cli.options import columns_option, json_option, root_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
-from agekit.data.encode import Encoding, Format
 from agekit.errors import ConfigError, counted
-from agekit.progress import ProgressBar
+from agekit.plugin import SHARD, Encoding, ProgressBar
 
 if TYPE_CHECKING:
-    from agekit.data.pack import Packed
+    from agekit_datasets.packs.pack import Packed
 
 __all__ = ["pack"]
 
@@ -40,7 +39,7 @@ def _parse_bytes(
     return size
 
 
-@click.command()
+@click.command(short_help="Pack into Parquet shards.")
 @click.argument("dataset")
 @root_option
 @columns_option
@@ -76,7 +75,7 @@ def pack(
     columns: dict[str, str],
     out: Path,
     size: int | None,
-    format_: Format | None,
+    format_: Literal["jpeg", "png", "webp"] | None,
     quality: int | None,
     shard_size: int | None,
     workers: int | None,
@@ -90,9 +89,8 @@ def pack(
     --size and --format the images are packed as they are. What cannot be decoded is listed and
     left out.
     """
-    from agekit.data.home import SHARD
-    from agekit.data.pack import SHARD_BYTES, Packing
-    from agekit.data.pack import pack as write
+    from agekit_datasets.packs.pack import SHARD_BYTES, Packing
+    from agekit_datasets.packs.pack import pack as write
 
     if shard_size is not None and out.suffix == SHARD:
         raise click.UsageError("--shard-size is for a folder of shards; --out names one file")

@@ -7,15 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.dataset import Dataset
-from agekit.data.protocols import Protocol, by_column, by_content, by_identity
-from agekit.data.readers.columns import Columns
-from agekit.data.readers.labels import LabelTable, find_labels, read_labels, read_tables
-from agekit.data.readers.names import ages_in_names
-from agekit.data.readers.rows import Rows
-from agekit.data.readers.scan import left_out, split_images
-from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
+from agekit.plugin import (
+    Columns,
+    Dataset,
+    FaceTable,
+    Protocol,
+    Rows,
+    by_column,
+    by_content,
+    by_identity,
+)
+from agekit_datasets.own.labels import LabelTable, find_labels, read_labels, read_tables
+from agekit_datasets.own.names import ages_in_names
 
 __all__ = ["Csv", "Folder", "Parquet"]
 
@@ -126,11 +130,7 @@ class Folder(_Own):
 
     def _read_names(self, root: Path, tables: str) -> FaceTable:
         rows = Rows(root)
-        images, others = split_images(root, rows.files)
-        for path in others:
-            rows.problem("name", path, "not an image")
-        if others:
-            rows.notes.append(left_out(others))
+        images = rows.images()
         ages, notes = ages_in_names(images)
         if tables:
             rows.notes.append(f"{root}: no one is called labels.csv: not used: {tables}")
@@ -141,7 +141,7 @@ class Folder(_Own):
             elif age is None:
                 rows.problem("age", path, "no age in the names of its folder or file")
             else:
-                rows.add(path, age)
+                rows.add(path, age.years, sigma=age.sigma)
         if not len(rows):
             found = ", ".join(p.name for p in rows.problems[:3]) or "no file"
             raise DataError(
@@ -173,7 +173,7 @@ class Parquet(_Own):
         Raises:
             DataError: there is no Parquet file, or one cannot be used.
         """
-        from agekit.data.shards import read_shards  # needs pyarrow, an extra
+        from agekit_datasets.packs.shards import read_shards  # pyarrow is slow to import
 
         assert root is not None
-        return read_shards(root, columns)[0]
+        return read_shards(root, columns)

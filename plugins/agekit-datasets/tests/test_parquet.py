@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_datasets.packs.pack import pack
 from agekit_synthfaces import draw, person, write_face
 from PIL import Image
 
-from agekit.data.pack import pack
 from agekit.data.split import load_faces
 from agekit.errors import DataError
 from agekit.registry import DATASETS

@@ -20,9 +20,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from agekit.data.digests import DigestMemory, key_of
-from agekit.data.files import EncodedImages
 from agekit.errors import DataError
+from agekit.plugin import DigestMemory, EncodedImages
 
 __all__ = ["ImageColumn", "Shards", "reading"]
 
@@ -206,7 +205,7 @@ def _digests(column: ImageColumn) -> NDArray[np.uint8]:
     place = os.path.realpath(column.path)
     name = hashlib.blake2b(os.fsencode(place), digest_size=8).hexdigest()
     memory = DigestMemory(f"shard-{name}", 16 * len(column))
-    key = key_of(column.leaf, status)
+    key = memory.key(column.leaf, status)
     found = None if key is None else memory.load().get(key)
     if found is None:
         found = b"".join(

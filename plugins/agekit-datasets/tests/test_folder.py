@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_datasets.own.readers import Folder
 
-from agekit.data.readers.own import Folder
 from agekit.data.split import load_faces
 from agekit.errors import DataError
 

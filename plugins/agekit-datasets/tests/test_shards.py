@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_datasets.packs.shards import Shards, read_shards
 from PIL import Image
 
 from agekit.data.home import shard_files
-from agekit.data.shards import Shards, read_shards
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
 
@@ -56,7 +56,7 @@ def classes(*names: str) -> dict[str, Any]:
 
 
 def read(path: Path) -> FaceTable:
-    return read_shards(path)[0]
+    return read_shards(path)
 
 
 def details(table: FaceTable) -> list[tuple[str, str, str]]:
@@ -65,7 +65,8 @@ def details(table: FaceTable) -> list[tuple[str, str, str]]:
 
 def test_an_image_and_an_age_are_enough(tmp_path: Path) -> None:
     path = write(tmp_path / "x.parquet", {"image": images(3), "age": [20, 30, 40]})
-    table, manifest = read_shards(path)
+    table = read_shards(path)
+    manifest = table.manifest
     assert manifest is None
     assert table.age.tolist() == [20, 30, 40]
     assert np.isnan(table.sigma).all()
@@ -156,7 +157,7 @@ def test_ranges_of_ages_are_their_middle(tmp_path: Path) -> None:
 
 def test_columns_of_other_names_are_named_by_the_user(tmp_path: Path) -> None:
     path = write(tmp_path / "x.parquet", {"pixels": images(1), "Label": [7], "colour": ["red"]})
-    table = read_shards(path, {"age": "label", "path": "pixels"})[0]
+    table = read_shards(path, {"age": "label", "path": "pixels"})
     assert table.age.tolist() == [7]
     assert table.notes == (f"{path}: 1 column is not used: colour",)
 

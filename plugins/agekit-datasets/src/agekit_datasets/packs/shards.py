@@ -14,34 +14,40 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from agekit.data.home import SHARD, shard_files
-from agekit.data.manifest import Manifest, parse_manifest
-from agekit.data.readers.ages import Ranges
-from agekit.data.readers.columns import Columns
-from agekit.data.readers.rows import parse_gender, parse_split
-from agekit.data.shard_columns import by_text, find_image, read_labels
-from agekit.data.shard_images import ImageColumn, Shards, reading
-from agekit.data.table import SPLITS, FaceTable, Problem
 from agekit.errors import DataError, listed
+from agekit.plugin import (
+    SHARD,
+    SPLITS,
+    Columns,
+    FaceTable,
+    Manifest,
+    Problem,
+    parse_gender,
+    parse_split,
+    shard_files,
+)
+from agekit_datasets.own.ages import Ranges
+from agekit_datasets.packs.columns import by_text, find_image, read_labels
+from agekit_datasets.packs.images import ImageColumn, Shards, reading
 
 __all__ = ["Shards", "read_shards"]
 
 _OF = re.compile(r"(?P<name>.+)-(?P<k>\d{4,})-of-(?P<n>\d{4,})(-[0-9a-f]+)?")
 
 
-def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable, Manifest | None]:
+def read_shards(place: Path, columns: Columns | None = None) -> FaceTable:
     """Reads the labels of a Parquet file, or of all files of a folder; decodes no image.
 
-    An image column and an age are all that is needed; see `agekit.data.shard_columns.LABELS` for
-    the columns' usual names. Without a split column, files named ``train...``,
+    An image column and an age are all that is needed; see `agekit_datasets.packs.columns.LABELS`
+    for the columns' usual names. Without a split column, files named ``train...``,
     ``validation...`` and ``test...`` are the splits.
 
     Args:
-        place: the file or the folder; see `agekit.data.home.shard_files`.
+        place: the file or the folder; see `agekit.plugin.shard_files`.
         columns: field → column, where they have not their usual names.
 
     Returns:
-        The table, and what the files say of themselves if agekit wrote them and their rows are
+        The table, with the manifest that the files hold if agekit wrote them and their rows are
         still as many.
 
     Raises:
@@ -64,7 +70,7 @@ def read_shards(place: Path, columns: Columns | None = None) -> tuple[FaceTable,
     for shard in shards:
         ranges.merge(shard.ranges)
     notes = (*shards[0].notes, *ranges.notes())
-    return replace(_table(labels, images, present, manifest), notes=notes), manifest
+    return replace(_table(labels, images, present, manifest), notes=notes)
 
 
 class _Shard:
@@ -82,7 +88,7 @@ class _Shard:
             self.column = ImageColumn(path, leaf, np.cumsum(groups, dtype=np.int64))
             text = (meta.metadata or {}).get(b"agekit")
             self.manifest = (
-                None if text is None else parse_manifest(text.decode(errors="replace"), str(path))
+                None if text is None else Manifest.parse(text.decode(errors="replace"), str(path))
             )
             labels, self.ranges, self.notes = read_labels(file, path, columns)
             self.labels = self._with_split(labels)
@@ -203,6 +209,7 @@ def _table(
         split=parsed("split", _split_code),
         problems=problems,
         origin=_origin(labels["origin"], images),
+        manifest=manifest,
     )
 
 

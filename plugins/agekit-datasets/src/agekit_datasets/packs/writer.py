@@ -13,10 +13,8 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from agekit.atomic import written, written_folder
-from agekit.data.home import SHARD, locked
-from agekit.data.manifest import Manifest
 from agekit.errors import DataError
+from agekit.plugin import SHARD, Manifest, locked, written, written_folder
 
 __all__ = ["Row", "check_place", "replacing", "write_shards"]
 

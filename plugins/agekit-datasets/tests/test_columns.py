@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from agekit_datasets.own.columns import choose
 
-from agekit.data.readers.columns import check_columns, choose
+from agekit.data.columns import check_columns
 from agekit.errors import ConfigError, DataError
 
 PATHS = ["path", "file_name", "filename", "File Name", "FILENAME", "img_path", "image_path"]

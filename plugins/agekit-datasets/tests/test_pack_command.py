@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_datasets.packs.command import pack
+from agekit_datasets.packs.shards import read_shards
 from agekit_synthfaces import write_face
 from click.testing import CliRunner, Result
 
 from agekit.cli import agekit
-from agekit.cli.data_pack import pack
-from agekit.data.shards import read_shards
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_the_answer_as_json(root: Path, tmp_path: Path) -> None:
         "quality": 82,
         "problems": [{"kind": "name", "count": 1}],
     }
-    manifest = read_shards(out)[1]
+    manifest = read_shards(out).manifest
     assert manifest is not None and manifest.rows == 6
 
 

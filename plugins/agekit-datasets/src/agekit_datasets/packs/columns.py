@@ -11,18 +11,18 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from agekit.data.readers.ages import Ranges, parse_age
-from agekit.data.readers.columns import NAMES, Columns, choose, usual
-from agekit.data.readers.rows import identity_number
 from agekit.errors import DataError, nearest
+from agekit.plugin import COLUMN_NAMES, Columns, identity_number, usual
+from agekit_datasets.own.ages import Ranges, parse_age
+from agekit_datasets.own.columns import choose
 
 __all__ = ["LABELS", "by_text", "find_image", "read_labels"]
 
 LABELS: Mapping[str, tuple[str, ...]] = {
-    "age": tuple(name for name in NAMES["age"] if name != "label"),
-    "sigma": NAMES["sigma"],
-    "identity": tuple(name for name in NAMES["identity"] if name != "id"),
-    **{field: NAMES[field] for field in ("gender", "group", "split")},
+    "age": tuple(name for name in COLUMN_NAMES["age"] if name != "label"),
+    "sigma": COLUMN_NAMES["sigma"],
+    "identity": tuple(name for name in COLUMN_NAMES["identity"] if name != "id"),
+    **{field: COLUMN_NAMES[field] for field in ("gender", "group", "split")},
     "origin": ("origin",),
 }
 """The usual names of a shard's columns; there, `id` and `label` mostly are something else."""

@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agekit.data.table import MAX_AGE
 from agekit.errors import counted
+from agekit.plugin import MAX_AGE, is_missing
 
-__all__ = ["OLDEST", "Age", "Ranges", "is_missing", "parse_age", "why_no_age"]
+__all__ = ["OLDEST", "Age", "Ranges", "parse_age", "why_no_age"]
 
 OLDEST = 100.0
 """Where a range without an upper end is taken to end, in years."""
 
-_MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
 _NUMBER = r"(\d{1,3}(?:\.\d+)?)"
 _DASHES = str.maketrans("‐‑‒–—−", "------")
 _UNIT = re.compile(r"(?<=[\d+\s])\s*(?:years?(?: old)?|yrs?(?: old)?|y\.?/?o\.?|y)$")
@@ -61,11 +60,6 @@ class Age:
     def is_range(self) -> bool:
         """Whether it stands for more than one age."""
         return not math.isnan(self.sigma)
-
-
-def is_missing(text: str) -> bool:
-    """Whether a cell says that there is no value."""
-    return text.lower() in _MISSING
 
 
 def parse_age(text: str, *, decimal_comma: bool = False) -> Age | None:

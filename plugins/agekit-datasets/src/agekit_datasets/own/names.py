@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from agekit.data.readers.ages import Age, Ranges, parse_age
-from agekit.data.table import MAX_AGE
 from agekit.errors import counted
+from agekit.plugin import MAX_AGE
+from agekit_datasets.own.ages import Age, Ranges, parse_age
 
 __all__ = ["ages_in_names"]
 

@@ -8,13 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agekit.data.formats import has_suffix
-from agekit.data.readers.ages import Ranges, parse_age
-from agekit.data.readers.columns import NAMES, Columns, choose
-from agekit.data.readers.rows import Rows, parse_split
-from agekit.data.readers.sheet import Sheet, read_sheet, read_text
-from agekit.data.table import FaceTable
 from agekit.errors import DataError, counted
+from agekit.plugin import (
+    COLUMN_NAMES,
+    Columns,
+    FaceTable,
+    Rows,
+    Sheet,
+    is_image,
+    parse_split,
+    read_lines,
+    read_sheet,
+)
+from agekit_datasets.own.ages import Ranges, parse_age, why_no_age
+from agekit_datasets.own.columns import choose
 
 __all__ = ["TABLES", "LabelTable", "find_labels", "read_labels", "read_tables"]
 
@@ -102,16 +109,17 @@ def read_tables(
                 continue
             cell = {
                 field: cells[k] if (k := chosen.index.get(field, len(cells))) < len(cells) else ""
-                for field in NAMES
+                for field in COLUMN_NAMES
             }
             if cell["path"]:
                 cell["path"] = table.below + cell["path"]
             cell["split"] = cell["split"] or table.split
             age = parse_age(cell["age"], decimal_comma=sheet.decimal_comma)
+            sigma = sheet.number(cell["sigma"])
             added = rows.add(
                 cell["path"],
-                cell["age"] if age is None else age,
-                sigma=sheet.number(cell["sigma"]),
+                why_no_age(cell["age"]) if age is None else age.years,
+                sigma=age.sigma if age is not None and sigma != sigma else sigma,
                 identity=cell["identity"],
                 gender=cell["gender"],
                 group=cell["group"],
@@ -139,7 +147,7 @@ def _unused(rows: Rows, tables: Sequence[Path]) -> Iterator[str]:
     if unread := [name for name in others if rows.root / name not in tables]:
         yield f"{rows.root}: tables that are not used: {', '.join(unread)}"
     named = rows.named()
-    if unnamed := [path for path in rows.files if has_suffix(path) and path not in named]:
+    if unnamed := [path for path in rows.files if is_image(path) and path not in named]:
         are = counted(len(unnamed), "image is", "images are")
         yield f"{rows.root}: {are} in no row, such as {unnamed[0]}"
 
@@ -156,8 +164,8 @@ def _read(path: Path) -> Sheet:
 
 def _json_lines(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
     rows: list[tuple[int, Mapping[str, Any]]] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if not line.strip():
+    for number, line in enumerate(read_lines(path), 1):
+        if not line:
             continue
         try:
             row = json.loads(line)

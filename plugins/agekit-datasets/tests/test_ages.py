@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from agekit.data.readers.ages import Ranges, parse_age, why_no_age
+from agekit_datasets.own.ages import Ranges, parse_age, why_no_age
 
 NUMBERS = {
     "25": 25,

@@ -1,42 +1,14 @@
-"""The columns of users' tables, by their usual names or as the user says."""
+"""The columns of a table that are read: by their usual names, or as the user says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agekit.errors import ConfigError, DataError, counted, listed, nearest
+from agekit.errors import DataError, counted, listed, nearest
+from agekit.plugin import COLUMN_NAMES, Columns, usual
 
-__all__ = ["NAMES", "ColumnChoice", "Columns", "check_columns", "choose", "usual"]
-
-Columns = Mapping[str, str]
-"""Field of the face table → column, as a user names them."""
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "path": _names(
-        "path file_name file_path image_path img_path image_file file image_file_name "
-        "image_file_path img_file image_name img_name relative_path rel_path full_path photo_path "
-        "picture_path image img photo picture image_id img_id"
-    ),
-    "age": _names(
-        "age real_age age_years age_in_years true_age chronological_age apparent_age "
-        "apparent_age_avg mean_age years age_label age_group age_range age_bin label"
-    ),
-    "sigma": _names("sigma std age_std age_sigma apparent_age_std std_dev age_sd"),
-    "identity": _names(
-        "identity person_id subject_id identity_id person subject celeb_id celebrity_id "
-        "individual_id id"
-    ),
-    "gender": _names("gender sex"),
-    "group": _names("group race ethnicity ethnic_group"),
-    "split": _names("split subset partition"),
-}
-"""The usual names of each field's column, the most certain first."""
+__all__ = ["ColumnChoice", "choose"]
 
 _EXPECTED = (
     "a header with path (or image, file, filename) and age, and as you have them sigma (std), "
@@ -61,37 +33,19 @@ class ColumnChoice:
     notes: tuple[str, ...]
 
 
-def usual(name: str) -> str:
-    """A column's name without what differs between its spellings: case and separators."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
-def check_columns(asked: Columns) -> None:
-    """Checks what a user calls columns before anything is read.
-
-    Raises:
-        ConfigError: a key is no field of the face table.
-    """
-    if odd := [field for field in asked if field not in NAMES]:
-        raise ConfigError(
-            [f"there is no column {field!r} to name{nearest(field, NAMES)}" for field in odd],
-            f"those are {', '.join(NAMES)}",
-        )
-
-
 def choose(
     header: Sequence[str],
     where: str,
     *,
     asked: Columns | None = None,
     needed: Sequence[str] = ("path", "age"),
-    names: Mapping[str, tuple[str, ...]] = NAMES,
+    names: Mapping[str, tuple[str, ...]] = COLUMN_NAMES,
     known: Iterable[str] = (),
 ) -> ColumnChoice:
     """Finds the column of each field by its usual names, or by what the user says.
 
     Case and separators do not count. Of several usual names the field's own wins, else the first
-    in `NAMES`; for the age, where the choice changes what is learned, the user has to say.
+    in `COLUMN_NAMES`; for the age, where the choice changes what is learned, the user has to say.
 
     Args:
         header: the columns' names.

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agekit.data.files import Files
-from agekit.data.readers.ages import Age, why_no_age
-from agekit.data.readers.scan import is_image, scan
+from agekit.data.scan import is_image, left_out, scan, split_images
 from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
 from agekit.errors import DataError, counted, listed
 
@@ -63,7 +62,7 @@ class Rows:
     def add(
         self,
         path: str,
-        age: float | Age | str | None,
+        age: float | str | None,
         *,
         sigma: float | None = _NAN,
         identity: str | int = -1,
@@ -77,8 +76,8 @@ class Rows:
         Args:
             path: the image below the root; forward or backward slashes; an absolute path below
                 the root will do.
-            age: years, NaN where unknown; or an age that was read, whose sigma counts where none
-                is given; or the text of a label that is none; None where it is no number.
+            age: years, NaN where unknown; None where it is no number, or the reason why there is
+                none.
             sigma: standard deviation of the label in years, NaN unknown; None or negative is
                 left out, and noted.
             identity: the person: a number, or a name; -1 or "" unknown.
@@ -107,13 +106,8 @@ class Rows:
             return False
         self._seen[file] = where
         if age is None or isinstance(age, str):
-            why = "the age is no number" if age is None else why_no_age(age)
-            self.problem("age", file, place + why)
+            self.problem("age", file, place + (age or "the age is no number"))
             return False
-        if isinstance(age, Age):
-            if age.is_range and sigma != sigma:
-                sigma = age.sigma
-            age = age.years
         odd = {"sigma": "the standard deviation is unusable: left out"}
         if sigma is not None and not sigma < 0:
             del odd["sigma"]
@@ -137,6 +131,15 @@ class Rows:
         for column, value in row.items():
             self._columns[column].append(value)
         return True
+
+    def images(self) -> list[str]:
+        """The images among the files; the others become problems, and a note."""
+        images, others = split_images(self.root, self.files)
+        for path in others:
+            self.problem("name", path, "not an image")
+        if others:
+            self.notes.append(left_out(others))
+        return images
 
     def named(self) -> Set[str]:
         """The files that rows have named so far, used or not."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_datasets.own.readers import Csv
 
-from agekit.data.readers.own import Csv
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 
-from agekit.data.readers.ages import Age
-from agekit.data.readers.rows import Rows
+from agekit.data.rows import Rows
 
 
 @pytest.fixture
@@ -26,14 +24,14 @@ def test_a_row_says_whether_it_was_added(rows: Rows) -> None:
     assert not rows.add("z.jpg", 30)
     assert not rows.add("", 30, where="line 5")
     assert not rows.add("b.jpg", None)
-    assert not rows.add("c.jpg", "old", where="line 7")
+    assert not rows.add("c.jpg", "it is a date", where="line 7")
     assert len(rows) == 1
     assert problems(rows) == [
         ("duplicate", "a.jpg", "line 3: named before; the first row counts", False),
         ("missing", "z.jpg", "no such file", False),
         ("path", "line 5", "no path", False),
         ("age", "b.jpg", "the age is no number", False),
-        ("age", "c.jpg", "line 7: the age is no number and no range: 'old'", False),
+        ("age", "c.jpg", "line 7: it is a date", False),
     ]
 
 
@@ -52,14 +50,12 @@ def test_texts_are_read_and_odd_ones_told_once_the_row_is_in(rows: Rows) -> None
     ]
 
 
-def test_a_range_gives_its_sigma_where_the_row_has_none(rows: Rows) -> None:
-    decade = Age(25, 2.9)
-    assert rows.add("a.jpg", decade)
-    assert rows.add("b.jpg", decade, sigma=1.0)
-    assert rows.add("c.jpg", Age(40))
-    assert rows.add("d.jpg", decade, sigma=None)
-    table = rows.build()
-    assert table.age.tolist() == [25, 25, 40, 25]
-    assert table.sigma[:2].tolist() == pytest.approx([2.9, 1.0])
-    assert math.isnan(table.sigma[2]) and math.isnan(table.sigma[3])
-    assert [p.kind for p in rows.problems] == ["sigma"]
+def test_the_images_are_told_from_the_other_files(rows: Rows, tmp_path: Path) -> None:
+    for name in ("notes.txt", "more.txt", "photo.heix"):
+        (tmp_path / name).write_text("no image")
+    rows = Rows(tmp_path)
+    assert rows.images() == [f"{name}.jpg" for name in "abcdefg"]
+    assert [(p.kind, p.name) for p in rows.problems] == [
+        ("name", "more.txt"), ("name", "notes.txt"), ("name", "photo.heix")
+    ]  # fmt: skip
+    assert rows.notes == ["left out, not read as images: 2 .txt, 1 .heix"]

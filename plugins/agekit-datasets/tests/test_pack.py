@@ -15,6 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_datasets.own.labels import read_labels
+from agekit_datasets.packs.pack import Packing, pack
+from agekit_datasets.packs.shards import read_shards
+from agekit_datasets.packs.writer import replacing
 from agekit_synthfaces import write_face
 from PIL import Image
 
@@ -22,11 +26,7 @@ from agekit.data.alignment import Alignment
 from agekit.data.decode import decode
 from agekit.data.encode import Encoding
 from agekit.data.manifest import Manifest
-from agekit.data.pack import Packing, pack
 from agekit.data.prepared import write_table
-from agekit.data.readers.labels import read_labels
-from agekit.data.shard_writer import replacing
-from agekit.data.shards import read_shards
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
@@ -76,7 +76,8 @@ def test_as_they_are(root: Path, tmp_path: Path) -> None:
     assert "truncated" in packed.left_out[0].detail
     assert sorted(p.kind for p in packed.problems) == ["duplicate", "duplicate", "missing"]
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["faces.parquet"]
-    table, manifest = read_shards(packed.files[0])
+    table = read_shards(packed.files[0])
+    manifest = table.manifest
     original = good(load_faces("folder", root).table)
     assert_equal(table, original)
     assert (table.images.digests() == original.images.digests()).all()
@@ -92,7 +93,8 @@ def test_encoded_anew(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
     for encoding, suffix in ((WEBP, "webp"), (Encoding(32, "jpeg", 90), "jpeg")):
         pack("folder", out, root=root, packing=Packing(encoding), force=True)
-        table, manifest = read_shards(out)
+        table = read_shards(out)
+        manifest = table.manifest
         assert_equal(table, original)
         assert manifest is not None and manifest.size == 32
         assert table.images.name(0) == f"sub/00.{suffix}"
@@ -100,14 +102,14 @@ def test_encoded_anew(root: Path, tmp_path: Path) -> None:
             difference = table.images.decode(i, 32) - original.images.decode(i, 32).astype(float)
             assert np.abs(difference).mean() < 8
     pack("folder", out, root=root, packing=Packing(Encoding(32, "png", None)), force=True)
-    table = read_shards(out)[0]
+    table = read_shards(out)
     assert (table.images.decode(1, 32) == original.images.decode(1, 32)).all()
 
 
 def test_a_format_alone_keeps_the_size(root: Path, tmp_path: Path) -> None:
     encoding = Encoding.choose(None, "png", None)
     pack("folder", tmp_path / "x.parquet", root=root, packing=Packing(encoding))
-    images = read_shards(tmp_path / "x.parquet")[0].images
+    images = read_shards(tmp_path / "x.parquet").images
     assert Image.open(io.BytesIO(images.read(3))).size == (51, 51)  # type: ignore[attr-defined]
     assert (images.decode(3, 51) == decode(root / "03.jpg", 51)).all()
 
@@ -141,11 +143,12 @@ def test_a_folder_of_shards(root: Path, tmp_path: Path) -> None:
     assert [p.name for p in packed.files] == names
     rows = [pq.read_metadata(path).num_rows for path in packed.files]
     assert sum(rows) == N and min(rows) > 0
-    table, manifest = read_shards(out)
+    table = read_shards(out)
+    manifest = table.manifest
     assert_equal(table, original)
     assert manifest is not None and manifest.rows == N
     again = pack("folder", tmp_path / "again.parquet", root=out)
-    assert_equal(read_shards(again.files[0])[0], original)
+    assert_equal(read_shards(again.files[0]), original)
     packed.files[1].unlink()
     with pytest.raises(DataError, match=f"1 of {n} shards are missing: 00001"):
         load_faces("folder", out)

@@ -6,19 +6,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from agekit.atomic import DISK_FULL
-from agekit.data.dataset import Dataset
-from agekit.data.decode import decode, in_threads, unusable
-from agekit.data.encode import Encoding
-from agekit.data.files import EncodedImages, Files
-from agekit.data.home import SHARD, keep_apart
-from agekit.data.manifest import Manifest, records
-from agekit.data.readers.columns import Columns
-from agekit.data.shard_writer import Row, check_place, replacing, write_shards
-from agekit.data.source import open_dataset
-from agekit.data.split import load_faces
-from agekit.data.table import FaceTable, ImageSource, Problem
 from agekit.errors import DataError, counted
+from agekit.plugin import (
+    DISK_FULL,
+    SHARD,
+    Columns,
+    Dataset,
+    EncodedImages,
+    Encoding,
+    FaceTable,
+    Files,
+    ImageSource,
+    Manifest,
+    Problem,
+    decode,
+    in_threads,
+    keep_apart,
+    load_faces,
+    open_dataset,
+    unusable,
+)
+from agekit_datasets.packs.writer import Row, check_place, replacing, write_shards
 
 __all__ = ["SHARD_BYTES", "Packed", "Packing", "pack"]
 
@@ -135,7 +143,7 @@ def _rows(
     """
     taken = set[str]()
     done = in_threads(work, range(len(table)), threads=packing.threads)
-    for i, (record, future) in enumerate(zip(records(table), done, strict=True)):
+    for i, (record, future) in enumerate(zip(table.records(), done, strict=True)):
         name = path = table.images.name(i)
         if packing.encoding is not None:
             path = str(PurePosixPath(name).with_suffix(f".{packing.encoding.format}"))

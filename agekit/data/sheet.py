@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agekit.data.readers.ages import is_missing
-from agekit.data.readers.columns import usual
+from agekit.data.columns import usual
 from agekit.errors import DataError, nearest
 
-__all__ = ["Sheet", "read_lines", "read_sheet", "read_text"]
+__all__ = ["Sheet", "is_missing", "read_lines", "read_sheet", "read_text"]
 
-
+_MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
 BLANKS = " "
 """The delimiter of a table whose cells have blanks between them."""
 
@@ -99,6 +98,11 @@ class Sheet:
     def decimal_comma(self) -> bool:
         """Whether a comma in a number is a decimal point."""
         return self.delimiter != ","
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no value."""
+    return text.lower() in _MISSING
 
 
 def read_sheet(path: Path, header: Sequence[str] = ()) -> Sheet:

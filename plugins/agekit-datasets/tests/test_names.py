@@ -3,8 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-
-from agekit.data.readers.names import ages_in_names
+from agekit_datasets.own.names import ages_in_names
 
 _DRAW = random.Random(0)
 AGES = [_DRAW.randint(1, 84) for _ in range(30)]
