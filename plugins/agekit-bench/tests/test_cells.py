@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from agekit_bench.catalog import count_cells, load_suite
 from agekit_bench.cells import cells
-from agekit_bench.result_files import row_slug
+from agekit_bench.result import row_slug
 
 from agekit.errors import ConfigError
 

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agekit_bench.result import CellError, Evaluation, Result
+from agekit_bench.result import CellError, Evaluation, Result, result_path, row_slug
 from agekit_bench.result_files import (
     canonical_hash,
     is_kept,
     read_files,
     read_result,
     read_results,
-    result_path,
-    row_slug,
     schema,
     write_result,
 )

@@ -2,81 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+
+from pydantic import ConfigDict, SkipValidation
 
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import Resolved, resolve
 from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import DATASETS
 from agekit_bench.catalog import ENDINGS, is_open
-from agekit_bench.result_files import RUNS, result_path, row_slug
+from agekit_bench.result import CellId
+from agekit_bench.result_files import RUNS
 from agekit_bench.suite import OnProtocol, Row, Suite, settings_of
 
 __all__ = ["Cell", "cells", "whole_name"]
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(CellId):
     """One training of a suite.
 
     Attributes:
-        suite: the suite's name.
-        row: its row's label.
         recipe: what `agekit.recipe.resolve` takes: ``cen-resnet18``, or a file.
-        method: the recipe without its backbone.
         dataset: what it is trained on.
-        protocol: how that is split, such as ``utkface:hash-80-10-10``.
-        seed: of weights, order and augmentation.
-        preset: of the recipe.
-        settings: overrides of the recipe, as ``key=value``.
-        overrides: these, and what else differs from the suite's: ``preset=``, ``init=``.
+        settings: overrides of the recipe, as ``key=value``; `overrides` has these, and what else
+            differs from the suite's: ``preset=``, ``init=``.
         init: the name of weights to start from that the user must give.
         after: the `name` of the cell whose model it starts from.
         resolved: the recipe, checked.
     """
 
-    suite: str
-    row: str
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     recipe: str
-    method: str
     dataset: str
-    protocol: str
-    seed: int
-    preset: str | None
     settings: tuple[str, ...]
-    overrides: tuple[str, ...]
     init: str | None
-    after: str | None
-    resolved: Resolved
-
-    @property
-    def recipe_name(self) -> str:
-        """The recipe's name; of a file, its own without the ending."""
-        return Path(self.recipe).stem if self.recipe.endswith(ENDINGS) else self.recipe
-
-    @property
-    def backbone(self) -> str:
-        """The registry name of the backbone; of an ager, of its generator."""
-        return self.resolved.recipe.network.type
-
-    @cached_property
-    def slug(self) -> str:
-        """What the folder of its row is called."""
-        return row_slug(self.recipe_name, self.overrides)
+    after: str | None = None
+    resolved: SkipValidation[Resolved]
 
     @cached_property
     def name(self) -> str:
         """``<protocol>/<slug>/seed-<n>``, unique in the suite."""
-        path = self.path(Path())
-        return path.with_suffix("").as_posix()
-
-    def path(self, out: Path) -> Path:
-        """Where its result lies."""
-        return result_path(out, self.protocol, self.slug, self.seed)
+        return self.path(Path()).with_suffix("").as_posix()
 
     def folder(self, out: Path) -> Path:
         """Where it works: its specification, log and run."""
@@ -121,7 +91,7 @@ def cells(
                 continue
             for dataset, protocol in dict.fromkeys(full):
                 for seed in dict.fromkeys(row.seeds or seeds or suite.seeds):
-                    found.append(replace(template, dataset=dataset, protocol=protocol, seed=seed))
+                    found.append(template(dataset=dataset, protocol=protocol, seed=seed))
     resolver.require_once("cross", resolver.protocols(suite.cross))
     if resolver.mistakes:
         mistakes = list(dict.fromkeys(resolver.mistakes))
@@ -148,11 +118,11 @@ class _Resolver:
             return [row.recipe]
         return [f"{row.recipe}-{backbone}" for backbone in backbones]
 
-    def template(self, row: Row, recipe: str) -> Cell | None:
-        """A cell of the row, without what it is trained on; None where it has mistakes."""
+    def template(self, row: Row, recipe: str) -> Callable[..., Cell] | None:
+        """The row's cell, of what it is trained on and its seed; None where it has mistakes."""
         preset = row.preset if "preset" in row.model_fields_set else self.suite.preset
         preset = self.preset or preset
-        settings = list(settings_of(row, self.epochs or row.epochs))
+        settings = tuple(settings_of(row, self.epochs or row.epochs))
         more = [] if preset == self.suite.preset else [f"preset={preset or 'none'}"]
         if row.init is not None:
             more.append(f"init={row.init}")
@@ -161,19 +131,20 @@ class _Resolver:
         except ConfigError as error:
             self.mistakes += [f"{row.label}: {mistake}" for mistake in error.mistakes]
             return None
-        return Cell(
+        is_file = recipe.endswith(ENDINGS)
+        return partial(
+            Cell,
             suite=self.suite.name,
             row=row.label,
             recipe=recipe,
-            method=_method(recipe),
-            dataset="",
-            protocol="",
-            seed=0,
+            recipe_name=Path(recipe).stem if is_file else recipe,
+            method=Path(recipe).stem if is_file else resolve_recipe_name(recipe)[0],
+            backbone=resolved.recipe.network.type,
+            kind=resolved.recipe.kind,
             preset=preset,
-            settings=tuple(settings),
+            settings=settings,
             overrides=(*settings, *more),
             init=row.init,
-            after=None,
             resolved=resolved,
         )
 
@@ -223,12 +194,6 @@ def _parse_protocol(text: str) -> OnProtocol:
     return OnProtocol(dataset=dataset, protocol=protocol or None)
 
 
-def _method(recipe: str) -> str:
-    if recipe.endswith(ENDINGS):
-        return Path(recipe).stem
-    return resolve_recipe_name(recipe)[0]
-
-
 def _link(cell: Cell, suite: Suite, found: Iterable[Cell]) -> Cell:
     """The cell, told which other it starts from, where it starts from another row."""
     if cell.init is None or suite.row(cell.init) is None:
@@ -242,7 +207,7 @@ def _link(cell: Cell, suite: Suite, found: Iterable[Cell]) -> Cell:
             f"{cell.row}: it starts from {cell.init!r}, which has no cell on {cell.backbone!r}",
             f"give both the same backbones in the suite {suite.name!r}",
         )
-    return replace(cell, init=None, after=candidates[0].name)
+    return cell.model_copy(update={"init": None, "after": candidates[0].name})
 
 
 def _require_distinct(found: Iterable[Cell]) -> None:

@@ -159,8 +159,7 @@ def write_failure(
     info = _info(folder)
     recipe = _recipe(spec)
     result = Result(
-        **spec.identity(),
-        kind=spec.kind,
+        **spec.identity,
         split_hash=info.get("split_hash"),
         status="failed",
         error=CellError(

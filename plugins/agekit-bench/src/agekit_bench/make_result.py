@@ -81,8 +81,7 @@ def make_result(
     write_result(
         spec.result,
         Result(
-            **spec.identity(),
-            kind=config.task,
+            **spec.identity,
             split_hash=config.trained["split_hash"],
             status="done",
             evaluations=evaluations,

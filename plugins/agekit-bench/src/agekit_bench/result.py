@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,11 +16,14 @@ from agekit.data.alignment import Alignment
 __all__ = [
     "SCHEMA_VERSION",
     "CellError",
+    "CellId",
     "CodeState",
     "Evaluation",
     "Machine",
     "Predictions",
     "Result",
+    "result_path",
+    "row_slug",
 ]
 
 
@@ -25,6 +32,80 @@ SCHEMA_VERSION: Literal[1] = 1
 Count = Annotated[int, Field(ge=1, lt=10**9)]
 Seconds = Annotated[float, Field(ge=0, lt=1e9)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def row_slug(recipe_name: str, overrides: Iterable[str]) -> str:
+    """What the folder of a row is called: ``cen-resnet18``, or ``cen-resnet18+1a2b3c4d``.
+
+    Args:
+        recipe_name: such as ``cen-resnet18`` or ``reg-timm/convnext_tiny``.
+        overrides: ``key=value``; the eight digits are of the SHA-256 of their sorted lines.
+    """
+    name = recipe_name.replace("/", "-").replace(":", "_")
+    lines = sorted(overrides)
+    if not lines:
+        return name
+    return f"{name}+{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:8]}"
+
+
+def result_path(out: Path, protocol: str, slug: str, seed: int) -> Path:
+    """Where the result of a cell lies: ``OUT/<protocol>/<slug>/seed-<n>.json``.
+
+    Args:
+        out: the folder of the results.
+        protocol: such as ``utkface:hash-80-10-10``; its colon becomes ``_``.
+        slug: see `row_slug`.
+        seed: of the cell.
+    """
+    return out / protocol.replace(":", "_").replace("/", "-") / slug / f"seed-{seed}.json"
+
+
+class CellId(Schema):
+    """Which cell of which suite: one training, with one seed.
+
+    Attributes:
+        suite: the suite's name.
+        row: the label of its row on the leaderboard.
+        recipe_name: ``cen-resnet18`` and the like; of a file, its name without the ending.
+        method: the recipe without its backbone.
+        backbone: its registry name; the generator's, of an ager.
+        preset: the recipe's preset, if any.
+        overrides: what was set besides, as ``key=value``.
+        kind: what is trained.
+        protocol: what it is trained on, such as ``utkface:hash-80-10-10``.
+        seed: of weights, order and augmentation.
+    """
+
+    suite: str
+    row: str
+    recipe_name: str
+    method: str
+    backbone: str
+    preset: str | None = None
+    overrides: tuple[Annotated[str, Field(pattern="^[^=]+=")], ...] = ()
+    kind: str = "estimator"
+    protocol: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """These fields alone, of whatever extends them."""
+        return self.model_dump(include=set(CellId.model_fields))
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """What it shares with its row's other seeds alone."""
+        where = (self.suite, self.protocol, self.row, self.recipe_name, self.backbone)
+        return (*where, *sorted(self.overrides))
+
+    @cached_property
+    def slug(self) -> str:
+        """What the folder of its row is called."""
+        return row_slug(self.recipe_name, self.overrides)
+
+    def path(self, out: Path) -> Path:
+        """Where its result lies below the folder of its suite's."""
+        return result_path(out, self.protocol, self.slug, self.seed)
 
 
 class Predictions(Schema):
@@ -124,21 +205,11 @@ class CodeState(Schema):
     clean: bool
 
 
-class Result(Schema):
-    """One cell: a recipe, on a protocol, with a seed.
+class Result(CellId):
+    """What a cell gave.
 
     Attributes:
-        suite: the suite's name.
-        row: the label of its row on the leaderboard.
-        recipe_name: ``cen-resnet18`` and the like.
-        method: the recipe without its backbone.
-        backbone: its registry name; the generator's, of an ager.
-        preset: the recipe's preset, if any.
-        overrides: what was set besides, as ``key=value``.
-        kind: what was trained.
-        protocol: what it was trained on, such as ``utkface:hash-80-10-10``.
-        split_hash: of that protocol's split.
-        seed: of weights, order and augmentation.
+        split_hash: of its protocol's split.
         status: whether it has metrics or an error.
         evaluations: every generation on the protocol, and the last on others'.
         predictions: the per-face estimates of all of `evaluations`.
@@ -157,17 +228,7 @@ class Result(Schema):
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    suite: str
-    row: str
-    recipe_name: str
-    method: str
-    backbone: str
-    preset: str | None = None
-    overrides: list[Annotated[str, Field(pattern="^[^=]+=")]] = []
-    kind: str = "estimator"
-    protocol: str
     split_hash: str | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
     status: Literal["done", "failed"]
     error: CellError | None = None
     evaluations: list[Evaluation] = []

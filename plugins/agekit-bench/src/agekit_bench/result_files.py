@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.errors import DataError
-from agekit_bench.result import Result
+from agekit_bench.result import CellId, Result
 
 __all__ = [
     "RUNS",
@@ -25,8 +26,6 @@ __all__ = [
     "read_files",
     "read_result",
     "read_results",
-    "result_path",
-    "row_slug",
     "schema",
     "write_result",
 ]
@@ -36,32 +35,6 @@ RUNS = "runs"
 """The folder beside the results that holds what the cells trained."""
 _MOST_BYTES = 4_000_000
 _log = logging.getLogger(__name__)
-
-
-def row_slug(recipe_name: str, overrides: Iterable[str]) -> str:
-    """What the folder of a row is called: ``cen-resnet18``, or ``cen-resnet18+1a2b3c4d``.
-
-    Args:
-        recipe_name: such as ``cen-resnet18`` or ``reg-timm/convnext_tiny``.
-        overrides: ``key=value``; the eight digits are of the SHA-256 of their sorted lines.
-    """
-    name = recipe_name.replace("/", "-").replace(":", "_")
-    lines = sorted(overrides)
-    if not lines:
-        return name
-    return f"{name}+{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:8]}"
-
-
-def result_path(out: Path, protocol: str, slug: str, seed: int) -> Path:
-    """Where the result of a cell lies: ``OUT/<protocol>/<slug>/seed-<n>.json``.
-
-    Args:
-        out: the folder of the results.
-        protocol: such as ``utkface:hash-80-10-10``; its colon becomes ``_``.
-        slug: see `row_slug`.
-        seed: of the cell.
-    """
-    return out / protocol.replace(":", "_").replace("/", "-") / slug / f"seed-{seed}.json"
 
 
 def predictions_path(path: Path) -> Path:
@@ -152,6 +125,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Result.model_json_schema(mode="serialization"),
+        "description": f"{getdoc(Result)}\n\n{getdoc(CellId)}",
     }
 
 

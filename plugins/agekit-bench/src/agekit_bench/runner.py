@@ -214,7 +214,7 @@ class _Runner:
             cell,
             self.out,
             root=None if place.root is None else place.root.absolute(),
-            columns=place.columns,
+            columns=dict(place.columns),
             weights=weights,
             device=self.devices[slot % len(self.devices)],
             threads=threads_for(self.options.jobs if self.options.cluster is None else 1),

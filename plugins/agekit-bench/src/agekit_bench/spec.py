@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from agekit._mistakes import Schema, summary
+from agekit._mistakes import summary
 from agekit.atomic import write_text
 from agekit.data.alignment import Alignment
 from agekit.errors import ConfigError, ModelError
 from agekit.faces.align import standard
 from agekit_bench.cells import Cell
+from agekit_bench.result import CellId
 from agekit_bench.suite import Cross
 
 __all__ = [
@@ -33,17 +33,6 @@ __all__ = [
 
 
 SPEC = "cell.json"
-_IDENTITY = {
-    "suite",
-    "row",
-    "recipe_name",
-    "method",
-    "backbone",
-    "preset",
-    "overrides",
-    "protocol",
-    "seed",
-}
 
 
 class CrossSpec(Cross):
@@ -53,10 +42,13 @@ class CrossSpec(Cross):
     columns: dict[str, str] = Field(default_factory=dict)
 
 
-class CellSpec(Schema):
-    """One cell on this machine; see `agekit_bench.cells.Cell` for what is not said here.
+class CellSpec(CellId):
+    """One cell on this machine.
 
     Attributes:
+        recipe: what `agekit.recipe.resolve` takes: ``cen-resnet18``, or a file.
+        settings: overrides of the recipe, as ``key=value``.
+        dataset: what it is trained on.
         result: where its result goes.
         root: where its dataset lies.
         columns: field → column of that, where it is a table of the user's own.
@@ -65,22 +57,12 @@ class CellSpec(Schema):
         threads: of torch; a cell that goes on keeps the number it began with, as sums depend on it.
         cross: what is scored besides.
         judges: of an ager.
-        kind: of its recipe.
         alignment: where its faces are to lie, see `Suite`.
     """
 
-    suite: str
-    row: str
     recipe: str
-    recipe_name: str
-    method: str
-    backbone: str
-    preset: str | None
-    settings: list[str]
-    overrides: list[str]
+    settings: tuple[str, ...]
     dataset: str
-    protocol: str
-    seed: int
     result: Path
     root: Path | None
     columns: dict[str, str] = Field(default_factory=dict)
@@ -89,7 +71,6 @@ class CellSpec(Schema):
     threads: int
     cross: list[CrossSpec]
     judges: list[str]
-    kind: str
     alignment: Alignment | None = None
 
     @property
@@ -104,50 +85,17 @@ class CellSpec(Schema):
             return None
         return standard(self.alignment.margin, self.alignment.detector)
 
-    def identity(self) -> dict[str, Any]:
-        """What a result says of its cell, by the names that `Result` gives it."""
-        return self.model_dump(include=_IDENTITY)
-
     @classmethod
-    def of(
-        cls,
-        cell: Cell,
-        out: Path,
-        *,
-        root: Path | None,
-        columns: Mapping[str, str] | None = None,
-        weights: str | None,
-        device: str,
-        threads: int,
-        cross: list[CrossSpec],
-        judges: list[str],
-        alignment: Alignment | None = None,
-    ) -> CellSpec:
-        """The specification of a cell whose results go to `out`."""
-        return cls(
-            suite=cell.suite,
-            row=cell.row,
-            recipe=cell.recipe,
-            recipe_name=cell.recipe_name,
-            method=cell.method,
-            backbone=cell.backbone,
-            preset=cell.preset,
-            settings=list(cell.settings),
-            overrides=list(cell.overrides),
-            dataset=cell.dataset,
-            protocol=cell.protocol,
-            seed=cell.seed,
-            result=cell.path(out).absolute(),
-            root=root,
-            columns=dict(columns or {}),
-            weights=weights,
-            device=device,
-            threads=threads,
-            cross=cross,
-            judges=judges,
-            kind=cell.resolved.recipe.kind,
-            alignment=alignment,
-        )
+    def of(cls, cell: Cell, out: Path, **here: Any) -> CellSpec:
+        """The specification of a cell.
+
+        Args:
+            cell: the cell.
+            out: the folder of its suite's results.
+            here: the attributes above that a `Cell` does not have, but for ``result``.
+        """
+        shared = cell.model_dump(include=cls.model_fields.keys() & Cell.model_fields.keys())
+        return cls(**shared, result=cell.path(out).absolute(), **here)
 
 
 def read_spec(folder: Path) -> CellSpec:

@@ -21,8 +21,6 @@ from agekit_bench.result_files import (
     canonical_hash,
     predictions_path,
     read_result,
-    result_path,
-    row_slug,
 )
 from agekit_bench.vetting import ager_reasons, face_reasons
 
@@ -73,11 +71,10 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
         result = read_result(path)
     except DataError as error:
         return Verdict(path, None, None, [_seen(error.message)], [])
-    slug = row_slug(result.recipe_name, result.overrides)
     reasons, remarks = list(_names(result)), list(_doubts(result))
     target = None
     if not reasons:
-        target = result_path(folder / result.suite, result.protocol, slug, result.seed)
+        target = result.path(folder / result.suite)
         if target.exists():
             reasons.append(f"there is a result of this cell already: {target}")
     reasons += [*_private(result), *_split(result, known)]

@@ -18,12 +18,12 @@ from agekit_bench.result import (
     Machine,
     Predictions,
     Result,
+    result_path,
+    row_slug,
 )
 from agekit_bench.result_files import (
     canonical_hash,
     predictions_path,
-    result_path,
-    row_slug,
     write_result,
 )
 from numpy.typing import ArrayLike, NDArray

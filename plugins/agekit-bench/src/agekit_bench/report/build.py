@@ -120,8 +120,7 @@ def _identity(result: Result) -> tuple[object, ...]:
 
 
 def _cell(result: Result) -> tuple[object, ...]:
-    where = (result.suite, result.protocol, result.row, result.recipe_name)
-    return (*where, *sorted(result.overrides), result.seed)
+    return (*result.training, result.seed)
 
 
 def _suite(name: str, results: Iterable[Path], remarks: list[str]) -> Suite | None:

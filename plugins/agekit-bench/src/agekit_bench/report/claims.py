@@ -79,22 +79,16 @@ def _answer(of: str, pairs: Sequence[_Pair], comparison: Comparison) -> Answer:
 
 def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:
     """Whether a row is of a generation, or, of None, of the last there is."""
-    last = max(g.first.evaluation.generation for g in groups if _row(g) == _row(group))
+    last = max(g.first.evaluation.generation for g in groups if g.training == group.training)
     return group.first.evaluation.generation == (last if generation is None else generation)
 
 
 def _alike(group: Group, other: Group) -> bool:
     """Whether two rows differ in nothing that a claim is not about."""
     if group.label == other.label:
-        return group is not other and _row(group) == _row(other)
+        return group is not other and group.training == other.training
     mine, its = group.first.result, other.first.result
     return (mine.backbone, mine.preset) == (its.backbone, its.preset)
-
-
-def _row(group: Group) -> tuple[str, str, list[str]]:
-    """What the generations of one row share."""
-    result = group.first.result
-    return group.label, result.backbone, sorted(result.overrides)
 
 
 def _of(claim: Claim, better: Group, other: Group, groups: Sequence[Group]) -> str:

@@ -68,6 +68,11 @@ class Group:
         return [entry.result.seed for entry in self.entries]
 
     @property
+    def training(self) -> tuple[str, ...]:
+        """What its seeds and generations share."""
+        return self.first.result.training
+
+    @property
     def first(self) -> Entry:
         """The seed that stands for the row in what all seeds share."""
         return self.entries[0]

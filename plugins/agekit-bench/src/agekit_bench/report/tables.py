@@ -104,9 +104,8 @@ def suite_tables(
             continue
         for entry in read_entries(path, result, by_generation, remarks):
             evaluation = entry.evaluation
-            row = (result.row, result.recipe_name, result.backbone, *sorted(result.overrides))
             own = evaluation.protocol == result.protocol
-            key = (*row, evaluation.generation if by_generation and own else 0)
+            key = (*result.training, evaluation.generation if by_generation and own else 0)
             groups = found.setdefault(Scope.of(result, evaluation), {})
             groups.setdefault(key, Group(result.row)).entries.append(entry)
     asked = _Asked(
@@ -169,7 +168,7 @@ def _table(
             flags=row_flags(
                 group,
                 None if base is None else base.first.result,
-                [r for r in asked.failed if _trained(r) == _trained(group.first.result)],
+                [r for r in asked.failed if r.training == group.first.result.training],
                 most_seeds=most_seeds,
                 most_faces=most_faces,
                 is_ranked=_index(ranked, group) is not None,
@@ -229,19 +228,14 @@ def _comparable(groups: list[Group]) -> list[Group]:
     return [g for g in groups if compare([most.scored or [], g.scored or []]) is not None]
 
 
-def _trained(result: Result) -> tuple[object, ...]:
-    """What the seeds of a row have in common."""
-    return result.protocol, result.row, result.recipe_name, *sorted(result.overrides)
-
-
 def _first_generation(groups: Sequence[Group], of: Group) -> Group | None:
     """What a row's evolution began with."""
-    mine = _trained(of.first.result)
+    mine = of.first.result.training
     return next(
         (
             group
             for group in groups
-            if _trained(group.first.result) == mine and group.first.evaluation.generation == 1
+            if group.first.result.training == mine and group.first.evaluation.generation == 1
         ),
         None,
     )
