@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from agekit.tasks.evaluate import Evaluation, ResultTable
     from agekit.training.display import Display
     from agekit.training.evolver import Evolver, build_evolver
-    from agekit.training.export import common_config, write_model
+    from agekit.training.export import common_config, export_model
     from agekit.training.faces import TrainingFaces, evaluation_faces
     from agekit.training.optimize import optim_wrappers
     from agekit.training.run import Run
@@ -186,6 +186,7 @@ __all__ = [
     "decoding",
     "evaluation_faces",
     "expectation",
+    "export_model",
     "feature_length",
     "find_files",
     "identity_number",
@@ -222,7 +223,6 @@ __all__ = [
     "usual",
     "without_pretrained",
     "write_bytes",
-    "write_model",
     "written",
     "written_folder",
 ]

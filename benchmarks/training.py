@@ -98,9 +98,7 @@ def make_trainer(resolved: Resolved, device: torch.device, folder: str) -> Estim
     recipe = resolved.recipe
     assert isinstance(recipe, EstimatorRecipe)
     faces = EstimatorFaces(load_faces("synthfaces"), recipe.data, device)
-    return EstimatorTrainer(
-        recipe=recipe, faces=faces, run=run, display=display, device=device, seed=0
-    )
+    return EstimatorTrainer(recipe=recipe, faces=faces, run=run, display=display, seed=0)
 
 
 def pairs(

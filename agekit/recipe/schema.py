@@ -173,6 +173,11 @@ class DataConfig(StrictSchema):
     augments: list[PartConfig] = []
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
 
+    @property
+    def stored(self) -> int:
+        """The side at which images are kept, pixels."""
+        return self.size
+
 
 class Recipe(StrictSchema):
     """What the recipes of every kind say, their parts chosen and their preset applied.

@@ -73,9 +73,9 @@ def carry_out(
     recipe = resolved.recipe
     for line in (*told, *task.remarks(data, info)):
         display.line(line)
-    trainer = task.trainer(resolved, data, run, display, data.device, info)
-    part = resolved.recipe.evolver
-    evolver = build_evolver(part, resolved.recipe.kind)
+    trainer = task.trainer(recipe, data, run, display, info)
+    part = recipe.evolver
+    evolver = build_evolver(part, recipe.kind)
     culprit = Culprit("evolver", part.type, evolver, "run")
     try:
         with culprit.doing("fails", but=OSError):

@@ -1,4 +1,4 @@
-"""The export of a run's model: what the models of all tasks have in common."""
+"""The end of a run: its model, in what the models of all tasks have in common."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 from torch import nn
 
 from agekit.data.alignment import Alignment
+from agekit.data.table import SPLITS
 from agekit.discovery import CORE
 from agekit.recipe import Recipe
 from agekit.registry import REGISTRIES, TASKS
-from agekit.training.run import Run
+from agekit.task import Task
+from agekit.training.trainer import Trainer
+from agekit.zoo.cards.provenance import training_facts
 from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import save_model
 
-__all__ = ["common_config", "write_model"]
+__all__ = ["common_config", "export_model"]
 
 _LOCAL = ("root", "init", "protocol_file", "framing")
 """What a run knows of its own machine and data, and a model need not tell."""
@@ -45,17 +48,32 @@ def common_config(
     }
 
 
-def write_model(
-    run: Run, network: nn.Module, config: ModelConfig, metrics: Mapping[str, Any]
-) -> None:
+def export_model(
+    trainer: Trainer[Any],
+    network: nn.Module,
+    info: Mapping[str, Any],
+    counts: Mapping[str, int],
+    **own: Any,
+) -> dict[str, Any]:
     """Writes the model folder of a run: weights, configuration, metrics, card, evaluation results.
 
     Args:
-        run: its.
-        network: whose weights.
-        config: of the model.
-        metrics: what ``metrics.json`` is to hold.
+        trainer: with every generation finished.
+        network: that of the chosen generation.
+        info: what ``run.json`` holds, and what the run found out.
+        counts: how many faces of which kind were used, such as ``{"train": 800, "test": 100}``.
+        own: what the configuration of the task's models has beside `common_config`.
+
+    Returns:
+        The final metrics, by split.
     """
-    card: str = TASKS.get(config.task).card(config, metrics)
+    recipe, faces, final = trainer.recipe, trainer.faces.faces, trainer.chosen.metrics
+    scored = {split: final[split] for split in SPLITS if split in final}
+    metrics = {"generations": [vars(g) for g in trainer.finished], "kept": info["kept"], **scored}
+    facts = {**info, **training_facts(recipe, faces, counts)}
+    task: Task = TASKS.get(recipe.kind)
+    config: ModelConfig = task.config(**common_config(recipe, network, facts, faces.face), **own)
+    card = task.card(config, metrics)
     extra = eval_files(config, metrics)
-    save_model(run.model, network, config, metrics, card, extra, keep=True)
+    save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
+    return scored

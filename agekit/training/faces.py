@@ -21,7 +21,7 @@ from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
 from agekit.errors import ConfigError, DataError, counted
 from agekit.progress import decoding
-from agekit.recipe import DataConfig
+from agekit.recipe import DataConfig, TrainConfig
 from agekit.recipe.parts import build_part
 from agekit.registry import AUGMENTS
 from agekit.training.demands import check
@@ -93,6 +93,21 @@ class TrainingFaces:
                 f"the first problem: {self.problems[0].name}: {self.problems[0].detail}",
             )
 
+    def require_splits(self, config: TrainConfig) -> None:
+        """Checks that there is a training split, and one to choose on where the best is kept.
+
+        Raises:
+            DataError: there is no training split.
+            ConfigError: there is no validation split.
+        """
+        self.require("train")
+        if "best" in (config.keep, config.keep_generation) and not self.has("val"):
+            raise ConfigError(
+                f"the best epoch or generation is chosen on the validation split, which "
+                f"{self.faces.protocol} does not have",
+                "choose another protocol, or keep the last: train.keep and train.keep_generation",
+            )
+
     def has(self, split: str) -> bool:
         """Whether a split has usable rows."""
         return split in self._rows
@@ -105,6 +120,11 @@ class TrainingFaces:
     def scored(self) -> tuple[str, ...]:
         """The splits that a trained network is scored on."""
         return tuple(split for split in ("val", "test") if self.has(split))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many usable rows each split has, of those that have some."""
+        return {split: len(rows) for split, rows in self._rows.items() if split != "all"}
 
     def age(self, split: str) -> Tensor:
         """True ages of a split in years, (N,)."""

@@ -6,18 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
 
 from agekit.data.alignment import Alignment
+from agekit.data.pool import Progress
 from agekit.data.split import Faces
-from agekit.recipe import Recipe, Resolved
+from agekit.device import rank_and_world
+from agekit.progress import decoding
+from agekit.recipe import Recipe
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.training.display import Display
+from agekit.training.evolver import Evolver, build_evolver
+from agekit.training.faces import TrainingFaces
 from agekit.training.run import Run
 from agekit.training.trainer import Trainer
 
@@ -49,28 +54,65 @@ class Start:
 class TrainingTask(ABC, Generic[D, L]):
     """The training of one task, on its data `D` by its trainer `L`.
 
+    Recipes are those of the task.
+
     Attributes:
         trains: the class of what its evolvers give.
+        trainer_type: the class of what its evolvers work with.
         info: what the ``run.json`` of a new run holds beside what all have.
     """
 
     trains: ClassVar[type[nn.Module]]
+    trainer_type: ClassVar[type[Trainer[Any]]]
     info: ClassVar[Mapping[str, Any]] = {}
 
-    def select(self, resolved: Resolved, faces: Faces) -> Faces:
+    def select(self, recipe: Any, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""
         return faces
 
-    @abstractmethod
     def prepare(
-        self,
-        resolved: Resolved,
-        faces: Faces,
-        device: torch.device,
-        console: Console | None,
-        seed: int,
+        self, recipe: Any, faces: Faces, device: torch.device, console: Console | None, seed: int
     ) -> D:
         """Tries the parts and decodes the faces: what cannot work ends before a run begins."""
+        evolver = build_evolver(recipe.evolver, recipe.kind)
+        display = Display(console if rank_and_world()[0] == 0 else None, None)
+        for note in self.rehearse(recipe, evolver, faces, device, seed):
+            display.line(note)
+        with decoding(display.console, recipe.data.stored) as progress:
+            data = self.decode(recipe, faces, device, progress)
+        self.require(recipe, data)
+        return data
+
+    def rehearse(
+        self, recipe: Any, evolver: Evolver[Any], faces: Faces, device: torch.device, seed: int
+    ) -> Iterable[str]:
+        """Tries the parts of a recipe; gives what a person should know, a line each.
+
+        Args:
+            recipe: what is to be trained.
+            evolver: its evolver, built.
+            faces: what it is to be trained on.
+            device: where.
+            seed: of the weights.
+
+        Raises:
+            AgekitError: they do not fit together, or one does not do what its kind asks of it.
+        """
+        return ()
+
+    def decode(
+        self, recipe: Any, faces: Faces, device: torch.device, progress: Progress | None
+    ) -> D:
+        """The faces, decoded, as the trainer takes them: `TrainingFaces`."""
+        return cast(D, TrainingFaces(faces, recipe.data, device, progress=progress))
+
+    def require(self, recipe: Any, data: Any) -> None:
+        """Makes sure that what was decoded can be trained on.
+
+        Raises:
+            AgekitError: it cannot, as where the splits are not there that are asked for.
+        """
+        data.require_splits(recipe.train)
 
     @abstractmethod
     def describe(self, data: D) -> str:
@@ -86,12 +128,12 @@ class TrainingTask(ABC, Generic[D, L]):
         return ()
 
     def first_weights(
-        self, resolved: Resolved, fixed: Collection[str]
+        self, recipe: Any, fixed: Collection[str]
     ) -> tuple[dict[str, Any], list[str]]:
         """Where the weights come from that a run without a model to start from begins with.
 
         Args:
-            resolved: what is going to be trained.
+            recipe: what is going to be trained.
             fixed: the keys of the recipe's ``data`` that the user, or the recipe's author, has set
                 for this network.
 
@@ -101,29 +143,33 @@ class TrainingTask(ABC, Generic[D, L]):
         return {}, []
 
     @abstractmethod
-    def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
-    ) -> Start:
+    def start(self, init: str | Path, recipe: Any, faces: Faces, fixed: Collection[str]) -> Start:
         """Reads what a run is to start from, and checks that it fits.
 
         Args:
             init: the model.
-            resolved: what is going to be trained.
+            recipe: what is going to be trained.
             faces: on what.
             fixed: the keys of the recipe's ``data`` that the user has set.
         """
 
-    @abstractmethod
+    def initial(self, run: Run, data: D, info: Mapping[str, Any]) -> dict[str, Tensor] | None:
+        """The weights that a run keeps to start from, if any."""
+        return run.tensors(run.initial) if run.initial.exists() else None
+
     def trainer(
-        self,
-        resolved: Resolved,
-        data: D,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
+        self, recipe: Any, data: D, run: Run, display: Display, info: Mapping[str, Any]
     ) -> L:
-        """What the evolver works with."""
+        """What the evolver works with, in a run as its `info` has it."""
+        made: Any = self.trainer_type(
+            recipe=recipe,
+            faces=data,
+            initial=self.initial(run, data, info),
+            run=run,
+            display=display,
+            seed=info["seed"],
+        )
+        return cast(L, made)
 
     @abstractmethod
     def export(self, trainer: L, network: nn.Module, info: dict[str, Any]) -> dict[str, Any]:

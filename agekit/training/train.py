@@ -110,7 +110,7 @@ def train(
     from_main(run.must_be_free)
     task = training_of(resolved.recipe)
     faces = task.select(
-        resolved, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
+        resolved.recipe, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
     )
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
@@ -131,9 +131,9 @@ def train(
     }
     start, own, own_notes = None, dict[str, Any](), list[str]()
     if init is None:
-        own, own_notes = from_main(lambda: task.first_weights(resolved, resolved.said))
+        own, own_notes = from_main(lambda: task.first_weights(resolved.recipe, resolved.said))
     if init is not None and rank_and_world()[0] == 0:
-        start = task.start(init, resolved, faces, assigned(overrides, "data"))
+        start = task.start(init, resolved.recipe, faces, assigned(overrides, "data"))
     adopted = from_main(lambda: {} if start is None else {"data": start.adopted})
     adopted |= {"data": own} if own else {}
     rate = resolved.recipe.train.init_lr
@@ -154,7 +154,7 @@ def train(
         )
     )
     info["framing"] = framing.to_json()
-    data = task.prepare(resolved, framing.apply(faces), place, console, seed)
+    data = task.prepare(resolved.recipe, framing.apply(faces), place, console, seed)
     with _held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
         notes = own_notes if start is None else list(start.notes)
@@ -221,7 +221,7 @@ def _go_on(
         tell=in_the_report,
     )
     task = training_of(resolved.recipe)
-    faces = task.select(resolved, faces)
+    faces = task.select(resolved.recipe, faces)
     if faces.split_hash != info["split_hash"]:
         raise ModelError(
             f"the data of {info['protocol']} changed since this run began: split hash "
@@ -233,7 +233,7 @@ def _go_on(
     else:
         framing = from_main(lambda: find_framing(faces, place, as_chips=True))
         info["framing"] = framing.to_json()
-    data = task.prepare(resolved, framing.apply(faces), place, console, info["seed"])
+    data = task.prepare(resolved.recipe, framing.apply(faces), place, console, info["seed"])
     told = from_main(lambda: lengthen(run, begun, resolved))
     return carry_out(run, resolved, data, info, console, told)
 

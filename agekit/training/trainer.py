@@ -17,7 +17,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseModel
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from agekit.data.table import SPLITS
 from agekit.device import from_main, rank_and_world
@@ -26,8 +26,10 @@ from agekit.recipe import TrainConfig
 from agekit.training.checkpoint import load_checkpoint
 from agekit.training.display import Display, Watched
 from agekit.training.hooks import RunHook
+from agekit.training.metric import Error, WatchedMetric
 from agekit.training.run import Run
 from agekit.training.runner import Loader, make_runner
+from agekit.training.step import NetworkStep
 from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["Generation", "Trainer", "Watched"]
@@ -50,26 +52,38 @@ class Trainer(ABC, Generic[N]):
     """Trains generations of a network `N` into one run, each from where it stopped.
 
     Attributes:
+        recipe: what to train.
+        faces: what to train on, on the device.
+        initial: weights to start from in place of new ones, by name; those that fit are taken.
         run: where everything is kept.
         display: what a person sees.
-        device: where to train.
         seed: of weights, order and augmentation.
         hooks: more of mmengine's hooks, for every generation.
         finished: the generations so far.
         kind: the task.
         watched: what is watched on the validation split.
+        memory_format: of the networks.
     """
 
     kind: ClassVar[str]
     watched: ClassVar[Watched] = Watched()
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last
+    recipe: Any
+    faces: Any
+    initial: Mapping[str, Tensor] | None = None
     run: Run
     display: Display
-    device: torch.device
     seed: int
     hooks: Sequence[Hook] = ()
     finished: list[Generation] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _chosen: Generation | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where to train."""
+        device: torch.device = self.faces.device
+        return device
 
     @property
     def chosen(self) -> Generation:
@@ -86,6 +100,17 @@ class Trainer(ABC, Generic[N]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of(generation))
             yield
+
+    @abstractmethod
+    def build(self, seed: int) -> N:
+        """A network with weights of a seed."""
+
+    def network(self, generation: int) -> N:
+        """The untrained network of a generation, on the device."""
+        network = self.build(self.seed_of(generation))
+        if self.initial is not None:
+            network.load_state_dict(dict(self.initial), strict=False)
+        return network.to(self.device).to(memory_format=self.memory_format)
 
     @abstractmethod
     def score(self, network: N) -> dict[str, Any]:
@@ -112,43 +137,31 @@ class Trainer(ABC, Generic[N]):
             TrainingError: its errors are not finite.
         """
         self.run.generation(number).mkdir(parents=True, exist_ok=True)
-        if (metrics := self.load(number, network)) is not None:
-            self.restored(network, metrics)
+        if self._load(number, network):
             return network
         learn()
         metrics = {"generation": number, **self.score(network)}
         errors = self.errors(metrics)
-        self.must_be_finite(number, errors)
-        self.keep(number, network, metrics)
+        self._check(number, errors)
+        self._keep(number, network, metrics)
         for split in SPLITS:
             if split in errors:
                 text = self.watched.text(errors[split])
                 self.display.line(f"  generation {number}: {split} {text}")
         return network
 
-    def load(self, number: int, network: nn.Module) -> dict[str, Any] | None:
-        """Loads a generation that is finished; None, and nothing, where it is not.
-
-        Args:
-            number: of the generation, counted from 1.
-            network: gets its weights.
-
-        Returns:
-            Its metrics.
-
-        Raises:
-            ModelError: they, or the weights, are damaged.
-        """
-        folder = self.run.generation(number)
-        if not (folder / METRICS).exists():
-            return None
+    def _load(self, number: int, network: N) -> bool:
+        """Loads a generation where it is finished."""
+        if not self.run.is_finished(number):
+            return False
         metrics = self.run.read_metrics(number, self.kind)
         self.run.load(network, number)
         self.display.line(f"generation {number} is finished")
         self.finished.append(Generation(number, metrics))
-        return metrics
+        self.restored(network, metrics)
+        return True
 
-    def keep(self, number: int, network: nn.Module, metrics: dict[str, Any]) -> None:
+    def _keep(self, number: int, network: nn.Module, metrics: dict[str, Any]) -> None:
         """Writes a generation that is finished: its weights, then its metrics."""
         metrics = metrics | ({"kept": self._kept} if self._kept else {})
         if rank_and_world()[0] == 0:
@@ -159,12 +172,8 @@ class Trainer(ABC, Generic[N]):
             self.run.finish(number)
         self.finished.append(Generation(number, metrics))
 
-    def must_be_finite(self, number: int, errors: Mapping[str, float]) -> None:
-        """Stops the run where a trained generation's errors are no numbers.
-
-        Raises:
-            TrainingError: one is not finite.
-        """
+    def _check(self, number: int, errors: Mapping[str, float]) -> None:
+        """Stops the run where a trained generation's errors are no numbers."""
         if bad := [name for name, error in errors.items() if not math.isfinite(error)]:
             raise TrainingError(
                 f"the error ({', '.join(bad)}) is not finite after generation {number}; its last "
@@ -198,11 +207,28 @@ class Trainer(ABC, Generic[N]):
         epoch = self.chosen.metrics.get("kept", {})
         return {"generation": number, "generations": count, "by": rule, "of": epoch}
 
+    def fit_faces(
+        self, number: int, step: NetworkStep, error: Error, hooks: Sequence[Hook] = ()
+    ) -> None:
+        """Trains a network on `TrainingFaces`, and watches the error on their validation split.
+
+        Args:
+            number: of the generation, counted from 1.
+            step: what is trained, on the device.
+            error: what is watched, from what the step's ``val_step`` gives.
+            hooks: more hooks, for this generation.
+        """
+        config = self.recipe.train
+        if config.compile:
+            step.network.compile()
+        train = self.faces.training_loader(config.batch_size, self.seed_of(number))
+        val, metric = self.faces.watched(), WatchedMetric(self.watched.key, error)
+        self.fit(number, step, train, val=val, metric=metric, hooks=hooks)
+
     def fit(
         self,
         number: int,
         step: BaseModel,
-        config: TrainConfig,
         train: Loader,
         *,
         val: Loader | None = None,
@@ -215,13 +241,13 @@ class Trainer(ABC, Generic[N]):
         Args:
             number: of the generation, counted from 1.
             step: what is trained, on the device.
-            config: epochs, optimiser, schedule.
             train: the training loader.
             val: a loader to watch the error on after every epoch.
             metric: what is computed on `val`.
             optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
             hooks: more hooks, for this generation.
         """
+        config: TrainConfig = self.recipe.train
         watch = RunHook(
             self.run, number, self.display, self.watched, config.keep, config.accumulate
         )

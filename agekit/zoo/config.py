@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
 from agekit._mistakes import StrictSchema
 from agekit.data.alignment import Alignment
+from agekit.recipe.schema import DataConfig
 
 __all__ = ["DISTRIBUTIONS", "ImageConfig", "ModelConfig"]
 
@@ -25,6 +26,11 @@ class ImageConfig(StrictSchema):
     mean: Triple
     std: tuple[Spread, Spread, Spread]
     crop_pct: Annotated[float, Field(ge=0.5, le=1)] = 1.0
+
+    @classmethod
+    def of(cls, data: DataConfig) -> Self:
+        """The input that the ``data`` of a recipe asks for."""
+        return cls(**data.model_dump(include=set(cls.model_fields)))
 
 
 class ModelConfig(StrictSchema):

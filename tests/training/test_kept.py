@@ -15,7 +15,7 @@ from agekit.data.split import load_faces
 from agekit.errors import DataError, TrainingError
 from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
 from agekit.tasks.estimator.recipe import EstimatorDataConfig
-from agekit.tasks.estimator.trainer import _Error
+from agekit.training.metric import WatchedMetric
 from tests.training.conftest import Here
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,9 @@ CEN = ("train", "cen-resnet10-tiny")
 def scripted(monkeypatch: pytest.MonkeyPatch, errors: list[float]) -> None:
     """Validation errors that come as they are written, epoch by epoch."""
     coming = iter(errors)
-    monkeypatch.setattr(_Error, "compute_metrics", lambda self, results: {"mae": next(coming)})
+    monkeypatch.setattr(
+        WatchedMetric, "compute_metrics", lambda self, results: {"mae": next(coming)}
+    )
 
 
 def test_the_best_epoch_is_kept_over_a_stop(

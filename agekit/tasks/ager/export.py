@@ -11,15 +11,12 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from agekit.atomic import write_from_memory
-from agekit.data.alignment import Alignment
-from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.contact_sheet import contact_sheet
 from agekit.tasks.ager.domains import DOMAINS
 from agekit.tasks.ager.model import DIRECTIONS, FaceAger
 from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.ager.trainer import AgerTrainer
-from agekit.training.export import common_config, write_model
-from agekit.zoo.cards.provenance import training_facts
+from agekit.training.export import export_model
 from agekit.zoo.config import ImageConfig
 
 __all__ = ["export_ager"]
@@ -44,32 +41,26 @@ def export_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> d
         contact_sheet(
             trainer.run.figures / f"faces-{to}.png", trainer.run.generation(last.generation), to
         )
-    metrics = {"generations": [vars(g) for g in trainer.finished], "test": last.metrics["test"]}
     counts = {f"{d} {s}": trainer.faces.count(s, d) for s in ("train", "test") for d in DOMAINS}
     if trainer.recipe.data.sample is not None:
         info["sample"] = json.loads(trainer.recipe.data.model_dump_json(include=SAMPLE))
-    info = info | training_facts(trainer.recipe, trainer.faces.faces, counts)
-    config = ager_config(trainer.recipe, ager, info, trainer.faces.faces.face)
-    write_model(trainer.run, ager, config, metrics)
-    return {"test": last.metrics["test"]}
-
-
-def ager_config(
-    recipe: AgerRecipe, ager: FaceAger, info: dict[str, Any], face: Alignment
-) -> AgerConfig:
-    """The configuration of a trained ager."""
-    where = "".join(f", {k} {v}" for k, v in recipe.data.where.items() if v is not None)
-    groups = [f"group {group} of {info['dataset']}" for group in "AB"]
-    ages = [f"ages {low:g}-{high:g}" for low, high in recipe.data.domains or ()]
-    return AgerConfig(
-        **common_config(recipe, ager, info, face),
-        generator=recipe.generator,
-        image=ImageConfig(size=recipe.data.size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-        domains={
-            name: text + where  # type: ignore[misc]
-            for name, text in zip(DOMAINS, ages or groups, strict=True)
-        },
+    return export_model(
+        trainer,
+        ager,
+        info,
+        counts,
+        generator=trainer.recipe.generator,
+        image=ImageConfig(size=trainer.recipe.data.size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        domains=_domains(trainer.recipe, info["dataset"]),
     )
+
+
+def _domains(recipe: AgerRecipe, dataset: str) -> dict[str, str]:
+    """What each domain is, in words."""
+    where = "".join(f", {k} {v}" for k, v in recipe.data.where.items() if v is not None)
+    groups = [f"group {group} of {dataset}" for group in "AB"]
+    ages = [f"ages {low:g}-{high:g}" for low, high in recipe.data.domains or ()]
+    return {name: text + where for name, text in zip(DOMAINS, ages or groups, strict=True)}
 
 
 def draw_losses(path: Path, records: list[dict[str, Any]]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from torch import Tensor
 
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.contact_sheet import ContactSheet
@@ -26,25 +26,16 @@ SCORED = 64
 
 @dataclass(kw_only=True)
 class AgerTrainer(Trainer[FaceAger]):
-    """Trains an ager on the two domains of one dataset.
-
-    Attributes:
-        recipe: what to train.
-        faces: what to train on.
-        initial: weights of both generators to start from, by name; those that fit are taken.
-    """
+    """Trains an ager on the two domains of one dataset."""
 
     kind: ClassVar[str] = "ager"
+    memory_format: ClassVar[torch.memory_format] = torch.preserve_format
     recipe: AgerRecipe
     faces: DomainFaces
-    initial: Mapping[str, Tensor] | None = None
 
-    def ager(self, generation: int = 1) -> FaceAger:
-        """The untrained generators, on the device."""
-        ager = build_ager(self.recipe.generator, self.seed_of(generation))
-        if self.initial is not None:
-            ager.load_state_dict(dict(self.initial), strict=False)
-        return ager.to(self.device)
+    def build(self, seed: int) -> FaceAger:
+        """Generators with weights of a seed."""
+        return build_ager(self.recipe.generator, seed)
 
     def generation(
         self,
@@ -63,7 +54,7 @@ class AgerTrainer(Trainer[FaceAger]):
             optimizers: the parts of the step that get an optimiser each; none: one for all of it.
             hooks: more of mmengine's hooks.
         """
-        ager = self.ager(number)
+        ager = self.network(number)
 
         def learn() -> None:
             config = self.recipe.train
@@ -72,7 +63,7 @@ class AgerTrainer(Trainer[FaceAger]):
             pairs = self.faces.pairs(config.batch_size, self.seed_of(number))
             folder = self.run.generation(number)
             sheet = ContactSheet(folder, ager, self.faces, config.epochs)
-            self.fit(number, step, config, pairs, optimizers=optimizers, hooks=[sheet, *hooks])
+            self.fit(number, step, pairs, optimizers=optimizers, hooks=[sheet, *hooks])
 
         return self.train(number, ager, learn)
 

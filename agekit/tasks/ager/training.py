@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from rich.console import Console
 from torch import nn
 
+from agekit.data.pool import Progress
 from agekit.data.split import Faces
-from agekit.device import rank_and_world
 from agekit.errors import ConfigError
-from agekit.progress import decoding
-from agekit.recipe import Resolved
 from agekit.tasks.ager.build import build_ager
 from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.ager.domains import DOMAINS
@@ -26,9 +23,7 @@ from agekit.tasks.ager.sample import sampled
 from agekit.tasks.ager.trainer import AgerTrainer
 from agekit.tasks.ager.trial import try_ager
 from agekit.tasks.estimator.initial import adopt_images
-from agekit.training.display import Display
-from agekit.training.evolver import build_evolver
-from agekit.training.run import Run
+from agekit.training.evolver import Evolver, build_evolver
 from agekit.training.task import Start, TrainingTask
 from agekit.zoo.files import WEIGHTS
 from agekit.zoo.folder import read_config, read_weights
@@ -37,34 +32,36 @@ from agekit.zoo.locate import is_model, locate
 __all__ = ["AgerTraining"]
 
 
-def _recipe(resolved: Resolved) -> AgerRecipe:
-    return cast(AgerRecipe, resolved.recipe)
-
-
 class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
     """Recipes of the kind ``ager``."""
 
     trains = FaceAger
+    trainer_type = AgerTrainer
 
-    def select(self, resolved: Resolved, faces: Faces) -> Faces:
+    def select(self, recipe: AgerRecipe, faces: Faces) -> Faces:
         """With the faces drawn that `data.sample` asks for."""
-        return sampled(faces, _recipe(resolved).data)
+        return sampled(faces, recipe.data)
 
-    def prepare(
+    def rehearse(
         self,
-        resolved: Resolved,
+        recipe: AgerRecipe,
+        evolver: Evolver[Any],
         faces: Faces,
         device: torch.device,
-        console: Console | None,
         seed: int,
-    ) -> DomainFaces:
-        """Tries the generators and the evolver's step, and needs two faces of each domain."""
-        recipe = _recipe(resolved)
-        evolver = build_evolver(recipe.evolver, recipe.kind)
+    ) -> tuple[()]:
+        """The generators and the evolver's step."""
         try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
-        display = Display(console if rank_and_world()[0] == 0 else None, None)
-        with decoding(display.console, recipe.data.stored) as progress:
-            return DomainFaces(faces, recipe.data, device, progress=progress)
+        return ()
+
+    def decode(
+        self, recipe: AgerRecipe, faces: Faces, device: torch.device, progress: Progress | None
+    ) -> DomainFaces:
+        """Two faces of each domain, at least."""
+        return DomainFaces(faces, recipe.data, device, progress=progress)
+
+    def require(self, recipe: AgerRecipe, data: DomainFaces) -> None:
+        """Nothing more."""
 
     def describe(self, data: DomainFaces) -> str:
         """The faces of each domain and split."""
@@ -78,10 +75,9 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
         )
 
     def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+        self, init: str | Path, recipe: AgerRecipe, faces: Faces, fixed: Collection[str]
     ) -> Start:
         """Both generators, of an ager or of a checkpoint the evolver can read."""
-        recipe = _recipe(resolved)
         face, adopted, notes = None, dict[str, Any](), list[str]()
         if is_model(init):
             folder = locate(init)
@@ -111,26 +107,6 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
                 )
         notes.insert(0, f"starts from {init}: both generators are taken ({len(weights)} tensors)")
         return Start(weights, {"init_name": name}, face, adopted, tuple(notes))
-
-    def trainer(
-        self,
-        resolved: Resolved,
-        data: DomainFaces,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
-    ) -> AgerTrainer:
-        """With the kept weights, if any."""
-        return AgerTrainer(
-            recipe=_recipe(resolved),
-            faces=data,
-            initial=run.tensors(run.initial) if run.initial.exists() else None,
-            run=run,
-            display=display,
-            device=device,
-            seed=info["seed"],
-        )
 
     def export(
         self, trainer: AgerTrainer, network: nn.Module, info: dict[str, Any]

@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 
 from agekit.data.alignment import Alignment
-from agekit.data.table import SPLITS
 from agekit.tasks.estimator import figures
 from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
-from agekit.tasks.estimator.faces import HOLDOUT
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.timm_bridge import stored_backbone
 from agekit.tasks.estimator.trainer import EstimatorTrainer
-from agekit.training.export import common_config, write_model
-from agekit.zoo.cards.provenance import training_facts
+from agekit.training.export import common_config, export_model
 from agekit.zoo.config import ImageConfig
 
 __all__ = ["export_estimator"]
@@ -39,16 +36,8 @@ def export_estimator(
     figures.curves(trainer.run.figures / "curves.png", trainer.run.records())
     _scatter(trainer, network, split)
     _distributions(trainer, split)
-    final = trainer.chosen.metrics
-    scored = {name: final[name] for name in SPLITS if name in final}
-    metrics = {"generations": [vars(g) for g in trainer.finished], "kept": info["kept"], **scored}
-    counts = {s: len(trainer.faces.rows(s)) for s in (*SPLITS, HOLDOUT) if trainer.faces.has(s)}
-    info = info | training_facts(trainer.recipe, trainer.faces.faces, counts)
-    config = model_config(
-        trainer.recipe, network, info, final["interval"], trainer.faces.faces.face
-    )
-    write_model(trainer.run, network, config, metrics)
-    return scored
+    own = _own_config(trainer.recipe, network, trainer.chosen.metrics["interval"])
+    return export_model(trainer, network, info, trainer.faces.counts, **own)
 
 
 def model_config(
@@ -60,15 +49,22 @@ def model_config(
 ) -> EstimatorConfig:
     """The configuration of a trained network."""
     return EstimatorConfig(
-        **common_config(recipe, network, info, face),
-        backbone=stored_backbone(recipe.backbone),
-        heads=recipe.heads,
-        ages=network.ages,
-        image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),
-        rule=recipe.estimate.rule,
-        mirror=recipe.estimate.mirror,
-        interval=IntervalConfig(**interval),
+        **common_config(recipe, network, info, face), **_own_config(recipe, network, interval)
     )
+
+
+def _own_config(
+    recipe: EstimatorRecipe, network: AgeEstimator, interval: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "backbone": stored_backbone(recipe.backbone),
+        "heads": recipe.heads,
+        "ages": network.ages,
+        "image": ImageConfig.of(recipe.data),
+        "rule": recipe.estimate.rule,
+        "mirror": recipe.estimate.mirror,
+        "interval": IntervalConfig(**interval),
+    }
 
 
 def _scatter(trainer: EstimatorTrainer, network: AgeEstimator, split: str) -> None:

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from safetensors.torch import save
-from torch import Tensor
 
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
@@ -30,40 +26,17 @@ from agekit.training.trainer import Trainer
 __all__ = ["EstimatorTrainer"]
 
 
-class _Error(BaseMetric):  # type: ignore[misc]
-    """MAE in years over all processes."""
-
-    default_prefix = "val"
-
-    def process(self, data_batch: Any, data_samples: Any) -> None:
-        self.results += data_samples
-
-    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        estimated = np.concatenate([result["estimated"] for result in results])
-        return {"mae": mae(estimated, np.concatenate([result["true"] for result in results]))}
-
-
 @dataclass(kw_only=True)
 class EstimatorTrainer(Trainer[AgeEstimator]):
-    """Trains generations of an estimator on one dataset.
-
-    Attributes:
-        recipe: what to train.
-        faces: what to train on.
-        initial: weights to start from in place of new ones, by name; those that fit are taken.
-    """
+    """Trains generations of an estimator on one dataset."""
 
     kind: ClassVar[str] = "estimator"
     recipe: EstimatorRecipe
     faces: EstimatorFaces
-    initial: Mapping[str, Tensor] | None = None
 
-    def network(self, generation: int) -> AgeEstimator:
-        """The untrained network of a generation, on the device."""
-        network = build_estimator(self.recipe, self.faces.ages, self.seed_of(generation))
-        if self.initial is not None:
-            network.load_state_dict(dict(self.initial), strict=False)
-        return network.to(self.device).to(memory_format=torch.channels_last)
+    def build(self, seed: int) -> AgeEstimator:
+        """A network with weights of a seed."""
+        return build_estimator(self.recipe, self.faces.ages, seed)
 
     def generation(
         self,
@@ -98,7 +71,9 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
                 network.load_state_dict(ancestor.state_dict())
             built = _build_terms(terms)
             teacher = self._teacher(number, ancestor, online, built)
-            self._learn(number, network, built, teacher, hooks)
+            dtype = autocast_dtype(self.recipe.train.amp, self.device)
+            step = EstimatorStep(network, built, teacher, dtype).to(self.device)
+            self.fit_faces(number, step, lambda given: mae(**given), hooks)
 
         return self.train(number, network, learn)
 
@@ -127,28 +102,6 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
         if any("teacher_outputs" in term.asked.names for term in terms):
             used |= outputs.keys()
         return CachedTeacher({k: v.to(self.device) for k, v in outputs.items() if k in used})
-
-    def _learn(
-        self,
-        number: int,
-        network: AgeEstimator,
-        terms: Sequence[Term],
-        teacher: Teacher | None,
-        hooks: Sequence[Hook],
-    ) -> None:
-        config = self.recipe.train
-        step = EstimatorStep(
-            network,
-            terms,
-            teacher,
-            autocast_dtype(config.amp, self.device),
-        ).to(self.device)
-        if config.compile:
-            network.compile()
-        train = self.faces.training_loader(config.batch_size, self.seed_of(number))
-        self.fit(
-            number, step, config, train, val=self.faces.watched(), metric=_Error(), hooks=hooks
-        )
 
     def score(self, network: AgeEstimator) -> dict[str, Any]:
         """Its errors, after its calibration."""

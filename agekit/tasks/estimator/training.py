@@ -7,26 +7,21 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
-from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
+from agekit.data.pool import Progress
 from agekit.data.split import Faces
-from agekit.data.table import SPLITS
-from agekit.device import rank_and_world
-from agekit.errors import ConfigError, counted
-from agekit.progress import decoding
-from agekit.recipe import Resolved
+from agekit.errors import counted
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.export import export_estimator
-from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
+from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.initial import adopt, estimator_start, initial_weights
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe, is_pretrained
 from agekit.tasks.estimator.timm_bridge import own_images
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.tasks.estimator.trial import try_estimator
-from agekit.training.display import Display
-from agekit.training.evolver import build_evolver
+from agekit.training.evolver import Evolver
 from agekit.training.run import Run
 from agekit.training.task import Start, TrainingTask
 
@@ -38,51 +33,43 @@ FEW = 50
 """Faces; the share that intervals hold is then known to no better than 4 % (for nine in ten)."""
 
 
-def _recipe(resolved: Resolved) -> EstimatorRecipe:
-    return cast(EstimatorRecipe, resolved.recipe)
-
-
 class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
     """Recipes of the kind ``estimator``."""
 
     trains = AgeEstimator
+    trainer_type = EstimatorTrainer
     info: ClassVar[Mapping[str, Any]] = {"crops": CROPS}
 
-    def prepare(
+    def rehearse(
         self,
-        resolved: Resolved,
+        recipe: EstimatorRecipe,
+        evolver: Evolver[Any],
         faces: Faces,
         device: torch.device,
-        console: Console | None,
         seed: int,
+    ) -> list[str]:
+        """One batch through every part."""
+        return try_estimator(recipe, evolver, faces, device, seed)
+
+    def decode(
+        self,
+        recipe: EstimatorRecipe,
+        faces: Faces,
+        device: torch.device,
+        progress: Progress | None,
     ) -> EstimatorFaces:
-        """Tries the parts on one batch, and needs a training split."""
-        recipe = _recipe(resolved)
-        evolver = build_evolver(recipe.evolver, recipe.kind)
-        display = Display(console if rank_and_world()[0] == 0 else None, None)
-        for note in try_estimator(recipe, evolver, faces, device, seed):
-            display.line(note)
-        with decoding(display.console, recipe.data.size) as progress:
-            data = EstimatorFaces(
-                faces,
-                recipe.data,
-                device,
-                holdout=recipe.estimate.holdout,
-                progress=progress,
-            )
-        data.require("train")
-        if "best" in (recipe.train.keep, recipe.train.keep_generation) and not data.has("val"):
-            raise ConfigError(
-                f"the best epoch or generation is chosen on the validation split, which "
-                f"{faces.protocol} does not have",
-                "choose another protocol, or keep the last: train.keep and train.keep_generation",
-            )
-        build_estimator(recipe, data.ages, seed)
-        return data
+        """With a share held out for the calibration where the recipe asks for it."""
+        holdout = recipe.estimate.holdout
+        return EstimatorFaces(faces, recipe.data, device, holdout=holdout, progress=progress)
+
+    def require(self, recipe: EstimatorRecipe, data: EstimatorFaces) -> None:
+        """Needs a training split, one to choose on where the best is kept, and usable ages."""
+        super().require(recipe, data)
+        build_estimator(recipe, data.ages, 0)
 
     def describe(self, data: EstimatorFaces) -> str:
         """The faces of each split and the ages."""
-        counts = ", ".join(f"{s} {len(data.rows(s)):,}" for s in (*SPLITS, HOLDOUT) if data.has(s))
+        counts = ", ".join(f"{split} {count:,}" for split, count in data.counts.items())
         return f"{counts} faces, ages {data.ages[0]}-{data.ages[1]}"
 
     def remarks(self, data: EstimatorFaces, info: Mapping[str, Any]) -> Iterator[str]:
@@ -111,10 +98,9 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
             yield f"intervals are calibrated on {faces} only: they may hold more or fewer"
 
     def first_weights(
-        self, resolved: Resolved, fixed: Collection[str]
+        self, recipe: EstimatorRecipe, fixed: Collection[str]
     ) -> tuple[dict[str, Any], list[str]]:
         """The backbone's own pretrained weights, and how they take images; or none."""
-        recipe = _recipe(resolved)
         name = recipe.backbone.type
         if not is_pretrained(recipe.backbone):
             return {}, [f"from scratch: {name} and the heads begin with weights that are drawn"]
@@ -122,33 +108,17 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
         return adopted, [f"{name} begins with its pretrained weights", *notes]
 
     def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+        self, init: str | Path, recipe: EstimatorRecipe, faces: Faces, fixed: Collection[str]
     ) -> Start:
         """The backbone, the heads that fit, and how images are taken."""
-        return estimator_start(init, _recipe(resolved), faces, fixed)
+        return estimator_start(init, recipe, faces, fixed)
 
-    def trainer(
-        self,
-        resolved: Resolved,
-        data: EstimatorFaces,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
-    ) -> EstimatorTrainer:
-        """With the heads made anew where the ages differ."""
-        start = None
-        if run.initial.exists():
-            start = initial_weights(run.tensors(run.initial), tuple(info["init_ages"]), data.ages)
-        return EstimatorTrainer(
-            recipe=_recipe(resolved),
-            faces=data,
-            initial=start,
-            run=run,
-            display=display,
-            device=device,
-            seed=info["seed"],
-        )
+    def initial(
+        self, run: Run, data: EstimatorFaces, info: Mapping[str, Any]
+    ) -> dict[str, Tensor] | None:
+        """Without the heads where the ages differ."""
+        start = super().initial(run, data, info)
+        return start and initial_weights(start, tuple(info["init_ages"]), data.ages)
 
     def export(
         self, trainer: EstimatorTrainer, network: nn.Module, info: dict[str, Any]

@@ -49,7 +49,7 @@ def test_weights_say_how_they_take_images(model, size, mean):
 )
 def test_images_are_taken_as_the_weights_do_where_nobody_says_otherwise(recipe, overrides, adopted):
     resolved = resolve(recipe, preset="quick", overrides=overrides)
-    own, notes = EstimatorTraining().first_weights(resolved, resolved.said)
+    own, notes = EstimatorTraining().first_weights(resolved.recipe, resolved.said)
     assert own.keys() == adopted
     scratch = not any("pretrained" in word for word in overrides) and recipe != "dex-vgg16"
     assert notes[0].startswith("from scratch") == scratch

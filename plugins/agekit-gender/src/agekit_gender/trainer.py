@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.optim import OptimWrapper
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.plugin import Batch, NetworkStep, Trainer, TrainingFaces, Watched, autocast_dtype
@@ -84,42 +84,24 @@ class GenderStep(NetworkStep):
         return found
 
 
-class _Error(BaseMetric):  # type: ignore[misc]
-    """The balanced error over all processes."""
-
-    default_prefix = "val"
-
-    def process(self, data_batch: Any, data_samples: Any) -> None:
-        self.results += data_samples
-
-    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        female, gender = (np.concatenate([r[k] for r in results]) for k in ("female", "gender"))
-        return {"error": scores(female, gender, np.zeros(len(gender)))["error"]}
+def _balanced_error(given: Mapping[str, NDArray[Any]]) -> float:
+    found = scores(given["female"], given["gender"], np.zeros(len(given["gender"])))
+    error: float = found["error"]
+    return error
 
 
 @dataclass(kw_only=True)
 class GenderTrainer(Trainer[GenderClassifier]):
-    """Trains a gender classifier on one dataset.
-
-    Attributes:
-        recipe: what to train.
-        faces: what to train on.
-        initial: weights to start from, by name; those that fit are taken.
-    """
+    """Trains a gender classifier on one dataset."""
 
     kind: ClassVar[str] = "gender"
     watched: ClassVar[Watched] = Watched("error", "balanced error")
     recipe: GenderRecipe
     faces: TrainingFaces
-    initial: Mapping[str, Tensor] | None = None
 
-    def network(self, generation: int) -> GenderClassifier:
-        """The untrained network of a generation, on the device."""
-        size, seed = self.recipe.data.size, self.seed_of(generation)
-        network = build_classifier(self.recipe.backbone, size, seed)
-        if self.initial is not None:
-            network.load_state_dict(dict(self.initial), strict=False)
-        return network.to(self.device).to(memory_format=torch.channels_last)
+    def build(self, seed: int) -> GenderClassifier:
+        """A classifier with weights of a seed."""
+        return build_classifier(self.recipe.backbone, self.recipe.data.size, seed)
 
     def generation(self, number: int) -> GenderClassifier:
         """Trains one generation, or loads it where it is already trained.
@@ -130,13 +112,10 @@ class GenderTrainer(Trainer[GenderClassifier]):
         network = self.network(number)
 
         def learn() -> None:
-            config = self.recipe.train
             val = genders(self.faces, "val") if self.faces.has("val") else None
-            dtype = autocast_dtype(config.amp, self.device)
+            dtype = autocast_dtype(self.recipe.train.amp, self.device)
             step = GenderStep(network, genders(self.faces, "train"), val, dtype).to(self.device)
-            loader = self.faces.training_loader(config.batch_size, self.seed_of(number))
-            watched = self.faces.watched()
-            self.fit(number, step, config, loader, val=watched, metric=_Error())
+            self.fit_faces(number, step, _balanced_error)
 
         return self.train(number, network, learn)
 

@@ -5,36 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import nn
 
 from agekit.errors import ConfigError, DataError, counted
 from agekit.plugin import (
     SPLITS,
     WEIGHTS,
-    Display,
+    Evolver,
     Faces,
     ImageConfig,
-    Resolved,
-    Run,
     Start,
     TrainingFaces,
     TrainingTask,
-    build_evolver,
-    common_config,
-    decoding,
+    export_model,
     locate,
-    rank_and_world,
     read_config,
     read_weights,
     stored_backbone,
-    write_model,
 )
-from agekit.zoo.cards.provenance import training_facts
 from agekit_gender.config import GenderConfig
 from agekit_gender.metrics import GENDERS
 from agekit_gender.model import GenderClassifier, build_classifier
@@ -59,48 +51,37 @@ def with_gender(faces: Faces) -> Faces:
     return replace(faces, codes=np.where(known, faces.codes, -1).astype(faces.codes.dtype))
 
 
-def _recipe(resolved: Resolved) -> GenderRecipe:
-    return cast(GenderRecipe, resolved.recipe)
-
-
 class GenderTraining(TrainingTask[TrainingFaces, GenderTrainer]):
     """Recipes of the kind ``gender``."""
 
     trains = GenderClassifier
+    trainer_type = GenderTrainer
 
-    def select(self, resolved: Resolved, faces: Faces) -> Faces:
+    def select(self, recipe: GenderRecipe, faces: Faces) -> Faces:
         """Without the faces whose gender is not known."""
         return with_gender(faces)
 
-    def prepare(
+    def rehearse(
         self,
-        resolved: Resolved,
+        recipe: GenderRecipe,
+        evolver: Evolver[Any],
         faces: Faces,
         device: torch.device,
-        console: Console | None,
         seed: int,
-    ) -> TrainingFaces:
-        """Builds the network, and needs faces of both genders to train on."""
-        recipe = _recipe(resolved)
-        build_evolver(recipe.evolver, recipe.kind)
+    ) -> tuple[()]:
+        """Builds the network."""
         build_classifier(recipe.backbone, recipe.data.size, seed)
-        display = Display(console if rank_and_world()[0] == 0 else None, None)
-        with decoding(display.console, recipe.data.size) as progress:
-            data = TrainingFaces(faces, recipe.data, device, progress=progress)
-        data.require("train")
-        there = set(faces.table.gender[data.rows("train")].tolist())
+        return ()
+
+    def require(self, recipe: GenderRecipe, data: TrainingFaces) -> None:
+        """Needs faces of both genders to train on."""
+        super().require(recipe, data)
+        there = set(data.faces.table.gender[data.rows("train")].tolist())
         if len(there) < len(GENDERS):
             raise DataError(
-                f"{faces.protocol}: all training faces are {GENDERS[there.pop()]}",
+                f"{data.faces.protocol}: all training faces are {GENDERS[there.pop()]}",
                 "a classifier needs both genders to learn from",
             )
-        if "best" in (recipe.train.keep, recipe.train.keep_generation) and not data.has("val"):
-            raise ConfigError(
-                f"the best epoch is chosen on the validation split, which {faces.protocol} does "
-                "not have",
-                "choose another protocol, or keep the last: train.keep and train.keep_generation",
-            )
-        return data
 
     def describe(self, data: TrainingFaces) -> str:
         """The faces of each split, by gender."""
@@ -117,12 +98,11 @@ class GenderTraining(TrainingTask[TrainingFaces, GenderTrainer]):
             yield f"{counted(unknown, 'face')} of unknown gender left out"
 
     def start(
-        self, init: str | Path, resolved: Resolved, faces: Faces, fixed: Collection[str]
+        self, init: str | Path, recipe: GenderRecipe, faces: Faces, fixed: Collection[str]
     ) -> Start:
         """All weights of another gender classifier on the same backbone."""
         folder = locate(init)
         config: GenderConfig = read_config(folder, "gender")
-        recipe = _recipe(resolved)
         if config.backbone.type != recipe.backbone.type:
             raise ConfigError(
                 f"{init} has the backbone {config.backbone.type!r}, and the recipe has "
@@ -133,40 +113,10 @@ class GenderTraining(TrainingTask[TrainingFaces, GenderTrainer]):
         note = f"starts from {init}: all of it is taken ({len(weights)} tensors)"
         return Start(weights, {"init_name": config.name}, config.face, {}, (note,))
 
-    def trainer(
-        self,
-        resolved: Resolved,
-        data: TrainingFaces,
-        run: Run,
-        display: Display,
-        device: torch.device,
-        info: dict[str, Any],
-    ) -> GenderTrainer:
-        """With the kept weights, if any."""
-        return GenderTrainer(
-            recipe=_recipe(resolved),
-            faces=data,
-            initial=run.tensors(run.initial) if run.initial.exists() else None,
-            run=run,
-            display=display,
-            device=device,
-            seed=info["seed"],
-        )
-
     def export(
         self, trainer: GenderTrainer, network: nn.Module, info: dict[str, Any]
     ) -> dict[str, Any]:
         """Writes the model; gives the final metrics."""
-        recipe, faces = trainer.recipe, trainer.faces
-        final = trainer.chosen.metrics
-        scored = {split: final[split] for split in SPLITS if split in final}
-        counts = {split: len(faces.rows(split)) for split in SPLITS if faces.has(split)}
-        info = info | training_facts(recipe, faces.faces, counts)
-        config = GenderConfig(
-            **common_config(recipe, network, info, faces.faces.face),
-            backbone=stored_backbone(recipe.backbone),
-            image=ImageConfig(**recipe.data.model_dump(include=set(ImageConfig.model_fields))),
-        )
-        metrics = {"generations": [vars(g) for g in trainer.finished], "kept": info["kept"]}
-        write_model(trainer.run, network, config, metrics | scored)
-        return scored
+        recipe = trainer.recipe
+        own = {"backbone": stored_backbone(recipe.backbone), "image": ImageConfig.of(recipe.data)}
+        return export_model(trainer, network, info, trainer.faces.counts, **own)
