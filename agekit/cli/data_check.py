@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from agekit.cli.options import columns_option, json_option, protocol_option, root_option
+from agekit.cli.options import columns_option, json_option, protocol_option, roots_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable, shown
 from agekit.data.check import DatasetReport, check_faces
 from agekit.data.notes import in_the_report
+from agekit.data.several import members
 from agekit.data.source import open_dataset
 from agekit.data.split import load_faces
 from agekit.errors import counted
@@ -25,7 +25,7 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 
 @click.command()
 @click.argument("dataset")
-@root_option
+@roots_option
 @columns_option
 @protocol_option
 @click.option(
@@ -37,9 +37,9 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 @json_option
 def check(
     dataset: str,
-    root: Path | None,
+    root: str | dict[str, str] | None,
     columns: dict[str, str],
-    protocol: str | None,
+    protocol: str | dict[str, str] | None,
     decode: bool,
     as_json: bool,
 ) -> None:
@@ -51,13 +51,11 @@ def check(
     and images that are left out, identical images, people in two splits where that is allowed.
     """
     with only_json_on_stdout(as_json):
-        reader = open_dataset(dataset)
-        faces = load_faces(reader, root, protocol, columns=columns, tell=in_the_report)
+        official = {} if len(members(dataset)) > 1 else open_dataset(dataset).official
+        faces = load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
         count = len(faces.table) if decode else 0
         with ProgressBar(console(), "images", count, few=FEW) as progress:
-            report = check_faces(
-                faces, official=reader.official, decode=decode, progress=progress.step
-            )
+            report = check_faces(faces, official=official, decode=decode, progress=progress.step)
     if as_json:
         emit_json(report.to_json())
     else:

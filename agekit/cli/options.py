@@ -31,6 +31,7 @@ __all__ = [
     "protocol_option",
     "refuse",
     "root_option",
+    "roots_option",
     "seed_option",
     "set_option",
     "split_option",
@@ -39,6 +40,9 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., Any])
 Domains = tuple[tuple[float, float], tuple[float, float]]
 _NEXT_COLUMN = re.compile(r",(?=\s*\w+\s*=)")
+_FOR_ONE = re.compile(r"(\w[\w.:-]*)=(.+)", re.DOTALL)
+"""What is given for one of several datasets; a path with an equals sign has a slash before it, or
+is there."""
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _RANGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*")
 
@@ -114,6 +118,20 @@ def _parse_columns(
     return columns
 
 
+def _parse_by_dataset(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> str | dict[str, str] | None:
+    """One value for all, as it is; else dataset → value, with that for all others under ""."""
+    found: dict[str, str] = {}
+    for value in values:
+        match = None if Path(value).exists() else _FOR_ONE.fullmatch(value)
+        name, text = match.groups() if match else ("", value)
+        if found.setdefault(name, text) != text:
+            whose = f"of {name}" if name else "for all"
+            raise click.BadParameter(f"{found[name]} and {text}: two are given {whose}.")
+    return found[""] if [*found] == [""] else found or None
+
+
 def _parse_domains(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> Domains | None:
@@ -179,7 +197,15 @@ root_option = click.option(
     type=click.Path(path_type=Path),
     help="Where the dataset lies; else $AGEKIT_DATA/<dataset>.",
 )
-"""→ `root: Path | None`, the folder of the dataset."""
+"""→ `root: Path | None`, the folder of one dataset."""
+roots_option = click.option(
+    "--root",
+    multiple=True,
+    callback=_parse_by_dataset,
+    metavar="DIR|DATASET=DIR",
+    help="Where the dataset lies; else $AGEKIT_DATA/<dataset>. Of several: one for each.",
+)
+"""→ `root: str | dict[str, str] | None`, the folder of the dataset, or dataset → folder."""
 columns_option = click.option(
     "--columns",
     multiple=True,
@@ -191,10 +217,13 @@ columns_option = click.option(
 """→ `columns: dict[str, str]`, field of the face table → column."""
 protocol_option = click.option(
     "--protocol",
-    metavar="NAME|CSV",
-    help="How the dataset is split and scored, or a csv of path and split; else its default.",
+    multiple=True,
+    callback=_parse_by_dataset,
+    metavar="NAME|CSV|DATASET=NAME",
+    help="How the dataset is split and scored, or a csv of path and split; else its default. Of "
+    "several: one for all that have it, or one for each.",
 )
-"""→ `protocol: str | None`."""
+"""→ `protocol: str | dict[str, str] | None`, dataset → which, `""` for all others."""
 split_option = click.option(
     "--split",
     type=click.Choice(["train", "val", "test", "all"]),
@@ -226,7 +255,7 @@ domain_options = _together(
 )
 """→ `domains: Domains | None`, the young and the old; `where: dict[str, str]`."""
 dataset_options = _together(
-    root_option, columns_option, protocol_option, as_chips_option, domain_options
+    roots_option, columns_option, protocol_option, as_chips_option, domain_options
 )
 """→ `root`, `columns`, `protocol`, `as_chips`, `domains`, `where`: the faces of a dataset."""
 

@@ -117,18 +117,21 @@ def keep_apart(out: Path, *folders: Path | None, itself: bool = True) -> None:
                 )
 
 
-def data_root(dataset: str, root: Path | None, *, file_allowed: bool = False) -> Path:
+def data_root(
+    dataset: str, root: Path | None, *, file_allowed: bool = False, option: str = "--root DIR"
+) -> Path:
     """The place of `dataset`: `root` if given, else ``$AGEKIT_DATA/<dataset>``.
 
     Args:
         dataset: the dataset's registry name.
         root: the folder the user named.
         file_allowed: whether any file will do (a csv of labels); shards always do.
+        option: what gives it on the command line.
 
     Raises:
         DataError: neither is given, or the place is missing, no folder, or empty.
     """
-    hint = f"pass --root DIR, or set AGEKIT_DATA so that $AGEKIT_DATA/{dataset} is the dataset"
+    hint = f"pass {option}, or set AGEKIT_DATA so that $AGEKIT_DATA/{dataset} is the dataset"
     if root is not None:
         place, origin = expand_user(root), ""
     elif base := os.environ.get("AGEKIT_DATA"):

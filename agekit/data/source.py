@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from os import PathLike
 from pathlib import Path
 
 from agekit.culprit import Culprit
@@ -13,6 +14,7 @@ from agekit.data.columns import Columns, check_columns
 from agekit.data.dataset import Dataset
 from agekit.data.home import SHARD, data_root, shard_files
 from agekit.data.prepared import is_prepared, read_prepared
+from agekit.data.several import must_be_one
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError, UnknownNameError, counted
 from agekit.registry import DATASETS
@@ -34,6 +36,7 @@ def open_dataset(dataset: str | Dataset) -> Dataset:
     """
     if isinstance(dataset, Dataset):
         return dataset
+    must_be_one(dataset, "this")
     culprit = Culprit("dataset", dataset)
     factory = DATASETS.get(dataset)
     with culprit.doing("cannot be made"):
@@ -44,7 +47,9 @@ def open_dataset(dataset: str | Dataset) -> Dataset:
     return reader
 
 
-def place_of(reader: Dataset, root: Path | None) -> Path | None:
+def place_of(
+    reader: Dataset, root: str | PathLike[str] | None, option: str = "--root DIR"
+) -> Path | None:
     """The place of a dataset, see `data_root`; None of one that needs no root and was given none.
 
     Raises:
@@ -52,7 +57,8 @@ def place_of(reader: Dataset, root: Path | None) -> Path | None:
     """
     if root is None and not reader.needs_root:
         return None
-    return data_root(reader.name, root, file_allowed=reader.file_allowed)
+    place = None if root is None else Path(root)
+    return data_root(reader.name, place, file_allowed=reader.file_allowed, option=option)
 
 
 def culprit_of(reader: Dataset) -> Culprit:

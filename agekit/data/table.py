@@ -97,6 +97,8 @@ class FaceTable:
         origin: (N, 16) uint8, the content key of the picture each image was made from, where
             these are chips or copies; None where the images are the pictures themselves.
         manifest: what chips and packs say of the dataset they were made from; None of all else.
+        points: (N, 5, 2) float32, where the dataset says it: x and y of the points of
+            `agekit.faces.base.Detection` in the whole image, pixels; NaN where unknown.
     """
 
     images: ImageSource
@@ -111,6 +113,7 @@ class FaceTable:
     notes: tuple[str, ...] = ()
     origin: NDArray[np.uint8] | None = None
     manifest: Manifest | None = None
+    points: NDArray[np.float32] | None = None
 
     @classmethod
     def build(
@@ -191,6 +194,8 @@ class FaceTable:
                     f"the column {name!r} is {column.dtype} of shape {column.shape}, not "
                     f"{np.dtype(dtype)} of ({n},), one for each image"
                 )
+        if self.points is not None and self.points.shape != (n, 5, 2):
+            return f"its points are of shape {self.points.shape}, not ({n}, 5, 2)"
         if n == 0:
             return "it has no rows"
         if not ((self.age >= 0) & (self.age <= MAX_AGE)).all():
@@ -202,8 +207,9 @@ class FaceTable:
     def take(self, index: NDArray[np.int64]) -> FaceTable:
         """The rows of `index`, in that order; the problems and notes stay."""
         columns = {name: getattr(self, name)[index] for name in COLUMNS}
-        origin = None if self.origin is None else self.origin[index]
-        return replace(self, images=self.images.take(index), origin=origin, **columns)
+        for name in ("origin", "points"):
+            columns[name] = None if (all_ := getattr(self, name)) is None else all_[index]
+        return replace(self, images=self.images.take(index), **columns)
 
     def content_keys(self) -> NDArray[np.uint8]:
         """The content key of each row's original picture, (N, 16), by which splits know it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,18 @@ from pydantic import BaseModel
 from agekit.data.alignment import Alignment
 from agekit.data.files import EncodedImages
 from agekit.data.table import ImageSource
-from agekit.faces.align import TEMPLATE, cut_framed, zoom
+from agekit.errors import DataError
+from agekit.faces.align import TEMPLATE, cut, cut_framed, zoom
 from agekit.faces.base import Detector
 
-__all__ = ["LOOSE", "Measured", "Reframed", "measure_alignment", "points_in_chips"]
+__all__ = [
+    "LOOSE",
+    "CutByPoints",
+    "Measured",
+    "Reframed",
+    "measure_alignment",
+    "points_in_chips",
+]
 
 PAD = 0.3
 """Of the side, around a chip: detectors want to see more than a tight face."""
@@ -137,12 +145,7 @@ class Reframed:
     def digests(self) -> NDArray[np.uint8]:
         """(N, 16) bytes, of the source's digests and the map."""
         both = np.stack([self.have, self.want]).astype("<f8").tobytes()
-        key = hashlib.sha256(b"reframed 1" + both).digest()
-        mixed = b"".join(
-            hashlib.blake2b(digest.tobytes(), key=key, digest_size=16).digest()
-            for digest in self.source.digests()
-        )
-        return np.frombuffer(mixed, np.uint8).reshape(-1, 16)
+        return _mixed(b"reframed 1" + both, (d.tobytes() for d in self.source.digests()))
 
     def decode(self, i: int, size: int) -> NDArray[np.uint8]:
         """Image `i` in the new frame, RGB (size, size, 3)."""
@@ -156,3 +159,60 @@ class Reframed:
     def take(self, index: NDArray[np.int64]) -> Reframed:
         """The images of `index`, in that order, in the same frame."""
         return Reframed(self.source.take(index), self.have, self.want)
+
+
+class CutByPoints:
+    """The faces of photos, each cut so that its own five points come to lie in one place.
+
+    Its content key is of the photo, of its points and of the place.
+
+    Args:
+        source: whole photos, N.
+        points: (N, 5, 2) pixels of the whole photo; those of a face that are not finite are not
+            known, and it cannot be cut.
+        want: (5, 2) where they are to lie, shares of the side of what `decode` gives.
+    """
+
+    def __init__(
+        self, source: EncodedImages, points: NDArray[np.float32], want: NDArray[np.float64]
+    ) -> None:
+        self.source = source
+        self.points = points
+        self.want = want
+
+    def __len__(self) -> int:
+        """The number of photos."""
+        return len(self.source)
+
+    def name(self, i: int) -> str:
+        """The name of photo `i`."""
+        return self.source.name(i)
+
+    def digests(self) -> NDArray[np.uint8]:
+        """(N, 16) bytes, of the photos' digests, the points and the place."""
+        points = self.points.astype("<f4")
+        return _mixed(
+            b"cut by points 1" + self.want.astype("<f8").tobytes(),
+            (d.tobytes() + p.tobytes() for d, p in zip(self.source.digests(), points, strict=True)),
+        )
+
+    def decode(self, i: int, size: int) -> NDArray[np.uint8]:
+        """The face of photo `i`, RGB (size, size, 3).
+
+        Raises:
+            DataError: its points are not known, make no face, or lie beside the photo.
+        """
+        if not np.isfinite(self.points[i]).all():
+            raise DataError("where its eyes, nose and mouth lie is not known")
+        return cut(self.source.decode(i, None), self.points[i], self.want, size)
+
+    def take(self, index: NDArray[np.int64]) -> CutByPoints:
+        """The faces of `index`, in that order."""
+        return CutByPoints(self.source.take(index), self.points[index], self.want)
+
+
+def _mixed(how: bytes, keys: Iterable[bytes]) -> NDArray[np.uint8]:
+    """Content keys of images that are made of others in a way, (N, 16)."""
+    key = hashlib.sha256(how).digest()
+    mixed = b"".join(hashlib.blake2b(k, key=key, digest_size=16).digest() for k in keys)
+    return np.frombuffer(mixed, np.uint8).reshape(-1, 16)

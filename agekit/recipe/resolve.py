@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from agekit._mistakes import list_mistakes
 from agekit._yaml import read_yaml
+from agekit.data.several import members
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.merge import assigned, merge, override, plain
@@ -108,7 +109,8 @@ def resolve(
     data = _load(name, mistakes)
     if dataset is not None:
         with _collected(mistakes):
-            DATASETS.find(dataset)
+            for one in members(dataset):
+                DATASETS.find(one)
     if data is not None:
         kind = _kind(name, data, mistakes)
         task = _task(kind)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ import torch
 from rich.console import Console
 
 from agekit.data.columns import Columns
-from agekit.data.split import Faces, load_faces
+from agekit.data.several import converted
+from agekit.data.split import Faces, Root, load_faces
 from agekit.data.table import SPLITS
 from agekit.device import pick_device
 from agekit.errors import ConfigError, nearest
@@ -92,9 +92,9 @@ def evaluate(
     model: str | Path,
     dataset: str,
     *,
-    root: str | PathLike[str] | None = None,
+    root: Root | Mapping[str, Root] | None = None,
     columns: Columns | None = None,
-    protocol: str | None = None,
+    protocol: str | Mapping[str, str] | None = None,
     split: str = "test",
     as_chips: bool = False,
     device: str = "auto",
@@ -106,10 +106,10 @@ def evaluate(
 
     Args:
         model: a name of the zoo, ``hf-hub:org/repo@revision``, a model folder or a run folder.
-        dataset: a dataset's name.
-        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        dataset: a dataset's name, or several with a plus between; each is scored by itself too.
+        root: where it lies, or dataset → where; else ``$AGEKIT_DATA/<dataset>``.
         columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
-        protocol: how it is split; else its default.
+        protocol: how it is split, or dataset → how; else its default.
         split: ``train``, ``val``, ``test`` or ``all``.
         as_chips: takes the images of a dataset of whole photos as face chips all the same.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -122,7 +122,8 @@ def evaluate(
 
     Returns:
         ``{"model", "task", "dataset", "protocol", "split_hash", "split", "n", "skipped",
-        "alignment", "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of an ager
+        "alignment", "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of several
+        datasets ``parts`` too, and the metrics of each in ``metrics["by_dataset"]``; of an ager
         more, and ``metrics`` by direction, see `agekit.tasks.ager.evaluate.AgerEvaluation`.
 
     Raises:
@@ -133,7 +134,6 @@ def evaluate(
             f"there is no split {split!r}{nearest(split, [*SPLITS, 'all'])}",
             "use train, val, test or all",
         )
-    root = None if root is None else Path(root)
     place = pick_device(device)
     folder = locate(model)
     task: Task = TASKS.get(read_config(folder).task)
@@ -143,10 +143,11 @@ def evaluate(
     faces = evaluation.select(load_faces(dataset, root, protocol, columns=columns))
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)
+    roots = converted(faces.dataset, root, "--root", Path)
     config = evaluation.config
     with within_model(config):
         framing = find_framing(
-            faces, place, wanted=config.face, model=str(model), root=root, as_chips=as_chips
+            faces, place, wanted=config.face, model=str(model), root=roots, as_chips=as_chips
         )
     scored = evaluation.score(framing.show(faces, display), display)
     return {
@@ -159,6 +160,7 @@ def evaluate(
         "n": scored.pop("n"),
         "skipped": scored.pop("skipped"),
         "alignment": framing.to_json(),
+        **({"parts": faces.parts_told()} if faces.parts else {}),
         **scored,
     }
 

@@ -24,8 +24,9 @@ class _Info(BaseModel):
     protocol: str
     split_hash: str
     seed: int = Field(ge=0, strict=True)
-    root: str | None = None
-    protocol_file: str | None = None
+    root: str | dict[str, str] | None = None
+    protocol_file: str | dict[str, str] | None = None
+    parts: list[dict[str, str]] = []
     init_name: str | None = None
     init_ages: tuple[int, int] | None = None
     framing: Framing | None = None

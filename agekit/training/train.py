@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from os import PathLike
@@ -17,7 +17,9 @@ from safetensors.torch import save
 from agekit.data.alignment import Alignment
 from agekit.data.columns import Columns
 from agekit.data.notes import in_the_report
-from agekit.data.split import SPLIT_FILE, Faces, load_faces
+from agekit.data.several import AND, converted, members
+from agekit.data.split import Faces, Root, load_faces
+from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
     describe_device,
     from_main,
@@ -46,9 +48,9 @@ def train(
     recipe: str | Resolved,
     dataset: str,
     *,
-    root: str | PathLike[str] | None = None,
+    root: Root | Mapping[str, Root] | None = None,
     columns: Columns | None = None,
-    protocol: str | None = None,
+    protocol: str | Mapping[str, str] | None = None,
     preset: str | None = None,
     epochs: int | None = None,
     generations: int | None = None,
@@ -67,10 +69,10 @@ def train(
     Args:
         recipe: ``cen-resnet18`` and the like, or the path of a YAML file; or one that was resolved
             with `preset`, `epochs`, `generations` and `overrides`, which are not applied again.
-        dataset: a dataset's name.
-        root: where it lies; else ``$AGEKIT_DATA/<dataset>``.
+        dataset: a dataset's name, or several with a plus between: ``utkface+all-age-faces``.
+        root: where it lies, or dataset → where; else ``$AGEKIT_DATA/<dataset>``.
         columns: field → column of a table of the user's own, such as ``{"path": "img_path"}``.
-        protocol: how it is split; else its default.
+        protocol: how it is split, or dataset → how; else its default.
         preset: one of the recipe's presets.
         epochs: of each generation, in place of the recipe's.
         generations: in place of the recipe's.
@@ -105,7 +107,6 @@ def train(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    root = None if root is None else Path(root)
     run = Run(from_main(lambda: Path(out or _default_folder(resolved.name, dataset))))
     from_main(run.must_be_free)
     task = training_of(resolved.recipe)
@@ -113,14 +114,15 @@ def train(
         resolved.recipe, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
     )
     info = {
-        "name": f"{resolved.name.replace('/', '-')}-{faces.dataset}",
+        "name": f"{resolved.name.replace('/', '-')}-{faces.dataset.replace(AND, '-')}",
         "recipe": resolved.name,
         "preset": preset,
         "dataset": faces.dataset,
         "protocol": faces.protocol,
         "split_hash": faces.split_hash,
-        "protocol_file": _protocol_file(protocol),
-        "root": str(root.resolve()) if root is not None else None,
+        "protocol_file": converted(faces.dataset, protocol, "--protocol", _protocol_file),
+        "root": converted(faces.dataset, root, "--root", lambda place: str(Path(place).resolve())),
+        **({"parts": faces.parts_told()} if faces.parts else {}),
         "init": str(init) if init is not None else None,
         "seed": seed,
         **task.info,
@@ -147,7 +149,7 @@ def train(
             place,
             wanted=alignment or (None if start is None else start.face),
             model=str(init) if alignment is None else "this run",
-            root=root,
+            root=converted(faces.dataset, root, "--root", Path),
             detector=detector,
             as_chips=as_chips,
             must_fit=alignment is not None,
@@ -212,22 +214,30 @@ def _go_on(
     place = pick_device(device)
     init_processes(place)
     torch.set_flush_denormal(True)
-    root = Path(info["root"]) if info.get("root") else None
+    parts = {part["dataset"]: part for part in info.get("parts", ())}
+    protocols: dict[str, str] = {name: part["protocol"] for name, part in parts.items()}
+    files = info.get("protocol_file") or ({} if parts else info["protocol"])
     faces = load_faces(
         info["dataset"],
-        root,
-        info.get("protocol_file") or info["protocol"],
+        info.get("root"),
+        {**protocols, **files} if parts else files,
         columns=info.get("columns"),
         tell=in_the_report,
     )
     task = training_of(resolved.recipe)
     faces = task.select(resolved.recipe, faces)
-    if faces.split_hash != info["split_hash"]:
-        raise ModelError(
-            f"the data of {info['protocol']} changed since this run began: split hash "
-            f"{faces.split_hash}, then {info['split_hash']}",
-            "restore the data, or start a new run",
-        )
+    then: dict[str, Any] = {info["protocol"]: info["split_hash"]}
+    now = {info["protocol"]: faces.split_hash}
+    then |= {part["protocol"]: part["split_hash"] for part in parts.values()}
+    now |= {part.protocol: part.split_hash for part in faces.parts}
+    # Of several datasets the one that changed is named, not the whole.
+    for protocol, split_hash in reversed(then.items()):
+        if now.get(protocol) != split_hash:
+            raise ModelError(
+                f"the data of {protocol} changed since this run began: split hash "
+                f"{now.get(protocol)}, then {split_hash}",
+                "restore the data, or start a new run",
+            )
     if "framing" in info:
         framing = Framing.model_validate(info["framing"])
     else:
@@ -240,10 +250,11 @@ def _go_on(
 
 def _givers(dataset: str, faces: Faces) -> dict[str, str]:
     """What gives the dataset and, where it is known, the detector its faces were found by."""
-    entries = [DATASETS.find(dataset)]
-    if faces.face.align != "chips":
-        with suppress(AgekitError), within():
-            entries.append(DETECTORS.find(faces.face.detector))
+    entries = [DATASETS.find(name) for name in members(dataset)]
+    for part in faces.parts or (faces,):
+        if part.face.align != "chips":
+            with suppress(AgekitError), within():
+                entries.append(DETECTORS.find(part.face.detector))
     return {entry.distribution: entry.version for entry in entries}
 
 
@@ -252,10 +263,10 @@ def _default_folder(recipe: str, dataset: str) -> Path:
     return Path("runs") / f"{name}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _protocol_file(protocol: str | None) -> str | None:
+def _protocol_file(protocol: str) -> str | None:
     """The path of a user's own split, or None for a protocol of the dataset."""
-    own = protocol is not None and protocol.endswith(SPLIT_FILE) and Path(protocol).is_file()
-    return str(Path(protocol).resolve()) if own and protocol else None
+    own = protocol.endswith(SPLIT_FILE) and Path(protocol).is_file()
+    return str(Path(protocol).resolve()) if own else None
 
 
 def _held(run: Run) -> AbstractContextManager[Any]:

@@ -14,7 +14,7 @@ from agekit.zoo.cards.provenance import (
     provenance_section,
 )
 from agekit.zoo.cards.results import Score, metadata, score, score_notes
-from agekit.zoo.cards.text import bullets, code, mapping, plain
+from agekit.zoo.cards.text import bullets, code, mapping, mappings, plain
 from agekit.zoo.cards.usage import face_section, use_section
 
 __all__ = ["estimator_card", "estimator_scores"]
@@ -95,7 +95,12 @@ _FIGURES = {
 
 def estimator_scores(config: EstimatorConfig, metrics: Mapping[str, Any]) -> list[Score]:
     """What an estimator scored on its test split, for `agekit.zoo.cards.results`."""
-    return _scores(dict(config.trained), mapping(metrics, "test"), config.interval.level)
+    test, level = mapping(metrics, "test"), config.interval.level
+    out = _scores(config.trained, test, level)
+    for part in mappings(config.trained, "parts"):
+        row = mapping(mapping(test, "by_dataset"), str(part.get("dataset")))
+        out += _scores({**config.trained, **part}, row, level)
+    return out
 
 
 def _scores(where: Mapping[str, Any], row: Mapping[str, Any], level: float) -> list[Score]:

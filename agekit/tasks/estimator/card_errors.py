@@ -102,6 +102,8 @@ def error_section(
                  for r in by_age],
             )
         )  # fmt: skip
+    if parts := mapping(row, "by_dataset"):
+        blocks.append(_figures(["dataset"], [([name], part) for name, part in parts.items()]))
     for key, title in _GROUPS:
         if groups := mapping(row, key):
             blocks.append(
@@ -122,15 +124,19 @@ def _overall(metrics: Mapping[str, Any]) -> str:
         for split in reversed(SCORED)
         if _is_scored(generation["metrics"], split)
     ] or [("1", split, metrics[split]) for split in reversed(SCORED) if _is_scored(metrics, split)]
-    columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for _, _, row in rows)]
     several = len({number for number, _, _ in rows}) > 1
-    head = ["generation"] * several + ["split", "n", *(title for title, _, _ in columns)]
+    return _figures(
+        ["generation"] * several + ["split"],
+        [([number] * several + [split], row) for number, split, row in rows],
+    )
+
+
+def _figures(head: list[str], rows: Sequence[tuple[list[str], Mapping[str, Any]]]) -> str:
+    """One row each: what it is of, and its figures."""
+    columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for _, row in rows)]
     return table(
-        head,
-        [
-            [number] * several + [split, f"{row['n']:,}", *(_cell(row, *c[1:]) for c in columns)]
-            for number, split, row in rows
-        ],
+        [*head, "n", *(title for title, _, _ in columns)],
+        [[*of, f"{row['n']:,}", *(_cell(row, *c[1:]) for c in columns)] for of, row in rows],
     )
 
 

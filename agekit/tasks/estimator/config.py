@@ -75,6 +75,7 @@ class _Errors(MetricsSchema):
     by_age: list[_Bin] | None = None
     by_gender: dict[str, _Part] | None = None
     by_group: dict[str, _Part] | None = None
+    by_dataset: dict[str, _Part] | None = None
 
 
 class _Interval(MetricsSchema):

@@ -20,6 +20,9 @@ from agekit.training.faces import evaluation_faces
 
 __all__ = ["EstimatorEvaluation"]
 
+_OF_PARTS = ("mae", "bias", "cs5", "coverage")
+"""The figures that are shown of each of several datasets."""
+
 
 class EstimatorEvaluation(Evaluation):
     """The errors of an estimator, over all and by head, age, gender and group."""
@@ -51,11 +54,14 @@ class EstimatorEvaluation(Evaluation):
         ]
         by_head = metrics.get("mae_by_head", {})
         rows += [[f"mae of {head}", f"{value:.3f}"] for head, value in by_head.items()]
+        parts = [
+            [name, part["n"], *(f"{part[key]:.3f}" for key in _OF_PARTS)]
+            for name, part in metrics.get("by_dataset", {}).items()
+        ]
         by_age = [
             [r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]
         ]
-        return [
-            ResultTable(["metric", "value"], rows, title),
-            "",
-            ResultTable(["true age", "faces", "mae", "bias"], by_age),
-        ]
+        out: list[ResultTable | str] = [ResultTable(["metric", "value"], rows, title), ""]
+        if parts:
+            out += [ResultTable(["dataset", "faces", *_OF_PARTS], parts), ""]
+        return [*out, ResultTable(["true age", "faces", "mae", "bias"], by_age)]

@@ -38,8 +38,6 @@ def training_facts(recipe: Recipe, faces: Faces, counts: Mapping[str, int]) -> d
         citation of the dataset, how it was split) and ``faces``, the counts; without what is
         unknown.
     """
-    reader = DATASETS.get(faces.dataset)
-    rule = reader.protocols.get(faces.protocol.partition(":")[2])
     method = {
         "description": recipe.description,
         "source": recipe.source,
@@ -54,16 +52,41 @@ def training_facts(recipe: Recipe, faces: Faces, counts: Mapping[str, int]) -> d
     if backbone is not None and backbone.arguments.get("pretrained"):
         method["pretrained"] = backbone.type
     data = {
+        **_dataset_facts(faces),
+        "subject_exclusive": faces.subject_exclusive,
+        "shared_people": faces.shared_identities,
+    }
+    if faces.drawn:
+        data["split"] = faces.drawn
+    return {"method": _known(method), "data": _known(data), "faces": dict(counts)}
+
+
+def _dataset_facts(faces: Faces) -> dict[str, Any]:
+    """What a dataset says of itself; of several, each fact once, with the dataset's name before."""
+    if faces.parts:
+        each = {part.dataset: _dataset_facts(part) for part in faces.parts}
+        out: dict[str, Any] = {
+            key: _together({name: facts[key] for name, facts in each.items() if facts[key]})
+            for key in ("licence", "source", "citation", "split")
+        }
+        title = " and ".join(facts["title"] or name for name, facts in each.items())
+        roots = [name for name, facts in each.items() if facts["needs_root"]]
+        return {"title": title, **out, "needs_root": bool(roots), "roots": roots}
+    reader = DATASETS.get(faces.dataset)
+    rule = reader.protocols.get(faces.protocol.partition(":")[2])
+    return {
         "title": reader.title,
         "licence": reader.licence,
         "source": reader.source,
         "citation": reader.citation,
-        "split": faces.drawn or (rule.description if rule else "by a list of the user's own"),
+        "split": rule.description if rule else "by a list of the user's own",
         "needs_root": reader.needs_root,
-        "subject_exclusive": faces.subject_exclusive,
-        "shared_people": faces.shared_identities,
     }
-    return {"method": _known(method), "data": _known(data), "faces": dict(counts)}
+
+
+def _together(facts: Mapping[str, str]) -> str:
+    one = set(facts.values())
+    return one.pop() if len(one) == 1 else "; ".join(f"{k}: {v}" for k, v in facts.items())
 
 
 def provenance_section(config: ModelConfig, network: str) -> list[str]:

@@ -149,10 +149,13 @@ def score_notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -
 def benchmark(config: ModelConfig, dataset: str) -> str | None:
     """The Hub repository that declares a dataset's tasks; None where there can be none.
 
-    None for data of the user's own, and for data that the model's configuration says nothing of.
+    None for data of the user's own, for several datasets together, and for data that the model's
+    configuration says nothing of.
     """
     licence = mapping(config.trained, "data").get("licence")
     if config.trained.get("dataset") != dataset or licence in (None, "", OWN_DATA):
+        return None
+    if config.trained.get("parts"):
         return None
     return f"{OWNER}/{dataset}"
 

@@ -31,7 +31,10 @@ def use_section(config: ModelConfig, command: str, python: str, options: str = "
     """
     needs = ", ".join(code(f"{name} {version}") for name, version in config.requires.items())
     dataset = quote(clean(config.trained.get("dataset") or "DATASET"))
-    root = " --root DIR" if mapping(config.trained, "data").get("needs_root", True) else ""
+    data = mapping(config.trained, "data")
+    root = " --root DIR" if data.get("needs_root", True) else ""
+    if isinstance(roots := data.get("roots"), list):
+        root = "".join(f" --root {quote(clean(name))}=DIR" for name in roots)
     return [
         "## Use",
         "\n".join(
