@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import columns_option, json_option, protocol_option, roots_option
+from agekit.cli.dataset_options import columns_option, protocol_option, roots_option
+from agekit.cli.options import json_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable, shown
 from agekit.data.check import DatasetReport, check_faces
 from agekit.data.notes import in_the_report

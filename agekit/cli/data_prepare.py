@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import columns_option, device_option, json_option, refuse, root_option
+from agekit.cli.dataset_options import columns_option, root_option
+from agekit.cli.options import device_option, json_option, refuse
 from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.data.alignment import Alignment
 from agekit.data.encode import Encoding, Format

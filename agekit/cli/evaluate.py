@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
+from agekit.cli.dataset_options import dataset_options, split_option
 from agekit.cli.options import (
-    dataset_options,
     device_option,
     given,
     json_option,
     seed_option,
-    split_option,
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
+from agekit.cli.dataset_options import Domains, dataset_options
 from agekit.cli.options import (
-    Domains,
-    dataset_options,
     device_option,
     given,
     json_option,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from agekit_synthfaces import SynthFaces, write_face
 
-from agekit.cli.options import _parse_by_dataset
+from agekit.cli.dataset_options import _parse_by_dataset
 from agekit.data.pool import FacePool
 from agekit.data.several import for_each, members
 from agekit.data.split import Faces, load_faces
@@ -194,7 +194,10 @@ def test_one_dataset_takes_its_own_name(roots: dict[str, Path]) -> None:
     with pytest.raises(ConfigError, match="there is no dataset 'folder' in 'csv'"):
         load_faces("csv", roots)
     assert load_faces(SynthFaces(), None, "tiny").dataset == "synthfaces"
-    assert for_each("agekit-datasets:csv", {"csv": 1}, "--root") == ({"agekit-datasets:csv": 1}, None)
+    assert for_each("agekit-datasets:csv", {"csv": 1}, "--root") == (
+        {"agekit-datasets:csv": 1},
+        None,
+    )
 
 
 @pytest.mark.parametrize(

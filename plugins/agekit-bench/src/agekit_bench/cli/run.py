@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from agekit.cli.options import columns_option, device_option, json_option, out_option
+from agekit.cli.dataset_options import columns_option
+from agekit.cli.options import device_option, json_option, out_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.errors import counted
 from agekit_bench.cli.cells import (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from agekit.cli.options import columns_option, json_option, root_option
+from agekit.cli.dataset_options import columns_option, root_option
+from agekit.cli.options import json_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.errors import ConfigError, counted
 from agekit.plugin import SHARD, Encoding, ProgressBar
