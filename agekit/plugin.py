@@ -43,7 +43,16 @@ if TYPE_CHECKING:
     from agekit.data.sheet import Sheet, is_missing, read_lines, read_sheet
     from agekit.data.source import open_dataset
     from agekit.data.split import Faces, load_faces
-    from agekit.data.table import COLUMNS, MAX_AGE, SPLITS, FaceTable, ImageSource, Problem
+    from agekit.data.table import (
+        COLUMNS,
+        MAX_AGE,
+        SPLITS,
+        FaceTable,
+        ImageSource,
+        Problem,
+        age_bins,
+        as_strings,
+    )
     from agekit.device import autocast_dtype, mean_over_processes, rank_and_world
     from agekit.discovery import core_version
     from agekit.faces.align import TEMPLATE
@@ -170,7 +179,9 @@ __all__ = [
     "TrainingFaces",
     "TrainingTask",
     "Watched",
+    "age_bins",
     "ager_card",
+    "as_strings",
     "autocast_dtype",
     "build_ager",
     "build_evolver",

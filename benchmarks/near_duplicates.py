@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from agekit_datasets.check.near_duplicates import THUMBNAIL, near_duplicate_groups
 
-from agekit.data.near_duplicates import THUMBNAIL, near_duplicate_groups
 from agekit.data.split import load_faces
 
 

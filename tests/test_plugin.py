@@ -17,7 +17,12 @@ from agekit.signature import parameters
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = {"agekit.plugin", "agekit.errors", "agekit.testing"}
-TOOLBOXES = ("agekit.cli.options", "agekit.cli.output", "agekit.zoo.cards.")
+TOOLBOXES = (
+    "agekit.cli.dataset_options",
+    "agekit.cli.options",
+    "agekit.cli.output",
+    "agekit.zoo.cards.",
+)
 """What the commands and the tasks of plugins may take too: options, output, pieces of cards."""
 WITHIN = {"agekit-bench", "agekit-testkit"}
 """Made of the inside of the core: a command that works with all of it, and what tests it."""

@@ -43,9 +43,6 @@ _DATA = {
     "info": LazyCommand(
         "agekit.cli.data_list", "info", "Licence, source, layout and protocols of one."
     ),
-    "check": LazyCommand(
-        "agekit.cli.data_check", "check", "Count, split and look for what is wrong."
-    ),
     "prepare": LazyCommand("agekit.cli.data_prepare", "prepare", "Cut photos into face chips."),
 }
 _ZOO = {

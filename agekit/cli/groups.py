@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from agekit.cli.output import printable
-from agekit.discovery import PACKAGE, Entry, distributions, entries
+from agekit.discovery import Entry, distributions, entries
 from agekit.errors import UnknownNameError, nearest
-from agekit.extras import has_all
 from agekit.registry import COMMANDS
 from agekit.signature import describe
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["CommandGroup", "LazyCommand", "LazyGroup"]
+__all__ = ["OFFICIAL", "CommandGroup", "LazyCommand", "LazyGroup"]
+
+OFFICIAL = {
+    "bench": "agekit-bench",
+    "convert": "agekit-cyclegan",
+    "data.check": "agekit-datasets",
+    "data.pack": "agekit-datasets",
+}
+"""Commands of agekit's own plugins, and the distribution that brings each."""
 
 
 class LazyCommand(NamedTuple):
@@ -140,6 +147,9 @@ class CommandGroup(LazyGroup):
         except UnknownNameError:
             if any(one.disabled and full in one.parts["command"] for one in distributions()):
                 raise
+            if full in OFFICIAL:
+                told = f"the command `{ctx.command_path} {cmd_name}` is not installed"
+                raise UnknownNameError(told, f"pip install {OFFICIAL[full]}") from None
             return None
         return command
 
@@ -162,8 +172,7 @@ class CommandGroup(LazyGroup):
     def missing(self, name: str) -> str:
         """What is said of a name that is no command."""
         told = f"no command {name!r}{nearest(name, [*self.table, *self._of_plugins()])}"
-        more = "" if has_all() else f", `pip install {PACKAGE}` brings all of agekit's own"
-        return f"{told} (plugins may give more: see `agekit plugins list`{more})"
+        return f"{told} (plugins may give more: see `agekit plugins list`)"
 
     def descriptions(self) -> Mapping[str, str]:
         """The table's lines, then what the sources of plugins' commands say of them."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from agekit.cli import agekit, groups
+from agekit.errors import UnknownNameError
 from agekit.kinds import KINDS
 from agekit.registry import COMMANDS
 from agekit.signature import describe
@@ -110,7 +113,7 @@ def test_a_command_may_belong_to_a_group(write_plugin, monkeypatch):
         {
             "command": {
                 "data.count": "one:count",
-                "data.check": "one:count",
+                "data.info": "one:count",
                 "zoo.count": "one:fails",
                 "data.deep.count": "one:count",
             }
@@ -124,10 +127,10 @@ def test_a_command_may_belong_to_a_group(write_plugin, monkeypatch):
     assert not [name for name in listed(run("--help")) if "count" in name]
     rows = listed(run("data", "--help"))
     assert (rows["count"], rows["pack"]) == ("Count faces.", "Pack into Parquet shards.")
-    assert {"agekit-one:check", "check"} <= rows.keys()
+    assert {"agekit-one:info", "info"} <= rows.keys()
     assert "deep.count" not in rows
     assert run("data", "count", "--by", "age").stdout == "by age\n"
-    assert run("data", "agekit-one:check").stdout == "by None\n"
+    assert run("data", "agekit-one:info").stdout == "by None\n"
     failed = run("zoo", "count").exception
     assert failed.__notes__ == ["in the command 'zoo.count' of agekit-one 1.0"]
     for arguments, why in (
@@ -142,8 +145,29 @@ def test_a_command_may_belong_to_a_group(write_plugin, monkeypatch):
         assert why in done.stderr
     monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-datasets")
     assert "turns that distribution off" in str(run("data", "pack").exception)
-    monkeypatch.setattr(groups, "has_all", lambda: False)
-    assert "`pip install agekit` brings all of agekit's own" in run("benhc").stderr
+
+
+def test_a_command_of_an_official_plugin_that_is_not_here_is_told(monkeypatch):
+    given = {
+        name: path.parent.name
+        for path in (Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml")
+        for name in tomllib.loads(path.read_text())["project"]
+        .get("entry-points", {})
+        .get("agekit.commands", ())
+    }
+    assert given == groups.OFFICIAL
+
+    def get(name):
+        raise UnknownNameError(name)
+
+    monkeypatch.setattr(groups.COMMANDS, "get", get)
+    for name, distribution in groups.OFFICIAL.items():
+        error = CliRunner().invoke(agekit, name.split("."), prog_name="agekit").exception
+        assert isinstance(error, UnknownNameError)
+        assert error.lines == [
+            f"the command `agekit {name.replace('.', ' ')}` is not installed",
+            f"  hint: pip install {distribution}",
+        ]
 
 
 @pytest.mark.slow
@@ -206,7 +230,7 @@ def test_the_check_of_commands_finds_flaws(write_plugin, monkeypatch, flaw):
 
 
 def test_the_check_passes_what_is_right_and_refuses_a_name_of_agekit(write_plugin, monkeypatch):
-    names = ("count", "data.count", "train", "data.check", "recipe.count", "dota.count")
+    names = ("count", "data.count", "train", "data.info", "recipe.count", "dota.count")
     points = {"command": dict.fromkeys(names, "thrown:count")}
     site = write_plugin("agekit-thrown", points, {"thrown.py": GOOD})
     monkeypatch.setenv("PYTHONPATH", str(site))
@@ -214,7 +238,7 @@ def test_the_check_passes_what_is_right_and_refuses_a_name_of_agekit(write_plugi
     check_command("agekit-thrown:data.count")
     for name, said in (
         ("train", "a command 'train' of its own"),
-        ("data.check", "`agekit data agekit-thrown:check` only"),
+        ("data.info", "`agekit data agekit-thrown:info` only"),
         ("recipe.count", "no group of commands 'recipe'"),
         ("dota.count", "no group of commands 'dota'"),
     ):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_datasets.check.issues import Issue
+from agekit_datasets.check.report import DatasetReport, check_faces
 from PIL import Image
 
-from agekit.data.check import DatasetReport, check_faces
 from agekit.data.files import Files
-from agekit.data.issues import Issue
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import FaceTable, Problem
 

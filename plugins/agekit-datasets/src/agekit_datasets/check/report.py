@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.decode import in_threads, unusable
-from agekit.data.issues import Issue, find_issues, groups_of
-from agekit.data.near_duplicates import THUMBNAIL
-from agekit.data.split import Faces
-from agekit.data.table import SPLITS, FaceTable, ImageSource, age_bins, as_strings
 from agekit.errors import DataError
+from agekit.plugin import (
+    SPLITS,
+    Faces,
+    FaceTable,
+    ImageSource,
+    age_bins,
+    as_strings,
+    in_threads,
+    unusable,
+)
+from agekit_datasets.check.issues import Issue, find_issues, groups_of
+from agekit_datasets.check.near_duplicates import THUMBNAIL
 
 __all__ = ["DatasetReport", "check_faces"]
 

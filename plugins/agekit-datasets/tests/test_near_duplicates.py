@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+from agekit_datasets.check.near_duplicates import THUMBNAIL, near_duplicate_groups
 from agekit_synthfaces import draw, person
 from PIL import Image
-
-from agekit.data.near_duplicates import THUMBNAIL, near_duplicate_groups
 
 
 def small(image: Image.Image) -> np.ndarray:

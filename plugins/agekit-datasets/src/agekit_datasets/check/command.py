@@ -10,21 +10,19 @@ import click
 from agekit.cli.dataset_options import columns_option, protocol_option, roots_option
 from agekit.cli.options import json_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, printable, shown
-from agekit.data.check import DatasetReport, check_faces
-from agekit.data.notes import in_the_report
-from agekit.data.several import members
-from agekit.data.source import open_dataset
-from agekit.data.split import load_faces
 from agekit.errors import counted
-from agekit.progress import FEW, ProgressBar
+from agekit.plugin import ProgressBar, load_faces, open_dataset
+from agekit_datasets.check.report import DatasetReport, check_faces
 
 __all__ = ["check"]
 
 _BAR = 32
+_FEW = 20
+"""Images that are soon decoded; no progress of as few is shown."""
 _COLOURS = {"error": "red", "warning": "yellow"}
 
 
-@click.command()
+@click.command(short_help="Count, split and look for what is wrong.")
 @click.argument("dataset")
 @roots_option
 @columns_option
@@ -52,10 +50,10 @@ def check(
     and images that are left out, identical images, people in two splits where that is allowed.
     """
     with only_json_on_stdout(as_json):
-        official = {} if len(members(dataset)) > 1 else open_dataset(dataset).official
-        faces = load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
+        faces = load_faces(dataset, root, protocol, columns=columns, tell=_in_the_report)
+        official = {} if faces.parts else open_dataset(dataset).official
         count = len(faces.table) if decode else 0
-        with ProgressBar(console(), "images", count, few=FEW) as progress:
+        with ProgressBar(console(), "images", count, few=_FEW) as progress:
             report = check_faces(faces, official=official, decode=decode, progress=progress.step)
     if as_json:
         emit_json(report.to_json())
@@ -63,6 +61,10 @@ def check(
         _print(report)
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _in_the_report(note: str) -> None:
+    """Takes a note that the report has among its problems."""
 
 
 def _print(report: DatasetReport) -> None:

@@ -10,9 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.near_duplicates import MOST, near_duplicate_groups
-from agekit.data.split import Faces
-from agekit.data.table import SPLITS, as_strings
+from agekit.plugin import SPLITS, Faces, as_strings
+from agekit_datasets.check.near_duplicates import MOST, near_duplicate_groups
 
 __all__ = ["Issue", "find_issues", "groups_of"]
 

@@ -1,0 +1,1 @@
+"""Checks of datasets: the command `agekit data check`, and the report that it prints."""
