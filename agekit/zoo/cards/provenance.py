@@ -115,8 +115,8 @@ def provenance_section(config: ModelConfig, network: str) -> list[str]:
         lines.append(f"Training started from the weights of {code(trained['init_name'])}.")
     elif method.get("pretrained"):
         lines.append(
-            f"Training started from timm's weights of {code(method['pretrained'])}; the data they "
-            "were trained on is not in the figures above."
+            f"Training started from the pretrained weights of {code(method['pretrained'])}; "
+            "the data they were trained on is not in the figures above."
         )
     lines += [
         "Generation {} was lengthened to {} epochs after its epoch {}: its learning rate is not "
