@@ -19,6 +19,9 @@ from agekit.kinds import KINDS
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 """The Hub's client reads it when it is imported; a Hub on the loopback interface has no Xet."""
 
+os.environ.setdefault("AGEKIT_ONNX", "0")
+"""Each ONNX file takes seconds to make: the tests of them ask for it."""
+
 WritePlugin = Callable[..., Path]
 RunAgekit = Callable[..., "subprocess.CompletedProcess[str]"]
 WriteImage = Callable[..., Path]

@@ -25,9 +25,9 @@ FLOORS = (
     ("__main__", "cli", "testing"),
     ("plugin",),
     ("tasks",),
-    ("training", "inference", "onnx"),
+    ("training", "inference", "export"),
     ("zoo", "scaffold"),
-    ("data", "faces", "recipe"),
+    ("data", "faces", "recipe", "onnx"),
 )
 """Rooms of the core from the top floor down; all others lie below. Imports go down, or stay."""
 KINDS = (("estimator", "estimating"), ("ager", "aging"))

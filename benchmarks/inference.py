@@ -43,15 +43,15 @@ def torch_ages(model: str) -> Ages:
     """By `agekit.load`, on the CPU."""
     import agekit
 
-    predictor = agekit.load(model, "cpu")
+    predictor = agekit.load(model, "cpu", "torch")
     return lambda paths, single: _predict(predictor, paths, single)
 
 
 def onnx_ages(model: str) -> Ages:
-    """By `agekit.onnx.runtime`."""
-    from agekit.onnx.runtime import load_onnx
+    """By ONNX Runtime."""
+    import agekit
 
-    predictor = load_onnx(model, "cpu")
+    predictor = agekit.load(model, "cpu")
     return lambda paths, single: _predict(predictor, paths, single)
 
 
@@ -248,7 +248,7 @@ def main() -> None:
     os.sched_setaffinity(0, cores)
 
     from agekit.data.split import load_faces
-    from agekit.onnx.export import export_onnx
+    from agekit.export.onnx import export_onnx
 
     faces = load_faces(options.dataset, options.root, options.protocol)
     rows = faces.rows(options.split)

@@ -160,7 +160,7 @@ def test_the_library_raises_it_too(without: Run) -> None:
 import agekit
 from agekit.errors import MissingLibraryError
 try:
-    agekit.load
+    agekit.build
 except MissingLibraryError as error:
     print(error)
 """

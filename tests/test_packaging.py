@@ -23,8 +23,8 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from agekit.discovery import CORE, PACKAGE
+from agekit.export.onnx import export_onnx
 from agekit.kinds import KINDS
-from agekit.onnx.export import export_onnx
 
 pytestmark = pytest.mark.slow
 

@@ -31,9 +31,12 @@ from agekit.inference.attribute import FaceAttribute, load_attribute
 from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.model import PredictorBase
 from agekit.inference.prediction import Prediction
+from agekit.inference.runtime import Runtime
 from agekit.inference.saving import keep_inputs
-from agekit.onnx.runtime import find_exported, load_onnx
 from agekit.progress import FEW, ProgressBar
+from agekit.tasks.estimator.predictor import load
+from agekit.zoo.files import ONNX
+from agekit.zoo.graphs import find_exported
 from agekit.zoo.locate import find
 
 __all__ = ["Options", "answer"]
@@ -53,7 +56,7 @@ class Options:
     table: str | None
     attributes: tuple[str, ...]
     batch_size: int
-    runtime: Literal["torch", "onnx"] | None
+    runtime: Runtime
     distribution: bool
     device: str
     as_json: bool
@@ -61,7 +64,7 @@ class Options:
     @property
     def exported(self) -> bool:
         """Whether the model is a file that was exported."""
-        return self.model is not None and self.model.endswith(".onnx")
+        return self.model is not None and self.model.endswith(ONNX)
 
     def check(self) -> None:
         """Refuses what does not go together, before any image is looked for.
@@ -152,13 +155,7 @@ def _predictor(asked: Options, needed: bool) -> PredictorBase | None:
         return None
     model = model_or_default(asked.model, "estimator")
     with asked.stdout_is_kept():
-        predictor: PredictorBase
-        if asked.runtime == "onnx" or asked.exported:
-            predictor = load_onnx(model, asked.device)
-        else:
-            from agekit.tasks.estimator.predictor import load
-
-            predictor = load(model, asked.device)
+        predictor = load(model, asked.device, asked.runtime)
         predictor.attributes = _attributes(asked.attributes, asked.device)
     return predictor
 

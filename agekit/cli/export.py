@@ -11,7 +11,7 @@ from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout
 
 if TYPE_CHECKING:
-    from agekit.onnx.export import Exported
+    from agekit.export.onnx import Exported
 
 __all__ = ["export"]
 
@@ -57,7 +57,7 @@ def export(
     runs.
     """
     with only_json_on_stdout(as_json):
-        from agekit.onnx.export import export_onnx
+        from agekit.export.onnx import export_onnx
         from agekit.onnx.program import OPSET
 
         files = export_onnx(model, out, to)

@@ -48,9 +48,11 @@ __all__ = ["predict"]
 )
 @click.option(
     "--runtime",
-    type=click.Choice(["torch", "onnx"]),
-    help="What computes: torch, or ONNX Runtime, which needs no torch for face chips and a model "
-    "made by `agekit export`; else ONNX Runtime for a --model that ends in .onnx.",
+    type=click.Choice(["auto", "onnx", "torch"]),
+    default="auto",
+    show_default=True,
+    help="What computes: torch, or ONNX Runtime, which needs no torch; auto takes the latter on a "
+    "CPU, where the model carries an ONNX file, and for a --model that ends in .onnx.",
 )
 @click.option(
     "--distribution", is_flag=True, help="With --json, the distribution over the ages as well."

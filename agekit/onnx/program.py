@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from agekit.errors import AgekitError, ModelError, one_line
 from agekit.onnx.card import INPUT, METADATA, OnnxCard
-from agekit.onnx.runtime import MOST_BYTES, open_session
+from agekit.onnx.session import MOST_BYTES, open_session
 
 __all__ = [
     "FACES",

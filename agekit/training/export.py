@@ -18,6 +18,7 @@ from agekit.zoo.cards.provenance import training_facts
 from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import save_model
+from agekit.zoo.graphs import carry_graphs
 
 __all__ = ["common_config", "export_model"]
 
@@ -57,6 +58,8 @@ def export_model(
 ) -> dict[str, Any]:
     """Writes the model folder of a run: weights, configuration, metrics, card, evaluation results.
 
+    Then the ONNX files are added to it, where they can be made.
+
     Args:
         trainer: with every generation finished.
         network: that of the chosen generation.
@@ -76,4 +79,5 @@ def export_model(
     card = task.card(config, metrics)
     extra = eval_files(config, metrics)
     save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
+    carry_graphs(trainer.run.model)
     return scored

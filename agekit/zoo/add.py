@@ -6,7 +6,6 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,17 +13,18 @@ from typing import Any, NamedTuple
 from agekit.atomic import write_text
 from agekit.data.digests import hash_file
 from agekit.data.home import only_one
-from agekit.errors import AgekitError, ConfigError, ModelError
-from agekit.registry import DATASETS, TASKS
+from agekit.errors import ConfigError, ModelError
+from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, read_entry, write_entry
 from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, small_text
-from agekit.zoo.folder import load_network, read_config, save_model, within_model
+from agekit.zoo.folder import licence_of, load_network, read_config, save_model
+from agekit.zoo.graphs import carry_graphs
 from agekit.zoo.index import IndexedModel
 from agekit.zoo.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics
-from agekit.zoo.names import ENTRY_NAME
+from agekit.zoo.names import ENTRY_NAME, plain_name
 
 __all__ = ["Added", "add_model", "entry_for", "entry_of"]
 
@@ -110,6 +110,7 @@ def add_model(
     with only_one(out):
         _must_be_free(folder, path, force)
         save_model(folder, network, config, metrics, card, keep=True)
+        carry_graphs(folder)
         entry = entry_for(
             folder,
             f"bundled:{name}",
@@ -192,17 +193,17 @@ def entry_for(
     metrics, scored = _scores(model_metrics(folder, config.task))
     dataset = str(config.trained.get("dataset") or "")
     found: dict[str, Any] = {
-        "name": name or re.sub(r"[^A-Za-z0-9._-]+", "-", config.name).strip("-._"),
+        "name": name or plain_name(config.name),
         "task": config.task,
         "description": description or _describe(config),
         "requires": config.requires,
         "source": source,
         "revision": revision,
-        "files": _records(folder),
+        "files": _records(folder, config),
         "parameters": config.parameters,
         "backbone": config.network,
         "metrics": metrics,
-        "licence": licence or _licence(config),
+        "licence": licence or licence_of(config),
         "data": {
             "dataset": dataset,
             "protocol": str(config.trained.get("protocol") or ""),
@@ -221,8 +222,8 @@ def entry_for(
         raise ModelError(f"{folder} makes no entry of the zoo: {error}", "") from error
 
 
-def _records(folder: Path) -> dict[str, Any]:
-    paths = [folder / name for name in (WEIGHTS, CONFIG, CARD, METRICS)]
+def _records(folder: Path, config: ModelConfig) -> dict[str, Any]:
+    paths = [folder / name for name in (WEIGHTS, *config.onnx_sha256, CONFIG, CARD, METRICS)]
     try:
         return {
             path.name: {"sha256": hash_file(path), "size": path.stat().st_size}
@@ -252,14 +253,3 @@ def _scores(stored: Mapping[str, Any]) -> tuple[dict[str, int | float], str]:
             }
             return numbers, split
     return {}, ""
-
-
-def _licence(config: ModelConfig) -> str:
-    """The terms of the data, which the weights carry: as recorded, or as their reader says."""
-    trained = config.trained
-    dataset, data = str(trained.get("dataset") or ""), trained.get("data")
-    terms = str(data.get("licence") or "") if isinstance(data, Mapping) else ""
-    with suppress(AgekitError), within_model(config):
-        terms = terms or DATASETS.get(dataset).licence
-    terms = " ".join(terms.split())
-    return f"{terms} ({dataset})"[:500] if terms and dataset else terms or "unknown"

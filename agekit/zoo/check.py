@@ -8,20 +8,24 @@ seed 1 gives (``numpy.random.RandomState(1).bytes``, whose stream numpy keeps fo
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from agekit.errors import ModelError
+from agekit.onnx.session import run_session
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import Check
 from agekit.zoo.folder import load_network
+from agekit.zoo.graphs import open_listed
 
-__all__ = ["outputs", "record", "squares"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["graph_outputs", "outputs", "record", "squares"]
 
 SEED = 1
 PICTURES, SIDE = 4, 8
@@ -36,7 +40,6 @@ def squares(size: int) -> NDArray[np.uint8]:
     return small[:, index[:, None], index[None, :]]
 
 
-@torch.no_grad()
 def outputs(network: nn.Module, config: ModelConfig) -> dict[str, list[float]]:
     """The outputs of a network for the fixed input, in single precision.
 
@@ -47,12 +50,47 @@ def outputs(network: nn.Module, config: ModelConfig) -> dict[str, list[float]]:
     Returns:
         The values by name, as the `outputs` of its task gives them.
     """
+    import torch
+
     task: Task = TASKS.get(config.task)
-    found = task.outputs(network, torch.from_numpy(squares(config.image.size)), config.image)
-    return {
-        name: [round(value, _DIGITS) for value in values.flatten().tolist()]
-        for name, values in found.items()
-    }
+    pictures = torch.from_numpy(squares(config.image.size))
+    with torch.no_grad():
+        found = task.outputs(network, pictures, config.image)
+    return {name: _rounded(values.numpy()) for name, values in found.items()}
+
+
+def graph_outputs(folder: Path, config: ModelConfig) -> dict[str, list[float]]:
+    """The outputs of a model's ONNX files for the fixed input, taken as face chips.
+
+    Args:
+        folder: of the model.
+        config: its configuration.
+
+    Returns:
+        The values by file and output: a number a picture, or the means of each quarter of a
+        picture that comes out, -1 to 1; distributions are left out.
+
+    Raises:
+        ConfigError: ONNX Runtime is not installed.
+        ModelError: a file is missing, damaged, of another model, or fails.
+    """
+    found = {}
+    for name in config.onnx_sha256:
+        session, card = open_listed(folder, config, name)
+        made = run_session(session, [*card.outputs], squares(config.image.size))
+        for output, values in zip(card.outputs, made, strict=True):
+            if values.ndim == 1:
+                found[f"{name}: {output}"] = _rounded(values)
+            elif values.ndim == 4:
+                n, side, _, _ = values.shape
+                cut = values[:, : side // 2 * 2, : side // 2 * 2] / 127.5 - 1
+                quarters = cut.reshape(n, 2, side // 2, 2, side // 2, 3).mean((2, 4))
+                found[f"{name}: {output}"] = _rounded(quarters.transpose(0, 3, 1, 2))
+    return found
+
+
+def _rounded(values: NDArray[Any]) -> list[float]:
+    return [round(value, _DIGITS) for value in values.flatten().tolist()]
 
 
 def record(folder: Path) -> Check:
@@ -62,7 +100,7 @@ def record(folder: Path) -> Check:
         ModelError: it cannot be loaded, or gives something that is not a number.
     """
     network, config = load_network(folder)
-    found = outputs(network, config)
-    if not all(np.isfinite(values).all() for values in found.values()):
+    found, graphs = outputs(network, config), graph_outputs(folder, config)
+    if not all(np.isfinite(values).all() for values in (*found.values(), *graphs.values())):
         raise ModelError(f"{folder}: the model's outputs are not numbers", "train it again")
-    return Check(outputs=found, tolerance=TASKS.get(config.task).tolerance)
+    return Check(outputs=found, onnx=graphs, tolerance=TASKS.get(config.task).tolerance)

@@ -9,6 +9,7 @@ from pydantic import Field
 from agekit._mistakes import StrictSchema
 from agekit.data.alignment import Alignment
 from agekit.recipe.schema import DataConfig
+from agekit.zoo.files import ONNX_NAME
 
 __all__ = ["DISTRIBUTIONS", "ImageConfig", "ModelConfig"]
 
@@ -16,6 +17,8 @@ DISTRIBUTIONS = "distributions"
 """The key of what gave the parts of a run: distribution → version; in `trained` too."""
 
 Triple = tuple[float, float, float]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+OnnxName = Annotated[str, Field(pattern=ONNX_NAME)]
 Spread = Annotated[float, Field(gt=0)]
 
 
@@ -36,7 +39,8 @@ class ImageConfig(StrictSchema):
 class ModelConfig(StrictSchema):
     """The keys of the ``config.json`` of every model folder; each task adds its own.
 
-    Parts are named as the registries know them; nothing else in the file can name code.
+    Parts are named as the registries know them; nothing else in the file can name code. The hashes
+    are of the files beside it: the weights, and the ONNX files by name, which older models lack.
     """
 
     schema_version: Literal[1] = 1
@@ -45,7 +49,8 @@ class ModelConfig(StrictSchema):
     image: ImageConfig
     face: Alignment = Alignment()
     parameters: int
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    weights_sha256: Sha256 | None = None
+    onnx_sha256: dict[OnnxName, Sha256] = {}
     requires: dict[str, str] = {}
     trained: dict[str, Any] = {}
 

@@ -125,11 +125,15 @@ class Check:
     Attributes:
         input: which one.
         outputs: values by name.
+        onnx: values of its ONNX files, by file and output.
         tolerance: the largest difference that is none, in the outputs' own unit.
     """
 
     input: Annotated[str, one_of("squares-1")] = "squares-1"
     outputs: Annotated[Mapping[str, list[float]], mapping(_line, _numbers, least=1, most=10)]
+    onnx: Annotated[Mapping[str, list[float]], mapping(_line, _numbers, most=10)] = field(
+        default_factory=dict
+    )
     tolerance: Annotated[float, _share]
 
 

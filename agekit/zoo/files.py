@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,13 @@ __all__ = [
     "CONFIG",
     "EVAL_RESULTS",
     "METRICS",
+    "ONNX",
+    "ONNX_NAME",
     "SMALL_FILE",
     "WEIGHTS",
     "copy_files",
+    "graph_file",
+    "is_graph",
     "model_folder",
     "small_text",
     "tensor_types",
@@ -29,11 +34,24 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
 METRICS = "metrics.json"
+ONNX = ".onnx"
+"""The ending of the files that ONNX Runtime takes."""
 EVAL_RESULTS = ".eval_results"
 """The folder the Hub reads evaluation results from."""
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 SMALL_FILE = 1_000_000
 """The most bytes a file of JSON or text may have."""
+ONNX_NAME = r"^model(-[a-z0-9]{1,20})?\.onnx$"
+
+
+def graph_file(way: str | None = None, stem: str = "model") -> str:
+    """The name of the file of a graph; `way` is which direction of an ager."""
+    return f"{stem}-{way}{ONNX}" if way else stem + ONNX
+
+
+def is_graph(name: str) -> bool:
+    """True for the name that an ONNX file has in a model folder."""
+    return re.fullmatch(ONNX_NAME, name) is not None
 
 
 def model_folder(path: Path) -> Path | None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,11 @@ from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.data.digests import hash_file
 from agekit.discovery import CORE
 from agekit.errors import AgekitError, ModelError, UnknownNameError, nearest, one_line
-from agekit.registry import TASKS
+from agekit.registry import DATASETS, TASKS
 from agekit.scope import within
 from agekit.task import Task
 from agekit.zoo.config import DISTRIBUTIONS, ModelConfig
-from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, small_text
+from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, WEIGHTS, is_graph, small_text
 from agekit.zoo.requires import missing
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "licence_of",
     "load_network",
     "load_weights",
     "read_config",
@@ -69,14 +70,16 @@ def save_model(
         weights = {name: value.contiguous().cpu() for name, value in network.state_dict().items()}
         data = save(weights, metadata={"format": "pt"})
         write_bytes(aside / WEIGHTS, data)
-        config = config.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
+        sha256 = hashlib.sha256(data).hexdigest()
+        config = config.model_copy(update={"weights_sha256": sha256, "onnx_sha256": {}})
         write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
         write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
         write_text(aside / CARD, card)
         for name, text in (extra or {}).items():
             write_text(aside / name, text)
         for other in folder.iterdir() if keep and folder.is_dir() else ():
-            if other.name not in _PARTS and not is_aside(other.name):
+            # An ONNX file is of the weights that were there before.
+            if other.name not in _PARTS and not is_graph(other.name) and not is_aside(other.name):
                 _copy(other, aside / other.name)
 
 
@@ -112,6 +115,17 @@ def _building(config: ModelConfig, folder: Path) -> Iterator[None]:
             yield
     except AgekitError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint, error.where) from error
+
+
+def licence_of(config: ModelConfig) -> str:
+    """The terms of the data, which the weights carry: as recorded, or as their reader says."""
+    trained = config.trained
+    dataset, data = str(trained.get("dataset") or ""), trained.get("data")
+    terms = str(data.get("licence") or "") if isinstance(data, Mapping) else ""
+    with suppress(AgekitError), within_model(config):
+        terms = terms or DATASETS.get(dataset).licence
+    terms = " ".join(terms.split())
+    return f"{terms} ({dataset})"[:500] if terms and dataset else terms or "unknown"
 
 
 class _Named(BaseModel):

@@ -20,7 +20,7 @@ from agekit._paths import expand_user, shipped_folder
 from agekit.discovery import CORE, DISABLE_VARIABLE, module_paths, normalise
 from agekit.errors import ModelError
 from agekit.zoo.entry import BUNDLED, LOCAL, ZooEntry, read_entry
-from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, model_folder, small_text
+from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, is_graph, model_folder, small_text
 from agekit.zoo.names import ENTRY_NAME
 from agekit.zoo.records import is_number
 
@@ -204,7 +204,8 @@ def _describe(folder: Path, name: str) -> dict[str, Any]:
     splits = [scores[split] for split in ("test", "val", "train") if split in scores]
     trained = config.get("trained") or {}
     network: Any = next((config[key] for key in _NETWORKS if key in config), {})
-    files = [folder / file for file in (WEIGHTS, CONFIG, CARD, METRICS)]
+    graphs = sorted(filter(is_graph, os.listdir(folder)))
+    files = [folder / file for file in (WEIGHTS, *graphs, CONFIG, CARD, METRICS)]
     if not all(isinstance(one, dict) for one in (scores, *splits[:1], trained, network)):
         raise ValueError(f"{CONFIG} or {METRICS} is not a model's")
     return {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agekit._paths import expand_user
 from agekit.errors import ModelError, nearest
-from agekit.zoo.files import CONFIG, WEIGHTS, model_folder
+from agekit.zoo.files import CONFIG, WEIGHTS, is_graph, model_folder
 from agekit.zoo.hub.cache import hub_cache, snapshot
 from agekit.zoo.index import IndexedModel, find_model, known_names
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
@@ -148,7 +148,8 @@ def _unknown(name: str) -> ModelError:
 
 def _from_index(model: IndexedModel, progress: Progress | None) -> Path:
     entry = model.entry
-    if lacking := missing(entry.requires):
+    # An ONNX file runs without the distributions of the model's parts.
+    if not any(map(is_graph, entry.files)) and (lacking := missing(entry.requires)):
         raise ModelError(
             f"the model {entry.name!r} needs {', '.join(lacking)}, not installed here",
             f"`pip install {' '.join(lacking)}`",

@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from agekit.errors import ModelError
 
-__all__ = ["ENTRY_NAME", "HUB_PREFIX", "TASK_NAME", "HubName", "is_pinned", "parse_hub_name"]
+__all__ = [
+    "ENTRY_NAME",
+    "HUB_PREFIX",
+    "TASK_NAME",
+    "HubName",
+    "is_pinned",
+    "parse_hub_name",
+    "plain_name",
+]
 
 HUB_PREFIX = "hf-hub:"
 TASK_NAME = r"[a-z][a-z0-9-]{0,49}"
@@ -46,3 +54,8 @@ def parse_hub_name(name: str) -> HubName:
             f"the form is {HUB_PREFIX}ORG/REPO, or better {HUB_PREFIX}ORG/REPO@COMMIT",
         )
     return HubName(repo, revision or None)
+
+
+def plain_name(text: str) -> str:
+    """A text as the name of a model or a file: what neither may hold becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")

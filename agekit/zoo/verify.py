@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agekit.data.digests import hash_file
-from agekit.errors import MissingLibraryError, ModelError, one_line
+from agekit.errors import AgekitError, MissingLibraryError, ModelError, one_line
 from agekit.extras import require
+from agekit.zoo.check import graph_outputs, outputs
+from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import FileRecord, ZooEntry
 from agekit.zoo.files import CONFIG, WEIGHTS, tensor_types
+from agekit.zoo.folder import load_network, read_config
+from agekit.zoo.graphs import open_listed
 from agekit.zoo.requires import missing
 
 __all__ = ["FileProblem", "check_files", "verify"]
@@ -56,9 +60,6 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[FileProblem]:
         types = tensor_types(folder / WEIGHTS)
     except ModelError as error:
         return [FileProblem(WEIGHTS, error.message)]
-
-    from agekit.zoo.folder import read_config
-
     try:
         config = read_config(folder)
     except ModelError as error:
@@ -71,18 +72,25 @@ def verify(folder: Path, entry: ZooEntry | None) -> list[FileProblem]:
                 f"{entry.task} of {entry.parameters:,}",
             )
         ]
-    try:
-        require("torch", "the network")
-    except MissingLibraryError as error:
-        _log.warning(
-            "%s: its files and its configuration alone are verified: %s (%s)",
-            folder.name, error.message, error.hint,
-        )  # fmt: skip
+    if problems := list(_check_graphs(folder, config, entry)):
+        return problems
+    if reason := _without_network(config):
+        _log.warning("%s: the network is not verified: %s", folder.name, reason)
         return []
     if lacking := missing(config.requires):
         names = ", ".join(map(repr, lacking))
         return [FileProblem(CONFIG, f"it needs {names}, which is not installed here")]
     return list(_check_network(folder, types, entry))
+
+
+def _without_network(config: ModelConfig) -> str:
+    """Why a sound model's network cannot be looked at here; empty where it can, or must be."""
+    try:
+        require("torch", "the network")
+    except MissingLibraryError as error:
+        return f"{error.message} ({error.hint})"
+    lacking = missing(config.requires) if config.onnx_sha256 else []
+    return f"it needs {', '.join(lacking)}, not installed here" if lacking else ""
 
 
 def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[FileProblem]:
@@ -111,9 +119,6 @@ def check_files(folder: Path, files: Mapping[str, FileRecord]) -> Iterator[FileP
 def _check_network(
     folder: Path, dtypes: Mapping[str, str], entry: ZooEntry | None
 ) -> Iterator[FileProblem]:
-    from agekit.zoo.check import outputs
-    from agekit.zoo.folder import load_network
-
     try:
         network, config = load_network(folder)
     except ModelError as error:
@@ -138,20 +143,39 @@ def _check_network(
     except (RuntimeError, ValueError) as error:
         yield FileProblem(CONFIG, f"the network fails on the fixed input: {one_line(error)}")
         return
-    yield from _compare(found, entry.check.outputs, entry.check.tolerance)
+    yield from _compare(WEIGHTS, found, entry.check.outputs, entry.check.tolerance)
+
+
+def _check_graphs(
+    folder: Path, config: ModelConfig, entry: ZooEntry | None
+) -> Iterator[FileProblem]:
+    """What is wrong with the ONNX files: other bytes, another model, other outputs."""
+    for name in config.onnx_sha256:
+        try:
+            open_listed(folder, config, name)
+        except AgekitError as error:
+            yield FileProblem(name, error.message)
+            return
+    if entry is not None and entry.check is not None and entry.check.onnx:
+        found = graph_outputs(folder, config)
+        [first] = [*config.onnx_sha256][:1] or [CONFIG]
+        yield from _compare(first, found, entry.check.onnx, entry.check.tolerance)
 
 
 def _compare(
-    found: Mapping[str, list[float]], recorded: Mapping[str, list[float]], tolerance: float
+    file: str,
+    found: Mapping[str, list[float]],
+    recorded: Mapping[str, list[float]],
+    tolerance: float,
 ) -> Iterator[FileProblem]:
     if {k: len(v) for k, v in found.items()} != {k: len(v) for k, v in recorded.items()}:
-        yield FileProblem(WEIGHTS, "the entry's check is of another kind of model")
+        yield FileProblem(file, "the entry's check is of another kind of model")
         return
     for name, values in found.items():
         apart = [abs(a - b) for a, b in zip(values, recorded[name], strict=True)]
         if not all(difference <= tolerance for difference in apart):
             yield FileProblem(
-                WEIGHTS,
+                file,
                 f"on the fixed input its {name} differs by {max(apart):.4g} from what was "
                 f"recorded; at most {tolerance:g} is allowed",
             )

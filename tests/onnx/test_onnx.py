@@ -35,9 +35,9 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from agekit.onnx.export import export_onnx  # noqa: E402
+from agekit.export.onnx import export_onnx  # noqa: E402
 from agekit.onnx.program import OPSET  # noqa: E402
-from agekit.onnx.runtime import find_exported, load_onnx  # noqa: E402
+from agekit.zoo.graphs import find_exported  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_the_middle_is_a_bilinear_enlargement():
 def test_answers_are_those_of_torch(which, model, request):
     made = request.getfixturevalue(which)
     folder = model if which == "exported" else made.onnx.parent
-    ours, theirs = load_onnx(made.onnx), agekit.load(folder, "cpu")
+    ours, theirs = agekit.load(made.onnx), agekit.load(folder, "cpu", "torch")
     for some in (faces(), faces(1)):
         pairs = zip(ours.predict(some, False), theirs.predict(some, False), strict=True)
         for one, other in ((a.faces[0], b.faces[0]) for a, b in pairs):
@@ -109,7 +109,7 @@ def test_answers_are_those_of_torch(which, model, request):
 
 
 def test_batches_of_any_size_give_the_same(exported):
-    predictor = load_onnx(exported.onnx)
+    predictor = agekit.load(exported.onnx)
     together = predictor.predict(faces(), False)
     one_by_one = predictor.predict(faces(), False, batch_size=1)
     ages = [[answer.faces[0].age for answer in answers] for answers in (together, one_by_one)]
@@ -181,7 +181,7 @@ def test_photos_are_searched_for_faces(exported, monkeypatch):
     monkeypatch.setattr(DETECTORS, "get", {"mtcnn": Corner}.__getitem__)
     photo = np.full((50, 60, 3), 90, np.uint8)
     photo[:SIZE, :SIZE] = faces()[2]
-    predictor = load_onnx(exported.onnx)
+    predictor = agekit.load(exported.onnx)
     assert predictor.detects and not predictor.alignment_unknown
     ((face,),) = (answer.faces for answer in predictor.predict(photo))
     (alone,) = predictor.estimate([Chip(faces()[2])])
@@ -190,7 +190,7 @@ def test_photos_are_searched_for_faces(exported, monkeypatch):
 
 
 def test_faces_of_photos_are_looked_for_without_torch(exported, monkeypatch):
-    predictor = load_onnx(exported.onnx)
+    predictor = agekit.load(exported.onnx)
     monkeypatch.setitem(sys.modules, "torch", None)
     [answer] = predictor.predict(np.zeros((50, 50, 3), np.uint8))
     assert (answer.faces, answer.error) == ((), None)
@@ -205,7 +205,7 @@ def test_a_missing_package_is_named(package, model, exported, tmp_path, monkeypa
     assert not (tmp_path / "new").exists()
     if package == "onnxruntime":
         with pytest.raises(ConfigError, match="onnxruntime is not installed"):
-            load_onnx(exported.onnx)
+            agekit.load(exported.onnx)
 
 
 def test_a_task_without_graphs_is_not_exported(model, tmp_path, monkeypatch):
@@ -219,7 +219,7 @@ def test_a_gpu_that_onnx_runtime_cannot_use(exported):
     if "CUDAExecutionProvider" in runtime.get_available_providers():
         pytest.skip("this ONNX Runtime can use a GPU")
     with pytest.raises(ConfigError, match="cannot compute on cuda:1"):
-        load_onnx(exported.onnx, "cuda:1")
+        agekit.load(exported.onnx, "cuda:1")
 
 
 def with_metadata(source, path, text):
@@ -235,17 +235,17 @@ def test_files_that_are_not_agekits_are_refused(exported, tmp_path):
     path = tmp_path / "x.onnx"
     path.write_bytes(exported.onnx.read_bytes()[:5000])
     with pytest.raises(ModelError, match="not a model that ONNX Runtime can run"):
-        load_onnx(path)
+        agekit.load(path)
     with pytest.raises(ModelError, match="was not exported by agekit"):
-        load_onnx(with_metadata(exported.onnx, path, None))
+        agekit.load(with_metadata(exported.onnx, path, None))
     with pytest.raises(ModelError, match="its description is not valid"):
-        load_onnx(with_metadata(exported.onnx, path, '{"format": 2}'))
+        agekit.load(with_metadata(exported.onnx, path, '{"format": 2}'))
     card = json.loads(exported.card.read_text())
     del card["file"], card["checked"]
     for change in ({"size": 64}, {"ages": [0, 40]}, {"ages": None}, {"outputs": {"age": ""}}):
         damaged = with_metadata(exported.onnx, path, json.dumps(card | change))
         with pytest.raises(ModelError, match="does not take and give what its description says"):
-            load_onnx(damaged)
+            agekit.load(damaged)
 
 
 class Changing(nn.Module):
@@ -344,7 +344,7 @@ def test_both_directions_of_an_ager(ager, tmp_path):
         assert np.abs(aged.astype(int) - wanted).max() <= 1
         assert json.loads(file.card.read_text())["to"] == file.to
     with pytest.raises(ModelError, match="is an ager, not an estimator"):
-        load_onnx(made[0].onnx)
+        agekit.load(made[0].onnx)
 
 
 @pytest.mark.slow
@@ -359,7 +359,7 @@ def test_images_in_files(exported, tmp_path):
     path = tmp_path / "face.png"
     Image.fromarray(faces()[1]).save(path)
     (tmp_path / "bad.png").write_bytes(b"no image")
-    answers = load_onnx(exported.onnx).predict([path, tmp_path / "bad.png"], False)
-    (alone,) = load_onnx(exported.onnx).estimate([Chip(faces()[1])])
+    answers = agekit.load(exported.onnx).predict([path, tmp_path / "bad.png"], False)
+    (alone,) = agekit.load(exported.onnx).estimate([Chip(faces()[1])])
     assert answers[0].faces[0].age == pytest.approx(alone.age, abs=1e-4)
     assert "not an image" in answers[1].error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
@@ -13,7 +16,18 @@ from agekit.discovery import core_version
 from agekit.errors import ModelError
 from agekit.zoo.add import entry_for
 from agekit.zoo.entry import ZooEntry
-from agekit.zoo.files import CARD, CONFIG, EVAL_RESULTS, METRICS, SMALL_FILE, WEIGHTS, model_folder
+from agekit.zoo.files import (
+    CARD,
+    CONFIG,
+    EVAL_RESULTS,
+    METRICS,
+    ONNX,
+    SMALL_FILE,
+    WEIGHTS,
+    model_folder,
+)
+from agekit.zoo.folder import read_config
+from agekit.zoo.graphs import carry_graphs
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.hub.client import endpoint
 from agekit.zoo.hub.errors import explain
@@ -80,32 +94,47 @@ def push_model(
     model = model_folder(folder)
     if model is None:
         raise ModelError(f"there is no model in {folder}", "give a run folder or a model folder")
-    files = files_to_push(model)
+    files_to_push(model)
     for problem in verify(model, None):
         raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
-    entry = entry_for(model, f"local:{model}")
-    would = Pushed(
-        repo,
-        {name: path.stat().st_size for name, path in files.items()},
-        replace(entry, source=f"{HUB_PREFIX}{repo}"),
-    )
-    if dry_run:
-        return would
-    if is_offline():
-        raise ModelError(f"cannot push {repo}: the network is off", "unset HF_HUB_OFFLINE")
-    if (token or get_token()) is None:
-        raise ModelError(
-            f"cannot push {repo}: no token of the Hub is known",
-            "`hf auth login`, or set HF_TOKEN; it needs the right to write",
+    with _with_graphs(model) as whole:
+        files = files_to_push(whole)
+        entry = entry_for(whole, f"local:{model}")
+        would = Pushed(
+            repo,
+            {name: path.stat().st_size for name, path in files.items()},
+            replace(entry, source=f"{HUB_PREFIX}{repo}"),
         )
-    try:
-        api = HfApi(endpoint(), token, "agekit", core_version())
-        before, done = _push(api, repo, files, private, create_pr, tag)
-    except Exception as error:
-        raise explain(error, repo, endpoint()) from error
+        if dry_run:
+            return would
+        if is_offline():
+            raise ModelError(f"cannot push {repo}: the network is off", "unset HF_HUB_OFFLINE")
+        if (token or get_token()) is None:
+            raise ModelError(
+                f"cannot push {repo}: no token of the Hub is known",
+                "`hf auth login`, or set HF_TOKEN; it needs the right to write",
+            )
+        try:
+            api = HfApi(endpoint(), token, "agekit", core_version())
+            before, done = _push(api, repo, files, private, create_pr, tag)
+        except Exception as error:
+            raise explain(error, repo, endpoint()) from error
     entry = replace(would.entry, revision=done.oid)
     url = done.pr_url or done.commit_url
     return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
+
+
+@contextmanager
+def _with_graphs(model: Path) -> Iterator[Path]:
+    """The model folder; of one that carries no ONNX file, a copy that does, if they can be made."""
+    if read_config(model).onnx_sha256:
+        yield model
+        return
+    with TemporaryDirectory(prefix="agekit-push-") as place:
+        copy = Path(place, "model")
+        shutil.copytree(model, copy)
+        carry_graphs(copy)
+        yield copy
 
 
 def files_to_push(model: Path) -> dict[str, Path]:
@@ -115,6 +144,8 @@ def files_to_push(model: Path) -> dict[str, Path]:
         ModelError: one that is needed is missing, or is too large.
     """
     found = {name: model / name for name in (*NEEDED, METRICS) if (model / name).is_file()}
+    if CONFIG in found:
+        found |= {name: model / name for name in read_config(model).onnx_sha256}
     results = sorted(model.glob(f"{EVAL_RESULTS}/*.yaml"))
     found |= {f"{EVAL_RESULTS}/{path.name}": path for path in results if path.is_file()}
     if lacking := [name for name in NEEDED if name not in found]:
@@ -122,7 +153,7 @@ def files_to_push(model: Path) -> dict[str, Path]:
             f"{model} has no {' and no '.join(lacking)}", "train it again, or write what is missing"
         )
     for name, path in found.items():
-        if name != WEIGHTS and (size := path.stat().st_size) > SMALL_FILE:
+        if not name.endswith((WEIGHTS, ONNX)) and (size := path.stat().st_size) > SMALL_FILE:
             raise ModelError(f"{path} has {size:,} bytes, more than {SMALL_FILE:,}", "shorten it")
     return found
 

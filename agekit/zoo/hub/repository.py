@@ -18,7 +18,7 @@ from agekit.atomic import write_text
 from agekit.data.digests import remembered_hash
 from agekit.data.home import cache_home
 from agekit.errors import ModelError
-from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS
+from agekit.zoo.files import CARD, CONFIG, METRICS, SMALL_FILE, WEIGHTS, is_graph
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.names import is_pinned
 
@@ -33,7 +33,8 @@ MOST_GB = 2.0
 MOST_LISTING = 10_000_000
 """The most bytes of a repository's listing."""
 FILES = (CONFIG, CARD, METRICS, WEIGHTS)
-"""The files that are fetched of a repository outside the index, in this order."""
+"""The files that are fetched of a repository outside the index, and those for ONNX Runtime."""
+SMALL = (CONFIG, CARD, METRICS)
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 _log = logging.getLogger(__name__)
@@ -159,8 +160,8 @@ def recall(repo: str, revision: str | None) -> HubModel | None:
         records = known["files"]
         files = {
             name: FileSpec(int(records[name]["size"]), str(records[name]["sha256"]))
-            for name in FILES
-            if name in records
+            for name in records
+            if name in FILES or is_graph(name)
         }
         commit = str(known["commit"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -195,7 +196,8 @@ def _ask(repo: str, revision: str | None, what: str) -> HubModel:
     siblings = {file.rfilename: file for file in info.siblings or ()}
     for path in siblings:
         _check_path(repo, path)
-    files = {name: _spec(repo, siblings[name]) for name in FILES if name in siblings}
+    wanted = [*FILES, *filter(is_graph, siblings)]
+    files = {name: _spec(repo, siblings[name]) for name in wanted if name in siblings}
     for name in (CONFIG, WEIGHTS):
         if name not in files:
             raise _lacks(repo, name, siblings)
@@ -239,7 +241,7 @@ def _lacks(repo: str, name: str, siblings: Mapping[str, object]) -> ModelError:
 
 def _check_sizes(repo: str, files: Mapping[str, FileSpec]) -> None:
     for name, spec in files.items():
-        if name != WEIGHTS and spec.size > SMALL_FILE:
+        if name in SMALL and spec.size > SMALL_FILE:
             raise ModelError(
                 f"{repo}: {name} has {spec.size:,} bytes, more than {SMALL_FILE:,}; refused",
                 "this is no honest model of agekit",

@@ -11,6 +11,7 @@ from agekit_synthfaces import draw, person
 from numpy.typing import NDArray
 from PIL import Image
 
+import agekit
 from agekit.data.alignment import Alignment
 from agekit.data.augment import normalise
 from agekit.errors import ConfigError, ModelError
@@ -24,9 +25,7 @@ from agekit.tasks.ager.judges.base import Judge, Verdict
 from agekit.tasks.ager.judges.estimator import EstimatorJudge
 from agekit.tasks.ager.judges.identity import DlibIdentity, likeness
 from agekit.tasks.ager.judges.load import load_judges
-from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.predictor import Predictor
 from tests.tasks.ager.shades import write_ager, write_judge, write_parts
 
 SIZE = 32
@@ -147,7 +146,7 @@ def test_judges_are_loaded_by_the_names_of_their_folders(
     assert loaded.name == "halves"
     chips = np.full((2, 20, 20, 3), 80, np.uint8)
     assert loaded.predict(chips).age == pytest.approx([40, 40], abs=1e-3)
-    predictor = Predictor(*load_estimator(Path(one)))
+    predictor = agekit.load(one, "cpu", "torch")
     assert predictor.predict(chips[0])[0].faces[0].age == pytest.approx(40, abs=1e-3)
     assert [judge.name for judge in load_judges([one, other], CPU)] == [one, other]
 

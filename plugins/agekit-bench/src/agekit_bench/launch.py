@@ -88,7 +88,12 @@ def _run(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(spec.threads), "COLUMNS": "120"},
+            env={
+                **os.environ,
+                "AGEKIT_ONNX": "0",
+                "COLUMNS": "120",
+                "OMP_NUM_THREADS": str(spec.threads),
+            },
         )
     late = False
     try:

@@ -1,25 +1,21 @@
-"""Models as ONNX files, checked against torch before they are written."""
+"""Models written as ONNX files, checked against torch before they are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from agekit.atomic import write_bytes, write_text
-from agekit.discovery import core_version
-from agekit.errors import ConfigError, ModelError
-from agekit.extras import package_module
-from agekit.onnx.card import EXTRA, INPUT, Direction, OnnxCard, OnnxGraph
-from agekit.onnx.program import FACES, OPSET, compare, serialise
+from agekit.errors import ConfigError
+from agekit.onnx.card import Direction, OnnxCard, OnnxGraph
+from agekit.onnx.program import FACES
 from agekit.registry import TASKS
 from agekit.task import Task
-from agekit.zoo.add import entry_for
+from agekit.zoo.files import ONNX, graph_file
 from agekit.zoo.folder import read_config
+from agekit.zoo.graphs import CheckedGraph, described_graphs, make_graph
 from agekit.zoo.locate import locate
 
 __all__ = ["Exported", "export_onnx"]
@@ -76,65 +72,36 @@ def export_onnx(
         ConfigError: a package is not installed, or `out` or `to` does not fit the model.
         ModelError: the model is damaged, cannot be exported, or comes out different.
     """
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        package_module(package, package, EXTRA)
     plans = _plans(locate(model), out, to)
     for plan in plans:
         _keep_others(plan)
-    made = [_made(plan) for plan in plans]
-    for plan, (data, differences) in zip(plans, made, strict=True):
-        write_text(plan.json, _json(plan, data, differences))
-        write_bytes(plan.onnx, data)
+    made = [(plan, make_graph(plan.graph, plan.card)) for plan in plans]
+    for plan, one in made:
+        write_text(plan.json, _json(plan, one))
+        write_bytes(plan.onnx, one.data)
     return [
         Exported(plan.onnx, plan.json, plan.card.to, len(data), differences, plan.graph.unit)
-        for plan, (data, differences) in zip(plans, made, strict=True)
+        for plan, (data, differences) in made
     ]
 
 
 def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
-    config = read_config(folder)
-    entry = entry_for(folder, f"local:{folder}", check=False)
-    common: dict[str, Any] = {
-        "name": config.name,
-        "size": config.image.size,
-        "face": config.face,
-        "inputs": {INPUT: f"uint8 (N, {config.image.size}, {config.image.size}, 3), RGB"},
-        "licence": entry.licence,
-        "source": {name: record.sha256 for name, record in entry.files.items()},
-        "made_by": {
-            "agekit": core_version(),
-            **{name: version(name) for name in ("torch", "onnxscript")},
-        },
-        "opset": OPSET,
-    }
-    task: Task = TASKS.get(config.task)
-    if task.graphs is None:
-        raise ConfigError(f"{folder} is {task.title}, which is not exported as ONNX")
-    graphs = task.graphs(folder)
-    ways = [graph.about.get("to") for graph in graphs]
-    if to is not None and to not in ways:
+    found = described_graphs(folder)
+    if to is not None and to not in [card.to for _, card in found]:
+        task: Task = TASKS.get(read_config(folder).task)
         raise ConfigError(f"{folder} is {task.title}: it goes to no age", "leave out --to")
-    wanted = [graph for graph in graphs if to is None or graph.about["to"] == to]
-    plans = []
-    for graph in wanted:
-        way = graph.about.get("to")
-        name = f"{entry.name}-{way}.onnx" if way else f"{entry.name}.onnx"
-        card = OnnxCard(
-            task=task.name,
-            outputs=dict(graph.outputs),
-            inside=graph.inside,
-            **graph.about,
-            **common,
-        )
-        plans.append(_Plan(graph, card, _file(out, name, single=len(wanted) == 1)))
-    return plans
+    wanted = [(graph, card) for graph, card in found if to in (None, card.to)]
+    return [
+        _Plan(graph, card, _file(out, graph_file(card.to, card.name), single=len(wanted) == 1))
+        for graph, card in wanted
+    ]
 
 
 def _file(out: Path | None, name: str, *, single: bool) -> Path:
     """Where a model goes."""
     if out is None or out.is_dir():
         return (out or Path()) / name
-    if out.suffix != ".onnx":
+    if out.suffix != ONNX:
         if out.suffix or out.exists():
             raise ConfigError(f"--out {out}: an exported model ends in .onnx", "or name a folder")
         return out / name
@@ -168,26 +135,12 @@ def _keep_others(plan: _Plan) -> None:
             )
 
 
-def _made(plan: _Plan) -> tuple[bytes, dict[str, float]]:
-    """The bytes of a model, and how far it is from torch."""
-    data = serialise(plan.graph.module, plan.card)
-    differences = compare(plan.graph.module, plan.card, data)
-    most = plan.graph.tolerance
-    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= most[name]]
-    if wrong:
-        raise ModelError(
-            f"{plan.card.name} comes out different as ONNX ({', '.join(wrong)}): nothing written",
-            "report it with the model's config.json and the versions of torch and onnxscript",
-        )
-    return data, differences
-
-
-def _json(plan: _Plan, data: bytes, differences: Mapping[str, float]) -> str:
+def _json(plan: _Plan, made: CheckedGraph) -> str:
     about = plan.card.model_dump(exclude_none=True)
     about["file"] = {
         "name": plan.onnx.name,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "size": len(data),
+        "sha256": hashlib.sha256(made.data).hexdigest(),
+        "size": len(made.data),
     }
-    about["checked"] = {"drawn_faces": FACES, "largest_differences": dict(differences)}
+    about["checked"] = {"drawn_faces": FACES, "largest_differences": made.differences}
     return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
