@@ -7,6 +7,7 @@ from math import exp, inf, log, nan
 import pytest
 import torch
 from agekit_ldl import losses
+from agekit_ldl.label_noise import LabelNoise
 from agekit_ldl.losses import SORD, Concentration, ExpectationL1, Mean, Unimodal, Variance
 
 from agekit.errors import ConfigError
@@ -60,6 +61,55 @@ def test_sord_by_the_squared_distance():
     expected = -(t[0] * log(2 / 4) + t[1] * log(1 / 4) + t[2] * log(1 / 4))
     loss = SORD(phi="squared")(logits(SLOPE), target(10))
     assert loss.item() == pytest.approx(expected)
+
+
+BY_AGE = {"10": 1.5, "0": 1, "30": 4, "50": 5}
+
+
+def test_label_noise_is_linear_between_ages_and_constant_beyond():
+    ages = torch.tensor([-3.0, 0.0, 5.0, 10.0, 20.0, 30.0, 31.0, 50.0, 90.0])
+    wanted = torch.tensor([1, 1, 1.25, 1.5, 2.75, 4, 4.05, 5, 5])
+    torch.testing.assert_close(LabelNoise(BY_AGE, "x")(ages), wanted)
+    torch.testing.assert_close(LabelNoise({"30": 4}, "x")(ages), torch.full((9,), 4.0))
+    torch.testing.assert_close(LabelNoise(2.5, "x")(ages), torch.full((9,), 2.5))
+    assert LabelNoise(BY_AGE, "x").state_dict() == {}
+
+
+@pytest.mark.parametrize(
+    "sigma", [0, -1, nan, inf, {}, {"x": 1}, {"0": 0}, {"0": nan}, {"0": 1, "0.0": 2}, {"nan": 1},
+              {"0": "wide"}, {"0": None}]
+)  # fmt: skip
+def test_label_noise_that_is_none_is_refused(sigma):
+    for loss in (SORD, losses.GaussianLDL):
+        with pytest.raises(ConfigError, match="sigma must"):
+            loss(sigma=sigma)
+
+
+@pytest.mark.parametrize(("phi", "scale"), [("absolute", 2**0.5 / 4), ("squared", 1 / 32)])
+def test_sord_by_a_standard_deviation(phi, scale):
+    distance = torch.tensor([0.0, 1.0, 2.0]) if phi == "absolute" else torch.tensor([0.0, 1.0, 4.0])
+    labels = torch.softmax(-distance * scale, 0)
+    expected = -(labels * torch.tensor([log(1 / 2), log(1 / 4), log(1 / 4)])).sum()
+    for sigma in (4.0, {"10": 4, "20": 9}):
+        loss = SORD(phi=phi, sigma=sigma)(logits(SLOPE), target(10))
+        assert loss.item() == pytest.approx(expected.item())
+    wide = target(40, span=(0, 80))
+    raw = torch.zeros(1, 81, requires_grad=True)
+    SORD(phi=phi, sigma={"30": 3, "50": 5})(raw, wide).backward()
+    labels = 1 / 81 - raw.grad[0]
+    spread = (labels * (wide.labels - 40) ** 2).sum().sqrt().item()
+    assert spread == pytest.approx(4, rel=0.02)
+
+
+def test_a_gaussian_as_wide_as_the_age_says_but_for_annotated_faces():
+    raw = torch.randn(3, 81, generator=torch.Generator().manual_seed(0))
+    wide = Target(torch.tensor([0.0, 40, 40]), torch.tensor([nan, nan, 2.0]), (0, 80))
+    loss = losses.GaussianLDL(sigma={"0": 1, "40": 5})
+    alone = [
+        losses.GaussianLDL(sigma=sigma)(raw[k : k + 1], wide.take(torch.tensor([k])))
+        for k, sigma in enumerate((1.0, 5.0, 9.0))
+    ]
+    assert loss(raw, wide).item() == pytest.approx(torch.stack(alone).mean().item(), rel=1e-5)
 
 
 def test_sord_is_least_at_its_own_labels():

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agekit.errors import ConfigError
 from agekit.plugin import Loss, Target
 from agekit_ldl.distribution import log_gaussian, logits_of
+from agekit_ldl.label_noise import LabelNoise
 
 __all__ = ["GaussianLDL"]
 
@@ -19,20 +19,18 @@ class GaussianLDL(Loss):
     ``t_k = exp(-(a_k - y)^2 / 2 sigma^2)``, normalised; the loss is ``KL(t || p)``.
 
     Args:
-        sigma: the Gaussian's standard deviation in years.
+        sigma: the Gaussian's standard deviation in years; or age → years, see `LabelNoise`.
         annotated: take each face's own sigma instead where the dataset has one.
     """
 
-    def __init__(self, *, sigma: float = 2.0, annotated: bool = True) -> None:
+    def __init__(self, *, sigma: float | dict[str, float] = 2.0, annotated: bool = True) -> None:
         super().__init__()
-        if not sigma > 0:
-            raise ConfigError(f"gaussian-ldl: sigma must be above 0 years (got {sigma})")
-        self.sigma = sigma
+        self.noise = LabelNoise(sigma, "gaussian-ldl")
         self.annotated = annotated
 
     def forward(self, raw: Tensor, target: Target) -> Tensor:
         """Logits (N, K) to the batch mean of ``KL(t || p)`` in nats."""
-        sigma = torch.full_like(target.age, self.sigma)
+        sigma = self.noise(target.age)
         if self.annotated:
             sigma = torch.where(target.sigma > 0, target.sigma, sigma)
         log_p = F.log_softmax(logits_of(raw, target), -1)
