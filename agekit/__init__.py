@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.tasks.ager.predictor import load_aging
+    from pathlib import Path
+
     from agekit.tasks.estimator.build import build
     from agekit.tasks.estimator.predictor import load
     from agekit.tasks.evaluate import evaluate
@@ -19,10 +20,30 @@ _MODULES = {
     "build": "agekit.tasks.estimator.build",
     "evaluate": "agekit.tasks.evaluate",
     "load": "agekit.tasks.estimator.predictor",
-    "load_aging": "agekit.tasks.ager.predictor",
     "train": "agekit.training.train",
 }
 """Where each function is: one that runs models needs no library of training."""
+
+
+def load_aging(model: str | Path | None = None, device: str = "auto") -> Any:
+    """Loads an ager for use.
+
+    Args:
+        model: as `agekit.load` takes it; None takes the zoo's default ager.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        An `agekit_ager.FaceAging`.
+
+    Raises:
+        UnknownNameError: agekit-ager is not installed, which gives the task.
+        ModelError: there is no such model, its files are damaged, or it is an estimator's.
+    """
+    from agekit.extras import explained
+    from agekit.registry import TASKS
+
+    with explained():
+        return TASKS.get("ager").load(model, device)
 
 
 def __getattr__(name: str) -> Any:

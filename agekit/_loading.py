@@ -25,7 +25,19 @@ from agekit.errors import PluginError, UnknownNameError, nearest, one_line
 from agekit.extras import has_all, missing_library
 from agekit.kinds import KINDS, Family
 
-__all__ = ["check_api", "family_names", "how_to_upgrade", "load", "unknown", "unusable"]
+__all__ = ["OFFICIAL", "check_api", "family_names", "how_to_upgrade", "load", "unknown", "unusable"]
+
+
+OFFICIAL: Mapping[tuple[str, str], str] = {
+    ("command", "age"): "agekit-ager",
+    ("command", "bench"): "agekit-bench",
+    ("command", "convert"): "agekit-cyclegan",
+    ("command", "data.check"): "agekit-datasets",
+    ("command", "data.pack"): "agekit-datasets",
+    ("task", "ager"): "agekit-ager",
+    ("task", "gender"): "agekit-gender",
+}
+"""Kind and name of a part of agekit's own plugins, and the distribution that brings it."""
 
 
 def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
@@ -122,6 +134,11 @@ def unknown(kind: str, name: str) -> UnknownNameError:
                 f"but {DISABLE_VARIABLE} turns that distribution off",
                 f"unset {DISABLE_VARIABLE}, or take another of `agekit list {row.plural}`",
             )
+    if giver := OFFICIAL.get((kind, bare)):
+        return UnknownNameError(
+            f"no {kind} named {name!r}: {giver} gives it, which is not installed",
+            f"pip install {giver}",
+        )
     found = entries(kind)
     givers = sorted({entry.distribution for entry in found if entry.name == bare})
     close = nearest(bare, {entry.name for entry in found})

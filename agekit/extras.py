@@ -38,9 +38,14 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 """Extra → the import names of all that it brings."""
 
 
-def install_command(extra: str) -> str:
-    """The command that installs an extra, of `agekit` where that is what is installed."""
-    return f"pip install '{PACKAGE if has_all() else CORE}[{extra}]'"
+def install_command(extra: str, distribution: str = CORE) -> str:
+    """The command that installs an extra, of `agekit` where that is what is installed.
+
+    Args:
+        extra: its name.
+        distribution: whose it is.
+    """
+    return f"pip install '{PACKAGE if has_all() else distribution}[{extra}]'"
 
 
 def has_all() -> bool:
@@ -98,14 +103,17 @@ def require(extra: str, what: str) -> None:
         raise _missing(what, lacking, extra)
 
 
-def package_file(module: str, path: str, package: str, extra: str) -> Path:
+def package_file(
+    module: str, path: str, package: str, extra: str, distribution: str = CORE
+) -> Path:
     """A file inside an optional library, which is not imported.
 
     Args:
         module: the package's folder.
         path: within the folder.
         package: the distribution that has it.
-        extra: the extra of agekit that brings it.
+        extra: the extra that brings it.
+        distribution: whose extra that is.
 
     Raises:
         ConfigError: it is not installed.
@@ -115,16 +123,17 @@ def package_file(module: str, path: str, package: str, extra: str) -> Path:
         file = Path(folder, path)
         if file.is_file():
             return file
-    raise _absent(package, extra)
+    raise _absent(package, extra, distribution)
 
 
-def package_module(module: str, package: str, extra: str) -> Any:
+def package_module(module: str, package: str, extra: str, distribution: str = CORE) -> Any:
     """Imports a module of an optional library.
 
     Args:
         module: its name.
         package: the distribution that has it.
-        extra: the extra of agekit that brings it.
+        extra: the extra that brings it.
+        distribution: whose extra that is.
 
     Raises:
         ConfigError: it is not installed or does not work.
@@ -133,7 +142,7 @@ def package_module(module: str, package: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError):
-            raise _absent(package, extra) from error
+            raise _absent(package, extra, distribution) from error
         raise ConfigError(f"{package} cannot be used here: {one_line(error)}") from error
 
 
@@ -143,5 +152,5 @@ def _missing(what: str, names: Sequence[str], extra: str) -> MissingLibraryError
     return MissingLibraryError(f"{what} needs {', '.join(names)}, which {verb} not installed", hint)
 
 
-def _absent(package: str, extra: str) -> MissingLibraryError:
-    return MissingLibraryError(f"{package} is not installed", install_command(extra))
+def _absent(package: str, extra: str, distribution: str) -> MissingLibraryError:
+    return MissingLibraryError(f"{package} is not installed", install_command(extra, distribution))

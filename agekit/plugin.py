@@ -64,14 +64,6 @@ if TYPE_CHECKING:
     from agekit.recipe.parts import build_part
     from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES
     from agekit.task import HubTask, Lazy, Task
-    from agekit.tasks.ager.base import Generator, PairBatch
-    from agekit.tasks.ager.build import build_ager, load_ager
-    from agekit.tasks.ager.card import ager_card
-    from agekit.tasks.ager.config import AgerConfig
-    from agekit.tasks.ager.contact_sheet import ContactSheet
-    from agekit.tasks.ager.model import DIRECTIONS, Direction, FaceAger
-    from agekit.tasks.ager.recipe import AgerRecipe
-    from agekit.tasks.ager.trainer import AgerTrainer
     from agekit.tasks.estimator.base import Head, Loss
     from agekit.tasks.estimator.build import without_pretrained
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
@@ -81,6 +73,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.timm_bridge import stored_backbone
     from agekit.tasks.estimator.trainer import EstimatorTrainer
     from agekit.tasks.evaluate import Evaluation, ResultTable
+    from agekit.tasks.generator import Generator
     from agekit.training.display import Display
     from agekit.training.evolver import Evolver, build_evolver
     from agekit.training.export import common_config, export_model
@@ -101,7 +94,6 @@ __all__ = [
     "BACKBONES",
     "COLUMNS",
     "COLUMN_NAMES",
-    "DIRECTIONS",
     "DISK_FULL",
     "EVOLVERS",
     "GENERATORS",
@@ -114,23 +106,18 @@ __all__ = [
     "WEIGHTS",
     "WHOLE",
     "AgeEstimator",
-    "AgerConfig",
-    "AgerRecipe",
-    "AgerTrainer",
     "Alignment",
     "Answer",
     "Assign",
     "Augmentation",
     "Batch",
     "Columns",
-    "ContactSheet",
     "Culprit",
     "DataConfig",
     "Dataset",
     "Detection",
     "Detector",
     "DigestMemory",
-    "Direction",
     "Display",
     "EncodedImages",
     "Encoding",
@@ -139,7 +126,6 @@ __all__ = [
     "EstimatorTrainer",
     "Evaluation",
     "Evolver",
-    "FaceAger",
     "FaceAttribute",
     "FaceTable",
     "Faces",
@@ -160,7 +146,6 @@ __all__ = [
     "MixingAugmentation",
     "ModelConfig",
     "NetworkStep",
-    "PairBatch",
     "PartConfig",
     "Problem",
     "ProgressBar",
@@ -180,10 +165,8 @@ __all__ = [
     "TrainingTask",
     "Watched",
     "age_bins",
-    "ager_card",
     "as_strings",
     "autocast_dtype",
-    "build_ager",
     "build_evolver",
     "build_part",
     "by_column",
@@ -206,7 +189,6 @@ __all__ = [
     "is_missing",
     "is_model",
     "keep_apart",
-    "load_ager",
     "load_attribute",
     "load_faces",
     "load_network",

@@ -77,6 +77,8 @@ class Task:
         build: the network of a model from its `config`, its weights still to be loaded.
         untrained: the network of a recipe with new weights, and the part of it that one inference
             runs, images (N, 3, S, S) in; nothing is fetched.
+        load: a trained model ready to use, from its name (None: the zoo's default) and a device;
+            None of a task whose models are used by `attribute` alone.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
         evaluation_options: what only it takes, and how the command line writes each.
         attribute: the `agekit.inference.attribute.FaceAttribute` of what its models say of a face
@@ -87,6 +89,7 @@ class Task:
         unit: of them.
         graphs: the `agekit.onnx.card.OnnxGraph`s that a model folder is exported as; None of a task
             whose models are not.
+        brief: options of ``agekit train`` for a short training on any faces, in checks of parts.
         card: the text of a model's card, from its `config` and metrics.
         scores: the same as `agekit.zoo.cards.results.Score`, for leaderboards.
         hub: how the Hugging Face Hub files its models.
@@ -101,6 +104,7 @@ class Task:
     training: Lazy[Any]
     build: Lazy[Callable[[Any], Any]]
     untrained: Lazy[Callable[[Any], tuple[Any, Any]]]
+    load: Lazy[Callable[[str | Path | None, str], Any]] | None = None
     evaluation: Lazy[Any]
     evaluation_options: ClassVar[Mapping[str, str]] = {}
     attribute: Lazy[Any] | None = None
@@ -108,6 +112,7 @@ class Task:
     graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
     tolerance: ClassVar[float]
     unit: ClassVar[str]
+    brief: ClassVar[Sequence[str]] = ()
     card: Lazy[Callable[[Any, Mapping[str, Any]], str]]
     scores: Lazy[Callable[[Any, Mapping[str, Any]], list[Any]]]
     hub: ClassVar[HubTask]

@@ -23,12 +23,12 @@ import argparse
 import sys
 
 import numpy as np
+from agekit_ager.predictor import FaceAging
 from agekit_synthfaces import draw, person
 from numpy.typing import NDArray
 
 import agekit
 from agekit.bootstrap import mean_interval
-from agekit.tasks.ager.predictor import FaceAging
 
 __all__ = ["main"]
 

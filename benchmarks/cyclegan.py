@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 import torch
+from agekit_ager.pairs import PairBatch
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.generators import ResnetGenerator
 from agekit_cyclegan.step import CycleGANStep
@@ -35,7 +36,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from agekit.device import describe_device, pick_device
-from agekit.tasks.ager.base import PairBatch
 
 __all__ = ["main"]
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from agekit_ager.config import AgerConfig
+from agekit_ager.recipe import AgerRecipe
 from agekit_bench.report.reported import Reported
 from agekit_bench.result import Result
 from agekit_bench.suite import Suite
@@ -16,8 +18,6 @@ from agekit._mistakes import list_mistakes, summary
 from agekit.data.manifest import Manifest
 from agekit.faces.plan import Plan
 from agekit.onnx.card import OnnxCard
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 

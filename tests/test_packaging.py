@@ -271,6 +271,11 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     assert "hint: pip install 'agekit-core[train]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not any(core.work.iterdir())
+    done = core.agekit("age", "photo.png")
+    assert done.returncode == 1 and "pip install agekit-ager" in done.stderr
+    program = "import agekit; agekit.load_aging()"
+    done = run([str(core.folder / "bin" / "python"), "-c", program])
+    assert "agekit-ager gives it, which is not installed" in done.stderr
     [model] = core.json("zoo", "list")
     assert model["missing"] == ["agekit-ldl", "agekit-regression"], "what it calls agekit is here"
     assert core.json("zoo", "info", model["name"])["licence"]

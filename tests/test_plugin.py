@@ -24,8 +24,9 @@ TOOLBOXES = (
     "agekit.zoo.cards.",
 )
 """What the commands and the tasks of plugins may take too: options, output, pieces of cards."""
-WITHIN = {"agekit-bench", "agekit-testkit"}
-"""Made of the inside of the core: a command that works with all of it, and what tests it."""
+WITHIN = {"agekit-ager", "agekit-bench", "agekit-testkit"}
+"""Made of the inside of the core: a task that was part of it, a command that works with all of it,
+and what tests it."""
 PLUGINS = [
     path.parent.name
     for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))

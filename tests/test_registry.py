@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from agekit import _loading
-from agekit._loading import how_to_upgrade
+from agekit._loading import OFFICIAL, how_to_upgrade, unknown
 from agekit.errors import ConflictError, PluginError, UnknownNameError
 from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import (
@@ -14,6 +14,7 @@ from agekit.registry import (
     HEADS,
     LOSSES,
     RECIPES,
+    REGISTRIES,
     Registry,
 )
 
@@ -49,6 +50,14 @@ def test_unknown_name_suggests_the_nearest():
         BACKBONES.find("resnet81")
     assert "'resnet18'" in e.value.message
     assert "agekit list backbones" in e.value.hint
+
+
+def test_a_part_of_ours_says_what_to_install_where_it_is_missing():
+    for (kind, name), giver in OFFICIAL.items():
+        error = unknown(kind, name)
+        assert f"{giver} gives it, which is not installed" in error.message
+        assert error.hint == f"pip install {giver}"
+        assert REGISTRIES[kind].find(name).distribution == giver
 
 
 def test_unknown_distribution_prefix_names_the_one_that_has_it():

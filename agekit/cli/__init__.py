@@ -63,7 +63,6 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
     "evaluate": LazyCommand("agekit.cli.evaluate", "evaluate", "Score a model on a dataset."),
     "predict": LazyCommand("agekit.cli.predict", "predict", "Predict the ages of faces in images."),
-    "age": LazyCommand("agekit.cli.age", "age", "Make the faces in images older or younger."),
     "zoo": CommandGroup(
         _ZOO, within="zoo.", name="zoo", help="List, fetch, check and publish models."
     ),

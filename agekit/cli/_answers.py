@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
     from agekit.inference.inputs import ImageFile
-    from agekit.inference.prediction import AgedImage, Prediction
+    from agekit.inference.prediction import Prediction
 
 __all__ = [
     "COLUMNS",
@@ -53,6 +53,19 @@ _IN_MEMORY = 16_000_000
 _CHUNK = 1_000_000
 
 
+class _Answered(Protocol):
+    """An image that was answered, whatever was made of its faces."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def faces(self) -> Sequence[Any]: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def warning(self) -> str | None: ...
+
+
 @dataclass
 class Tally:
     """Counts of what was found so far, and what people should know of it.
@@ -70,7 +83,7 @@ class Tally:
     boxed: int = 0
     warned: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, prediction: Prediction | AgedImage) -> None:
+    def add(self, prediction: _Answered) -> None:
         """Counts an image."""
         self.images += 1
         self.faces += len(prediction.faces)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from agekit._loading import OFFICIAL
 from agekit.cli.output import printable
 from agekit.discovery import Entry, distributions, entries
 from agekit.errors import UnknownNameError, nearest
@@ -18,15 +19,7 @@ from agekit.signature import describe
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["OFFICIAL", "CommandGroup", "LazyCommand", "LazyGroup"]
-
-OFFICIAL = {
-    "bench": "agekit-bench",
-    "convert": "agekit-cyclegan",
-    "data.check": "agekit-datasets",
-    "data.pack": "agekit-datasets",
-}
-"""Commands of agekit's own plugins, and the distribution that brings each."""
+__all__ = ["CommandGroup", "LazyCommand", "LazyGroup"]
 
 
 class LazyCommand(NamedTuple):
@@ -147,9 +140,9 @@ class CommandGroup(LazyGroup):
         except UnknownNameError:
             if any(one.disabled and full in one.parts["command"] for one in distributions()):
                 raise
-            if full in OFFICIAL:
+            if giver := OFFICIAL.get(("command", full)):
                 told = f"the command `{ctx.command_path} {cmd_name}` is not installed"
-                raise UnknownNameError(told, f"pip install {OFFICIAL[full]}") from None
+                raise UnknownNameError(told, f"pip install {giver}") from None
             return None
         return command
 

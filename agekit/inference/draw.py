@@ -1,4 +1,4 @@
-"""Pictures drawn of answers: a photo with its faces marked, an image before and after."""
+"""Pictures drawn of answers: a photo with its faces marked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from agekit.inference.face import AgedFace, Face
+from agekit.inference.face import Face
 
-__all__ = ["Rectangle", "draw_faces", "place_labels", "side_by_side"]
+__all__ = ["Rectangle", "draw_faces", "place_labels"]
 
 Rectangle = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels."""
@@ -25,9 +25,6 @@ COLOURS = ("#ffb000", "#56b4e9", "#f0e442", "#ff8fbf", "#6fd08c", "#ff7a45", "#c
 """Light ones, on which black text is read."""
 ON_LABEL, ON_OTHER_BOX, ON_OWN_BOX, LATER_CHOICE = 10.0, 3.0, 1.0, 0.01
 ROUNDS = 3
-SMALLEST, LARGEST = 256, 1024
-"""Of a half's longer side, pixels."""
-BACKGROUND, INK = "white", "#222222"
 
 
 def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
@@ -195,62 +192,3 @@ def _shares(ones: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[n
     high = np.minimum(ones[:, None, 2:], others[None, :, 2:])
     areas = (ones[:, 2:] - ones[:, :2]).prod(1)
     return np.asarray(np.maximum(high - low, 0).prod(2) / areas[:, None])
-
-
-def side_by_side(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[AgedFace]
-) -> Image.Image:
-    """Draws before on the left and after on the right, ages below where they are known.
-
-    Small images are enlarged by a whole number, large ones scaled down.
-
-    Args:
-        before: (H, W, 3) uint8 RGB.
-        after: the same size.
-        faces: their ages are given from left to right.
-    """
-    halves = [_fitted(Image.fromarray(pixels)) for pixels in (before, after)]
-    width, height = halves[0].size
-    ordered = sorted(faces, key=lambda face: face.box or (0.0,))
-    captions = [
-        _caption("before", [face.before for face in ordered]),
-        _caption("after", [face.after for face in ordered]),
-    ]
-    font = _font(captions, width, max(width, height))
-    gap = max(4, round(max(width, height) / 64))
-    line = round(1.7 * font.size)
-    sheet = Image.new("RGB", (2 * width + gap, height + line), BACKGROUND)
-    brush = ImageDraw.Draw(sheet)
-    for half, caption, left in zip(halves, captions, (0, width + gap), strict=True):
-        sheet.paste(half, (left, 0))
-        middle = (left + width / 2, height + line / 2)
-        brush.text(middle, caption, fill=INK, font=font, anchor="mm")
-    return sheet
-
-
-def _fitted(image: Image.Image) -> Image.Image:
-    longer = max(image.size)
-    factor = -(-SMALLEST // longer) if longer < SMALLEST else min(1.0, LARGEST / longer)
-    if factor == 1:
-        return image
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return image.resize(size, Image.Resampling.BICUBIC)
-
-
-def _caption(word: str, ages: Sequence[float | None]) -> str:
-    if all(age is None for age in ages):
-        return word
-    return f"{word}: {', '.join('?' if age is None else f'{age:.1f}' for age in ages)} years"
-
-
-def _font(captions: Sequence[str], width: int, longer: int) -> ImageFont.FreeTypeFont:
-    """As large as the picture asks for and the captions leave room for."""
-    size = longer / 20
-    widest = max(_sized(size).getlength(caption) for caption in captions)
-    return _sized(max(9.0, size * min(1.0, 0.96 * width / widest)))
-
-
-def _sized(size: float) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font

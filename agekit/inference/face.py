@@ -1,4 +1,4 @@
-"""Faces as models see and answer them: a chip, its age, its ages before and after."""
+"""Faces as models see and answer them: a chip, its age."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agekit.faces.align import is_upright
 
-__all__ = ["AgedFace", "Answer", "Box", "Chip", "Face", "Points"]
+__all__ = ["Answer", "Box", "Chip", "Face", "Points", "shown_box"]
 
 Box = tuple[float, float, float, float]
 Points = tuple[tuple[float, float], ...]
@@ -75,7 +75,7 @@ class Face:
             "score": None if self.score is None else round(self.score, 4),
             "points": points and [[round(x, 1), round(y, 1)] for x, y in points],
             "upright": self.upright,
-            "box": _shown_box(self.box),
+            "box": shown_box(self.box),
         }
         if distribution:
             known = self.p is not None
@@ -85,7 +85,7 @@ class Face:
     def __repr__(self) -> str:
         low, high = self.interval
         text = f"age={self.age:.1f}, interval=({low:.1f}, {high:.1f})"
-        text += "" if self.box is None else f", box={tuple(_shown_box(self.box) or ())}"
+        text += "" if self.box is None else f", box={tuple(shown_box(self.box) or ())}"
         text += "" if self.score is None else f", score={self.score:.3f}"
         return f"Face({text}{', upright=False' if self.upright is False else ''})"
 
@@ -122,29 +122,6 @@ class Chip(NamedTuple):
         return Face(age, interval, self.box, labels, shares, self.score, self.points)
 
 
-@dataclass(frozen=True)
-class AgedFace:
-    """One face that was aged.
-
-    Attributes:
-        box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
-        before: how old it looked, years; None without a judge, or if the judge finds no face.
-        after: how old it looks now.
-        upright: whether it is within 45 degrees of upright; None for a chip.
-    """
-
-    box: Box | None = None
-    before: float | None = None
-    after: float | None = None
-    upright: bool | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As ``agekit age --json`` prints it."""
-        years = {"before": self.before, "after": self.after}
-        shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
-        return {**shown, "box": _shown_box(self.box)}
-
-
-def _shown_box(box: Box | None) -> list[float] | None:
+def shown_box(box: Box | None) -> list[float] | None:
     """A box in tenths of a pixel."""
     return None if box is None else [round(end, 1) for end in box]

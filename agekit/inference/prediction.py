@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.data.images import ImageLike, read_image
-from agekit.errors import ConfigError, DataError
-from agekit.inference.face import AgedFace, Face
+from agekit.errors import ConfigError
+from agekit.inference.face import Face
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Pixels = NDArray[np.uint8]
 
-__all__ = ["AgedImage", "Prediction"]
+__all__ = ["Prediction"]
 
 
 @dataclass(frozen=True)
@@ -74,51 +74,3 @@ class Prediction:
             reason = "the image is not remembered: it came out of a generator"
             raise ConfigError(reason, "give it")
         return read_image(image, size, self.path or "image")
-
-
-@dataclass(frozen=True, eq=False)
-class AgedImage:
-    """What became of one image.
-
-    Attributes:
-        path: its path; empty for one that came in memory.
-        before: (H, W, 3) uint8, the upright photo, or the chip as the ager takes it; None if it
-            could not be read.
-        after: the same, aged; None if there is no face in it.
-        faces: those that were aged, the largest first.
-        error: why it could not be read, or None.
-        warning: of an image taken as a face chip: how it was reframed, or why it is none.
-    """
-
-    path: str
-    before: Pixels | None
-    after: Pixels | None
-    faces: tuple[AgedFace, ...] = ()
-    error: str | None = None
-    warning: str | None = None
-
-    def __repr__(self) -> str:
-        size = (
-            "" if self.after is None else f", {self.after.shape[1]} x {self.after.shape[0]} pixels"
-        )
-        error = "" if self.error is None else f", error={self.error!r}"
-        return f"AgedImage({self.path!r}{size}, faces={self.faces}{error})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ages before and after, of the first face and of each, and where the faces are."""
-        faces = [face.to_dict() for face in self.faces]
-        first = faces[0] if faces else {"before": None, "after": None}
-        ages = {"before": first["before"], "after": first["after"]}
-        return {"path": self.path, **ages, "faces": faces, "error": self.error}
-
-    def plot(self) -> Image:
-        """Draws before and after side by side, with the ages where they are known.
-
-        Raises:
-            DataError: the image could not be read, or there is no face in it.
-        """
-        from agekit.inference.draw import side_by_side
-
-        if self.before is None or self.after is None:
-            raise DataError(self.error or f"{self.path or 'the image'}: no face found")
-        return side_by_side(self.before, self.after, self.faces)

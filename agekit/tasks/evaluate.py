@@ -124,7 +124,7 @@ def evaluate(
         ``{"model", "task", "dataset", "protocol", "split_hash", "split", "n", "skipped",
         "alignment", "metrics"}``, ``alignment`` with ``data``, ``shown`` and ``notes``; of several
         datasets ``parts`` too, and the metrics of each in ``metrics["by_dataset"]``; of an ager
-        more, and ``metrics`` by direction, see `agekit.tasks.ager.evaluate.AgerEvaluation`.
+        more, and ``metrics`` by direction, see `agekit_ager.evaluate.AgerEvaluation`.
 
     Raises:
         ConfigError, DataError, ModelError: what was asked for is not there or cannot be read.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from agekit.tasks.ager.base import Generator
+from agekit.tasks.generator import Generator
 from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 
@@ -39,7 +39,7 @@ def check_generator(
     def make() -> nn.Module:
         network = subject.build()
         subject.require(
-            isinstance(network, Generator), "it does not give an agekit.tasks.ager.base.Generator"
+            isinstance(network, Generator), "it does not give an agekit.plugin.Generator"
         )
         made: nn.Module = network
         return made

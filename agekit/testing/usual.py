@@ -14,7 +14,7 @@ from agekit.kinds import KINDS
 from agekit.recipe import LossTerm, Recipe, resolve
 from agekit.recipe.parts import build_part, loss_arguments
 from agekit.recipe.schema import PartConfig
-from agekit.registry import BACKBONES, DATASETS, EVOLVERS, HEADS, RECIPES
+from agekit.registry import BACKBONES, DATASETS, EVOLVERS, HEADS, RECIPES, TASKS
 from agekit.scope import within_distribution
 from agekit.tasks.estimator.model import feature_length
 from agekit.testing.backbone import check_backbone
@@ -28,7 +28,6 @@ __all__ = ["check_as_used"]
 
 _AGES = ((0, 12), (16, 30))
 _SHOWN_FACES = ("detector", "evolver")
-_AGER = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
 
 
 def check_as_used(entry: Entry) -> str:
@@ -128,7 +127,7 @@ def _check_evolver(entry: Entry, name: str) -> str:
     for recipe_name, recipe, _ in _recipes(entry, preset="quick"):
         if _is(recipe.evolver, entry):
             many = "generations" in (signature.parameters(EVOLVERS.find(name)) or {})
-            options: tuple[str, ...] = _AGER if recipe.kind == "ager" else ()
+            options: tuple[str, ...] = tuple(TASKS.get(recipe.kind).brief)
             options += ("--generations", "2") if many else ()
             check_evolver(name, recipe=recipe_name, generations=1 + many, options=options)
             return ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
-from agekit._loading import how_to_upgrade
+from agekit._loading import OFFICIAL, how_to_upgrade
 from agekit._mistakes import summary
 from agekit.atomic import is_aside, write_bytes, write_text, written_folder
 from agekit.data.digests import hash_file
@@ -171,6 +171,8 @@ def _task(name: str, path: Path) -> Task:
     try:
         task: Task = TASKS.get(name)
     except UnknownNameError as error:
+        if ("task", name) in OFFICIAL:
+            raise ModelError(f"{path}: {error.message}", error.hint) from error
         raise ModelError(
             f"{path} is not a valid model configuration: task: nothing installed here makes models "
             f"of the task {name!r}{nearest(name, TASKS.names())}",

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from agekit_ager.build import build_ager, load_ager
+from agekit_ager.config import AgerConfig
+from agekit_ager.pairs import to_network, to_pixels
 from agekit_synthfaces import draw, person
 from PIL import Image
 from torch import nn
@@ -21,13 +24,10 @@ from agekit.faces.base import Detection, Detector
 from agekit.inference.face import Chip
 from agekit.recipe import PartConfig, resolve
 from agekit.registry import BACKBONES, DETECTORS, GENERATORS
-from agekit.tasks.ager.base import Generator
-from agekit.tasks.ager.build import build_ager, load_ager
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.pairs import to_network, to_pixels
 from agekit.tasks.estimator.export import model_config
 from agekit.tasks.estimator.graph import TOLERANCE, middle
 from agekit.tasks.estimator.task import EstimatorTask
+from agekit.tasks.generator import Generator
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.folder import save_model
 

@@ -19,10 +19,10 @@ from agekit.data.table import FaceTable
 from agekit.errors import ConfigError
 from agekit.faces.base import Detection, Detector
 from agekit.registry import DETECTORS, EVOLVERS
-from agekit.tasks.ager.base import Generator
 from agekit.tasks.estimator.base import Head, Loss
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.target import Target
+from agekit.tasks.generator import Generator
 from agekit.testing import (
     check_backbone,
     check_dataset,
@@ -226,7 +226,7 @@ def test_a_generator_whose_faces_are_too_bright_is_found() -> None:
 
     with pytest.raises(AssertionError, match="not from -1 to 1"):
         check_generator(Bright)
-    with pytest.raises(AssertionError, match=r"does not give an .*ager\.base\.Generator"):
+    with pytest.raises(AssertionError, match=r"does not give an .*plugin.Generator"):
         check_generator(Tiny)
     check_generator(ResnetGenerator, arguments={"blocks": 1, "width": 2})
 

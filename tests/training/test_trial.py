@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from agekit_ager.build import build_ager
+from agekit_ager.recipe import AgerRecipe
+from agekit_ager.trial import try_ager
 
 from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import ContractError, DataError
 from agekit.recipe import resolve
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.ager.trial import try_ager
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.trial import try_estimator
 from agekit.training.evolver import build_evolver
@@ -26,7 +26,7 @@ SOURCE = """
 import numpy as np
 import torch
 from torch import nn
-from agekit.tasks.ager.base import Generator
+from agekit.tasks.generator import Generator
 from agekit.data.dataset import Dataset
 from agekit.data.protocols import Protocol
 from agekit_synthfaces.dataset import SynthFaces

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from agekit_ager.card import ager_card
+from agekit_ager.config import AgerConfig
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from agekit.tasks.ager.card import ager_card
-from agekit.tasks.ager.config import AgerConfig
 from agekit.tasks.estimator.card import estimator_card
 from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
 from agekit.zoo.config import ImageConfig

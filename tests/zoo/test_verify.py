@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from agekit_ager.build import build_ager
+from agekit_ager.config import AgerConfig
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -13,9 +15,7 @@ from agekit.data.digests import hash_file
 from agekit.errors import ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
-from agekit.tasks.ager.base import Generator
-from agekit.tasks.ager.build import build_ager
-from agekit.tasks.ager.config import AgerConfig
+from agekit.tasks.generator import Generator
 from agekit.zoo.add import add_model, entry_for
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.files import tensor_types

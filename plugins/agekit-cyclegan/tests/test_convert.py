@@ -4,19 +4,19 @@ import json
 
 import pytest
 import torch
+from agekit_ager.build import load_ager
 from agekit_cyclegan.convert import only_reader
 from safetensors.torch import load_file
 
 from agekit.cli import main
 from agekit.discovery import refresh
 from agekit.errors import ConfigError
-from agekit.tasks.ager.build import load_ager
 from agekit.zoo.folder import read_config
 
 PLUGIN = """
     import torch
     from torch import nn
-    from agekit.tasks.ager.base import Generator
+    from agekit.tasks.generator import Generator
     from agekit.errors import ModelError
     from agekit.training.evolver import Evolver
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from agekit_ager import PairBatch
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.generators import ResnetGenerator
 from agekit_cyclegan.step import CycleGANStep
@@ -17,7 +18,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
 from agekit.errors import ConfigError
-from agekit.tasks.ager.base import Generator, PairBatch
+from agekit.plugin import Generator
 
 SIZE = 24
 ADAM = {"lr": 2e-3, "betas": (0.5, 0.999)}
@@ -291,7 +292,7 @@ TWO = """
 import sys, torch, torch.distributed as dist
 sys.path.insert(0, {folder!r})
 import test_step as t
-from agekit.tasks.ager.base import PairBatch
+from agekit_ager.pairs import PairBatch
 dist.init_process_group("gloo")
 rank = dist.get_rank()
 step = t.make(seed=rank, pool=3)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from agekit_ager.recipe import AgerRecipe
+from agekit_ager.sample import sampled
 
 from agekit.data.alignment import Alignment, prepare_command
 from agekit.data.dataset import Dataset
@@ -19,8 +21,6 @@ from agekit.data.table import SPLITS
 from agekit.errors import AgekitError, ConfigError, DataError, nearest
 from agekit.faces.align import known_points
 from agekit.registry import DATASETS
-from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.ager.sample import sampled
 from agekit.training.framing import find_framing
 from agekit_bench.cells import Cell
 from agekit_bench.spec import CrossSpec

@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import torch
+from agekit_ager.config import AgerConfig
+from agekit_ager.recipe import AgerRecipe
+from agekit_ager.sample import sampled
 
 from agekit.data.split import load_faces
 from agekit.errors import AgekitError
 from agekit.recipe import resolve
 from agekit.registry import DATASETS
-from agekit.tasks.ager.config import AgerConfig
-from agekit.tasks.ager.recipe import AgerRecipe
-from agekit.tasks.ager.sample import sampled
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.evaluate import evaluate

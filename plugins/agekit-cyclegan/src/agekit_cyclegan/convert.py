@@ -9,25 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from agekit_ager import DIRECTIONS, AgerConfig, FaceAger, ager_card, build_ager, load_ager
 from torch import Tensor
 
 from agekit.errors import AgekitError, ConfigError, ModelError
 from agekit.plugin import (
-    DIRECTIONS,
     EVOLVERS,
     GENERATORS,
-    AgerConfig,
     Alignment,
     Evolver,
-    FaceAger,
     ImageConfig,
     PartConfig,
-    ager_card,
-    build_ager,
     build_evolver,
     core_version,
     is_model,
-    load_ager,
     locate,
     save_model,
     written,

@@ -6,18 +6,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from agekit_ager import AgerRecipe, AgerTrainer, FaceAger, PairBatch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.plugin import (
-    AgerRecipe,
-    AgerTrainer,
-    Evolver,
-    FaceAger,
-    PairBatch,
-    autocast_dtype,
-    optim_wrappers,
-)
+from agekit.plugin import Evolver, autocast_dtype, optim_wrappers
 from agekit_cyclegan.checkpoints import generator_weights
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.step import CycleGANStep

@@ -8,10 +8,11 @@ from itertools import islice, product
 from typing import Any
 
 import torch
+from agekit_ager import DIRECTIONS, Direction, build_ager
 from torch import Tensor, nn
 
 from agekit.errors import AgekitError, ModelError
-from agekit.plugin import DIRECTIONS, GENERATORS, Direction, PartConfig, build_ager
+from agekit.plugin import GENERATORS, PartConfig
 
 __all__ = ["match_generator", "one_direction"]
 

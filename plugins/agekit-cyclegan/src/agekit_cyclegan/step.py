@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 
 import torch
 import torch.distributed as dist
+from agekit_ager import PairBatch
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.plugin import PairBatch, rank_and_world
+from agekit.plugin import rank_and_world
 from agekit_cyclegan.generators import ResnetGenerator
 from agekit_cyclegan.losses import distance, verdict
 from agekit_cyclegan.pool import ImagePool

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
+from agekit_ager.build import build_ager, load_ager
+from agekit_ager.model import FaceAger
+from agekit_ager.recipe import AgerRecipe
 from torch import Tensor, nn
 
 from agekit.data.loader import Batch
@@ -15,9 +18,6 @@ from agekit.errors import ConfigError, UnknownNameError
 from agekit.recipe import LossTerm, Recipe, resolve
 from agekit.recipe.parts import loss_arguments
 from agekit.recipe_names import resolve_recipe_name
-from agekit.tasks.ager.build import build_ager, load_ager
-from agekit.tasks.ager.model import FaceAger
-from agekit.tasks.ager.recipe import AgerRecipe
 from agekit.tasks.estimator.build import build_estimator, load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.model import AgeEstimator

@@ -1,1 +1,0 @@
-"""Networks that make a face older or younger."""

@@ -1,0 +1,70 @@
+"""Agers, the models that make a face older or younger: a task of agekit.
+
+What the authors of evolvers and of commands for agers import is here; a name is imported from
+where it lies when it is first asked for, so that listing needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agekit_ager.build import build_ager, load_ager
+    from agekit_ager.card import ager_card
+    from agekit_ager.config import AgerConfig
+    from agekit_ager.contact_sheet import ContactSheet
+    from agekit_ager.image import AgedFace, AgedImage
+    from agekit_ager.judges.base import Judge, Verdict
+    from agekit_ager.model import DIRECTIONS, Direction, FaceAger
+    from agekit_ager.pairs import PairBatch
+    from agekit_ager.predictor import FaceAging, load_aging
+    from agekit_ager.recipe import AgerRecipe
+    from agekit_ager.trainer import AgerTrainer
+
+__all__ = [
+    "DIRECTIONS",
+    "AgedFace",
+    "AgedImage",
+    "AgerConfig",
+    "AgerRecipe",
+    "AgerTrainer",
+    "ContactSheet",
+    "Direction",
+    "FaceAger",
+    "FaceAging",
+    "Judge",
+    "PairBatch",
+    "Verdict",
+    "ager_card",
+    "build_ager",
+    "load_ager",
+    "load_aging",
+]
+
+_PLACES = {
+    "build": "build_ager load_ager",
+    "card": "ager_card",
+    "config": "AgerConfig",
+    "contact_sheet": "ContactSheet",
+    "image": "AgedFace AgedImage",
+    "judges.base": "Judge Verdict",
+    "model": "DIRECTIONS Direction FaceAger",
+    "pairs": "PairBatch",
+    "predictor": "FaceAging load_aging",
+    "recipe": "AgerRecipe",
+    "trainer": "AgerTrainer",
+}
+"""Modules of this package, and what of each is here."""
+_PLACE = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_PLACE[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

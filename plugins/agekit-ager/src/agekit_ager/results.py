@@ -1,0 +1,98 @@
+"""One way through an ager: every face of a domain aged, and seen before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agekit_ager.judges.base import Judge, Verdict
+from agekit_ager.judges.identity import DlibIdentity
+from agekit_ager.model import Direction, FaceAger
+from agekit_ager.pairs import to_network, to_pixels
+
+__all__ = ["AgingResult", "FaceScores", "age_faces"]
+
+BATCH = {"cpu": 8, "cuda": 32}
+
+
+@dataclass(frozen=True, eq=False)
+class FaceScores:
+    """N faces, as they are or aged, as others see them.
+
+    Attributes:
+        verdicts: by judge, in the order of the judges.
+        identity: (N, 128), or None.
+    """
+
+    verdicts: list[Verdict]
+    identity: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, eq=False)
+class AgingResult:
+    """The faces of one domain aged to the other.
+
+    Attributes:
+        to: the way.
+        before: as they are.
+        after: aged.
+        cycle_l1: the mean absolute difference of a face and what comes back from the other age and
+            home, on the scale of -1 to 1.
+    """
+
+    to: Direction
+    before: FaceScores
+    after: FaceScores
+    cycle_l1: float
+
+
+@torch.no_grad()
+def age_faces(
+    ager: FaceAger,
+    to: Direction,
+    images: NDArray[np.uint8],
+    slots: NDArray[np.int64],
+    judges: Sequence[Judge],
+    identity: DlibIdentity | None,
+    step: Callable[[int], None],
+) -> AgingResult:
+    """Ages faces and shows them to the judges, as they are and aged, batch by batch.
+
+    Args:
+        ager: in evaluation mode, on its device.
+        to: the way.
+        images: (M, S, S, 3), the pool's memory map.
+        slots: the faces' places in it, (N,), N at least 1.
+        judges: those who look.
+        identity: who tells faces apart; None leaves that out.
+        step: told how many faces are done after each batch.
+    """
+    device = next(ager.parameters()).device
+    back: Direction = "young" if to == "old" else "old"
+    size = BATCH[device.type]
+    seen: tuple[list[FaceScores], list[FaceScores]] = ([], [])
+    cycle = 0.0
+    for start in range(0, len(slots), size):
+        pixels = np.stack([images[slot] for slot in slots[start : start + size].tolist()])
+        batch = to_network(torch.from_numpy(pixels).to(device))
+        aged = ager(batch, to)
+        cycle += float((ager(aged, back) - batch).abs().mean()) * len(batch)
+        for looks, chips in zip(seen, (pixels, to_pixels(aged).cpu().numpy()), strict=True):
+            embedded = None if identity is None else identity.embed(chips)
+            looks.append(FaceScores([judge.predict(chips) for judge in judges], embedded))
+        step(len(pixels))
+    before, after = map(_join, seen)
+    return AgingResult(to, before, after, cycle / len(slots))
+
+
+def _join(parts: Sequence[FaceScores]) -> FaceScores:
+    verdicts = zip(*(part.verdicts for part in parts), strict=True)
+    identity = [part.identity for part in parts if part.identity is not None]
+    return FaceScores(
+        [Verdict.join(judged) for judged in verdicts],
+        np.concatenate(identity) if identity else None,
+    )

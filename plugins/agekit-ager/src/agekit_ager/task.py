@@ -1,0 +1,48 @@
+"""The task of agers: faces to older and younger faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from agekit.task import HubTask, Lazy, Task
+from agekit.zoo.metrics import MetricsSchema
+from agekit_ager.config import AgerConfig, AgerGenerationMetrics, AgerMetrics
+from agekit_ager.recipe import AgerRecipe
+
+__all__ = ["TASK", "AgerTask"]
+
+
+class AgerTask(Task):
+    """Young faces to old ones and old ones to young ones."""
+
+    name = "ager"
+    title = "an ager"
+    command = "agekit age"
+    recipe: ClassVar[type[AgerRecipe]] = AgerRecipe
+    config: ClassVar[type[AgerConfig]] = AgerConfig
+    metrics: ClassVar[Mapping[str, type[MetricsSchema]]] = {
+        "model": AgerMetrics,
+        "generation": AgerGenerationMetrics,
+    }
+    training: Lazy[Any] = Lazy("agekit_ager.training:AgerTraining")
+    build: Lazy[Any] = Lazy("agekit_ager.build:build_model")
+    untrained: Lazy[Any] = Lazy("agekit_ager.build:untrained")
+    load: Lazy[Any] = Lazy("agekit_ager.predictor:load_aging")
+    evaluation: Lazy[Any] = Lazy("agekit_ager.evaluate:AgerEvaluation")
+    evaluation_options: ClassVar[Mapping[str, str]] = {
+        "judges": "--judge",
+        "domains": "--domains",
+        "where": "--where",
+    }
+    outputs: Lazy[Any] = Lazy("agekit_ager.metrics:fixed_outputs")
+    graphs: Lazy[Any] = Lazy("agekit_ager.graph:graphs")
+    tolerance = 0.002
+    unit = "on pixels from -1 to 1"
+    brief: ClassVar[Sequence[str]] = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
+    card: Lazy[Any] = Lazy("agekit_ager.card:ager_card")
+    scores: Lazy[Any] = Lazy("agekit_ager.card:ager_scores")
+    hub: ClassVar[HubTask] = HubTask("image-to-image", "Face aging", ("face-aging", "face"))
+
+
+TASK = AgerTask()
