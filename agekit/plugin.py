@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
     from agekit.recipe.parts import build_part
     from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES
-    from agekit.task import HubTask, Lazy, Task
+    from agekit.task import HubTask, Lazy, Ranking, Task
     from agekit.tasks.estimator.base import Head, Loss
     from agekit.tasks.estimator.build import without_pretrained
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.timm_bridge import stored_backbone
     from agekit.tasks.estimator.trainer import EstimatorTrainer
-    from agekit.tasks.evaluate import Evaluation, ResultTable
+    from agekit.tasks.evaluate import AgeEvaluation, Evaluation, ResultTable
     from agekit.tasks.generator import Generator
     from agekit.training.display import Display
     from agekit.training.evolver import Evolver, build_evolver
@@ -106,6 +106,7 @@ __all__ = [
     "WEIGHTS",
     "WHOLE",
     "AgeEstimator",
+    "AgeEvaluation",
     "Alignment",
     "Answer",
     "Assign",
@@ -150,6 +151,7 @@ __all__ = [
     "Problem",
     "ProgressBar",
     "Protocol",
+    "Ranking",
     "Recipe",
     "Resolved",
     "ResultTable",

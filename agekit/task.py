@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from agekit.errors import PluginError, one_line
 
-__all__ = ["HubTask", "Lazy", "Task"]
+__all__ = ["HubTask", "Lazy", "Ranking", "Task"]
 
 T = TypeVar("T")
 
@@ -59,6 +59,28 @@ class HubTask:
     tags: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """The figure that models of a task are ranked by.
+
+    Args:
+        name: as their evaluation calls it; of figures in figures ``outer/inner``.
+        title: for people.
+        help: one line.
+        higher: whether more of it is better.
+        percent: whether it is a share, shown in %.
+        of_faces: whether it is a mean over faces whose estimated ages the evaluation tells too (it
+            is an `agekit.tasks.evaluate.AgeEvaluation`), so that models are paired face by face.
+    """
+
+    name: str
+    title: str
+    help: str
+    higher: bool = False
+    percent: bool = False
+    of_faces: bool = False
+
+
 class Task:
     """A kind of model: its recipes, their training, and all that is done with a trained one.
 
@@ -80,7 +102,10 @@ class Task:
         load: a trained model ready to use, from its name (None: the zoo's default) and a device;
             None of a task whose models are used by `attribute` alone.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
+        ranked_by: the figure that says which of two models is better; None where none does.
         evaluation_options: what only it takes, and how the command line writes each.
+        inference: of a network what one prediction of it calls, normalised images (N, 3, S, S) in,
+            and the part of it that this runs; None of a task whose models are not timed.
         attribute: the `agekit.inference.attribute.FaceAttribute` of what its models say of a face
             beside its age; None of a task that says nothing.
         outputs: what a network makes of pictures (N, S, S, 3) that are normalised as its model's
@@ -106,7 +131,9 @@ class Task:
     untrained: Lazy[Callable[[Any], tuple[Any, Any]]]
     load: Lazy[Callable[[str | Path | None, str], Any]] | None = None
     evaluation: Lazy[Any]
+    ranked_by: ClassVar[Ranking | None] = None
     evaluation_options: ClassVar[Mapping[str, str]] = {}
+    inference: Lazy[Callable[[Any], tuple[Callable[[Any], Any], Any]]] | None = None
     attribute: Lazy[Any] | None = None
     outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
     graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None

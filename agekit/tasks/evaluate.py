@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from agekit.data.columns import Columns
@@ -19,12 +21,13 @@ from agekit.errors import ConfigError, nearest
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.training.display import Display
+from agekit.training.faces import TrainingFaces
 from agekit.training.framing import find_framing
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import read_config, within_model
 from agekit.zoo.locate import locate
 
-__all__ = ["Evaluation", "ResultTable", "evaluate", "result_tables"]
+__all__ = ["AgeEvaluation", "Evaluation", "ResultTable", "evaluate", "result_tables"]
 
 
 class ResultTable(NamedTuple):
@@ -62,6 +65,18 @@ class Evaluation(ABC):
         self, folder: Path, device: torch.device, split: str, seed: int, **options: Any
     ) -> None: ...
 
+    @classmethod
+    def complete(cls, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Checks options before there is a model, and chooses those that have to be given.
+
+        Returns:
+            All of them, and a line that says what was chosen; "" for nothing.
+
+        Raises:
+            ConfigError: every mistake in them.
+        """
+        return dict(options), ""
+
     def select(self, faces: Faces) -> Faces:
         """The faces with the splits that the model is scored by; those of the protocol if none.
 
@@ -82,10 +97,38 @@ class Evaluation(ABC):
             ``n`` faces, ``skipped`` others, ``metrics``, and what else the task tells.
         """
 
+    @classmethod
+    def figures(cls, metrics: Mapping[str, Any], start: str = "") -> dict[str, float]:
+        """The numbers in metrics by their path, ``old/judges/NAME/avg``, to compare models by."""
+        out: dict[str, float] = {}
+        for key, value in metrics.items():
+            if isinstance(value, Mapping):
+                out |= Evaluation.figures(value, f"{start}{key}/")
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                out[f"{start}{key}"] = float(value)
+        return out
+
     @staticmethod
     @abstractmethod
     def tables(result: Mapping[str, Any]) -> Sequence[ResultTable | str]:
         """A result of `evaluate` for people: tables, and lines between them."""
+
+
+class AgeEvaluation(Evaluation):
+    """The scoring of a model that estimates ages: face by face too, and of each generation."""
+
+    @abstractmethod
+    def restore(self, generation: Path) -> None:
+        """Takes the network that a generation's folder of the model's run holds."""
+
+    @abstractmethod
+    def estimates(self, data: TrainingFaces) -> Mapping[str, NDArray[np.float32]]:
+        """What is estimated of the faces of the split, in their order.
+
+        Returns:
+            ``age`` and the ends ``low`` and ``high`` of its interval, (N,) years each; and
+            ``age@HEAD`` of each head where there are several.
+        """
 
 
 def evaluate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -26,8 +26,9 @@ from agekit.training.faces import TrainingFaces
 from agekit.training.run import Run
 from agekit.training.trainer import Trainer
 
-__all__ = ["Start", "TrainingTask", "training_of"]
+__all__ = ["Start", "TimedStep", "TrainingTask", "training_of"]
 
+TimedStep = Callable[[Tensor, torch.dtype | None], tuple[nn.Module, Callable[[], object]]]
 D = TypeVar("D")
 L = TypeVar("L", bound=Trainer[Any])
 
@@ -69,6 +70,18 @@ class TrainingTask(ABC, Generic[D, L]):
     def select(self, recipe: Any, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""
         return faces
+
+    def scored_with(self, recipe: Any) -> Mapping[str, Any]:
+        """The options with which a recipe's models are scored, see `Task.evaluation_options`."""
+        return {}
+
+    def timed_step(self, recipe: Any) -> TimedStep | None:
+        """What makes a step of a recipe's first generation, to be timed; None where nothing does.
+
+        It is given images (N, 3, S, S) on their device and the type of autocast, and makes the
+        network, new, and a function that trains it once on these images.
+        """
+        return None
 
     def prepare(
         self, recipe: Any, faces: Faces, device: torch.device, console: Console | None, seed: int

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from agekit.data.split import Faces
 from agekit.errors import counted
@@ -14,9 +18,10 @@ from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.report import generation_metrics
-from agekit.tasks.evaluate import Evaluation, ResultTable
+from agekit.tasks.evaluate import AgeEvaluation, ResultTable
 from agekit.training.display import Display
-from agekit.training.faces import evaluation_faces
+from agekit.training.faces import TrainingFaces, evaluation_faces
+from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["EstimatorEvaluation"]
 
@@ -24,7 +29,7 @@ _OF_PARTS = ("mae", "bias", "cs5", "coverage")
 """The figures that are shown of each of several datasets."""
 
 
-class EstimatorEvaluation(Evaluation):
+class EstimatorEvaluation(AgeEvaluation):
     """The errors of an estimator, over all and by head, age, gender and group."""
 
     config: EstimatorConfig
@@ -40,6 +45,21 @@ class EstimatorEvaluation(Evaluation):
         raw = raw_outputs(self.network, data.loader(self.split))
         metrics = generation_metrics(self.network, raw, data, self.split)
         return {"n": metrics.pop("n"), "skipped": data.skipped, "metrics": metrics}
+
+    def restore(self, generation: Path) -> None:
+        """Its weights and its calibration."""
+        self.network.load_state_dict(load_file(generation / WEIGHTS))
+        metrics = json.loads((generation / METRICS).read_text(encoding="utf-8"))
+        self.network.margin = metrics["interval"]["margin"]
+
+    def estimates(self, data: TrainingFaces) -> dict[str, NDArray[np.float32]]:
+        """The ages, their intervals, and what each of several heads says."""
+        raw = raw_outputs(self.network, data.loader(self.split))
+        made, parts = self.network.estimate(raw), self.network.per_head(raw)
+        out = {"age": made.age, "low": made.low, "high": made.high}
+        if len(parts) > 1:
+            out |= {f"age@{head}": part.age for head, part in parts.items()}
+        return {name: values.cpu().numpy() for name, values in out.items()}
 
     @staticmethod
     def tables(result: Mapping[str, Any]) -> list[ResultTable | str]:

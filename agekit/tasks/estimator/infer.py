@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from agekit.data.loader import Batch
+from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["fixed_outputs", "raw_outputs"]
+__all__ = ["fixed_outputs", "inference", "raw_outputs"]
 
 
 @torch.no_grad()
@@ -29,6 +30,11 @@ def raw_outputs(
     ask = network if as_trained else network.forward_tta
     parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
     return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}
+
+
+def inference(network: AgeEstimator) -> tuple[Callable[[Tensor], Estimate], AgeEstimator]:
+    """From normalised images (N, 3, S, S) to ages, the mirror images too where it looks at them."""
+    return lambda images: network.estimate(network.forward_tta(images)), network
 
 
 def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -> dict[str, Tensor]:

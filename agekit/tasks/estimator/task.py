@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agekit.task import HubTask, Lazy, Task
+from agekit.task import HubTask, Lazy, Ranking, Task
 from agekit.tasks.estimator.config import (
     EstimatorConfig,
     EstimatorGenerationMetrics,
@@ -33,6 +33,8 @@ class EstimatorTask(Task):
     build: Lazy[Any] = Lazy("agekit.tasks.estimator.build:build_model")
     untrained: Lazy[Any] = Lazy("agekit.tasks.estimator.build:untrained")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.estimator.evaluate:EstimatorEvaluation")
+    ranked_by = Ranking("mae", "MAE", "mean absolute error, years", of_faces=True)
+    inference: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:inference")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
     graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")
     tolerance = 0.01

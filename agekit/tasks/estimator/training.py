@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from agekit.data.loader import Batch
 from agekit.data.pool import Progress
 from agekit.data.split import Faces
 from agekit.errors import counted
-from agekit.tasks.estimator.build import build_estimator
+from agekit.recipe import LossTerm
+from agekit.recipe.parts import loss_arguments
+from agekit.tasks.estimator.build import build_estimator, untrained
 from agekit.tasks.estimator.export import export_estimator
 from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.initial import adopt, estimator_start, initial_weights
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe, is_pretrained
+from agekit.tasks.estimator.step import EstimatorStep
+from agekit.tasks.estimator.terms import build_term
 from agekit.tasks.estimator.timm_bridge import own_images
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.tasks.estimator.trial import try_estimator
 from agekit.training.evolver import Evolver
+from agekit.training.optimize import optim_wrapper
 from agekit.training.run import Run
-from agekit.training.task import Start, TrainingTask
+from agekit.training.task import Start, TimedStep, TrainingTask
 
 __all__ = ["EstimatorTraining"]
 
@@ -66,6 +73,14 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
         """Needs a training split, one to choose on where the best is kept, and usable ages."""
         super().require(recipe, data)
         build_estimator(recipe, data.ages, 0)
+
+    def timed_step(self, recipe: EstimatorRecipe) -> TimedStep | None:
+        """The step of its evolver's first list of losses; None of one that lists none."""
+        for key in loss_arguments(recipe.evolver.model_dump()):
+            terms = [LossTerm.model_validate(t) for t in recipe.evolver.arguments.get(key, ())]
+            if terms:
+                return partial(_timed_step, recipe, terms)
+        return None
 
     def describe(self, data: EstimatorFaces) -> str:
         """The faces of each split and the ages."""
@@ -125,3 +140,24 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
     ) -> dict[str, Any]:
         """Curves, distributions, a scatter plot, and the model."""
         return export_estimator(trainer, cast(AgeEstimator, network), info)
+
+
+def _timed_step(
+    recipe: EstimatorRecipe, losses: Sequence[LossTerm], images: Tensor, dtype: torch.dtype | None
+) -> tuple[AgeEstimator, Callable[[], object]]:
+    """Forward and backward pass and update, on faces of all label ages; no data is loaded."""
+    device = images.device
+    network = untrained(recipe)[0].to(device).to(memory_format=torch.channels_last)
+    if recipe.train.compile:
+        network.compile()
+    terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(losses)]
+    step = EstimatorStep(network, terms, None, dtype).to(device).train()
+    wrapper = optim_wrapper(recipe.train, step)
+    low, high = map(float, network.ages)
+    faces = Batch(
+        images.to(memory_format=torch.channels_last),
+        torch.linspace(low, high, len(images), device=device),
+        torch.full((len(images),), torch.nan, device=device),
+        torch.arange(len(images), device=device),
+    )
+    return network, lambda: step.train_step(faces, wrapper)

@@ -201,7 +201,6 @@ def test_what_is_kept_of_it_names_no_folder_of_the_machine() -> None:
     assert alignments(framing)["remarks"] == [
         "cut them: agekit data prepare csv --root .../faces/labels.csv --out CHIPS"
     ]
-    assert alignments(None) == {}
 
 
 def test_faces_that_lie_nobody_knows_where_are_not_trained_on(place: Path) -> None:

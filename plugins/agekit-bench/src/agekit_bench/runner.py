@@ -15,7 +15,7 @@ from rich.console import Console
 
 from agekit.errors import ConfigError, counted, one_line
 from agekit_bench.catalog import save_snapshot
-from agekit_bench.cells import Cell, whole_name
+from agekit_bench.cells import Cell, takes_judges, whole_name
 from agekit_bench.cost import Rates, pixels
 from agekit_bench.datasets import DatasetLocation, cross_specs
 from agekit_bench.launch import attempt, write_failure
@@ -209,7 +209,7 @@ class _Runner:
         if cell.after is not None:
             source = next(c for c in self.found if c.name == cell.after)
             weights = str((source.folder(self.out) / RUN).absolute())
-        place = self.places[cell.dataset]
+        place, judges = self.places[cell.dataset], self.options.judges or self.suite.judges
         return CellSpec.of(
             cell,
             self.out,
@@ -219,13 +219,13 @@ class _Runner:
             device=self.devices[slot % len(self.devices)],
             threads=threads_for(self.options.jobs if self.options.cluster is None else 1),
             cross=self._cross(cell),
-            judges=list(self.options.judges or self.suite.judges),
+            judges=list(judges) if takes_judges(cell.kind) else [],
             alignment=self.suite.alignment,
         )
 
     def _cross(self, cell: Cell) -> list[CrossSpec]:
         """What the cell is scored on besides; its own protocol is none of it."""
-        if cell.resolved.recipe.kind != "estimator":
+        if takes_judges(cell.kind):
             return []
         return [rule for rule in self.cross if whole_name(rule)[1] != cell.protocol]
 

@@ -3,74 +3,87 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS, FaceTable
-from agekit.errors import TrainingError
-from agekit.recipe import DataConfig
-from agekit.tasks.estimator.config import EstimatorConfig
-from agekit.tasks.estimator.infer import raw_outputs
+from agekit.errors import AgekitError, TrainingError
+from agekit.recipe import resolve
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.training.faces import TrainingFaces
+from agekit.tasks.evaluate import AgeEvaluation
+from agekit.tasks.evaluate import Evaluation as Scorer
+from agekit.training.display import Display
+from agekit.training.faces import evaluation_faces
 from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
+from agekit.training.task import training_of
+from agekit.training.train import TrainResult
+from agekit.zoo.config import ModelConfig
 from agekit_bench.failure import plain
 from agekit_bench.predictions import GENDERS, Estimates, named, parts_by
 from agekit_bench.result import Evaluation
-from agekit_bench.spec import CrossSpec
+from agekit_bench.spec import CellSpec, CrossSpec
 
-__all__ = [
-    "alignments",
-    "framing_of",
-    "parts_of",
-    "score_cross",
-    "score_generations",
-    "scored_split",
-]
+__all__ = ["alignments", "parts_of", "score", "scored_split"]
 
 
 Split = Literal["train", "val", "test", "all"]
+Scored = tuple[Evaluation, Estimates | None]
 _PREFERRED: tuple[Split, ...] = ("test", "val", "train")
 
 
-def score_generations(
-    network: AgeEstimator,
-    config: EstimatorConfig,
-    run: Run,
-    generations: Sequence[int],
-    faces: Faces,
-    device: torch.device,
-) -> list[tuple[Evaluation, Estimates]]:
-    """Scores each generation on the `scored_split`.
+def score(
+    spec: CellSpec, done: TrainResult, config: ModelConfig, device: torch.device
+) -> Iterator[Scored]:
+    """Scores the model of a finished run as its task does, on the `scored_split` first.
+
+    Of a model that estimates ages every generation is scored, with what it makes of each face. A
+    task that needs judges is scored by those of the cell; where it has none, by what the run itself
+    measured.
 
     Args:
-        network: of the model; it is left with the weights of the last generation.
-        config: of the model.
-        run: where the generations are kept.
-        generations: their numbers, ascending.
-        faces: what the model was trained on.
-        device: where the network is.
+        spec: the cell.
+        done: its run.
+        config: of its model.
+        device: where the network runs.
+
+    Raises:
+        AgekitError: it cannot be scored; or not on another dataset, which is named.
     """
+    task: Task = TASKS.get(config.task)
+    recipe = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings).recipe
+    training, run = training_of(recipe), Run(done.run)
+    faces = load_faces(spec.dataset, spec.root, spec.protocol, columns=spec.columns)
+    faces = training.select(recipe, faces)
+    framing = _framing_of(run) or find_framing(faces, device, wanted=config.face, as_chips=True)
+    numbers = sorted(generation.generation for generation in done.generations)
+    options = dict(training.scored_with(recipe))
     split = scored_split(faces)
-    framing = framing_of(run) or find_framing(faces, device, wanted=config.face, as_chips=True)
-    data = _data(framing.apply(faces), config, split, device)
-    out = []
-    for number in generations:
-        folder = run.generation(number)
-        network.load_state_dict(load_file(folder / "model.safetensors"))
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        network.margin = metrics["interval"]["margin"]
-        evaluation, estimates = _score(network, data, split, number)
-        out.append((evaluation.model_copy(update=alignments(framing)), estimates))
-    return out
+    if "judges" in task.evaluation_options:
+        options["judges"] = spec.judges
+        if not spec.judges:
+            yield _as_trained(task, done, config, faces, split, framing), None
+            return
+    scorer: Scorer = task.evaluation(done.model, device, split, spec.seed, **options)
+    shown = framing.apply(scorer.select(faces))
+    for number in numbers if isinstance(scorer, AgeEvaluation) else numbers[-1:]:
+        if isinstance(scorer, AgeEvaluation):
+            scorer.restore(run.generation(number))
+        evaluation, estimates = _score(scorer, shown, split, number, device)
+        yield evaluation.model_copy(update=alignments(framing)), estimates
+    for cross in spec.cross:
+        other: Scorer = task.evaluation(done.model, device, cross.split, spec.seed, **options)
+        try:
+            yield _score_cross(other, numbers[-1], cross, device, spec.as_chips)
+        except AgekitError as error:
+            raise type(error)(f"{cross.dataset}: {error.message}", error.hint) from error
 
 
 def scored_split(faces: Faces) -> Split:
@@ -78,54 +91,110 @@ def scored_split(faces: Faces) -> Split:
     return next(s for s in _PREFERRED if (faces.codes == SPLITS.index(s)).any())
 
 
-def score_cross(
-    network: AgeEstimator,
-    config: EstimatorConfig,
-    generation: int,
-    cross: CrossSpec,
-    device: torch.device,
-    as_chips: bool = False,
-) -> tuple[Evaluation, Estimates]:
-    """Scores the last generation on another dataset, reframed to what the model knows.
+def _as_trained(
+    task: Task,
+    done: TrainResult,
+    config: ModelConfig,
+    faces: Faces,
+    split: Split,
+    framing: Framing,
+) -> Evaluation:
+    """What the run measured on its own test faces, of all where none are counted apart."""
+    counts = config.trained["faces"]
+    tests = sum(n for name, n in counts.items() if name.split()[-1] == "test")
+    figures: dict[str, float] = task.evaluation.figures(done.metrics["test"])
+    return Evaluation(
+        protocol=faces.protocol,
+        split_hash=faces.split_hash,
+        split=split,
+        generation=max(generation.generation for generation in done.generations),
+        n=tests or sum(counts.values()),
+        metrics=dict(sorted(figures.items())),
+        **alignments(framing),
+    )
 
-    Args:
-        network: of the model.
-        config: of the model.
-        generation: its number.
-        cross: the other dataset.
-        device: where the network is.
-        as_chips: takes the images of a dataset of whole photos as face chips all the same.
+
+def _score_cross(
+    scorer: Scorer, generation: int, cross: CrossSpec, device: torch.device, as_chips: bool
+) -> Scored:
+    """Scores the last generation on another dataset, reframed to what the model knows.
 
     Raises:
         DataError: that cannot be read, has no such split, or is of whole photos.
     """
     faces = load_faces(cross.dataset, cross.root, cross.protocol, columns=cross.columns)
+    faces = scorer.select(faces)
     faces.rows(cross.split)
+    wanted = scorer.config.face
     framing = find_framing(
-        faces, device, wanted=config.face, model="the model", root=cross.root, as_chips=as_chips
+        faces, device, wanted=wanted, model="the model", root=cross.root, as_chips=as_chips
     )
-    data = _data(framing.apply(faces), config, cross.split, device)
-    evaluation, estimates = _score(network, data, cross.split, generation)
+    evaluation, estimates = _score(scorer, framing.apply(faces), cross.split, generation, device)
     face = framing.shown
     told = {"alignment": face.align, "margin": face.margin, **alignments(framing)}
     return evaluation.model_copy(update=told), estimates
 
 
-def framing_of(run: Run) -> Framing | None:
+def _framing_of(run: Run) -> Framing | None:
     """How a run showed its faces to the model; None of one from before that was kept."""
     told = json.loads(run.info.read_text(encoding="utf-8")).get("framing")
     return None if told is None else Framing.model_validate(told)
 
 
-def alignments(framing: Framing | None) -> dict[str, Any]:
+def alignments(framing: Framing) -> dict[str, Any]:
     """What an `Evaluation` keeps of how faces were shown."""
-    if framing is None:
-        return {}
     return {
         "data_alignment": framing.data,
         "shown_alignment": framing.shown,
         "remarks": [plain(note, {}) for note in framing.notes],
     }
+
+
+def _score(
+    scorer: Scorer, faces: Faces, split: Split, generation: int, device: torch.device
+) -> Scored:
+    known = (faces.table.identity >= 0).any()
+    told: dict[str, Any] = {
+        "protocol": faces.protocol,
+        "split_hash": faces.split_hash,
+        "subject_exclusive": faces.shared_identities == 0 if known else None,
+        "split": split,
+        "generation": generation,
+    }
+    if isinstance(scorer, AgeEvaluation):
+        figures, estimates = _score_ages(scorer, faces, split, generation, device)
+        return Evaluation(**told, **figures), estimates
+    scored = scorer.score(faces, Display(None, None))
+    metrics = dict(sorted(scorer.figures(scored["metrics"]).items()))
+    return Evaluation(**told, n=scored["n"], skipped=scored["skipped"], metrics=metrics), None
+
+
+def _score_ages(
+    scorer: AgeEvaluation, faces: Faces, split: Split, generation: int, device: torch.device
+) -> tuple[dict[str, Any], Estimates]:
+    """``n``, ``skipped``, ``metrics`` and ``by``, from what is estimated of each face."""
+    data = evaluation_faces(faces, scorer.config.image, split, device, Display(None, None))
+    table, rows = faces.table, data.rows(split)
+    made = dict(scorer.estimates(data))
+    if not all(np.isfinite(values).all() for values in made.values()):
+        raise TrainingError(
+            f"an estimate of generation {generation} on {faces.protocol} is not finite",
+            "lower train.optimizer.lr, or set train.clip_norm",
+        )
+    age, low, high = (made.pop(name) for name in ("age", "low", "high"))
+    true, sigma = table.age[rows], table.sigma[rows]
+    metrics = summary(age, true, sigma=sigma, low=low, high=high)
+    for name, of_head in made.items():
+        head = name.removeprefix("age@")
+        own = summary(of_head, true, sigma=sigma)
+        metrics |= {f"{figure}@{head}": value for figure, value in own.items()}
+    figures = {
+        "n": len(rows),
+        "skipped": len(faces.rows(split)) - len(rows),
+        "metrics": metrics,
+        "by": parts_of(age, low, high, table, rows),
+    }
+    return figures, Estimates(faces.protocol, generation, table, rows, age, low, high)
 
 
 def parts_of(
@@ -150,73 +219,18 @@ def parts_of(
         kind: np.array([name or "" for name in named(getattr(table, kind)[rows], known)])
         for kind, known in names.items()
     }
-    return {
-        kind: {
-            name: _figures(estimate, low, high, true, parts[name])
-            for name in names.get(kind, parts)
-            if name in parts
+
+    def figures(mine: NDArray[np.int64]) -> dict[str, float]:
+        return {
+            "n": len(mine),
+            "mae": mae(estimate[mine], true[mine]),
+            "bias": bias(estimate[mine], true[mine]),
+            "cs5": cs(estimate[mine], true[mine], 5),
+            "coverage": coverage(low[mine], high[mine], true[mine]),
         }
+
+    return {
+        kind: {name: figures(parts[name]) for name in names.get(kind, parts) if name in parts}
         for kind, parts in parts_by(true, columns["gender"], columns["group"]).items()
         if parts
     }
-
-
-def _figures(
-    estimate: NDArray[Any],
-    low: NDArray[Any],
-    high: NDArray[Any],
-    true: NDArray[Any],
-    mine: NDArray[np.int64],
-) -> dict[str, float]:
-    return {
-        "n": len(mine),
-        "mae": mae(estimate[mine], true[mine]),
-        "bias": bias(estimate[mine], true[mine]),
-        "cs5": cs(estimate[mine], true[mine], 5),
-        "coverage": coverage(low[mine], high[mine], true[mine]),
-    }
-
-
-def _data(
-    faces: Faces, config: EstimatorConfig, split: Split, device: torch.device
-) -> TrainingFaces:
-    image = DataConfig(**config.image.model_dump())
-    splits = SPLITS if split == "all" else (split,)
-    data = TrainingFaces(faces, image, device, splits=splits)
-    data.require(split)
-    return data
-
-
-def _score(
-    network: AgeEstimator, data: TrainingFaces, split: Split, generation: int
-) -> tuple[Evaluation, Estimates]:
-    faces, rows = data.faces, data.rows(split)
-    raw = raw_outputs(network, data.loader(split))
-    made = network.estimate(raw)
-    estimate, low, high = (x.cpu().numpy() for x in (made.age, made.low, made.high))
-    if not all(np.isfinite(x).all() for x in (estimate, low, high)):
-        raise TrainingError(
-            f"an estimate of generation {generation} on {faces.protocol} is not finite",
-            "lower train.optimizer.lr, or set train.clip_norm",
-        )
-    table = faces.table
-    true, sigma = table.age[rows], table.sigma[rows]
-    metrics = summary(estimate, true, sigma=sigma, low=low, high=high)
-    parts = network.per_head(raw)
-    if len(parts) > 1:
-        for head, part in parts.items():
-            own = summary(part.age.cpu().numpy(), true, sigma=sigma)
-            metrics |= {f"{name}@{head}": value for name, value in own.items()}
-    known = (table.identity >= 0).any()
-    evaluation = Evaluation(
-        protocol=faces.protocol,
-        split_hash=faces.split_hash,
-        subject_exclusive=faces.shared_identities == 0 if known else None,
-        split=split,
-        generation=generation,
-        n=len(rows),
-        skipped=len(faces.rows(split)) - len(rows),
-        metrics=metrics,
-        by=parts_of(estimate, low, high, table, rows),
-    )
-    return evaluation, Estimates(faces.protocol, generation, table, rows, estimate, low, high)

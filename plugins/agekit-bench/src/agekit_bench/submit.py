@@ -22,7 +22,7 @@ from agekit_bench.result_files import (
     predictions_path,
     read_result,
 )
-from agekit_bench.vetting import ager_reasons, face_reasons
+from agekit_bench.vetting import figure_reasons
 
 __all__ = ["Verdict", "add", "check", "known_results"]
 
@@ -80,10 +80,8 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
     reasons += [*_private(result), *_split(result, known)]
     if result.status == "failed":
         reasons.append("the cell failed: there is nothing to add")
-    elif result.kind == "estimator":
-        reasons += face_reasons(path, result, known, remarks)
     else:
-        reasons += ager_reasons(result, remarks)
+        reasons += figure_reasons(path, result, known, remarks)
     reasons, remarks = list(map(_seen, reasons)), list(map(_seen, remarks))
     return Verdict(path, result, target if not reasons else None, reasons, remarks)
 

@@ -11,18 +11,48 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from agekit.data.table import MAX_AGE
-from agekit.errors import DataError
+from agekit.errors import AgekitError, DataError
+from agekit.registry import TASKS
+from agekit.task import Task
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit_bench.predictions import Scored, parts_by, read_predictions, read_scored
 from agekit_bench.result import Evaluation, Result
 
-__all__ = ["ager_reasons", "face_reasons", "known_reasons", "part_reasons"]
+__all__ = ["face_reasons", "figure_reasons", "known_reasons", "part_reasons"]
 
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _YEARS = 2e-3
 _TOO_GOOD = 0.5
-_OF_ESTIMATORS = frozenset(summary([0.0], [0.0], sigma=[1.0], low=[0.0], high=[0.0]))
+_OF_AGES = frozenset(summary([0.0], [0.0], sigma=[1.0], low=[0.0], high=[0.0]))
+
+
+def figure_reasons(
+    path: Path, result: Result, known: Mapping[Path, Result], remarks: list[str]
+) -> Iterator[str]:
+    """Why the figures of a result cannot be believed, as far as its task lets them be checked.
+
+    Args:
+        path: of the result.
+        result: what it holds.
+        known: results to compare its faces with.
+        remarks: gets a line for each thing that a person should look at.
+    """
+    try:
+        task: Task = TASKS.get(result.kind)
+    except AgekitError as error:
+        yield f"kind: {error.message}"
+        return
+    if task.ranked_by is not None and task.ranked_by.of_faces:
+        yield from face_reasons(path, result, known, remarks)
+        return
+    if result.predictions is not None:
+        yield f"{task.title} has no predictions"
+    for evaluation in result.evaluations:
+        for name in evaluation.metrics:
+            if name.partition("@")[0] in _OF_AGES:
+                yield f"metrics.{name} is no figure of {task.title}"
+    remarks.append(f"the figures of {task.title} cannot be computed again from its result")
 
 
 def face_reasons(
@@ -58,22 +88,6 @@ def face_reasons(
             yield f"the predictions have {table.num_rows} rows, the evaluations {told} faces"
     except DataError as error:
         yield error.message
-
-
-def ager_reasons(result: Result, remarks: list[str]) -> Iterator[str]:
-    """Why the result of an ager cannot be believed, as far as it can be checked.
-
-    Args:
-        result: what it holds.
-        remarks: gets a line for each thing that a person should look at.
-    """
-    if result.predictions is not None:
-        yield "an ager has no predictions"
-    for evaluation in result.evaluations:
-        for name in evaluation.metrics:
-            if name.partition("@")[0] in _OF_ESTIMATORS:
-                yield f"metrics.{name} is no figure of an ager"
-    remarks.append("the figures of an ager cannot be computed again from its result")
 
 
 def _metadata(table: pa.Table) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ __all__ = [
     "build_classifier",
     "build_model",
     "fixed_outputs",
+    "inference",
     "probabilities",
     "untrained",
 ]
@@ -83,6 +84,11 @@ def untrained(recipe: GenderRecipe) -> tuple[GenderClassifier, GenderClassifier]
     """The network of a recipe with new weights; nothing is fetched."""
     network = build_classifier(without_pretrained(recipe.backbone), recipe.data.size)
     return network, network
+
+
+def inference(network: GenderClassifier) -> tuple[Callable[[Tensor], Tensor], GenderClassifier]:
+    """From normalised images (N, 3, S, S) to probabilities, and what gives them."""
+    return network.female, network
 
 
 @torch.no_grad()

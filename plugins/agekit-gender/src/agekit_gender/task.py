@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agekit.plugin import HubTask, Lazy, MetricsSchema, Task
+from agekit.plugin import HubTask, Lazy, MetricsSchema, Ranking, Task
 from agekit_gender.config import GenderConfig, GenderMetrics
 from agekit_gender.recipe import GenderRecipe
 
@@ -28,6 +28,14 @@ class GenderTask(Task):
     build: Lazy[Any] = Lazy("agekit_gender.model:build_model")
     untrained: Lazy[Any] = Lazy("agekit_gender.model:untrained")
     evaluation: Lazy[Any] = Lazy("agekit_gender.evaluate:GenderEvaluation")
+    ranked_by = Ranking(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        "faces told right, the mean over the genders",
+        higher=True,
+        percent=True,
+    )
+    inference: Lazy[Any] = Lazy("agekit_gender.model:inference")
     attribute: Lazy[Any] = Lazy("agekit_gender.attribute:GenderAttribute")
     outputs: Lazy[Any] = Lazy("agekit_gender.model:fixed_outputs")
     tolerance = 0.002

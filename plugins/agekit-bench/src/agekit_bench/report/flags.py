@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agekit.task import Ranking
 from agekit_bench.report.rows import Group
 from agekit_bench.result import Evaluation, Result
 from agekit_bench.result_files import canonical_hash
@@ -29,8 +30,7 @@ def row_flags(
     *,
     most_seeds: int,
     most_faces: int,
-    is_ranked: bool,
-    has_faces: bool,
+    unranked: str,
 ) -> list[str]:
     """What a reader of a row has to know.
 
@@ -40,8 +40,7 @@ def row_flags(
         failed: its seeds that have no figures.
         most_seeds: of any row of its table.
         most_faces: that any row scored.
-        is_ranked: whether it was compared with the others face by face.
-        has_faces: whether its per-face estimates could be used.
+        unranked: why it has no rank; "" where it has one.
     """
     results, out = [entry.result for entry in group.entries], []
     if len(results) < most_seeds:
@@ -49,10 +48,8 @@ def row_flags(
         out.append(f"{len(results)} of {most_seeds} seeds{alone}")
     for result in failed:
         out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
-    if not has_faces:
-        out.append("no per-face estimates that could be used: not ranked")
-    elif not is_ranked:
-        out.append("scored on faces that the other rows have none of: not ranked")
+    if unranked:
+        out.append(unranked)
     if (fewest := min(entry.evaluation.n for entry in group.entries)) < most_faces:
         out.append(f"scored on {fewest} faces of {most_faces}")
     if baseline is not None:
@@ -104,6 +101,7 @@ def table_flags(
     results: Sequence[Result],
     evaluations: Sequence[Evaluation],
     comparison: Comparison | None,
+    ranking: Ranking | None,
     *,
     several_splits: bool,
     most_seeds: int,
@@ -115,19 +113,26 @@ def table_flags(
         results: one of each row.
         evaluations: theirs on the table's protocol.
         comparison: of the rows face by face.
+        ranking: what rows are ranked by.
         several_splits: whether there are results on another split of the same name.
         most_seeds: of any row.
         has_baseline: whether all are compared with one row, and so flagged where they differ.
     """
     trained, scored = results[0].protocol, evaluations[0]
     out = []
+    if ranking is not None and not ranking.of_faces:
+        better = "more" if ranking.higher else "less"
+        out.append(
+            f"ranked by {ranking.title}, {better} is better, over trainings and not over faces; "
+            "claims and differences to the baseline are of estimated ages alone"
+        )
     exclusive = {evaluation.subject_exclusive for evaluation in evaluations}
     if False in exclusive and _dataset(scored.protocol) == _dataset(trained):
         out.append("subject overlap: there are people in more than one split, which flatters all")
     elif None in exclusive:
         out.append(
-            "the data names nobody, so that people may be in more than one split; the bootstrap "
-            "draws pictures, not people"
+            "the data names nobody, so that people may be in more than one split"
+            + ("" if comparison is None else "; the bootstrap draws pictures, not people")
         )
     if scored.protocol == trained and scored.split in ("train", "all"):
         out.append("contamination: scored on faces that it was trained on")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from agekit_bench.report.model import Facts, Row
+from agekit_bench.report.model import Facts, Table
 from agekit_bench.stats.comparison import Difference
 from agekit_bench.stats.intervals import Interval, Spread
 
@@ -64,19 +63,24 @@ _KNOWN = (
 _QUIET = ("ca3", "ca7", "cs3", "cs5", "cs7", "interval_width")
 
 
-def metrics_of(rows: Sequence[Row], every: bool = False) -> list[Metric]:
+def metrics_of(table: Table, every: bool = False) -> list[Metric]:
     """The columns of a table: the known figures that any row has, then the others.
 
     Args:
-        rows: of the table.
+        table: of a suite; what its rows are ranked by comes first.
         every: with those that are left out for brevity, and the errors of single heads.
     """
-    names = dict.fromkeys(name for row in rows for name in row.metrics)
-    told = {metric.name for metric in _KNOWN}
+    names = dict.fromkeys(name for row in table.rows for name in row.metrics)
+    known: tuple[Metric, ...] = _KNOWN
+    if (ranking := table.ranking) and all(metric.name != ranking.name for metric in _KNOWN):
+        decimals = 1 if ranking.percent else 2
+        of_task = Metric(ranking.name, ranking.title, ranking.help, decimals, ranking.percent)
+        known = (of_task, *_KNOWN)
+    told = {metric.name for metric in known}
     others = sorted(name for name in names if name not in told and "@" not in name)
     heads = sorted(name for name in names if name.startswith("mae@")) if every else []
     found = [
-        *(metric for metric in _KNOWN if metric.name in names),
+        *(metric for metric in known if metric.name in names),
         *(Metric(name, name, name) for name in others),
         *(Metric(n, f"MAE of {n.removeprefix('mae@')}", "of this head alone") for n in heads),
     ]

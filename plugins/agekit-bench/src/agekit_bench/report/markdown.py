@@ -100,7 +100,7 @@ def _scored(table: Table) -> Iterator[str]:
         yield f"- {_text(flag)}"
     if table.flags:
         yield ""
-    metrics = metrics_of(table.rows)
+    metrics = metrics_of(table)
     ranked = any(row.rank is not None for row in table.rows)
     heads = ["rank", "method"]
     for metric in metrics:

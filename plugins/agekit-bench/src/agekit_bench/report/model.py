@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agekit.task import Ranking
 from agekit_bench.report.papers import PaperTable
 from agekit_bench.stats.comparison import Difference
 from agekit_bench.stats.intervals import Interval, Spread
@@ -163,6 +164,7 @@ class Table:
         n: faces scored, of the row with the most.
         common: faces that every ranked row scored.
         people: how many are named among those; 0 of data that names nobody.
+        ranking: what the rows are ranked by; None where nothing says.
         baseline: what the rows are compared with: a row, or the first generation of each.
         facts: what all rows have in common of what a fair comparison pins.
         rate_of: what the rows' rates are of; empty where none were measured.
@@ -180,6 +182,7 @@ class Table:
     n: int
     common: int
     people: int
+    ranking: Ranking | None
     baseline: str | None
     facts: Facts
     rate_of: str

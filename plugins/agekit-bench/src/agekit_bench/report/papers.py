@@ -9,6 +9,7 @@ from pathlib import Path
 from agekit.errors import AgekitError, ConfigError
 from agekit.recipe import resolve
 from agekit_bench.catalog import find_suites, load_suite
+from agekit_bench.cells import takes_judges
 from agekit_bench.datasets import cut_command, is_uncut
 from agekit_bench.report.reported import (
     Column,
@@ -149,13 +150,13 @@ def _options(suite: Suite) -> Iterator[str]:
     yield from (f"--root {name}=DIR" for name in _datasets(suite))
     starts = (row.init for row in suite.rows if row.init is not None)
     yield from (f"--init {name}=MODEL" for name in dict.fromkeys(starts) if not suite.row(name))
-    if not suite.judges and any(_is_ager(row.recipe) for row in suite.rows):
+    if not suite.judges and any(_is_judged(row.recipe) for row in suite.rows):
         yield "--judge MODEL"
 
 
-def _is_ager(recipe: str) -> bool:
+def _is_judged(recipe: str) -> bool:
     try:
-        return resolve(recipe).recipe.kind == "ager"
+        return takes_judges(resolve(recipe).recipe.kind)
     except AgekitError:
         return False
 

@@ -12,7 +12,7 @@ from agekit.errors import DataError
 from agekit_bench.predictions import Scored, read_predictions, read_scored
 from agekit_bench.report.model import Row, RunEntry
 from agekit_bench.result import Evaluation, Machine, Result
-from agekit_bench.stats.comparison import Comparison
+from agekit_bench.stats.comparison import Comparison, Rank
 from agekit_bench.stats.intervals import Spread, spread
 from agekit_bench.stats.subgroups import check_scores, part_scores, parts_of
 
@@ -66,6 +66,11 @@ class Group:
     def seeds(self) -> list[int]:
         """Of its trainings."""
         return [entry.result.seed for entry in self.entries]
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        """Of each seed."""
+        return [entry.evaluation.metrics for entry in self.entries]
 
     @property
     def training(self) -> tuple[str, ...]:
@@ -156,6 +161,7 @@ def make_row(
     hrefs: Mapping[Path, str],
     *,
     position: Position | None,
+    rank: Rank | None,
     is_baseline: bool,
     detail: str,
     rate: float | None,
@@ -168,6 +174,7 @@ def make_row(
         group: its seeds.
         hrefs: how the page links to results.
         position: in the comparison; None where it is not in it.
+        rank: among the rows; None where nothing tells.
         is_baseline: whether it is the baseline.
         detail: what tells it from others of its label.
         rate: faces a second; None where it was not measured.
@@ -183,8 +190,8 @@ def make_row(
         method=result.method,
         backbone=result.backbone,
         generation=group.first.evaluation.generation,
-        rank=None,
-        rank_note="",
+        rank=None if rank is None else rank.place,
+        rank_note="" if rank is None else rank.note,
         metrics=_metrics(runs),
         interval=None,
         difference=None,
@@ -203,12 +210,9 @@ def make_row(
         return row
     comparison, place, base = position.comparison, position.place, position.base
     parts = parts_of(comparison.faces)
-    rank, note = comparison.ranks[place]
     told = None if base is None or base == place else comparison.difference(place, base)
     return replace(
         row,
-        rank=rank,
-        rank_note=note,
         interval=comparison.interval(place),
         difference=None if told is None else (told.by, told.interval),
         difference_seeds=0 if told is None else told.seeds,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from agekit_bench.report.claims import find
 from agekit_bench.report.flags import row_flags, table_flags
 from agekit_bench.report.model import Facts, Row, Table
+from agekit_bench.report.ranking import badness, ranking_of, ranks_by_figure, why_unranked
 from agekit_bench.report.rows import Group, Position, detail_of, make_row, read_entries
 from agekit_bench.result import Evaluation, Result
 from agekit_bench.speed.document import Speeds
@@ -31,6 +32,7 @@ class Scope(NamedTuple):
         scored_on: a protocol.
         split: which part of it.
         split_hash: of the split of `scored_on`.
+        kind: of the models.
     """
 
     trained_on: str
@@ -39,6 +41,7 @@ class Scope(NamedTuple):
     scored_on: str
     split: str
     split_hash: str
+    kind: str
 
     @classmethod
     def of(cls, result: Result, evaluation: Evaluation) -> Scope:
@@ -50,6 +53,7 @@ class Scope(NamedTuple):
             evaluation.protocol,
             evaluation.split,
             evaluation.split_hash,
+            result.kind,
         )
 
 
@@ -145,9 +149,15 @@ def _table(
 ) -> Table:
     with_faces = _comparable([group for group in groups if group.scored is not None])
     comparison = compare([g.scored or [] for g in with_faces], [g.seeds for g in with_faces])
+    ranking = ranking_of(scope.kind)
+    ranks = (
+        {} if comparison is None else dict(zip(map(id, with_faces), comparison.ranks, strict=True))
+    )
+    if ranking is None or not ranking.of_faces:
+        ranks = ranks_by_figure(ranking, groups)
     rates = {id(group): asked.speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
-    ranked = with_faces if comparison is not None else []
+    compared = with_faces if comparison is not None else []
     own_first = asked.by_generation and asked.baseline is None
     bases = [
         _first_generation(groups, group) if own_first else _named(groups, asked.baseline, group)
@@ -161,7 +171,8 @@ def _table(
             f"{anchor}/{number}",
             group,
             asked.hrefs,
-            position=_position(comparison, ranked, group, base),
+            position=_position(comparison, compared, group, base),
+            rank=ranks.get(id(group)),
             is_baseline=group is base,
             detail=detail_of(group, groups, asked.by_generation, same),
             rate=rates[id(group)],
@@ -171,13 +182,12 @@ def _table(
                 [r for r in asked.failed if r.training == group.first.result.training],
                 most_seeds=most_seeds,
                 most_faces=most_faces,
-                is_ranked=_index(ranked, group) is not None,
-                has_faces=group.scored is not None,
+                unranked="" if id(group) in ranks else why_unranked(ranking, group),
             ),
         )
         for number, (group, base) in enumerate(zip(groups, bases, strict=True), 1)
     ]
-    rows.sort(key=lambda row: (row.rank is None, row.rank or 0, _mae(row)))
+    rows.sort(key=lambda row: (row.rank is None, row.rank or 0, badness(ranking, row)))
     evaluations = [group.first.evaluation for group in groups]
     common = len(comparison.faces) if comparison is not None else 0
     return Table(
@@ -189,6 +199,7 @@ def _table(
         n=most_faces,
         common=common,
         people=comparison.people if comparison is not None else 0,
+        ranking=ranking,
         baseline=_baseline(rows, own_first),
         facts=_shared([group.first.result for group in groups], same),
         rate_of=f"inference alone, the best batch, on {asked.speeds.machine}" if measured else "",
@@ -197,6 +208,7 @@ def _table(
             [group.first.result for group in groups],
             evaluations,
             comparison,
+            ranking,
             several_splits=several_splits,
             most_seeds=most_seeds,
             has_baseline=len({id(base) for base in bases}) == 1 and bases[0] is not None,
@@ -264,10 +276,6 @@ def _called(row: Row, rows: Sequence[Row]) -> str:
     """A row's label, and what tells it from others of that label."""
     alone = sum(other.label == row.label for other in rows) == 1
     return row.label if alone or not row.detail else f"{row.label} ({row.detail})"
-
-
-def _mae(row: Row) -> float:
-    return row.metrics["mae"].mean if "mae" in row.metrics else float("inf")
 
 
 def _shared(results: Sequence[Result], common_overrides: set[str]) -> Facts:

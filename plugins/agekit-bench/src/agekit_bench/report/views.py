@@ -82,12 +82,12 @@ class TableView:
     @cached_property
     def metrics(self) -> list[Metric]:
         """The columns of figures."""
-        return metrics_of(self.table.rows)
+        return metrics_of(self.table)
 
     @cached_property
     def run_metrics(self) -> list[Metric]:
         """The columns of the single runs: the error of each head too."""
-        return metrics_of(self.table.rows, every=True)
+        return metrics_of(self.table, every=True)
 
     @cached_property
     def has_ranks(self) -> bool:

@@ -5,36 +5,43 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from agekit_ager.build import build_ager, load_ager
-from agekit_ager.model import FaceAger
-from agekit_ager.recipe import AgerRecipe
 from torch import Tensor, nn
 
-from agekit.data.loader import Batch
 from agekit.errors import ConfigError, UnknownNameError
-from agekit.recipe import LossTerm, Recipe, resolve
-from agekit.recipe.parts import loss_arguments
+from agekit.recipe import Recipe, resolve
 from agekit.recipe_names import resolve_recipe_name
-from agekit.tasks.estimator.build import build_estimator, load_estimator
-from agekit.tasks.estimator.config import EstimatorConfig
-from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.step import EstimatorStep
-from agekit.tasks.estimator.terms import build_term
-from agekit.training.optimize import optim_wrapper
-from agekit.zoo.folder import read_config
+from agekit.registry import TASKS
+from agekit.task import Task
+from agekit.training.task import TimedStep, training_of
+from agekit.zoo.folder import load_network, read_config
 from agekit.zoo.locate import is_model, locate
 
-__all__ = ["Inference", "Phase", "Training", "Workload", "untrained", "workloads"]
+__all__ = ["Asked", "Inference", "Phase", "Training", "Workload", "untrained", "workloads"]
 
 Phase = Literal["train", "infer"]
-Network = AgeEstimator | FaceAger
-_AGES = (0, 100)
+Run = Callable[[], object]
 _OF_RECIPES = "it is a model, and training is measured of recipes"
-_NO_LOSSES = "its evolver lists no losses of estimators"
+_NO_STEP = "its evolver lists no losses that a step could be made of"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How something is to be timed.
+
+    Attributes:
+        phases: which; none is all there are.
+        size: side of the images in pixels, in place of its own.
+        preset: of a recipe.
+        dtype: of autocast; None computes in float32.
+    """
+
+    phases: tuple[Phase, ...] = ()
+    size: int | None = None
+    preset: str | None = None
+    dtype: torch.dtype | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Workload(ABC):
     dtype: torch.dtype | None
 
     @abstractmethod
-    def prepare(self, batch: int, device: torch.device) -> tuple[Callable[[], object], int]:
+    def prepare(self, batch: int, device: torch.device) -> tuple[Run, int]:
         """Builds it, with a batch of noise that is on the device already.
 
         Gives a function that does it once, and the number of parameters of the network.
@@ -73,51 +80,38 @@ class Training(Workload):
     """Forward and backward pass and update of the first generation; no data is loaded.
 
     Attributes:
-        recipe: what is trained; its optimiser and losses.
-        terms: the losses of its first generation.
+        step: makes it, as the recipe's task does.
     """
 
     phase = "train"
     smallest = 2
 
-    recipe: EstimatorRecipe
-    terms: tuple[LossTerm, ...]
+    step: TimedStep
 
-    def prepare(self, batch: int, device: torch.device) -> tuple[Callable[[], object], int]:
+    def prepare(self, batch: int, device: torch.device) -> tuple[Run, int]:
         """The step that ``agekit train`` takes."""
-        network = build_estimator(self.recipe, _AGES, 0).to(device)
-        network.to(memory_format=torch.channels_last)
-        if self.recipe.train.compile:
-            network.compile()
-        terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(self.terms)]
-        step = EstimatorStep(network, terms, None, self.dtype).to(device).train()
-        wrapper = optim_wrapper(self.recipe.train, step)
-        faces = Batch(
-            self._images(batch, device).to(memory_format=torch.channels_last),
-            torch.linspace(float(_AGES[0]), float(_AGES[1]), batch, device=device),
-            torch.full((batch,), torch.nan, device=device),
-            torch.arange(batch, device=device),
-        )
-        return lambda: step.train_step(faces, wrapper), _parameters(network)
+        network, step = self.step(self._images(batch, device), self.dtype)
+        return step, _parameters(network)
 
 
 @dataclass(frozen=True)
 class Inference(Workload):
-    """From normalised images to ages, the mirror images included where the model looks at them.
-
-    Of an ager: from young faces to old ones.
+    """From normalised images to what prediction asks of the network, as its task says.
 
     Attributes:
-        build: makes the network on a device.
+        task: of the network.
+        build: makes the network.
     """
 
     phase = "infer"
 
-    build: Callable[[torch.device], Network]
+    task: Task
+    build: Callable[[], nn.Module]
 
-    def prepare(self, batch: int, device: torch.device) -> tuple[Callable[[], object], int]:
+    def prepare(self, batch: int, device: torch.device) -> tuple[Run, int]:
         """What prediction asks of the network."""
-        network = self.build(device).eval()
+        assert self.task.inference is not None
+        infer, part = self.task.inference(self.build().to(device).eval())
         images = self._images(batch, device)
 
         @torch.no_grad()
@@ -125,58 +119,48 @@ class Inference(Workload):
             with torch.autocast(
                 device.type, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None
             ):
-                if isinstance(network, FaceAger):
-                    return network(images, "old")
-                raw = network.forward_tta(images)
-            return network.estimate(raw)
+                return infer(images)
 
-        part = network.old if isinstance(network, FaceAger) else network
         return run, _parameters(part)
 
 
-def workloads(
-    name: str,
-    phases: tuple[Phase, ...] = (),
-    *,
-    size: int | None = None,
-    preset: str | None = None,
-    dtype: torch.dtype | None = None,
-) -> list[Workload]:
+def workloads(name: str, asked: Asked | None = None) -> list[Workload]:
     """What can be timed of a model or a recipe; of a model that is its inference.
 
     A name of both is the recipe, unless inference alone is asked for.
 
     Args:
         name: a model as `agekit.zoo.locate.locate` takes it, or a recipe with its backbone.
-        phases: which; none is all there are.
-        size: side of the images in pixels, in place of its own.
-        preset: of the recipe.
-        dtype: of autocast; None computes in float32.
+        asked: how.
 
     Raises:
-        ConfigError: it is neither, or it cannot be trained and only that was asked for.
+        ConfigError: it is neither, or nothing of what was asked for can be timed.
         ModelError: the model's files are damaged.
     """
+    asked = asked or Asked()
+    phases = asked.phases or ("train", "infer")
     if is_model(name) and not (_is_recipe(name) and phases != ("infer",)):
-        if phases and "infer" not in phases:
+        if "infer" not in phases:
             raise ConfigError(
                 f"the training of {name} cannot be measured: {_OF_RECIPES}",
                 "name the recipe it was trained by, or measure --infer",
             )
-        return [_of_model(name, size, dtype)]
-    overrides = [] if size is None else [f"data.size={size}"]
-    recipe = _from_new_weights(resolve(name, preset=preset, overrides=overrides).recipe)
+        folder = locate(name)
+        config = read_config(folder)
+        size = asked.size or config.image.size
+        return [_inference(name, "model", size, asked, config.task, lambda: _loaded(folder))]
+    overrides = [] if asked.size is None else [f"data.size={asked.size}"]
+    recipe = resolve(name, preset=asked.preset, overrides=overrides).recipe
+    size = recipe.data.size
     found: list[Workload] = []
-    if isinstance(recipe, EstimatorRecipe) and "train" in (phases or ("train",)):
-        terms = _first_terms(recipe)
-        if terms:
-            found.append(Training(name, "recipe", recipe.data.size, dtype, recipe, terms))
-    if "infer" in (phases or ("infer",)):
-        found.append(Inference(name, "recipe", recipe.data.size, dtype, _builder(recipe)))
+    step = training_of(recipe).timed_step(recipe) if "train" in phases else None
+    if step is not None:
+        found.append(Training(name, "recipe", size, asked.dtype, step))
+    if "infer" in phases:
+        found.append(_inference(name, "recipe", size, asked, recipe.kind, lambda: _new(recipe)))
     if not found:
         raise ConfigError(
-            f"the training of {name} cannot be measured: {_NO_LOSSES}",
-            "measure --infer",
+            f"the training of {name} cannot be measured: {_NO_STEP}", "measure --infer"
         )
     return found
 
@@ -185,7 +169,7 @@ def untrained(found: Sequence[Workload]) -> str:
     """Why none of the `workloads` of a name is of training; "" where one is."""
     if any(one.phase == "train" for one in found):
         return ""
-    return _OF_RECIPES if any(one.kind == "model" for one in found) else _NO_LOSSES
+    return _OF_RECIPES if any(one.kind == "model" for one in found) else _NO_STEP
 
 
 def _is_recipe(name: str) -> bool:
@@ -196,43 +180,33 @@ def _is_recipe(name: str) -> bool:
     return True
 
 
-def _of_model(name: str, size: int | None, dtype: torch.dtype | None) -> Inference:
-    folder = locate(name)
-    config = read_config(folder)
-
-    def build(device: torch.device) -> Network:
-        if isinstance(config, EstimatorConfig):
-            return load_estimator(folder, device)[0]
-        return load_ager(folder, device)[0]
-
-    return Inference(name, "model", size or config.image.size, dtype, build)
-
-
-def _builder(recipe: Recipe) -> Callable[[torch.device], Network]:
-    def build(device: torch.device) -> Network:
-        if isinstance(recipe, AgerRecipe):
-            return build_ager(recipe.generator, 0).to(device)
-        assert isinstance(recipe, EstimatorRecipe)
-        return build_estimator(recipe, _AGES, 0).to(device)
-
-    return build
+def _inference(
+    name: str,
+    kind: Literal["recipe", "model"],
+    size: int,
+    asked: Asked,
+    task_name: str,
+    build: Callable[[], nn.Module],
+) -> Inference:
+    task: Task = TASKS.get(task_name)
+    if task.inference is None:
+        raise ConfigError(
+            f"the inference of {name} cannot be measured: {task.title} says of no one function "
+            "what it is",
+            "its task has to name its `inference`",
+        )
+    return Inference(name, kind, size, asked.dtype, task, build)
 
 
-def _from_new_weights(recipe: Recipe) -> Recipe:
-    """The recipe without pretrained weights: speed does not depend on them, nothing is fetched."""
-    if not isinstance(recipe, EstimatorRecipe) or "pretrained" not in recipe.backbone.arguments:
-        return recipe
-    backbone = recipe.backbone.model_copy(update={"pretrained": False})
-    return recipe.model_copy(update={"backbone": backbone})
+def _loaded(folder: Any) -> nn.Module:
+    network: nn.Module = load_network(folder)[0]
+    return network
 
 
-def _first_terms(recipe: EstimatorRecipe) -> tuple[LossTerm, ...]:
-    """The loss terms of the first generation: those of the evolver's first list of them."""
-    for key in loss_arguments(recipe.evolver.model_dump()):
-        terms = tuple(LossTerm.model_validate(t) for t in recipe.evolver.arguments.get(key, ()))
-        if terms:
-            return terms
-    return ()
+def _new(recipe: Recipe) -> nn.Module:
+    """Without pretrained weights: speed does not depend on them, and nothing is fetched."""
+    network: nn.Module = TASKS.get(recipe.kind).untrained(recipe)[0]
+    return network
 
 
 def _parameters(network: nn.Module) -> int:

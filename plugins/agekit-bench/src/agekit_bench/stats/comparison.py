@@ -13,7 +13,7 @@ from agekit.bootstrap import resampled_means
 from agekit_bench.predictions import Numbers, Scored, Words
 from agekit_bench.stats.intervals import Interval, interval_of, with_trainings
 
-__all__ = ["Comparison", "Difference", "Rank", "common_faces", "compare", "ranks"]
+__all__ = ["Comparison", "Difference", "Rank", "Trainings", "common_faces", "compare", "ranks"]
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,74 @@ def ranks(errors: Sequence[float], difference: Callable[[int, int], Difference])
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Trainings:
+    """R rows by the figure of each of their trainings; less of it is better.
+
+    Attributes:
+        seeds: of each row, S of them.
+        means: of each row (S,) the figure of each of its seeds, a mean over faces.
+    """
+
+    seeds: list[list[int]]
+    means: list[Numbers]
+
+    @cached_property
+    def ranks(self) -> list[Rank]:
+        """Of the rows; ties share one."""
+        found = ranks([means.mean() for means in self.means], self.difference)
+        return [
+            Rank(rank.place, "one seed") if len(seeds) == 1 else rank
+            for rank, seeds in zip(found, self.seeds, strict=True)
+        ]
+
+    def difference(self, row: int, other: int) -> Difference:
+        """By how much a row's figure is above another's, and the paired 95 % interval."""
+        return self.contrast({row: 1.0, other: -1.0})
+
+    def contrast(self, weights: Mapping[int, float]) -> Difference:
+        """A sum of rows' figures, paired by face, and by seed where two or more have all of them.
+
+        Where they have fewer seeds in common, each row's vary on their own (Welch, 1947).
+
+        Args:
+            weights: of the rows, by their places; 0 altogether.
+        """
+        common = set.intersection(*(set(self.seeds[row]) for row in weights))
+        if len(common) > 1:
+            lines = {row: [self.seeds[row].index(s) for s in sorted(common)] for row in weights}
+            by_seed = sum(w * self.means[row][lines[row]] for row, w in weights.items())
+            return self._difference(weights, lines, len(common), np.asarray(by_seed))
+        lines = {row: list(range(len(self.seeds[row]))) for row in weights}
+        fewest = min(map(len, lines.values()))
+        terms = [w * self.means[row] for row, w in weights.items()] if fewest > 1 else []
+        return self._difference(weights, lines, fewest, *terms)
+
+    def _difference(
+        self,
+        weights: Mapping[int, float],
+        lines: Mapping[int, Sequence[int]],
+        seeds: int,
+        *terms: Numbers,
+    ) -> Difference:
+        by = float(sum(w * self.means[row][lines[row]].mean() for row, w in weights.items()))
+        interval = with_trainings(by, self._over_faces(by, weights, lines), *terms)
+        signs = np.sign(terms[0]) if len(terms) == 1 else np.empty(0)
+        opposed = [int((signs == sign).sum()) for sign in ((-1, 1) if by == 0 else (-np.sign(by),))]
+        return Difference(by, interval, seeds, min(opposed))
+
+    def _over_faces(
+        self, by: float, weights: Mapping[int, float], lines: Mapping[int, Sequence[int]]
+    ) -> Interval:
+        """The interval of a contrast over faces: of figures alone how they vary is not known."""
+        return Interval(by, by)
+
+
+@dataclass(frozen=True)
+class Comparison(Trainings):
     """R rows on the N faces that all their seeds scored.
 
     Attributes:
         faces: the faces, with the estimates of the first row's first seed.
-        seeds: of each row, S of them.
         estimates: of each row (S, N) estimated ages in years, a line for each of its seeds.
         covered: of each row (S, N), True where the interval holds the true age.
         biases: (R, N) signed errors in years, averaged over a row's seeds.
@@ -99,7 +161,6 @@ class Comparison:
     """
 
     faces: Scored
-    seeds: list[list[int]]
     estimates: list[Numbers]
     covered: list[Numbers]
     biases: Numbers
@@ -127,62 +188,18 @@ class Comparison:
         """(R, N) absolute errors in years, averaged over a row's seeds."""
         return np.stack([np.abs(e - self.faces.age).mean(axis=0) for e in self.estimates])
 
-    @cached_property
-    def ranks(self) -> list[Rank]:
-        """Of the rows; ties share one."""
-        found = ranks([self._means(row).mean() for row in range(len(self.seeds))], self.difference)
-        return [
-            Rank(rank.place, "one seed") if len(seeds) == 1 else rank
-            for rank, seeds in zip(found, self.seeds, strict=True)
-        ]
-
     def interval(self, row: int) -> Interval:
         """The 95 % interval of a row's MAE, over faces and, of several, over seeds."""
-        means = self._means(row)
+        means = self.means[row]
         faces = interval_of(self._samples[row].mean(axis=1))
         found = with_trainings(float(means.mean()), faces, means)
         return Interval(max(0.0, found.low), found.high)
 
-    def difference(self, row: int, other: int) -> Difference:
-        """By how many years a row's MAE is above another's, and the paired 95 % interval."""
-        return self.contrast({row: 1.0, other: -1.0})
-
-    def contrast(self, weights: Mapping[int, float]) -> Difference:
-        """A sum of rows' MAEs, paired by face, and by seed where two or more have all of them.
-
-        Where they have fewer seeds in common, each row's vary on their own (Welch, 1947).
-
-        Args:
-            weights: of the rows, by their places; 0 altogether.
-        """
-        common = set.intersection(*(set(self.seeds[row]) for row in weights))
-        if len(common) > 1:
-            lines = {row: [self.seeds[row].index(s) for s in sorted(common)] for row in weights}
-            by_seed = sum(w * self._means(row)[lines[row]] for row, w in weights.items())
-            return self._difference(weights, lines, len(common), np.asarray(by_seed))
-        lines = {row: list(range(len(self.seeds[row]))) for row in weights}
-        fewest = min(map(len, lines.values()))
-        terms = [w * self._means(row) for row, w in weights.items()] if fewest > 1 else []
-        return self._difference(weights, lines, fewest, *terms)
-
-    def _difference(
-        self,
-        weights: Mapping[int, float],
-        lines: Mapping[int, Sequence[int]],
-        seeds: int,
-        *terms: Numbers,
-    ) -> Difference:
-        by = float(sum(w * self._means(row)[lines[row]].mean() for row, w in weights.items()))
+    def _over_faces(
+        self, by: float, weights: Mapping[int, float], lines: Mapping[int, Sequence[int]]
+    ) -> Interval:
         samples = sum(w * self._samples[row][:, lines[row]].mean(1) for row, w in weights.items())
-        interval = with_trainings(by, interval_of(np.asarray(samples)), *terms)
-        signs = np.sign(terms[0]) if len(terms) == 1 else np.empty(0)
-        opposed = [int((signs == sign).sum()) for sign in ((-1, 1) if by == 0 else (-np.sign(by),))]
-        return Difference(by, interval, seeds, min(opposed))
-
-    def _means(self, row: int) -> Numbers:
-        """(S,) mean absolute errors of a row's seeds."""
-        means: Numbers = np.abs(self.estimates[row] - self.faces.age).mean(axis=1)
-        return means
+        return interval_of(np.asarray(samples))
 
     @cached_property
     def _samples(self) -> list[Numbers]:
@@ -214,6 +231,7 @@ def compare(
         return None
     estimates = [np.stack([one.estimate for one in seeds]) for seeds in groups]
     return Comparison(
+        means=[np.abs(e - faces.age).mean(axis=1) for e in estimates],
         faces=faces,
         seeds=[list(own) for own in seeds or [range(len(row)) for row in rows]],
         estimates=estimates,
