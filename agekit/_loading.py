@@ -34,6 +34,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "convert"): "agekit-cyclegan",
     ("command", "data.check"): "agekit-datasets",
     ("command", "data.pack"): "agekit-datasets",
+    ("command", "data.prepare"): "agekit-datasets",
     ("task", "ager"): "agekit-ager",
     ("task", "gender"): "agekit-gender",
 }

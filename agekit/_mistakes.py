@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agekit.errors import nearest
+from agekit.errors import DataError, nearest
 
 __all__ = ["KeyMistake", "Schema", "StrictSchema", "list_mistakes", "summary"]
 
@@ -29,6 +29,23 @@ class Schema(BaseModel):
     """Plain data with no key but its own and only finite numbers, which nothing changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def parse_json(cls, text: str | bytes, what: str, hint: str = "") -> Self:
+        """Reads a JSON document.
+
+        Args:
+            text: the document.
+            what: to say before what is wrong with it.
+            hint: how to mend it.
+
+        Raises:
+            DataError: it is damaged, or says what it may not.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise DataError(f"{what}: {summary(error, cls)}", hint) from error
 
 
 class StrictSchema(Schema, strict=True):

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agekit.atomic import DISK_FULL, write_bytes, written, written_folder
+    from agekit._mistakes import Schema
+    from agekit.atomic import DISK_FULL, is_aside, write_bytes, write_text, written, written_folder
     from agekit.culprit import Culprit
     from agekit.data.alignment import WHOLE, Alignment
     from agekit.data.augment import normalise
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from agekit.data.home import SHARD, keep_apart, locked, shard_files
     from agekit.data.loader import Batch
     from agekit.data.manifest import Manifest
+    from agekit.data.prepared import (
+        FAILURES_FILE,
+        PLAN_FILE,
+        append_failure,
+        read_failures,
+        write_failures,
+        write_table,
+    )
     from agekit.data.protocols import (
         Assign,
         Protocol,
@@ -41,7 +50,7 @@ if TYPE_CHECKING:
     from agekit.data.rows import Rows, identity_number, parse_gender, parse_split
     from agekit.data.scan import find_files, is_image
     from agekit.data.sheet import Sheet, is_missing, read_lines, read_sheet
-    from agekit.data.source import open_dataset
+    from agekit.data.source import open_dataset, place_of, read_source
     from agekit.data.split import Faces, load_faces
     from agekit.data.table import (
         COLUMNS,
@@ -53,16 +62,17 @@ if TYPE_CHECKING:
         age_bins,
         as_strings,
     )
-    from agekit.device import autocast_dtype, mean_over_processes, rank_and_world
+    from agekit.device import autocast_dtype, mean_over_processes, pick_device, rank_and_world
     from agekit.discovery import core_version
-    from agekit.faces.align import TEMPLATE
-    from agekit.faces.base import Detection, Detector
+    from agekit.faces.align import DEFAULT_MARGIN, TEMPLATE, cut, known_points, standard
+    from agekit.faces.base import Detection, Detector, one_thread
     from agekit.inference.attribute import FaceAttribute, load_attribute
     from agekit.inference.face import Answer
-    from agekit.progress import ProgressBar, decoding
+    from agekit.progress import ProgressBar, decoding, print_line
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
     from agekit.recipe.parts import build_part
-    from agekit.registry import BACKBONES, EVOLVERS, GENERATORS, HEADS, LOSSES
+    from agekit.registry import BACKBONES, DETECTORS, EVOLVERS, GENERATORS, HEADS, LOSSES
+    from agekit.scope import within
     from agekit.task import HubTask, Lazy, Ranking, Task
     from agekit.tasks.estimator.base import Head, Loss
     from agekit.tasks.estimator.build import without_pretrained
@@ -94,12 +104,16 @@ __all__ = [
     "BACKBONES",
     "COLUMNS",
     "COLUMN_NAMES",
+    "DEFAULT_MARGIN",
+    "DETECTORS",
     "DISK_FULL",
     "EVOLVERS",
+    "FAILURES_FILE",
     "GENERATORS",
     "HEADS",
     "LOSSES",
     "MAX_AGE",
+    "PLAN_FILE",
     "SHARD",
     "SPLITS",
     "TEMPLATE",
@@ -157,6 +171,7 @@ __all__ = [
     "ResultTable",
     "Rows",
     "Run",
+    "Schema",
     "Sheet",
     "Span",
     "Start",
@@ -167,6 +182,7 @@ __all__ = [
     "TrainingTask",
     "Watched",
     "age_bins",
+    "append_failure",
     "as_strings",
     "autocast_dtype",
     "build_evolver",
@@ -178,6 +194,7 @@ __all__ = [
     "by_name",
     "common_config",
     "core_version",
+    "cut",
     "decode",
     "decoding",
     "evaluation_faces",
@@ -187,10 +204,12 @@ __all__ = [
     "find_files",
     "identity_number",
     "in_threads",
+    "is_aside",
     "is_image",
     "is_missing",
     "is_model",
     "keep_apart",
+    "known_points",
     "load_attribute",
     "load_faces",
     "load_network",
@@ -198,26 +217,37 @@ __all__ = [
     "locked",
     "mean_over_processes",
     "normalise",
+    "one_thread",
     "open_dataset",
     "optim_wrappers",
     "parse_gender",
     "parse_split",
+    "pick_device",
+    "place_of",
     "posterior_median",
+    "print_line",
     "quantile",
     "rank_and_world",
     "read_config",
+    "read_failures",
     "read_lines",
     "read_sheet",
+    "read_source",
     "read_weights",
     "resolve",
     "restrict",
     "save_model",
     "shard_files",
+    "standard",
     "stored_backbone",
     "unusable",
     "usual",
+    "within",
     "without_pretrained",
     "write_bytes",
+    "write_failures",
+    "write_table",
+    "write_text",
     "written",
     "written_folder",
 ]

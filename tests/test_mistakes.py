@@ -12,11 +12,11 @@ from agekit_ager.recipe import AgerRecipe
 from agekit_bench.report.reported import Reported
 from agekit_bench.result import Result
 from agekit_bench.suite import Suite
+from agekit_datasets.chips.plan import Plan
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agekit._mistakes import list_mistakes, summary
 from agekit.data.manifest import Manifest
-from agekit.faces.plan import Plan
 from agekit.onnx.card import OnnxCard
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.recipe import EstimatorRecipe

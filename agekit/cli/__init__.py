@@ -43,7 +43,6 @@ _DATA = {
     "info": LazyCommand(
         "agekit.cli.data_list", "info", "Licence, source, layout and protocols of one."
     ),
-    "prepare": LazyCommand("agekit.cli.data_prepare", "prepare", "Cut photos into face chips."),
 }
 _ZOO = {
     "list": LazyCommand("agekit.cli.zoo_list", "list_", "List the models."),

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import ValidationError
-
-from agekit._mistakes import Schema, summary
+from agekit._mistakes import Schema
 from agekit.data.alignment import Alignment
 from agekit.data.dataset import Dataset
 from agekit.data.table import COLUMNS as LABELS
 from agekit.data.table import FaceTable
 from agekit.discovery import core_version
-from agekit.errors import DataError
 
 __all__ = ["COLUMNS", "MANIFEST", "TABLE", "Manifest"]
 
@@ -78,10 +75,4 @@ class Manifest(Schema):
         Raises:
             DataError: it is damaged, or of a later version.
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            reason = summary(error, cls)
-            raise DataError(
-                f"{name}: not a list of faces that agekit can read: {reason}"
-            ) from error
+        return cls.parse_json(text, f"{name}: not a list of faces that agekit can read")

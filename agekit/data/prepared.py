@@ -21,8 +21,8 @@ from agekit.data.table import FaceTable, Problem
 from agekit.errors import DataError, counted
 
 __all__ = [
-    "FAILURES",
-    "PLAN",
+    "FAILURES_FILE",
+    "PLAN_FILE",
     "append_failure",
     "is_prepared",
     "read_failures",
@@ -31,9 +31,9 @@ __all__ = [
     "write_table",
 ]
 
-PLAN = "prepare.json"
+PLAN_FILE = "prepare.json"
 """The file of the options that the folder was begun with; there from the first chip on."""
-FAILURES = "failures.csv"
+FAILURES_FILE = "failures.csv"
 """The list of images that no chip could be made of."""
 
 _HEADER = ("name", "kind", "detail")
@@ -43,7 +43,7 @@ _DIGEST = re.compile("[0-9a-f]{32}")
 
 def is_prepared(place: Path) -> bool:
     """Whether a folder holds chips that were prepared, or are being prepared."""
-    return (place / MANIFEST).is_file() or (place / PLAN).is_file()
+    return (place / MANIFEST).is_file() or (place / PLAN_FILE).is_file()
 
 
 def write_table(folder: Path, table: FaceTable, paths: Sequence[str], manifest: Manifest) -> None:
@@ -105,7 +105,7 @@ def _failures(folder: Path) -> list[Problem]:
     try:
         return read_failures(folder)
     except OSError as error:
-        raise DataError(f"{folder / FAILURES}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{folder / FAILURES_FILE}: cannot be read: {error.strerror}") from None
 
 
 def _add(
@@ -153,7 +153,7 @@ def read_failures(folder: Path) -> list[Problem]:
     Raises:
         OSError: the file is there and cannot be read.
     """
-    path = folder / FAILURES
+    path = folder / FAILURES_FILE
     data = path.read_bytes() if path.exists() else b""
     whole = data[: data.rfind(b"\n") + 1].decode("utf-8", "replace")
     lines = csv.reader(io.StringIO(whole, newline=""))
@@ -166,7 +166,7 @@ def read_failures(folder: Path) -> list[Problem]:
 
 def append_failure(folder: Path, failure: Problem) -> None:
     """Adds one, so that it is on the disk when this returns."""
-    path = folder / FAILURES
+    path = folder / FAILURES_FILE
     begun = path.exists()
     with open(path, "ab") as file:
         file.write(_line((failure.name, failure.kind, failure.detail), header=not begun))
@@ -178,9 +178,9 @@ def write_failures(folder: Path, failures: Iterable[Problem]) -> None:
     """Replaces the list as a whole; without failures there is no file."""
     lines = [_line((f.name, f.kind, f.detail), header=False) for f in failures]
     if lines:
-        write_bytes(folder / FAILURES, b"".join([_line(_HEADER, header=False), *lines]))
+        write_bytes(folder / FAILURES_FILE, b"".join([_line(_HEADER, header=False), *lines]))
     else:
-        (folder / FAILURES).unlink(missing_ok=True)
+        (folder / FAILURES_FILE).unlink(missing_ok=True)
 
 
 def _line(cells: tuple[str, ...], *, header: bool) -> bytes:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Detection", "Detector"]
+__all__ = ["Detection", "Detector", "one_thread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +79,20 @@ class Detector(ABC):
             For each image its faces, the largest first; an empty list where there is none. What
             is found in an image does not depend on the others beyond rounding.
         """
+
+
+def one_thread(device: str) -> Any:
+    """Keeps detectors to one thread of this process, where many processes share the work.
+
+    Returns:
+        The device, as torch has it where that is installed; on a CPU not every detector needs it.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
+    if find_spec("torch") is None:
+        return device
+    import torch
+
+    torch.set_num_threads(1)
+    return torch.device(device)

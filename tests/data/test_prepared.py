@@ -10,7 +10,7 @@ from agekit.data.alignment import Alignment
 from agekit.data.files import Files
 from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
 from agekit.data.prepared import (
-    FAILURES,
+    FAILURES_FILE,
     append_failure,
     is_prepared,
     read_failures,
@@ -137,12 +137,12 @@ def test_failures_survive_a_torn_line_and_become_problems(folder):
     first = Problem("face", 'a "b", c.png', "no face\nfound")
     append_failure(folder, first)
     append_failure(folder, Problem("image", "d.png", "torn"))
-    with open(folder / FAILURES, "ab") as file:
+    with open(folder / FAILURES_FILE, "ab") as file:
         file.write(b"e.png,ima")
     told = [replace(first, detail="no face found"), Problem("image", "d.png", "torn")]
     assert read_failures(folder) == told
     assert read_prepared(folder).problems == tuple(told)
     write_failures(folder, told[1:])
-    assert (folder / FAILURES).read_text() == "name,kind,detail\nd.png,image,torn\n"
+    assert (folder / FAILURES_FILE).read_text() == "name,kind,detail\nd.png,image,torn\n"
     write_failures(folder, [])
-    assert not (folder / FAILURES).exists()
+    assert not (folder / FAILURES_FILE).exists()

@@ -12,24 +12,31 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from agekit.data.alignment import Alignment
-from agekit.data.columns import Columns
-from agekit.data.dataset import Dataset
-from agekit.data.encode import Encoding
-from agekit.data.home import keep_apart
-from agekit.data.manifest import Manifest
-from agekit.data.prepared import FAILURES, write_table
-from agekit.data.source import open_dataset, place_of, read_source
-from agekit.data.table import Problem
 from agekit.errors import ConfigError, DataError, counted
-from agekit.faces.align import known_points, standard
-from agekit.faces.chips import ChipWork
-from agekit.faces.folder import ChipFolder, chip_names, writing
-from agekit.faces.plan import begin, held, make_plan, origin_keys, read_plan
-from agekit.faces.workers import run_blocks
-from agekit.progress import ProgressBar, print_line
-from agekit.registry import DETECTORS
-from agekit.scope import within
+from agekit.plugin import (
+    DETECTORS,
+    FAILURES_FILE,
+    Alignment,
+    Columns,
+    Dataset,
+    Encoding,
+    Manifest,
+    Problem,
+    ProgressBar,
+    keep_apart,
+    known_points,
+    open_dataset,
+    place_of,
+    print_line,
+    read_source,
+    standard,
+    within,
+    write_table,
+)
+from agekit_datasets.chips.folder import ChipFolder, chip_names, writing
+from agekit_datasets.chips.plan import begin, held, make_plan, origin_keys, read_plan
+from agekit_datasets.chips.work import ChipWork
+from agekit_datasets.chips.workers import run_blocks
 
 __all__ = ["Prepared", "Workers", "prepare"]
 
@@ -141,7 +148,7 @@ def prepare(
             first = folder.failures[min(folder.failures)]
             raise DataError(
                 f"no chip could be made of any of {counted(len(table), 'picture')}",
-                f"first: {first.name}: {first.detail}; see {out / FAILURES}",
+                f"first: {first.name}: {first.detail}; see {out / FAILURES_FILE}",
             )
         table = replace(table, origin=keys).take(np.array(rows))
         chips = [folder.chips[row] for row in rows]
@@ -191,7 +198,7 @@ def _device(name: str) -> str:
     """Where detectors run: on the CPU where torch is not installed, which others need."""
     if name in ("auto", "cpu") and find_spec("torch") is None:
         return "cpu"
-    from agekit.device import pick_device
+    from agekit.plugin import pick_device
 
     return str(pick_device(name))
 

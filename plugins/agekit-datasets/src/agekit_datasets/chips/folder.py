@@ -9,11 +9,18 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from agekit.atomic import DISK_FULL, is_aside, write_bytes
-from agekit.data.prepared import PLAN, append_failure, read_failures, write_failures
-from agekit.data.table import Problem
 from agekit.errors import DataError
-from agekit.faces.chips import UNREADABLE
+from agekit.plugin import (
+    DISK_FULL,
+    PLAN_FILE,
+    Problem,
+    append_failure,
+    is_aside,
+    read_failures,
+    write_bytes,
+    write_failures,
+)
+from agekit_datasets.chips.work import UNREADABLE
 
 __all__ = ["ChipFolder", "chip_names", "readable", "writing"]
 
@@ -123,7 +130,7 @@ def _whole_files(folder: Path, chips: Container[str]) -> set[str]:
             old = _OLD_ASIDE.fullmatch(name)
             if is_aside(name) or (old and os.path.normpath(f"{below}/{old[1]}") in chips):
                 os.unlink(os.path.join(place, name))
-            elif not (below == "." and name == PLAN):
+            elif not (below == "." and name == PLAN_FILE):
                 found.add(name if below == "." else f"{below}/{name}".replace(os.sep, "/"))
     return found
 

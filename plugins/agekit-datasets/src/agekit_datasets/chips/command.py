@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from agekit.cli.dataset_options import columns_option, root_option
 from agekit.cli.options import device_option, json_option, refuse
 from agekit.cli.output import console, emit_json, only_json_on_stdout
-from agekit.data.alignment import Alignment
-from agekit.data.encode import Encoding, Format
-from agekit.data.prepared import FAILURES, read_failures
 from agekit.errors import ConfigError, counted
-from agekit.faces.align import DEFAULT_MARGIN, known_points, standard
-from agekit.faces.prepare import Workers
-from agekit.faces.prepare import prepare as make
-from agekit.zoo.locate import locate
+from agekit.plugin import (
+    DEFAULT_MARGIN,
+    FAILURES_FILE,
+    Alignment,
+    Encoding,
+    known_points,
+    locate,
+    read_failures,
+    standard,
+)
+from agekit_datasets.chips.prepare import Workers
+from agekit_datasets.chips.prepare import prepare as make
 
 __all__ = ["prepare"]
 
@@ -26,7 +31,7 @@ _SHOWN = 5
 _SIZE = 224
 
 
-@click.command()
+@click.command(short_help="Cut photos into face chips.")
 @click.argument("dataset")
 @root_option
 @columns_option
@@ -112,7 +117,7 @@ def prepare(
     chips = counted(made.done + made.skipped, "chip")
     click.echo(f"{made.out}: {chips} of {counted(made.n, 'picture')}{before}")
     if made.failed:
-        click.echo(f"{made.failed:,} failed; see {made.out / FAILURES}")
+        click.echo(f"{made.failed:,} failed; see {made.out / FAILURES_FILE}")
         for failure in read_failures(out)[:_SHOWN]:
             click.echo(f"  {failure.name}: {failure.detail}")
 
@@ -123,7 +128,7 @@ class _Options:
 
     size: int | None
     margin: float | None
-    format_: Format
+    format_: Literal["jpeg", "png", "webp"]
     quality: int
     detector: str | None
     like: str | None
@@ -172,7 +177,7 @@ def _frame_of(model: str) -> tuple[Alignment, int]:
         ConfigError: it does not say where the points of faces lie.
         ModelError: there is no such model.
     """
-    from agekit.zoo.folder import read_config
+    from agekit.plugin import read_config
 
     config = read_config(locate(model))
     if known_points(config.face) is None:

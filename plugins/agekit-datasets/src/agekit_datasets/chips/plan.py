@@ -11,18 +11,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from agekit._mistakes import Schema, summary
-from agekit.atomic import write_text
-from agekit.data.files import Files
-from agekit.data.home import locked
-from agekit.data.prepared import PLAN
-from agekit.data.table import FaceTable
 from agekit.errors import DataError
-from agekit.faces.align import standard
-from agekit.faces.chips import ChipWork
-from agekit.faces.folder import readable
+from agekit.plugin import PLAN_FILE, FaceTable, Files, Schema, locked, standard, write_text
+from agekit_datasets.chips.folder import readable
+from agekit_datasets.chips.work import ChipWork
 
 __all__ = ["Plan", "begin", "held", "make_plan", "origin_keys", "read_plan"]
 
@@ -61,6 +54,7 @@ class Plan(Schema):
     device: str | None
 
 
+_ANEW = "prepare into a new folder"
 _MOST_ODD = 10
 """Files that are there and cannot be read; more are rather a broken disk than broken files."""
 _CHANGED = {
@@ -133,23 +127,21 @@ def read_plan(folder: Path) -> Plan | None:
     Raises:
         DataError: it holds something else, or its plan is damaged.
     """
-    path = folder / PLAN
+    path = folder / PLAN_FILE
     names = {place.name for place in folder.iterdir() if not place.name.startswith(".")}
-    if not names - {PLAN}:
+    if not names - {PLAN_FILE}:
         return None
-    if PLAN not in names:
+    if PLAN_FILE not in names:
         raise DataError(
             f"{folder}: not empty, and not begun by `agekit data prepare`: it holds {min(names)}",
-            "prepare into a new folder",
+            _ANEW,
         )
+    what = f"{path}: cannot be read as what the folder was begun with"
     try:
-        return Plan.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = error if isinstance(error, OSError) else summary(error, Plan)
-        raise DataError(
-            f"{path}: cannot be read as what the folder was begun with: {reason}",
-            "prepare into a new folder",
-        ) from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{what}: {error}", _ANEW) from error
+    return Plan.parse_json(data, what, _ANEW)
 
 
 def begin(folder: Path, plan: Plan, before: Plan | None) -> None:
@@ -159,7 +151,7 @@ def begin(folder: Path, plan: Plan, before: Plan | None) -> None:
         DataError: it is not; says what differs.
     """
     if before is None:
-        write_text(folder / PLAN, plan.model_dump_json(indent=2) + "\n")
+        write_text(folder / PLAN_FILE, plan.model_dump_json(indent=2) + "\n")
         return
     then, now = before.model_dump(), plan.model_dump()
     differ = [name for name in then if then[name] != now[name]]

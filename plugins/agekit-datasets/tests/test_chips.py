@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from agekit_datasets.chips.folder import chip_names
+from agekit_datasets.chips.work import main_face
 
 from agekit.faces.base import Detection
-from agekit.faces.chips import main_face
-from agekit.faces.folder import chip_names
 
 
 def test_what_the_largest_face_is():

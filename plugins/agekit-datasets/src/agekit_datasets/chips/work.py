@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.alignment import Alignment
-from agekit.data.decode import unusable
-from agekit.data.encode import Encoding
-from agekit.data.files import EncodedImages
-from agekit.data.table import ImageSource, Problem
 from agekit.errors import AgekitError, ConfigError, DataError
-from agekit.faces.align import cut, known_points
-from agekit.registry import DETECTORS
-
-if TYPE_CHECKING:
-    from agekit.faces.base import Detection, Detector
+from agekit.plugin import (
+    DETECTORS,
+    Alignment,
+    Detection,
+    Detector,
+    EncodedImages,
+    Encoding,
+    ImageSource,
+    Problem,
+    cut,
+    known_points,
+    one_thread,
+    unusable,
+)
 
 __all__ = ["UNREADABLE", "ChipWork", "main_face"]
 
@@ -36,7 +38,7 @@ Chip = bytes | Problem
 
 @dataclass(frozen=True)
 class ChipWork:
-    """Makes chips; see `agekit.faces.workers.Work`.
+    """Makes chips; see `agekit_datasets.chips.workers.Work`.
 
     Attributes:
         images: where the pictures come from.
@@ -65,16 +67,7 @@ class ChipWork:
         """
         if self.face is None:
             return lambda rows: [self._scaled(row) for row in rows]
-        import cv2
-
-        cv2.setNumThreads(1)
-        device: Any = self.device
-        if find_spec("torch") is not None:  # the built-in detector needs none on a CPU
-            import torch
-
-            torch.set_num_threads(1)
-            device = torch.device(device)
-        detector: Detector = DETECTORS.get(self.face.detector)(device)
+        detector: Detector = DETECTORS.get(self.face.detector)(one_thread(self.device))
         return lambda rows: self._detected(detector, rows)
 
     def check(self) -> None:

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_datasets.chips.prepare import Workers, prepare
 from agekit_datasets.own.readers import Csv
 from agekit_synthfaces import write_face
 from filelock import FileLock
@@ -21,11 +15,10 @@ from PIL import Image
 from agekit.data.alignment import Alignment
 from agekit.data.encode import Encoding
 from agekit.data.manifest import TABLE
-from agekit.data.prepared import FAILURES, read_failures, read_prepared
+from agekit.data.prepared import FAILURES_FILE, read_failures, read_prepared
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.faces.align import frame, standard
-from agekit.faces.prepare import Workers, prepare
 
 
 def cut(dataset, root, out, *, size=224, margin=0.25, detector="marked", workers=1, **files):
@@ -46,25 +39,6 @@ def run(root, out, **changed):
 
 def counts(done):
     return done.n, done.done, done.skipped, done.failed
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Every file but the lock and its hash."""
-    files = [p for p in folder.rglob("*") if p.is_file() and p.name != ".prepare.lock"]
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("shared") / "ready"
-
-
-@pytest.fixture
-def ready(marked, photos, tmp_path, shared) -> Path:
-    """What `photos` become, made once."""
-    if not shared.exists():
-        run(photos, shared)
-    return shutil.copytree(shared, tmp_path / "ready")
 
 
 @pytest.mark.slow
@@ -122,12 +96,12 @@ def test_failures_are_listed_and_told(ready):
 
 
 @pytest.mark.slow
-def test_the_number_of_workers_changes_nothing(ready, photos, tmp_path):
+def test_the_number_of_workers_changes_nothing(ready, photos, tmp_path, contents):
     assert counts(run(photos, tmp_path / "three", workers=3)) == (8, 6, 0, 2)
     assert contents(tmp_path / "three") == contents(ready)
 
 
-def test_a_second_run_does_nothing_again(ready, photos):
+def test_a_second_run_does_nothing_again(ready, photos, contents):
     before = {p: p.stat().st_mtime_ns for p in ready.rglob("*.jpg")}
     all_of_it = contents(ready)
     assert counts(run(photos, ready)) == (8, 0, 6, 2)
@@ -136,14 +110,14 @@ def test_a_second_run_does_nothing_again(ready, photos):
 
 
 @pytest.mark.slow
-def test_half_done_work_is_gone_on_with(ready, photos):
+def test_half_done_work_is_gone_on_with(ready, photos, contents):
     """As it is after a kill: chips are missing, one half written, a line torn, no table yet."""
     all_of_it = contents(ready)
     for name in ("a/p2.jpg", "b/p7.jpg", TABLE, "faces.json"):
         (ready / name).unlink()
     (ready / "b/.p7.jpg.123").write_bytes(b"half")
-    lines = (ready / FAILURES).read_bytes().splitlines(keepends=True)
-    (ready / FAILURES).write_bytes(lines[0] + lines[2] + lines[1][:9])
+    lines = (ready / FAILURES_FILE).read_bytes().splitlines(keepends=True)
+    (ready / FAILURES_FILE).write_bytes(lines[0] + lines[2] + lines[1][:9])
     with pytest.raises(DataError, match="not all cut yet") as caught:
         load_faces("csv", ready)
     assert "again" in caught.value.hint
@@ -166,7 +140,7 @@ def test_changed_labels_are_taken_over(ready, photos):
         ({"detector": None}, "detector marked then, None now"),
     ],
 )
-def test_other_options_are_refused(ready, photos, changed, told):
+def test_other_options_are_refused(ready, photos, changed, told, contents):
     before = contents(ready)
     with pytest.raises(DataError, match=told) as caught:
         run(photos, ready, **changed)
@@ -248,121 +222,6 @@ def test_nothing_found_is_told(marked, write_photo, tmp_path):
         cut("folder", tmp_path / "faces", out)
     assert "30/a.png: no face found" in caught.value.hint
     assert not (out / TABLE).exists()
-
-
-@pytest.fixture
-def command(marked, photos, tmp_path, plugin_site):
-    """Starts the command line; gives the process."""
-
-    def start(out, *more, seconds=0.0, limit=None):
-        arguments = ["data", "prepare", "csv", "--root", str(photos), "--out", str(out)]
-        arguments += ["--size", "64", "--detector", "marked", "--device", "cpu", *more]
-        limited = (
-            "import resource, sys; from agekit.cli import main; "
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); main(sys.argv[1:])"
-        )
-        program = ["-m", "agekit"] if limit is None else ["-c", limited]
-        environment = {"PYTHONPATH": str(plugin_site), "MARKED_SECONDS": str(seconds)}
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        return subprocess.Popen(
-            [sys.executable, *program, *arguments],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return start
-
-
-def chips(out):
-    """The chips there are, with their times."""
-    return {p: p.stat().st_mtime_ns for p in out.rglob("*.jpg") if p.name[0] != "."}
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-
-
-def workers(tmp_path):
-    """The processes that work for one of this test."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            started = str(tmp_path).encode() in (place / "environ").read_bytes()
-            spawned = b"spawn_main" in (place / "cmdline").read_bytes()
-        except OSError:
-            continue
-        found += [int(place.name)] * (started and spawned)
-    return found
-
-
-@pytest.mark.slow
-def test_a_full_disk_is_told_and_gone_on_from(ready, command, photos, tmp_path):
-    out = tmp_path / "out"
-    process = command(out, "--workers", "1", limit=1000)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "error: no room for the chips in" in told
-    assert "hint: free some space and run the same command again" in told
-    assert "Traceback" not in told
-    assert not chips(out) and not list(out.rglob(".*.jpg.*"))
-    assert counts(run(photos, out)) == (8, 6, 0, 2)
-    assert contents(out) == contents(ready)
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_it_ends_with_the_same_bytes(ready, command, tmp_path):
-    out = tmp_path / "out"
-    before: dict[Path, int] = {}
-    for _ in range(2):
-        process = command(out, "--workers", "2", seconds=0.5)
-        until(lambda before=before: len(chips(out)) >= len(before) + 2)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        until(lambda: not workers(tmp_path))
-        assert workers(tmp_path) == []
-        now = chips(out)
-        assert len(before) + 2 <= len(now) < 6
-        assert before.items() <= now.items()
-        assert not (out / TABLE).exists()
-        before = now
-    process = command(out, "--workers", "2", "--json")
-    answer = json.loads(process.communicate(timeout=120)[0])
-    assert (answer["n"], answer["failed"]) == (8, 2)
-    assert (answer["done"], answer["skipped"]) == (6 - len(before), len(before))
-    assert before.items() <= chips(out).items()
-    assert contents(out) == contents(ready)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
-def test_a_worker_that_dies_is_told(command, tmp_path):
-    process = command(tmp_path / "out", "--workers", "2", seconds=1)
-    until(lambda: chips(tmp_path / "out"))
-    crew = workers(tmp_path)
-    assert len(crew) == 2
-    os.kill(crew[0], signal.SIGKILL)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "error: a worker process ended by itself (exit status -9)" in told
-    assert "Traceback" not in told
-    assert workers(tmp_path) == []
-
-
-@pytest.mark.slow
-def test_interrupted_it_goes_quietly(command, tmp_path):
-    process = command(tmp_path / "out", "--workers", "2", seconds=1)
-    until(lambda: chips(tmp_path / "out"))
-    for one in (process.pid, *workers(tmp_path)):
-        os.kill(one, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "error: interrupted" in told
-    assert "Traceback" not in told
-    assert workers(tmp_path) == []
 
 
 @pytest.mark.slow
