@@ -285,7 +285,7 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
     for arguments, told in (
         (["check", "csv", "--root", "x.csv"], "error: the command `agekit data check` is not"),
         (["pack", "csv", "--out", "x.parquet"], "error: the command `agekit data pack` is not"),
-        (["prepare", "csv", "--out", "chips"], "error: no dataset named 'csv'"),
+        (["prepare", "csv", "--out", "x"], "error: the command `agekit data prepare` is not"),
     ):
         refused = core.agekit("data", *arguments)
         assert refused.returncode == 1

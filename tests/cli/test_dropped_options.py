@@ -52,4 +52,4 @@ def test_a_judge_that_no_cell_asks_is_refused(
     with pytest.raises(SystemExit) as stopped:
         main(["bench", "run", str(suite), "--dry-run", "--device", "cpu", *judge])
     assert stopped.value.code == 1
-    assert "--judge: none of these cells of mine is of an ager" in capsys.readouterr().err
+    assert "--judge: none of these cells of mine is scored by judges" in capsys.readouterr().err
