@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from agekit.training.train import train
 
     __version__: str
+
+if sys.platform == "darwin":
+    # Before torch is imported: what Apple's GPUs cannot do runs on the CPU, and torch says so once.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 __all__ = ["__version__", "build", "evaluate", "load", "load_aging", "train"]
 

@@ -13,6 +13,7 @@ from agekit.discovery import CORE, PACKAGE
 from agekit.errors import ConfigError, MissingLibraryError, one_line
 
 __all__ = [
+    "LOGS",
     "explained",
     "has_all",
     "install_command",
@@ -34,8 +35,13 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "figures": ("matplotlib",),
     "torch": ("torch", "torchvision", "timm"),
     "train": ("torch", "torchvision", "timm", "mmengine", "matplotlib"),
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
 }
 """Extra → the import names of all that it brings."""
+LOGS = ("tensorboard", "wandb", "mlflow")
+"""What a training can write its losses for, each an extra of that name."""
 
 
 def install_command(extra: str, distribution: str = CORE) -> str:

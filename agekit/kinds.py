@@ -48,12 +48,14 @@ class Template:
         tests_need: the same of its tests.
         extra: the extra of agekit-core that its own code needs, or "".
         usage: the command that tries it out; ``{}`` is the part's name.
+        target: what its entry point names; "" for its class.
     """
 
     needs: str = ""
     tests_need: str = ""
     extra: str = ""
     usage: str = "agekit train {}-resnet10-tiny synthfaces --preset quick"
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,9 @@ _ROWS = (
         mmengine="OPTIMIZERS",
         family=Family(
             f"{TIMM_PREFIX}<optimizer>",
-            "agekit.training.optimizers:timm_optimizer",
+            "agekit.training.libraries:timm_optimizer",
             "any optimizer of timm",
-            "agekit.training.optimizers:timm_names",
+            "agekit.training.libraries:timm_names",
         ),
         template=Template(
             tests_need=_REGRESSION,
@@ -193,8 +195,25 @@ _ROWS = (
         mmengine="",
         family=Family(
             "mmengine/<scheduler>",
-            "agekit.training.schedule:mmengine_schedule",
+            "agekit.training.libraries:mmengine_schedule",
             "any parameter scheduler of mmengine",
+        ),
+        template=Template(
+            tests_need=_REGRESSION,
+            extra="train",
+            usage='agekit train reg-resnet10-tiny synthfaces --set "train.schedule={{type: {}}}"',
+            target="schedule",
+        ),
+    ),
+    Kind(
+        "hook",
+        "mmengine.hooks:Hook",
+        mmengine="HOOKS",
+        family=Family(
+            "mmengine/<hook>",
+            "agekit.training.libraries:mmengine_hook",
+            "any hook of mmengine",
+            "agekit.training.libraries:hook_names",
         ),
     ),
     Kind("recipe", mmengine="", template=Template(_REGRESSION)),
@@ -204,7 +223,7 @@ _ROWS = (
         "click:Command",
         made=True,
         mmengine="",
-        template=Template(usage="agekit {} synthfaces"),
+        template=Template(usage="agekit {} synthfaces", target="command"),
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ROWS}

@@ -62,7 +62,13 @@ if TYPE_CHECKING:
         age_bins,
         as_strings,
     )
-    from agekit.device import autocast_dtype, mean_over_processes, pick_device, rank_and_world
+    from agekit.device import (
+        autocast_dtype,
+        mean_over_processes,
+        pick_device,
+        rank_and_world,
+        seeded,
+    )
     from agekit.discovery import core_version
     from agekit.faces.align import DEFAULT_MARGIN, TEMPLATE, cut, known_points, standard
     from agekit.faces.base import Detection, Detector, one_thread
@@ -88,7 +94,7 @@ if TYPE_CHECKING:
     from agekit.training.evolver import Evolver, build_evolver
     from agekit.training.export import common_config, export_model
     from agekit.training.faces import TrainingFaces, evaluation_faces
-    from agekit.training.optimize import optim_wrappers
+    from agekit.training.optimize import optim_wrappers, try_training
     from agekit.training.run import Run
     from agekit.training.schedule import Span
     from agekit.training.step import NetworkStep
@@ -237,9 +243,11 @@ __all__ = [
     "resolve",
     "restrict",
     "save_model",
+    "seeded",
     "shard_files",
     "standard",
     "stored_backbone",
+    "try_training",
     "unusable",
     "usual",
     "within",

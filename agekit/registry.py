@@ -37,6 +37,7 @@ __all__ = [
     "EVOLVERS",
     "GENERATORS",
     "HEADS",
+    "HOOKS",
     "LOSSES",
     "OPTIMIZERS",
     "RECIPES",
@@ -252,6 +253,7 @@ DETECTORS = REGISTRIES["detector"]
 EVOLVERS = REGISTRIES["evolver"]
 GENERATORS = REGISTRIES["generator"]
 OPTIMIZERS = REGISTRIES["optimizer"]
+HOOKS = REGISTRIES["hook"]
 SCHEDULES = REGISTRIES["schedule"]
 TASKS = REGISTRIES["task"]
 COMMANDS = REGISTRIES["command"]

@@ -28,8 +28,9 @@ from safetensors.torch import load_file
 
 from agekit.cli import main
 from agekit.errors import AgekitError
+from agekit.training.resume import resume
 from agekit.training.run import Run
-from agekit.training.train import resume, train
+from agekit.training.train import train
 from agekit.zoo.index import shipped
 
 ODD: tuple[Any, ...] = (

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 def given(*, but: Iterable[str] = ()) -> list[str]:
@@ -78,7 +78,7 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 def _check_device(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if not _DEVICE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:N.")
+        raise click.BadParameter(f"{value!r} is not one of auto, cpu, mps, cuda, cuda:N.")
     return value
 
 
@@ -101,10 +101,10 @@ device_option = click.option(
     default="auto",
     show_default=True,
     callback=_check_device,
-    metavar="auto|cpu|cuda[:N]",
+    metavar="auto|cpu|mps|cuda[:N]",
     help="Where to compute.",
 )
-"""→ `device: str`, one of auto, cpu, cuda, cuda:N."""
+"""→ `device: str`, one of auto, cpu, mps, cuda, cuda:N."""
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),

@@ -19,7 +19,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
 from agekit.errors import ConfigError
-from agekit.extras import require
+from agekit.extras import LOGS, require
 from agekit.recipe import resolve
 
 __all__ = ["train"]
@@ -66,6 +66,13 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
     type=click.Path(path_type=Path),
     help="Go on with a run: with a stopped one to the same result; with any one beyond its end, "
     "by more --epochs or --generations.",
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Choice(LOGS),
+    help="Write losses, learning rate and errors for one of these too; may be repeated.",
 )
 @json_option
 def train(
@@ -117,20 +124,19 @@ def train(
             )
     from rich.console import Console
 
-    from agekit.device import close_processes, rank_and_world
-    from agekit.training.train import resume as resume_run
+    from agekit.device import rank_and_world
+    from agekit.training.resume import resume as resume_run
     from agekit.training.train import train as train_run
 
     console = Console(stderr=as_json)
-    with only_json_on_stdout(as_json):
+    with only_json_on_stdout(as_json), _in_processes():
         if resumed is not None:
             more = {key: options[key] for key in ("epochs", "generations", "device")}
             result = resume_run(resumed, **more, console=console)
         else:
             assert resolved is not None and dataset is not None
             result = train_run(resolved, dataset, overrides=settings, console=console, **options)
-    main = rank_and_world()[0] == 0
-    close_processes()
+        main = rank_and_world()[0] == 0
     if not main:
         return
     if as_json:
@@ -153,6 +159,19 @@ def _shown(metrics: Mapping[str, Any]) -> list[str]:
     """The figures of a split that are shown: those that have a title, or else all."""
     known = [name for name in _TITLES if name in metrics]
     return known or [name for name, value in metrics.items() if isinstance(value, float)]
+
+
+@contextmanager
+def _in_processes() -> Iterator[None]:
+    """Leaves the process group that a training joined; one that fails waits for nobody."""
+    from agekit.device import close_processes
+
+    try:
+        yield
+    except BaseException:
+        close_processes(together=False)
+        raise
+    close_processes()
 
 
 @contextmanager

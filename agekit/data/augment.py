@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.base_loader import generator
+from agekit.device import has_bfloat16
 
 __all__ = ["Augment", "crop", "normalise", "warp"]
 
@@ -113,7 +114,7 @@ def crop(
         (N, 3, S, S) float32.
     """
     n, size = pixels.shape[:2]
-    short = not exact and _fast_bfloat16(pixels.device)
+    short = not exact and has_bfloat16(pixels.device)
     dtype = torch.bfloat16 if short else torch.float32
     rows, columns = _weights(windows.view(n, 2, 2), size, dtype).unbind(1)
     image = pixels.to(dtype).sub_(128).view(n, size, size * 3)
@@ -191,10 +192,3 @@ def _weights(spans: Tensor, size: int, dtype: torch.dtype) -> Tensor:
     at = spans[..., :1] * size + centres * spans[..., 1:]
     at = at.clamp_(0.5, size - 0.5)
     return (at[..., None] - centres).abs_().neg_().add_(1).clamp_(min=0).to(dtype)
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and known is not None and bool(known())

@@ -122,9 +122,10 @@ class ScheduleConfig(PartConfig):
 class TrainConfig(StrictSchema):
     """How one generation is trained, and which weights are kept.
 
-    ``accumulate`` batches make one update. ``init_lr`` is the learning rate in place of the
-    optimizer's where a model is started from. Of the epochs ``keep`` keeps the ``last``, or the
-    ``best`` on the validation split; ``keep_generation`` says the same of the generations.
+    ``hooks`` of mmengine's kind act in every generation. ``accumulate`` batches make one update.
+    ``init_lr`` is the learning rate in place of the optimizer's where a model is started from. Of
+    the epochs ``keep`` keeps the ``last``, or the ``best`` on the validation split;
+    ``keep_generation`` says the same of the generations.
     """
 
     epochs: Positive
@@ -136,6 +137,7 @@ class TrainConfig(StrictSchema):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     amp: Literal["auto", "bf16", "fp32"] = "auto"
     compile: bool = False
+    hooks: list[PartConfig] = []
     init_lr: Annotated[float, Field(gt=0)] | None = None
     keep: Literal["last", "best"] = "last"
     keep_generation: Literal["last", "best"] = "last"
@@ -226,4 +228,5 @@ class Recipe(StrictSchema):
     @classmethod
     def all_parts(cls) -> dict[str, str]:
         """`parts`, and those of the training."""
-        return {**cls.parts, "train.optimizer": "optimizer", "train.schedule": "schedule"}
+        own = {"optimizer": "optimizer", "schedule": "schedule", "hooks.*": "hook"}
+        return {**cls.parts, **{f"train.{key}": kind for key, kind in own.items()}}

@@ -95,8 +95,7 @@ def _about(names: Names) -> dict[str, str]:
     tools = [*filter(None, [template.tests_need]), *_TOOLS]
     points = {}
     if kind != "recipe":
-        what = kind if row.made else names.cls
-        points[kind] = f"{names.package}.{kind}:{what}"
+        points[kind] = f"{names.package}.{kind}:{template.target or names.cls}"
     if (_TEMPLATES / kind / "src" / "{{package}}" / "recipes").is_dir():
         points["recipe"] = f"{names.package}.recipes:{names.module}"
     return {

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from agekit.testing.generator import check_generator
     from agekit.testing.head import check_head
     from agekit.testing.loss import check_loss
-    from agekit.testing.optimizer import check_optimizer
     from agekit.testing.plugin import check_plugin
     from agekit.testing.recipe import check_recipe
-    from agekit.testing.schedule import check_schedule
     from agekit.testing.task import check_task
     from agekit.testing.training import train_briefly
+    from agekit.testing.training_parts import check_hook, check_optimizer, check_schedule
 
 __all__ = [
     "check_augment",
@@ -31,6 +30,7 @@ __all__ = [
     "check_evolver",
     "check_generator",
     "check_head",
+    "check_hook",
     "check_loss",
     "check_optimizer",
     "check_plugin",
@@ -40,7 +40,8 @@ __all__ = [
     "train_briefly",
 ]
 
-_ELSEWHERE = {"train_briefly": "training"}
+_TRAINING = ("check_hook", "check_optimizer", "check_schedule")
+_ELSEWHERE = {"train_briefly": "training", **dict.fromkeys(_TRAINING, "training_parts")}
 
 
 def __getattr__(name: str) -> Any:

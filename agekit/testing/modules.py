@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from agekit.device import seeded
 from agekit.testing.subject import Subject
 
 __all__ = ["Make", "check_module", "check_tensor", "drawn", "forward", "no_host_sync"]
@@ -24,12 +25,9 @@ def forward(module: nn.Module, given: Tensor) -> Tensor:
     return out
 
 
-@contextmanager
-def drawn(seed: int = _SEED) -> Iterator[None]:
+def drawn(seed: int = _SEED) -> AbstractContextManager[None]:
     """Random numbers of torch depend on the seed alone while it lasts."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    return seeded(seed)
 
 
 @contextmanager

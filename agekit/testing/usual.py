@@ -53,7 +53,7 @@ def check_as_used(entry: Entry) -> str:
         lacking = [
             argument
             for argument, one in (signature.parameters(entry) or {}).items()
-            if one.required and argument not in row.given and row.usual
+            if one.required and argument not in row.given and (row.usual or row.name == "hook")
         ]
         if lacking:
             return f"no recipe gives its argument {lacking[0]!r}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from agekit.training.run import Run
 from agekit.training.task import training_of
 from agekit.training.trainer import Generation
 
-__all__ = ["TrainResult", "carry_out"]
+__all__ = ["TrainResult", "carry_out", "held"]
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,19 @@ def carry_out(
     return TrainResult(run.folder, run.model, trainer.finished, metrics)
 
 
+@contextmanager
+def held(run: Run) -> Iterator[None]:
+    """The run's lock, held by the first process for all."""
+    with ExitStack() as stack:
+        from_main(lambda: stack.enter_context(run.held()))
+        yield
+
+
 def _introduce(display: Display, info: dict[str, Any], data: Any, what: str) -> None:
     display.line(
         f"{info['recipe']} on {info['protocol']} (split {info['split_hash']}): {what}, "
         f"{info['device']} ({info['device_name']})"
+        + (", float32 as TF32" if info.get("float32") == "tf32" else "")
     )
     for note in (*data.faces.table.notes, *info["framing"]["notes"]):
         display.line(note)

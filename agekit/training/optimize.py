@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
@@ -15,10 +16,17 @@ from torch.optim import Optimizer
 from agekit.culprit import Culprit
 from agekit.errors import ConfigError
 from agekit.recipe import TrainConfig
-from agekit.registry import OPTIMIZERS, SCHEDULES
+from agekit.registry import HOOKS, OPTIMIZERS, SCHEDULES
 from agekit.training.schedule import Schedulers, Span
 
-__all__ = ["Layered", "build_schedulers", "optim_wrapper", "optim_wrappers", "param_schedulers"]
+__all__ = [
+    "Layered",
+    "build_hooks",
+    "optim_wrapper",
+    "optim_wrappers",
+    "param_schedulers",
+    "try_training",
+]
 
 FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 """Optimisers of which torch has one kernel for all parameters, on CPUs and GPUs alike."""
@@ -94,16 +102,66 @@ def param_schedulers(
     return built
 
 
-def build_schedulers(config: TrainConfig, wrapper: OptimWrapper) -> None:
-    """Builds the schedule once, on two steps an epoch, so that its mistakes are known.
+def build_hooks(config: TrainConfig) -> list[Hook]:
+    """The hooks that a recipe names, new.
 
     Raises:
-        ContractError: mmengine refuses it.
+        AgekitError: one cannot be built.
     """
+    built = []
+    for part in config.hooks:
+        arguments = part.arguments
+        with Culprit("hook", part.type).doing(f"cannot be built with {arguments}"):
+            built.append(HOOKS.get(part.type)(**arguments))
+    return built
+
+
+def try_training(config: TrainConfig, step: nn.Module, watched: str | None) -> list[str]:
+    """Builds optimiser, schedule and hooks as every generation's, so that mistakes are known.
+
+    Args:
+        config: of the recipe.
+        step: what is trained.
+        watched: what a hook may monitor, such as ``val/mae``; None where nothing is validated.
+
+    Returns:
+        What a person should know, a line each.
+
+    Raises:
+        AgekitError: one of them cannot be built, or monitors what is not measured.
+    """
+    wrapper = optim_wrapper(config, step)
     made = param_schedulers(config, wrapper, 2)
     with Culprit("schedule", config.schedule.type).doing(f"gives {made}, which cannot be built"):
         for one in made:
             PARAM_SCHEDULERS.build(dict(one), default_args={"optimizer": wrapper})
+    for part, hook in zip(config.hooks, build_hooks(config), strict=True):
+        monitor = getattr(hook, "monitor", watched)
+        if monitor != watched:
+            there = "nothing is validated here" if watched is None else f"there is {watched}"
+            raise ConfigError(
+                f"train.hooks: {part.type} monitors {monitor!r}, and {there}",
+                "leave it out" if watched is None else f"give it monitor: {watched}",
+            )
+    told = [
+        f"train.schedule.{key} means nothing to the schedule {config.schedule.type!r}"
+        for key in config.schedule.idle(SCHEDULES.get(config.schedule.type))
+    ]
+    if config.optimizer.layer_decay is not None:
+        rates = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
+        told.append(
+            f"train.optimizer.layer_decay: {len(rates)} learning rates, {rates[0]:.3g} for the "
+            f"first layer to {rates[-1]:.3g} for the heads"
+        )
+    return told
+
+
+class _Wrapper(OptimWrapper):  # type: ignore[misc]
+    """mmengine's, which clips gradients without reading their norm back from the device."""
+
+    def _clip_grad(self) -> None:
+        params = [p for group in self.optimizer.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(params, **self.clip_grad_kwargs)
 
 
 def _wrapped(config: TrainConfig, params: Iterable[Any]) -> OptimWrapper:
@@ -123,4 +181,4 @@ def _wrapped(config: TrainConfig, params: Iterable[Any]) -> OptimWrapper:
             "needs second derivatives, which no training here computes", "take another"
         )
     clip = None if config.clip_norm is None else {"max_norm": config.clip_norm}
-    return OptimWrapper(built, accumulative_counts=config.accumulate, clip_grad=clip)
+    return _Wrapper(built, accumulative_counts=config.accumulate, clip_grad=clip)

@@ -32,6 +32,7 @@ class _Info(BaseModel):
     framing: Framing | None = None
     distributions: dict[str, str] | None = None
     columns: dict[str, str] | None = None
+    logs: list[str] | None = None
     device: str
     device_name: str
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -17,7 +18,10 @@ from mmengine.runner import Runner
 from agekit.recipe import TrainConfig
 from agekit.training.optimize import optim_wrappers, param_schedulers
 
-__all__ = ["Loader", "QuietRunner", "make_runner"]
+__all__ = ["Loader", "QuietRunner", "Watch", "let_go", "make_runner"]
+
+_RUNNERS = count()
+"""mmengine names a runner by the second too, and refuses two of one name in a process."""
 
 
 class Loader(Protocol):
@@ -58,16 +62,18 @@ class QuietRunner(Runner):  # type: ignore[misc]
         return model
 
 
+Watch = tuple[Loader, BaseMetric]
+"""A loader to watch the error on after every epoch, and what is computed on it."""
+
+
 def make_runner(
     step: BaseModel,
-    *,
-    name: str,
-    folder: Path,
     config: TrainConfig,
-    seed: int,
     train: Loader,
-    val: Loader | None,
-    metric: BaseMetric | None,
+    watch: Watch | None,
+    *,
+    folder: Path,
+    seed: int,
     optimizers: Sequence[str],
     hooks: Sequence[Hook],
 ) -> QuietRunner:
@@ -75,24 +81,23 @@ def make_runner(
 
     Args:
         step: what is trained.
-        name: unique within the process; mmengine keeps loggers and hubs by it.
-        folder: an existing folder.
         config: epochs, optimiser, schedule.
-        seed: of torch's random state.
         train: the training loader.
-        val: a loader to watch the error on after every epoch, or None.
-        metric: what is computed on `val`.
+        watch: what is watched after every epoch, or None.
+        folder: an existing folder.
+        seed: of torch's random state.
         optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
         hooks: ours, beside the sampler's and the scheduler's.
     """
-    watch: dict[str, Any] = {}
-    if val is not None:
-        watch = {"val_dataloader": val, "val_cfg": {}, "val_evaluator": Evaluator([metric])}
+    watched: dict[str, Any] = {}
+    if watch is not None:
+        loader, metric = watch
+        watched = {"val_dataloader": loader, "val_cfg": {}, "val_evaluator": Evaluator([metric])}
     wrapper = optim_wrappers(config, step, optimizers)
     runner = QuietRunner(
         model=step,
         work_dir=str(folder),
-        experiment_name=name,
+        experiment_name=f"{folder.resolve()}:{next(_RUNNERS)}",
         train_dataloader=train,
         train_cfg={"by_epoch": True, "max_epochs": config.epochs},
         optim_wrapper=wrapper,
@@ -100,8 +105,19 @@ def make_runner(
         default_hooks={"runtime_info": None, "timer": None, "logger": None, "checkpoint": None},
         custom_hooks=list(hooks),
         randomness={"seed": seed},
-        **watch,
+        **watched,
     )
     with suppress(FileNotFoundError):
         Path(runner.log_dir).rmdir()
     return runner
+
+
+def let_go(runner: QuietRunner) -> None:
+    """Takes a finished runner apart.
+
+    It and its loops hold each other, and with them the loaders, and what these have on the device,
+    until Python's collector comes by: the next generation would find the memory taken.
+    """
+    runner._train_loop = runner._val_loop = None
+    runner._train_dataloader = runner._val_dataloader = runner._val_evaluator = None
+    runner._hooks.clear()

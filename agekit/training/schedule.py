@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agekit.errors import ConfigError, UnknownNameError, nearest
+from agekit.errors import ConfigError
 
 __all__ = [
     "Schedulers",
@@ -19,7 +19,6 @@ __all__ = [
     "cosine",
     "exponential",
     "linear",
-    "mmengine_schedule",
     "multi_step",
     "one_cycle",
     "polynomial",
@@ -198,28 +197,6 @@ def linear(span: Span, *, decay: float = 0.5) -> Schedulers:
     factors = {"start_factor": 1.0, "end_factor": 1 / (epochs + 1)}
     straight = {"type": "LinearLR", **factors, "by_epoch": True}
     return [{**straight, "begin": start, "end": start + epochs + 1}] if epochs else []
-
-
-def mmengine_schedule(name: str, span: Span, **arguments: Any) -> Schedulers:
-    """Any parameter scheduler of mmengine, with its own arguments: ``mmengine/<scheduler>``.
-
-    Args:
-        name: of its class, such as ``CosineRestartLR``.
-        span: what it is spread over.
-        arguments: its own, as mmengine documents them.
-
-    Raises:
-        UnknownNameError: mmengine has no such scheduler.
-    """
-    from mmengine.registry import PARAM_SCHEDULERS
-
-    known = [one for one in PARAM_SCHEDULERS.module_dict if one.endswith("LR")]
-    if name not in known:
-        raise UnknownNameError(
-            f"mmengine has no scheduler {name!r}{nearest(name, known)}",
-            f"it has {', '.join(sorted(known))}",
-        )
-    return [{"type": name, **arguments}]
 
 
 def _above(gamma: float) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from agekit.data.alignment import Alignment
 from agekit.data.pool import Progress
 from agekit.data.split import Faces
+from agekit.data.table import SPLITS
 from agekit.device import rank_and_world
 from agekit.progress import decoding
 from agekit.recipe import Recipe
@@ -113,6 +114,11 @@ class TrainingTask(ABC, Generic[D, L]):
         """
         return ()
 
+    def watched(self, faces: Faces) -> str | None:
+        """What a hook of a recipe may monitor, in mmengine's words; None without a split for it."""
+        there = bool((faces.codes == SPLITS.index("val")).any())
+        return f"val/{self.trainer_type.watched.key}" if there else None
+
     def decode(
         self, recipe: Any, faces: Faces, device: torch.device, progress: Progress | None
     ) -> D:
@@ -181,6 +187,7 @@ class TrainingTask(ABC, Generic[D, L]):
             run=run,
             display=display,
             seed=info["seed"],
+            logs=info.get("logs", ()),
         )
         return cast(L, made)
 

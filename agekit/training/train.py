@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
@@ -22,26 +22,28 @@ from agekit.data.split import Faces, Root, load_faces
 from agekit.data.split_file import SPLIT_FILE
 from agekit.device import (
     describe_device,
+    float32_kind,
     from_main,
     init_processes,
     pick_device,
     rank_and_world,
 )
-from agekit.errors import AgekitError, ModelError
-from agekit.progress import print_line
+from agekit.errors import AgekitError
 from agekit.recipe import Resolved, resolve
 from agekit.recipe.merge import assigned
 from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
 from agekit.scope import within
-from agekit.training.carry_out import TrainResult, carry_out
-from agekit.training.framing import Framing, find_framing
-from agekit.training.longer import lengthen, longer
+from agekit.training.carry_out import TrainResult, carry_out, held
+from agekit.training.framing import find_framing
+from agekit.training.reporting import require_logs
 from agekit.training.run import Run
 from agekit.training.task import Start, training_of
 from agekit.zoo.config import DISTRIBUTIONS
 
-__all__ = ["TrainResult", "resume", "train"]
+__all__ = ["train"]
+
+T = TypeVar("T")
 
 
 def train(
@@ -62,6 +64,7 @@ def train(
     device: str = "auto",
     seed: int = 0,
     out: str | PathLike[str] | None = None,
+    logs: Iterable[str] = (),
     console: Console | None = None,
 ) -> TrainResult:
     """Trains a recipe on a dataset.
@@ -86,6 +89,7 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of every random choice.
         out: the run's folder; else ``runs/<recipe>-<dataset>-<time>``.
+        logs: what to write losses and errors for too: ``tensorboard``, ``wandb``, ``mlflow``.
         console: where to show progress; None shows none.
 
     Raises:
@@ -93,7 +97,8 @@ def train(
         DataError: the dataset cannot be read or split.
         TrainingError: the loss became non-finite.
     """
-    overrides = list(overrides)
+    overrides, logs = list(overrides), list(logs)
+    require_logs(logs)
     if isinstance(recipe, str):
         recipe = resolve(
             recipe,
@@ -129,13 +134,16 @@ def train(
         "processes": rank_and_world()[1],
         DISTRIBUTIONS: distributions_of(resolved.recipe) | _givers(dataset, faces),
         **({"columns": dict(columns)} if columns else {}),
+        **({"logs": logs} if logs else {}),
         **describe_device(place),
+        "float32": float32_kind(resolved.recipe.train.amp, place),
     }
     start, own, own_notes = None, dict[str, Any](), list[str]()
     if init is None:
         own, own_notes = from_main(lambda: task.first_weights(resolved.recipe, resolved.said))
-    if init is not None and rank_and_world()[0] == 0:
-        start = task.start(init, resolved.recipe, faces, assigned(overrides, "data"))
+    if init is not None:
+        set_by_user = assigned(overrides, "data")
+        start = _of_main(lambda: task.start(init, resolved.recipe, faces, set_by_user))
     adopted = from_main(lambda: {} if start is None else {"data": start.adopted})
     adopted |= {"data": own} if own else {}
     rate = resolved.recipe.train.init_lr
@@ -157,7 +165,7 @@ def train(
     )
     info["framing"] = framing.to_json()
     data = task.prepare(resolved.recipe, framing.apply(faces), place, console, seed)
-    with _held(run):
+    with held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))
         notes = own_notes if start is None else list(start.notes)
         if "train" in adopted:
@@ -166,86 +174,6 @@ def train(
                 "--set train.optimizer.lr=VALUE overrides"
             )
         return carry_out(run, resolved, data, info, console, notes)
-
-
-def resume(
-    folder: str | PathLike[str],
-    *,
-    epochs: int | None = None,
-    generations: int | None = None,
-    device: str = "auto",
-    console: Console | None = None,
-) -> TrainResult:
-    """Goes on with a run from where it stopped, to the same result, or beyond its end.
-
-    More epochs are trained by the last generation that was begun, from its last checkpoint on and
-    by the schedule of the longer training, and by all after it.
-
-    Args:
-        folder: the run's folder.
-        epochs: of each generation, where they are to be more than the run was begun with.
-        generations: likewise.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        console: where to show progress; None shows none.
-
-    Raises:
-        ModelError: there is no run, a file of it is damaged, or its data changed since it began.
-        ConfigError: `epochs` or `generations` are fewer than there are, or no more can follow.
-    """
-    run = Run(Path(folder))
-    if not run.info.exists() or not run.recipe.exists():
-        raise ModelError(f"there is no run in {folder}", "give the folder that training named")
-    with _held(run):
-        for line in from_main(run.check):
-            print_line(console, f"note: {line}")
-        info = run.read_info()
-        with within(info.get(DISTRIBUTIONS, ())):
-            return _go_on(run, info, longer(run, info, epochs, generations), device, console)
-
-
-def _go_on(
-    run: Run,
-    info: dict[str, Any],
-    recipes: tuple[Resolved, Resolved],
-    device: str,
-    console: Console | None,
-) -> TrainResult:
-    begun, resolved = recipes
-    place = pick_device(device)
-    init_processes(place)
-    torch.set_flush_denormal(True)
-    parts = {part["dataset"]: part for part in info.get("parts", ())}
-    protocols: dict[str, str] = {name: part["protocol"] for name, part in parts.items()}
-    files = info.get("protocol_file") or ({} if parts else info["protocol"])
-    faces = load_faces(
-        info["dataset"],
-        info.get("root"),
-        {**protocols, **files} if parts else files,
-        columns=info.get("columns"),
-        tell=in_the_report,
-    )
-    task = training_of(resolved.recipe)
-    faces = task.select(resolved.recipe, faces)
-    then: dict[str, Any] = {info["protocol"]: info["split_hash"]}
-    now = {info["protocol"]: faces.split_hash}
-    then |= {part["protocol"]: part["split_hash"] for part in parts.values()}
-    now |= {part.protocol: part.split_hash for part in faces.parts}
-    # Of several datasets the one that changed is named, not the whole.
-    for protocol, split_hash in reversed(then.items()):
-        if now.get(protocol) != split_hash:
-            raise ModelError(
-                f"the data of {protocol} changed since this run began: split hash "
-                f"{now.get(protocol)}, then {split_hash}",
-                "restore the data, or start a new run",
-            )
-    if "framing" in info:
-        framing = Framing.model_validate(info["framing"])
-    else:
-        framing = from_main(lambda: find_framing(faces, place, as_chips=True))
-        info["framing"] = framing.to_json()
-    data = task.prepare(resolved.recipe, framing.apply(faces), place, console, info["seed"])
-    told = from_main(lambda: lengthen(run, begun, resolved))
-    return carry_out(run, resolved, data, info, console, told)
 
 
 def _givers(dataset: str, faces: Faces) -> dict[str, str]:
@@ -269,9 +197,11 @@ def _protocol_file(protocol: str) -> str | None:
     return str(Path(protocol).resolve()) if own else None
 
 
-def _held(run: Run) -> AbstractContextManager[Any]:
-    """The run's lock, held by the first process for all."""
-    return run.held() if rank_and_world()[0] == 0 else nullcontext()
+def _of_main(action: Callable[[], T]) -> T | None:
+    """What an action gives in the first process, which keeps it; in the others None."""
+    found: list[T] = []
+    from_main(lambda: found.append(action()))
+    return found[0] if found else None
 
 
 def _begin(

@@ -6,37 +6,34 @@ import json
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseModel
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from agekit.data.table import SPLITS
-from agekit.device import from_main, rank_and_world
+from agekit.device import float32_kind, float32_products, from_main, rank_and_world
 from agekit.errors import TrainingError
 from agekit.recipe import TrainConfig
 from agekit.training.checkpoint import load_checkpoint
 from agekit.training.display import Display, Watched
-from agekit.training.hooks import RunHook
+from agekit.training.hooks import Course, course_hooks
 from agekit.training.metric import Error, WatchedMetric
+from agekit.training.optimize import build_hooks
+from agekit.training.reporting import report_hooks
 from agekit.training.run import Run
-from agekit.training.runner import Loader, make_runner
+from agekit.training.runner import Loader, Watch, let_go, make_runner
 from agekit.training.step import NetworkStep
 from agekit.zoo.files import METRICS, WEIGHTS
 
 __all__ = ["Generation", "Trainer", "Watched"]
 
 N = TypeVar("N", bound=nn.Module)
-_RUNNERS = count()
-"""mmengine names a runner by the second too, and refuses two of one name in a process."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,7 @@ class Trainer(ABC, Generic[N]):
         display: what a person sees.
         seed: of weights, order and augmentation.
         hooks: more of mmengine's hooks, for every generation.
+        logs: what else the losses are written for: ``tensorboard``, ``wandb``, ``mlflow``.
         finished: the generations so far.
         kind: the task.
         watched: what is watched on the validation split.
@@ -75,6 +73,7 @@ class Trainer(ABC, Generic[N]):
     display: Display
     seed: int
     hooks: Sequence[Hook] = ()
+    logs: Sequence[str] = ()
     finished: list[Generation] = field(default_factory=list)
     _kept: dict[str, Any] = field(default_factory=dict)
     _chosen: Generation | None = None
@@ -93,13 +92,6 @@ class Trainer(ABC, Generic[N]):
     def seed_of(self, generation: int) -> int:
         """The seed of one generation, below 2^32 as NumPy wants it."""
         return (self.seed * 1000 + generation) % 2**32
-
-    @contextmanager
-    def drawing(self, generation: int) -> Iterator[None]:
-        """New weights made while it lasts depend on the seed and the generation alone."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_of(generation))
-            yield
 
     @abstractmethod
     def build(self, seed: int) -> N:
@@ -223,16 +215,15 @@ class Trainer(ABC, Generic[N]):
             step.network.compile()
         train = self.faces.training_loader(config.batch_size, self.seed_of(number))
         val, metric = self.faces.watched(), WatchedMetric(self.watched.key, error)
-        self.fit(number, step, train, val=val, metric=metric, hooks=hooks)
+        self.fit(number, step, train, None if val is None else (val, metric), hooks=hooks)
 
     def fit(
         self,
         number: int,
         step: BaseModel,
         train: Loader,
+        watch: Watch | None = None,
         *,
-        val: Loader | None = None,
-        metric: BaseMetric | None = None,
         optimizers: Sequence[str] = (),
         hooks: Sequence[Hook] = (),
     ) -> None:
@@ -242,57 +233,63 @@ class Trainer(ABC, Generic[N]):
             number: of the generation, counted from 1.
             step: what is trained, on the device.
             train: the training loader.
-            val: a loader to watch the error on after every epoch.
-            metric: what is computed on `val`.
+            watch: what is watched after every epoch.
             optimizers: the parts of `step` that get an optimiser each; none: one for all of it.
             hooks: more hooks, for this generation.
         """
         config: TrainConfig = self.recipe.train
-        watch = RunHook(
-            self.run, number, self.display, self.watched, config.keep, config.accumulate
+        course = Course(
+            run=self.run,
+            number=number,
+            display=self.display,
+            watched=self.watched,
+            config=config,
+            hooks=build_hooks(config),
+            logs=self.logs,
         )
-        ema = None
-        if config.ema is not None:
-            ema = EMAHook(momentum=1 - config.ema, interval=config.accumulate)
+        ema = config.ema and EMAHook(momentum=1 - config.ema, interval=config.accumulate)
+        others = [*self.hooks, *hooks, *([ema] if ema else []), *course.hooks]
         runner = make_runner(
             step,
-            name=f"{self.run.folder.resolve()}:{number}:{next(_RUNNERS)}",
+            config,
+            train,
+            watch,
             folder=self.run.generation(number),
-            config=config,
             seed=self.seed_of(number),
-            train=train,
-            val=val,
-            metric=metric,
             optimizers=optimizers,
-            hooks=[watch, *self.hooks, *hooks, *([] if ema is None else [ema])],
+            hooks=[*others, *course_hooks(course), *report_hooks(course)],
         )
         try:
-            with warnings.catch_warnings():
+            with (
+                float32_products(float32_kind(config.amp, self.device), self.device),
+                warnings.catch_warnings(),
+            ):
                 if config.accumulate > 1:
                     # The schedule goes by batches; some of them come before the first update.
-                    warnings.filterwarnings(
-                        "ignore", "Detected call of `scheduler.step", UserWarning
-                    )
+                    warnings.filterwarnings("ignore", "Detected call of `scheduler.step")
                 runner.train()
         finally:
             self.display.stop()
-        kept = from_main(lambda: watch.best_epoch) if config.keep == "best" else None
+            epochs = runner.epoch
+            let_go(runner)
+        kept = from_main(lambda: course.best_epoch) if config.keep == "best" else None
         if kept is not None:
             best = load_checkpoint(self.run.best(number, kept)) or {}
             step.load_state_dict(best["state_dict"])
-        elif ema is not None:
+        elif ema:
             averaged: nn.Module = ema.ema_model.module
             step.load_state_dict(averaged.state_dict())
-        self._keeps(number, watch, config)
+        self._keeps(course, epochs)
 
-    def _keeps(self, number: int, watch: RunHook, config: TrainConfig) -> None:
+    def _keeps(self, course: Course, epochs: int) -> None:
         """Notes and tells which epoch's weights a generation keeps."""
-        by_best = config.keep == "best" and watch.best is not None
-        epoch = watch.best_epoch if by_best else config.epochs
-        self._kept = {"by": config.keep, "epoch": epoch, "epochs": config.epochs}
-        text = f"  generation {number}: kept epoch {epoch} of {config.epochs}, the {config.keep}"
-        if by_best and watch.best is not None:
-            text += f" on val ({self.watched.text(watch.best)})"
-        elif watch.best is not None and watch.best_epoch != epoch:
-            text += f"; the best on val was {watch.best_epoch} ({self.watched.text(watch.best)})"
+        keep, best = course.config.keep, course.best
+        by_best = keep == "best" and best is not None
+        epoch = course.best_epoch if by_best else epochs
+        self._kept = {"by": keep, "epoch": epoch, "epochs": epochs}
+        text = f"  generation {course.number}: kept epoch {epoch} of {epochs}, the {keep}"
+        if by_best and best is not None:
+            text += f" on val ({self.watched.text(best)})"
+        elif best is not None and course.best_epoch != epoch:
+            text += f"; the best on val was {course.best_epoch} ({self.watched.text(best)})"
         self.display.line(text)

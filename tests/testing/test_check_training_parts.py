@@ -1,12 +1,13 @@
-"""The checks of optimizers and schedules pass what is right, and say what is not."""
+"""The checks of optimizers, schedules and hooks pass what is right, and say what is not."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from agekit.discovery import entries
-from agekit.testing import check_optimizer, check_schedule
+from agekit.testing import check_hook, check_optimizer, check_schedule
 from agekit.testing.usual import check_as_used
 
 RESTARTS = {"periods": [2, 8], "restart_weights": [1.0, 0.5], "eta_min": 0.0}
@@ -77,3 +78,29 @@ def test_what_is_wrong_with_an_optimizer_is_said(kind, told):
 def test_what_is_wrong_with_a_schedule_is_said(given, told):
     with pytest.raises(AssertionError, match=told):
         check_schedule(lambda span: given)
+
+
+def test_hooks_of_mmengine_pass():
+    check_hook("EmptyCacheHook")
+    check_hook("EarlyStoppingHook", arguments={"monitor": "val/mae", "rule": "less", "patience": 1})
+
+
+class Hoards(Hook):
+    """Puts itself into the checkpoint."""
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        checkpoint["mine"] = self
+
+
+class Trips(Hook):
+    def after_val_epoch(self, runner, metrics=None):
+        raise KeyError("val/accuracy")
+
+
+def test_hooks_that_break_a_training_are_told():
+    with pytest.raises(AssertionError, match="hook 'Hoards': saving a checkpoint fails"):
+        check_hook(Hoards)
+    with pytest.raises(AssertionError, match=r"'Trips': a training of two epochs fails: KeyError"):
+        check_hook(Trips)
+    with pytest.raises(AssertionError, match="it is not a subclass of mmengine"):
+        check_hook(torch.nn.Identity)

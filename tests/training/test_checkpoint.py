@@ -13,6 +13,7 @@ from agekit.errors import ModelError
 from agekit.recipe import TrainConfig
 from agekit.training.checkpoint import load_checkpoint, save_checkpoint
 from agekit.training.run import Run
+from agekit.training.runner import QuietRunner
 from tests.training.tiny import STEPS, Weight, config, runner, watched
 
 ADAM = {"type": "AdamW", "lr": 0.1, "weight_decay": 0.01}
@@ -34,16 +35,13 @@ class Noisy(Weight):
 def trained(run: Run, train: TrainConfig, epochs: int | None = None) -> Noisy:
     """Trains, or goes on, and ends after some epochs as a kill would end it."""
     model = Noisy()
-    made, watch = watched(run, model, train=train)
+
+    def stop(runner: QuietRunner) -> None:
+        if runner.epoch + 1 == epochs:
+            raise KeyboardInterrupt
+
+    made, _ = watched(run, model, train=train, after=stop)
     if epochs is not None:
-        close = watch.after_train_epoch
-
-        def stop(runner: object) -> None:
-            close(runner)
-            if made.epoch + 1 == epochs:
-                raise KeyboardInterrupt
-
-        watch.after_train_epoch = stop  # type: ignore[method-assign]
         with pytest.raises(KeyboardInterrupt):
             made.train()
     else:

@@ -1,4 +1,4 @@
-"""The hook that watches a generation: means of losses, the best epoch, and what is not finite."""
+"""The hooks of a generation: means of losses, the best epoch, what is not finite, what stops it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from agekit.errors import ModelError, TrainingError
 from agekit.training.checkpoint import load_checkpoint
+from agekit.training.hooks import LossHook
 from agekit.training.run import Run
 from tests.training.tiny import STEPS, Weight, config, watched
 
@@ -42,10 +43,12 @@ def test_losses_are_read_now_and_then_and_none_is_lost(run: Run, monkeypatch) ->
     monkeypatch.setattr("tests.training.tiny.STEPS", 10)
     model = Weight()
     model.losses = [float(k) for k in range(10)]
-    made, watch = watched(run, model, train=config(epochs=1))
+    made, _ = watched(run, model, train=config(epochs=1))
     read: list[int] = []
-    plain = watch._read
-    watch._read = lambda runner, at: (read.append(at + 1), plain(runner, at))[1]  # type: ignore[method-assign]
+    plain = LossHook._read
+    monkeypatch.setattr(
+        LossHook, "_read", lambda hook, runner, at: (read.append(at + 1), plain(hook, runner, at))
+    )
     made.train()
     assert read == [4, 8, 10]
     assert run.records()[0]["losses"]["loss"] == pytest.approx(4.5)
@@ -103,15 +106,12 @@ def test_so_does_a_validation_error(run: Run) -> None:
 
 def test_the_best_epochs_weights_are_kept_alone(run: Run) -> None:
     errors = [5.0, 3.0, 4.0, 3.0, 2.5]
-    made, watch = watched(run, errors=errors, train=config(epochs=5), keep="best")
     seen: list[list[str]] = []
-    close = watch.after_val_epoch
 
-    def after(runner, metrics=None):
-        close(runner, metrics)
+    def look(runner: object) -> None:
         seen.append(sorted(path.name for path in run.generation(1).glob("best-*")))
 
-    watch.after_val_epoch = after
+    made, watch = watched(run, errors=errors, train=config(epochs=5, keep="best"), after=look)
     made.train()
     assert seen == [[f"best-{epoch}.pth"] for epoch in (1, 2, 2, 2, 5)]
     assert (watch.best, watch.best_epoch) == (2.5, 5)
@@ -129,12 +129,12 @@ def test_the_last_epochs_are_kept_where_nothing_else_is_asked(run: Run) -> None:
 
 
 def test_it_goes_on_knowing_the_best_and_drops_lines_it_does_again(run: Run) -> None:
-    made, _ = watched(run, errors=[2.0, 3.0], keep="best")
+    made, _ = watched(run, errors=[2.0, 3.0], train=config(keep="best"))
     made.train()
     run.append({**run.records()[-1], "epoch": 3, "val_mae": 1.0})
     run.append({"generation": 2, "epoch": 1, "losses": {"loss": 1.0}, "val_mae": 0.5})
-    longer = config(epochs=4)
-    made, watch = watched(run, errors=[4.0, 1.5], train=longer, keep="best")
+    longer = config(epochs=4, keep="best")
+    made, watch = watched(run, errors=[4.0, 1.5], train=longer)
     made.train()
     assert [(r["generation"], r["epoch"]) for r in run.records()] == [
         (1, 1), (1, 2), (2, 1), (1, 3), (1, 4),
@@ -144,11 +144,11 @@ def test_it_goes_on_knowing_the_best_and_drops_lines_it_does_again(run: Run) -> 
 
 
 def test_lost_weights_of_the_best_epoch_are_told_before_training(run: Run) -> None:
-    made, _ = watched(run, errors=[2.0, 3.0], keep="best")
+    made, _ = watched(run, errors=[2.0, 3.0], train=config(keep="best"))
     made.train()
     run.best(1, 1).unlink()
     model = Weight()
-    made, _ = watched(run, model, errors=[4.0], train=config(epochs=3), keep="best")
+    made, _ = watched(run, model, errors=[4.0], train=config(epochs=3, keep="best"))
     with pytest.raises(ModelError, match=re.escape("best-1.pth cannot be read: it is missing")):
         made.train()
     assert not model.rates

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from agekit.cli.train import train
-from agekit.training.longer import lengthen, longer
+from agekit.training.resume import lengthen, longer
 from agekit.training.run import Run
 from tests.training.conftest import Here
 
@@ -25,6 +25,7 @@ VALUES = {
     "settings": "train.epochs=3",
     "seed": "0",
     "columns": "path=x",
+    "logs": "tensorboard",
 }
 REG = ("train", "reg-resnet10-tiny")
 Small = tuple[object, ...]

@@ -15,7 +15,7 @@ from agekit.recipe import TrainConfig
 from agekit.registry import BACKBONES, HEADS
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.step import EstimatorStep
-from agekit.training.optimize import build_schedulers, optim_wrapper, param_schedulers
+from agekit.training.optimize import optim_wrapper, param_schedulers, try_training
 
 STEPS = 4
 
@@ -94,7 +94,7 @@ def test_the_rate_of_every_step(schedule, expected):
 def test_a_senseless_schedule_is_told_before_training(schedule, told):
     asked = config(schedule)
     with pytest.raises(AgekitError, match=told):
-        build_schedulers(asked, optim_wrapper(asked, nn.Linear(2, 1)))
+        try_training(asked, nn.Linear(2, 1), None)
 
 
 @pytest.mark.parametrize("kind", ["SGD", "ASGD", "RMSprop", "Lion", "lamb", "timm/adamw", "adan"])

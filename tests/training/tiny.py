@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +15,14 @@ from torch import nn
 
 from agekit.recipe import TrainConfig
 from agekit.training.display import Display, Watched
-from agekit.training.hooks import RunHook
+from agekit.training.hooks import Course, course_hooks
+from agekit.training.optimize import build_hooks
+from agekit.training.reporting import report_hooks
 from agekit.training.run import Run
 from agekit.training.runner import QuietRunner, make_runner
 
 STEPS = 2
 """Of an epoch."""
-_count = itertools.count()
 
 
 class Batch(list):
@@ -114,13 +114,11 @@ def runner(
     folder.mkdir(parents=True, exist_ok=True)
     return make_runner(
         model or Weight(),
-        name=f"tiny-{next(_count)}",
+        train or config(),
+        Loader(),
+        None if errors is None else (Loader(), Errors(errors)),
         folder=folder,
-        config=train or config(),
         seed=0,
-        train=Loader(),
-        val=None if errors is None else Loader(),
-        metric=None if errors is None else Errors(errors),
         optimizers=optimizers,
         hooks=hooks,
     )
@@ -132,10 +130,39 @@ def watched(
     *,
     train: TrainConfig | None = None,
     errors: Sequence[float] | None = None,
-    keep: Any = "last",
-) -> tuple[QuietRunner, RunHook]:
-    """A Runner of generation 1 of a run, and the hook that watches it."""
+    after: Callable[[QuietRunner], None] | None = None,
+    logs: Sequence[str] = (),
+) -> tuple[QuietRunner, Course]:
+    """A Runner of generation 1 of a run, and its course.
+
+    Args:
+        run: the run.
+        model: what it trains.
+        train: how.
+        errors: of the validation after each epoch; None validates nothing.
+        after: called when an epoch is closed.
+        logs: what else is written for.
+    """
     run.folder.mkdir(parents=True, exist_ok=True)
-    watch = RunHook(run, 1, Display(None, run.log), Watched(), keep=keep)
-    made = runner(run.generation(1), model, train=train, hooks=[watch], errors=errors)
-    return made, watch
+    train = train or config()
+    told = {"display": Display(None, run.log), "watched": Watched(), "logs": logs}
+    course = Course(run=run, number=1, config=train, hooks=build_hooks(train), **told)
+    ours = [*course_hooks(course), *report_hooks(course), *([After(after)] if after else [])]
+    hooks = [*course.hooks, *ours]
+    return runner(run.generation(1), model, train=train, hooks=hooks, errors=errors), course
+
+
+class After(Hook):
+    """Calls something when an epoch is trained, validated and saved."""
+
+    priority = "LOWEST"
+
+    def __init__(self, call: Callable[[QuietRunner], None]) -> None:
+        self.call = call
+
+    def after_train_epoch(self, runner: Any) -> None:
+        if runner.val_loop is None:
+            self.call(runner)
+
+    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+        self.call(runner)

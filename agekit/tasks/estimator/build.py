@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from agekit.culprit import Culprit
+from agekit.device import seeded
 from agekit.errors import ConfigError
 from agekit.recipe import PartConfig, resolve
 from agekit.recipe.parts import build_part
@@ -103,17 +104,8 @@ def build_estimator(recipe: EstimatorRecipe, ages: tuple[int, int], seed: int) -
         ages: the first and the last label age, years.
         seed: of the new weights; torch's random state is left as it was.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build_network(
-            recipe.backbone,
-            recipe.heads,
-            ages,
-            recipe.data.size,
-            recipe.estimate.rule,
-            recipe.estimate.level,
-            recipe.estimate.mirror,
-        )
+    with seeded(seed):
+        return _of_recipe(recipe, recipe.backbone, ages)
 
 
 def build_model(config: EstimatorConfig) -> AgeEstimator:
@@ -133,16 +125,16 @@ def build_model(config: EstimatorConfig) -> AgeEstimator:
 
 def untrained(recipe: EstimatorRecipe) -> tuple[AgeEstimator, AgeEstimator]:
     """The network of a recipe with new weights, for label ages 0 to 100; nothing is fetched."""
-    network = build_network(
-        without_pretrained(recipe.backbone),
-        recipe.heads,
-        (0, 100),
-        recipe.data.size,
-        recipe.estimate.rule,
-        recipe.estimate.level,
-        recipe.estimate.mirror,
-    )
+    network = _of_recipe(recipe, without_pretrained(recipe.backbone), (0, 100))
     return network, network
+
+
+def _of_recipe(
+    recipe: EstimatorRecipe, backbone: PartConfig, ages: tuple[int, int]
+) -> AgeEstimator:
+    how = recipe.estimate
+    size = recipe.data.size
+    return build_network(backbone, recipe.heads, ages, size, how.rule, how.level, how.mirror)
 
 
 def without_pretrained(part: PartConfig) -> PartConfig:

@@ -56,7 +56,7 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
         seed: int,
     ) -> list[str]:
         """One batch through every part."""
-        return try_estimator(recipe, evolver, faces, device, seed)
+        return try_estimator(recipe, evolver, faces, device, seed, self.watched(faces))
 
     def decode(
         self,

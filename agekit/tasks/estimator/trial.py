@@ -17,9 +17,9 @@ from agekit.data.split import Faces
 from agekit.device import autocast_dtype
 from agekit.discovery import API_VERSION
 from agekit.errors import ConfigError
-from agekit.recipe import LossTerm, TrainConfig
+from agekit.recipe import LossTerm
 from agekit.recipe.parts import loss_arguments
-from agekit.registry import LOSSES, SCHEDULES
+from agekit.registry import LOSSES
 from agekit.tasks.estimator.build import build_estimator
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.model import AgeEstimator
@@ -37,7 +37,7 @@ from agekit.training.demands import (
 )
 from agekit.training.evolver import Evolver
 from agekit.training.faces import try_augmentations
-from agekit.training.optimize import build_schedulers, optim_wrapper
+from agekit.training.optimize import try_training
 
 __all__ = ["Trial", "try_estimator"]
 
@@ -45,7 +45,12 @@ _FACES = 4
 
 
 def try_estimator(
-    recipe: EstimatorRecipe, evolver: Evolver[Any], faces: Faces, device: torch.device, seed: int
+    recipe: EstimatorRecipe,
+    evolver: Evolver[Any],
+    faces: Faces,
+    device: torch.device,
+    seed: int,
+    watched: str | None = None,
 ) -> list[str]:
     """Trains every generation's loss terms on noise, with the ages of some of the faces.
 
@@ -55,6 +60,7 @@ def try_estimator(
         faces: what it is to be trained on.
         device: where.
         seed: of the weights.
+        watched: what a hook may monitor.
 
     Returns:
         What a person should know, a line each.
@@ -77,7 +83,14 @@ def try_estimator(
             network.ages,
         )
         trial = Trial(recipe, network.to(device), images, target)
-        told = trial.optimize(recipe.train)
+        told = try_training(recipe.train, EstimatorStep(network, []), watched)
+        if recipe.train.optimizer.layer_decay is not None and not hasattr(
+            network.backbone, "group_matcher"
+        ):
+            told.append(
+                f"the backbone {recipe.backbone.type!r} does not say which its layers are (by "
+                "timm's group_matcher): it counts as one"
+            )
         try_augmentations(recipe.data, device)
         trial.estimate()
         used: set[str] = set()
@@ -138,32 +151,6 @@ class Trial:
                 if estimate.distribution is not None:
                     shape = (self._n, ages[1] - ages[0] + 1)
                     check(asked, "distributions", estimate.distribution, shape)
-
-    def optimize(self, config: TrainConfig) -> list[str]:
-        """Builds the optimiser and the schedule, as every generation's; gives what is to be said.
-
-        Raises:
-            ContractError: one of them cannot be built.
-        """
-        step = EstimatorStep(self.network, [])
-        wrapper = optim_wrapper(config, step)
-        rates = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
-        build_schedulers(config, wrapper)
-        told = [
-            f"train.schedule.{key} means nothing to the schedule {config.schedule.type!r}"
-            for key in config.schedule.idle(SCHEDULES.get(config.schedule.type))
-        ]
-        if config.optimizer.layer_decay is not None:
-            told.append(
-                f"train.optimizer.layer_decay: {len(rates)} learning rates, {rates[0]:.3g} for the "
-                f"first layer to {rates[-1]:.3g} for the heads"
-            )
-            if not hasattr(self.network.backbone, "group_matcher"):
-                told.append(
-                    f"the backbone {self.backbone.name!r} does not say which its layers are (by "
-                    "timm's group_matcher): it counts as one"
-                )
-        return told
 
     def train(self, terms: Sequence[LossTerm], *, first: bool) -> set[str]:
         """One step's passes for the terms of a generation.

@@ -116,7 +116,7 @@ def test_a_run_from_other_weights_is_not_gone_on_with(
     (cell,) = cells(load_suite(write_suite("  - {label: reg, recipe: reg}\n")))
     folder, calls = cell.folder(tmp_path), []
     monkeypatch.setattr("agekit.training.train.train", lambda *_, **o: calls.append(o["init"]))
-    monkeypatch.setattr("agekit.training.train.resume", lambda *_, **o: calls.append("resumed"))
+    monkeypatch.setattr("agekit.training.resume.resume", lambda *_, **o: calls.append("resumed"))
     monkeypatch.setattr("agekit_bench.process._is_begun", lambda *_: bool(calls))
     monkeypatch.setattr("agekit_bench.process._place", lambda *_: None)
     old, new, moved = (tmp_path / f"{name}.pth" for name in ("old", "new", "moved"))

@@ -10,6 +10,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 
+from agekit.device import seeded
 from agekit.training.trainer import Trainer
 from agekit_ager.build import build_ager
 from agekit_ager.contact_sheet import ContactSheet
@@ -58,7 +59,7 @@ class AgerTrainer(Trainer[FaceAger]):
 
         def learn() -> None:
             config = self.recipe.train
-            with self.drawing(number):
+            with seeded(self.seed_of(number)):
                 step = make_step(ager)
             pairs = self.faces.pairs(config.batch_size, self.seed_of(number))
             folder = self.run.generation(number)

@@ -14,8 +14,8 @@ import torch
 
 from agekit.recipe import resolve
 from agekit.registry import DATASETS
+from agekit.training.carry_out import TrainResult
 from agekit.training.run import Run
-from agekit.training.train import TrainResult
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import read_config
 from agekit_bench.machine import machine

@@ -27,7 +27,7 @@ from agekit_bench.spec import CellSpec, hash_initial, is_same_initial, read_spec
 
 if TYPE_CHECKING:
     from agekit.recipe import Resolved
-    from agekit.training.train import TrainResult
+    from agekit.training.carry_out import TrainResult
 
 __all__ = ["LOCK", "MACHINE", "OUTCOME", "RUN", "main", "run_cell"]
 
@@ -107,7 +107,8 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
     from rich.console import Console
 
     from agekit.recipe import resolve
-    from agekit.training.train import resume, train
+    from agekit.training.resume import resume
+    from agekit.training.train import train
 
     run, console = folder / RUN, Console(stderr=True)
     resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)

@@ -15,6 +15,7 @@ from agekit.plugin import (
     PartConfig,
     build_part,
     feature_length,
+    seeded,
     without_pretrained,
 )
 from agekit_gender.config import GenderConfig
@@ -55,20 +56,18 @@ class GenderClassifier(nn.Module):
         return torch.sigmoid(logits / 2)
 
 
-def build_classifier(backbone: PartConfig, size: int, seed: int | None = None) -> GenderClassifier:
+def build_classifier(backbone: PartConfig, size: int, seed: int = 0) -> GenderClassifier:
     """Builds a classifier with new weights.
 
     Args:
         backbone: the backbone and its arguments.
         size: side of the images in pixels.
-        seed: of the weights; None draws them from torch's random state.
+        seed: of the weights.
 
     Raises:
         ContractError: the backbone does not do what is asked of it.
     """
-    with torch.random.fork_rng(devices=[]):
-        if seed is not None:
-            torch.manual_seed(seed)
+    with seeded(seed):
         network: nn.Module = build_part(BACKBONES, backbone)
         features = feature_length(Culprit("backbone", backbone.type, network), size)
         return GenderClassifier(network, features)

@@ -18,6 +18,7 @@ from agekit.plugin import (
     Evolver,
     Faces,
     ImageConfig,
+    NetworkStep,
     Start,
     TrainingFaces,
     TrainingTask,
@@ -26,6 +27,7 @@ from agekit.plugin import (
     read_config,
     read_weights,
     stored_backbone,
+    try_training,
 )
 from agekit_gender.config import GenderConfig
 from agekit_gender.metrics import GENDERS
@@ -68,10 +70,10 @@ class GenderTraining(TrainingTask[TrainingFaces, GenderTrainer]):
         faces: Faces,
         device: torch.device,
         seed: int,
-    ) -> tuple[()]:
-        """Builds the network."""
-        build_classifier(recipe.backbone, recipe.data.size, seed)
-        return ()
+    ) -> list[str]:
+        """Builds the network, and what trains it."""
+        network = build_classifier(recipe.backbone, recipe.data.size, seed)
+        return try_training(recipe.train, NetworkStep(network), self.watched(faces))
 
     def require(self, recipe: GenderRecipe, data: TrainingFaces) -> None:
         """Needs faces of both genders to train on."""
