@@ -14,6 +14,8 @@ from agekit_synthfaces import write_face
 from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
+from conftest import WritePlugin
+from tests.training.thrown import Install, installer
 
 TINY = (
     *("synthfaces", "--protocol", "tiny", "--preset", "quick"),
@@ -101,3 +103,10 @@ def small(chips: Path) -> tuple[object, ...]:
     where = ("csv", "--root", chips, "--protocol", "column", "--preset", "quick")
     own = ("--set", "data.size=32", "--set", "train.batch_size=8", "--set", "train.amp=fp32")
     return (*where, *own, "--device", "cpu")
+
+
+@pytest.fixture
+def plugin(write_plugin: WritePlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs good parts and one other; gives the path of its module."""
+    monkeypatch.setenv("AGEKIT_CACHE", str(tmp_path / "cache"))
+    return installer(write_plugin)
