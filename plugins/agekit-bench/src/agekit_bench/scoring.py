@@ -19,12 +19,12 @@ from agekit.task import Task
 from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
 from agekit.tasks.evaluate import AgeEvaluation
 from agekit.tasks.evaluate import Evaluation as Scorer
+from agekit.training.carry_out import TrainResult
 from agekit.training.display import Display
 from agekit.training.faces import evaluation_faces
 from agekit.training.framing import Framing, find_framing
 from agekit.training.run import Run
 from agekit.training.task import training_of
-from agekit.training.train import TrainResult
 from agekit.zoo.config import ModelConfig
 from agekit_bench.failure import plain
 from agekit_bench.predictions import GENDERS, Estimates, named, parts_by
