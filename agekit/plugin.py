@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from agekit.data.dataset import Dataset
     from agekit.data.decode import decode, in_threads, unusable
     from agekit.data.digests import DigestMemory
-    from agekit.data.encode import Encoding
     from agekit.data.files import EncodedImages, Files
-    from agekit.data.home import SHARD, keep_apart, locked, shard_files
+    from agekit.data.formats import is_image
+    from agekit.data.home import SHARD, locked, shard_files
     from agekit.data.loader import Batch
     from agekit.data.manifest import Manifest
     from agekit.data.prepared import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         restrict,
     )
     from agekit.data.rows import Rows, identity_number, parse_gender, parse_split
-    from agekit.data.scan import find_files, is_image
+    from agekit.data.scan import find_files
     from agekit.data.sheet import Sheet, is_missing, read_lines, read_sheet
     from agekit.data.source import open_dataset, place_of, read_source
     from agekit.data.split import Faces, load_faces
@@ -141,7 +141,6 @@ __all__ = [
     "DigestMemory",
     "Display",
     "EncodedImages",
-    "Encoding",
     "Estimate",
     "EstimatorFaces",
     "EstimatorTrainer",
@@ -214,7 +213,6 @@ __all__ = [
     "is_image",
     "is_missing",
     "is_model",
-    "keep_apart",
     "known_points",
     "load_attribute",
     "load_faces",

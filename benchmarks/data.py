@@ -25,9 +25,10 @@ import agekit.data.augment as augment
 from agekit.data.augment import Augment, crop, normalise
 from agekit.data.base_loader import Batching
 from agekit.data.files import Files
+from agekit.data.formats import is_image
 from agekit.data.loader import CachedFaces, FaceLoader, Normalisation
 from agekit.data.pool import DIGESTS, PIXELS, FacePool
-from agekit.data.scan import find_files, is_image
+from agekit.data.scan import find_files
 from agekit.data.table import FaceTable
 from agekit.tasks.estimator.resnet import resnet10_tiny
 

@@ -34,7 +34,8 @@ import torch
 from numpy.typing import NDArray
 
 from agekit.data.decode import decode
-from agekit.data.scan import find_files, is_image
+from agekit.data.formats import is_image
+from agekit.data.scan import find_files
 from agekit.device import describe_device, pick_device
 from agekit.faces.base import Detection, Detector
 from agekit.registry import DETECTORS

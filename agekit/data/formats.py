@@ -22,7 +22,7 @@ from PIL import (
 from agekit.errors import DataError
 from agekit.extras import install_command
 
-__all__ = ["HEIC_HINT", "HEIC_SUFFIXES", "has_image", "has_suffix", "reader_of"]
+__all__ = ["HEIC_HINT", "HEIC_SUFFIXES", "has_image", "is_image", "reader_of"]
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 HEIC_HINT = f"{install_command('heic')} to read it, or convert it to JPEG"
@@ -76,7 +76,7 @@ def reader_of(data: bytes, name: str) -> Callable[[BytesIO], ImageFile.ImageFile
     )
 
 
-def has_suffix(path: str) -> bool:
+def is_image(path: str) -> bool:
     """Whether the ending is that of an image that is read here."""
     suffix = os.path.splitext(path)[1].lower()
     return suffix in _SUFFIXES or (suffix in HEIC_SUFFIXES and _reads_heic())

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agekit.data.files import Files
-from agekit.data.scan import is_image, left_out, scan, split_images
+from agekit.data.formats import is_image
+from agekit.data.scan import left_out, scan, split_images
 from agekit.data.table import COLUMNS, SPLITS, FaceTable, Problem
 from agekit.errors import DataError, counted, listed
 

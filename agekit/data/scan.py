@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agekit.data.formats import HEIC_HINT, HEIC_SUFFIXES, has_image, has_suffix
+from agekit.data.formats import HEIC_HINT, HEIC_SUFFIXES, has_image, is_image
 from agekit.errors import DataError, counted
 
-__all__ = ["FileListing", "find_files", "is_image", "left_out", "scan", "split_images"]
+__all__ = ["FileListing", "find_files", "left_out", "scan", "split_images"]
 
 
 @dataclass
@@ -59,7 +59,7 @@ def scan(root: Path) -> FileListing:
     """
     found = FileListing(root)
     _walk([""], found)
-    if found.folder_links and not any(map(has_suffix, found.files)):
+    if found.folder_links and not any(map(is_image, found.files)):
         inside = Path(os.path.realpath(root))
         here = [p for p in found.folder_links if not inside.is_relative_to((root / p).resolve())]
         found.follows = bool(here)
@@ -100,11 +100,6 @@ def find_files(root: Path) -> list[str]:
     return scan(root).files
 
 
-def is_image(path: str) -> bool:
-    """Whether the ending is that of an image agekit reads."""
-    return has_suffix(path)
-
-
 def split_images(root: Path, files: Sequence[str]) -> tuple[list[str], list[str]]:
     """The images among files, by their endings, or by their content where they have none.
 
@@ -118,7 +113,7 @@ def split_images(root: Path, files: Sequence[str]) -> tuple[list[str], list[str]
     images: list[str] = []
     others: list[str] = []
     for path in files:
-        good = has_suffix(path) or (not _suffix(path) and has_image(root / path))
+        good = is_image(path) or (not _suffix(path) and has_image(root / path))
         (images if good else others).append(path)
     return images, others
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from agekit.data.decode import decode
-from agekit.data.formats import has_image, has_suffix, reader_of
+from agekit.data.formats import has_image, is_image, reader_of
 from agekit.errors import DataError
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
@@ -62,9 +62,9 @@ def test_texts_and_sounds_without_a_suffix_are_no_images(tmp_path: Path, data: b
 
 def test_endings() -> None:
     for ending in ("jpg", "JPG", "jfif", "jpe", "avif", "webp", "tif"):
-        assert has_suffix(f"a/b.{ending}")
+        assert is_image(f"a/b.{ending}")
     for name in ("a.txt", "a", "jpg", ".jpg", "a.jxl", "a.dng"):
-        assert not has_suffix(name)
+        assert not is_image(name)
 
 
 def test_heic(tmp_path: Path) -> None:
@@ -72,6 +72,6 @@ def test_heic(tmp_path: Path) -> None:
     file = io.BytesIO()
     heif.from_pillow(Image.new("RGB", (64, 32), "red")).save(file)
     (tmp_path / "x.heic").write_bytes(file.getvalue())
-    assert has_suffix("x.heic")
+    assert is_image("x.heic")
     pixels = decode(tmp_path / "x.heic", None)
     assert pixels.shape == (32, 64, 3) and pixels[16, 32, 0] > 200 > 80 > pixels[16, 32, 1]

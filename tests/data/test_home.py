@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from agekit.data.home import cache_home, data_root, keep_apart, locked
+from agekit.data.home import cache_home, data_root, locked
 from agekit.errors import DataError
 
 
@@ -61,15 +61,3 @@ def test_who_may_not_wait_is_refused_and_the_lock_is_free_again(tmp_path: Path) 
         raise KeyError
     with locked(lock, DataError("busy")):
         pass
-
-
-def test_what_is_written_stays_out_of_what_is_read(tmp_path: Path) -> None:
-    photos, link = tmp_path / "photos", tmp_path / "link"
-    (photos / "sub").mkdir(parents=True)
-    link.symlink_to(photos / "sub")
-    for out in (photos / "sub" / "x", photos / "x.parquet", link / "x", photos):
-        with pytest.raises(DataError, match=r"own folder .*photos, and would become part of it"):
-            keep_apart(out, None, photos)
-    keep_apart(photos, photos, itself=False)
-    for folder in (None, photos / "sub", tmp_path / "missing"):
-        keep_apart(tmp_path / "chips", folder)

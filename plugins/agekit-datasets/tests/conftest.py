@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agekit_datasets.chips.prepare import Workers, prepare
+from agekit_datasets.encode import Encoding
 from agekit_synthfaces import draw, person
 from PIL import Image
 
-from agekit.data.encode import Encoding
 from agekit.faces.align import standard
 
 DETECTOR = '''

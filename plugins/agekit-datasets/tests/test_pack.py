@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from agekit_datasets.encode import Encoding
 from agekit_datasets.own.labels import read_labels
 from agekit_datasets.packs.pack import Packing, pack
 from agekit_datasets.packs.shards import read_shards
@@ -24,7 +25,6 @@ from PIL import Image
 
 from agekit.data.alignment import Alignment
 from agekit.data.decode import decode
-from agekit.data.encode import Encoding
 from agekit.data.manifest import Manifest
 from agekit.data.prepared import write_table
 from agekit.data.split import load_faces

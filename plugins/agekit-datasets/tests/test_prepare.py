@@ -7,13 +7,13 @@ import shutil
 import numpy as np
 import pytest
 from agekit_datasets.chips.prepare import Workers, prepare
+from agekit_datasets.encode import Encoding
 from agekit_datasets.own.readers import Csv
 from agekit_synthfaces import write_face
 from filelock import FileLock
 from PIL import Image
 
 from agekit.data.alignment import Alignment
-from agekit.data.encode import Encoding
 from agekit.data.manifest import TABLE
 from agekit.data.prepared import FAILURES_FILE, read_failures, read_prepared
 from agekit.data.split import load_faces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -16,7 +16,6 @@ from agekit.plugin import (
     DEFAULT_MARGIN,
     FAILURES_FILE,
     Alignment,
-    Encoding,
     known_points,
     locate,
     read_failures,
@@ -24,6 +23,7 @@ from agekit.plugin import (
 )
 from agekit_datasets.chips.prepare import Workers
 from agekit_datasets.chips.prepare import prepare as make
+from agekit_datasets.encode import Encoding, Format
 
 __all__ = ["prepare"]
 
@@ -128,7 +128,7 @@ class _Options:
 
     size: int | None
     margin: float | None
-    format_: Literal["jpeg", "png", "webp"]
+    format_: Format
     quality: int
     detector: str | None
     like: str | None

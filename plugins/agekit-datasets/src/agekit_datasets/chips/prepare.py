@@ -19,11 +19,9 @@ from agekit.plugin import (
     Alignment,
     Columns,
     Dataset,
-    Encoding,
     Manifest,
     Problem,
     ProgressBar,
-    keep_apart,
     known_points,
     open_dataset,
     place_of,
@@ -37,6 +35,8 @@ from agekit_datasets.chips.folder import ChipFolder, chip_names, writing
 from agekit_datasets.chips.plan import begin, held, make_plan, origin_keys, read_plan
 from agekit_datasets.chips.work import ChipWork
 from agekit_datasets.chips.workers import run_blocks
+from agekit_datasets.encode import Encoding
+from agekit_datasets.places import keep_apart
 
 __all__ = ["Prepared", "Workers", "prepare"]
 

@@ -16,7 +16,6 @@ from agekit.plugin import (
     Detection,
     Detector,
     EncodedImages,
-    Encoding,
     ImageSource,
     Problem,
     cut,
@@ -24,6 +23,7 @@ from agekit.plugin import (
     one_thread,
     unusable,
 )
+from agekit_datasets.encode import Encoding
 
 __all__ = ["UNREADABLE", "ChipWork", "main_face"]
 

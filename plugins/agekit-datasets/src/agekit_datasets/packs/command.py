@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,8 @@ from agekit.cli.dataset_options import columns_option, root_option
 from agekit.cli.options import json_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.errors import ConfigError, counted
-from agekit.plugin import SHARD, Encoding, ProgressBar
+from agekit.plugin import SHARD, ProgressBar
+from agekit_datasets.encode import Encoding, Format
 
 if TYPE_CHECKING:
     from agekit_datasets.packs.pack import Packed
@@ -76,7 +77,7 @@ def pack(
     columns: dict[str, str],
     out: Path,
     size: int | None,
-    format_: Literal["jpeg", "png", "webp"] | None,
+    format_: Format | None,
     quality: int | None,
     shard_size: int | None,
     workers: int | None,

@@ -13,7 +13,6 @@ from agekit.plugin import (
     Columns,
     Dataset,
     EncodedImages,
-    Encoding,
     FaceTable,
     Files,
     ImageSource,
@@ -21,12 +20,13 @@ from agekit.plugin import (
     Problem,
     decode,
     in_threads,
-    keep_apart,
     load_faces,
     open_dataset,
     unusable,
 )
+from agekit_datasets.encode import Encoding
 from agekit_datasets.packs.writer import Row, check_place, replacing, write_shards
+from agekit_datasets.places import keep_apart
 
 __all__ = ["SHARD_BYTES", "Packed", "Packing", "pack"]
 
