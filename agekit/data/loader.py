@@ -14,6 +14,7 @@ from torch import Tensor
 from agekit.data.augment import Augment, crop, normalise, warp
 from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
 from agekit.data.base_loader import BaseLoader, Batching
+from agekit.data.sampling import Sampling
 from agekit.errors import DataError, counted
 
 __all__ = ["Batch", "CachedFaces", "FaceLoader", "Normalisation"]
@@ -102,6 +103,8 @@ class FaceLoader(BaseLoader):
         augmentations: what is done to them after that, in this order.
         shuffle: train: shuffle every epoch, and drop the last batch if it is not full, unless it
             is the only one. Without it the faces come in order, each once.
+        sampling: with `shuffle`, where some faces are to be drawn more often than others: as many
+            as there are, with replacement.
         resident_limit: bytes of pixels to keep on a GPU at most; 40 % of its free memory if None.
 
     Raises:
@@ -119,6 +122,7 @@ class FaceLoader(BaseLoader):
         augment: Augment | None = None,
         augmentations: Sequence[Augmentation] = (),
         shuffle: bool = False,
+        sampling: Sampling | None = None,
         resident_limit: int | None = None,
     ) -> None:
         if len(faces) == 0:
@@ -136,6 +140,7 @@ class FaceLoader(BaseLoader):
         self.augment = augment
         self.augmentations = [one.to(self.device) for one in augmentations]
         self.shuffle = shuffle
+        self.sampling = sampling
         self._images = np.asarray(faces.images)
         self._slots = faces.slots
         self._age, self._sigma, self._mean, self._std = (
@@ -156,40 +161,54 @@ class FaceLoader(BaseLoader):
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches of one pass."""
         n = len(self.dataset)
-        order = torch.arange(n)
-        if self.shuffle:
-            order = torch.randperm(n, generator=self.generator("order"))
+        order, whose = self._order(n)
         windows = None
         if self.augment is not None:
             size = self._images.shape[1]
-            windows = self.augment.draw(n, self.batching.seed, self.epoch, size).to(self.device)
+            windows = self.augment.draw(n, self.batching.seed, self.epoch, size)[whose]
+            windows = windows.to(self.device)
         placed = order.to(self.device)
-        rows = [placed[span] for span in self._spans()]
         drawn = [
             one.draw(torch.rand(n, one.numbers, generator=self.generator(f"augmentation {place}")))
             for place, one in enumerate(self.augmentations)
         ]
-        drawn = [parameters.to(self.device) for parameters in drawn]
+        drawn = [parameters[whose].to(self.device) for parameters in drawn]
         # An augmentation gets pixels from 0 to 1; they are normalised after the last one.
         plain = (torch.zeros_like(self._mean), torch.ones_like(self._std))
         norm = plain if drawn else (self._mean, self._std)
         last = self.normalisation.channels_last
-        for row, pixels in zip(rows, self._pixels(order, rows, windows), strict=True):
+        for span, pixels in zip(self._spans(), self._pixels(order, windows), strict=True):
+            row = placed[span]
             if windows is None:
                 share = self.normalisation.crop_pct
                 images = normalise(pixels, *norm, crop_pct=share, channels_last=last)
             elif windows.is_cuda:
-                images = crop(pixels, windows[row], *norm, channels_last=last)
+                images = crop(pixels, windows[span], *norm, channels_last=last)
             else:
                 images = normalise(pixels, *norm, channels_last=last)
             mixing = None
             for one, parameters in zip(self.augmentations, drawn, strict=True):
-                images = one(images, parameters[row])
+                images = one(images, parameters[span])
                 if isinstance(one, MixingAugmentation):
-                    mixing = one.mixing(parameters[row])
+                    mixing = one.mixing(parameters[span])
             if drawn:
                 images = (images - self._mean.view(3, 1, 1)) / self._std.view(3, 1, 1)
             yield Batch(images, self._age[row], self._sigma[row], row, mixing)
+
+    def _order(self, n: int) -> tuple[Tensor, Tensor]:
+        """The rows of the epoch in order, and whose random numbers each of them gets.
+
+        A row has its own; where rows are drawn with replacement each drawing has.
+        """
+        order = torch.arange(n)
+        if not self.shuffle:
+            return order, order
+        numbers = self.generator("order")
+        weights = None if self.sampling is None else self.sampling.weights(self.epoch)
+        if weights is None:
+            order = torch.randperm(n, generator=numbers)
+            return order, order
+        return torch.multinomial(torch.from_numpy(weights), n, True, generator=numbers), order
 
     def _spans(self) -> list[slice]:
         """This process's part of every global batch, as slices of the order."""
@@ -199,31 +218,30 @@ class FaceLoader(BaseLoader):
         spans = [slice(k + self.batching.rank, min(k + size, end), world) for k in starts]
         return [span for span in spans if span.start < span.stop]
 
-    def _pixels(
-        self, order: Tensor, rows: list[Tensor], windows: Tensor | None
-    ) -> Iterator[Tensor]:
+    def _pixels(self, order: Tensor, windows: Tensor | None) -> Iterator[Tensor]:
         """The pixels of each batch; on a CPU already cropped to their windows."""
-        if self._resident is not None:
-            for row in rows:
-                yield self._resident.index_select(0, row)
-            return
         spans = self._spans()
+        if self._resident is not None:
+            placed = order.to(self.device)
+            for span in spans:
+                yield self._resident.index_select(0, placed[span])
+            return
         host = None if windows is None or windows.is_cuda else windows.numpy()
         with ThreadPoolExecutor(1, initializer=_use, initargs=(self.device,)) as thread:
-            ahead: Future[Tensor] = thread.submit(self._gather, order[spans[0]].numpy(), host)
+            ahead: Future[Tensor] = thread.submit(self._gather, order, spans[0], host)
             for k in range(len(spans)):
                 pixels = ahead.result()
                 if k + 1 < len(spans):
-                    ahead = thread.submit(self._gather, order[spans[k + 1]].numpy(), host)
+                    ahead = thread.submit(self._gather, order, spans[k + 1], host)
                 yield pixels.to(self.device, non_blocking=True)
 
-    def _gather(self, rows: NDArray[np.int64], windows: NDArray[np.float32] | None) -> Tensor:
-        slots = self._slots[rows]
+    def _gather(self, order: Tensor, span: slice, windows: NDArray[np.float32] | None) -> Tensor:
+        slots = self._slots[order[span].numpy()]
         pinned = self.device.type == "cuda"
         shape = (len(slots), *self._images.shape[1:])
         out = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
         np.take(self._images, slots, axis=0, out=out.numpy(), mode="clip")
-        return out if windows is None else torch.from_numpy(warp(out.numpy(), windows[rows]))
+        return out if windows is None else torch.from_numpy(warp(out.numpy(), windows[span]))
 
     def _fits(self, limit: int | None) -> bool:
         if self.device.type != "cuda":

@@ -15,6 +15,7 @@ from agekit.kinds import KINDS
 __all__ = [
     "DEFAULT_KIND",
     "AugmentConfig",
+    "BalanceConfig",
     "DataConfig",
     "LossTerm",
     "LossTerms",
@@ -159,6 +160,34 @@ class AugmentConfig(StrictSchema):
             text = "crop_ratio must be [low, high] with low <= high"
             raise KeyMistake("crop_ratio", text, list(self.crop_ratio))
         return self
+
+
+class BalanceConfig(StrictSchema):
+    """Faces of rare ages are drawn more often, in a part of the epochs.
+
+    As often as the density of their age to the power ``-power``: 0 changes nothing, with 1 all bins
+    of ages come alike; 0.5 is square-root sampling (Mahajan et al., arXiv 1805.00932). The density
+    is counted in ``bins`` of so many years, and smoothed by a Gaussian with a standard deviation of
+    ``smooth`` years: label distribution smoothing (Yang et al., arXiv 2102.09554), whose inverse
+    and square-root inverse are here the chance to be drawn in place of a weight of the loss, which
+    is the same on average. It holds from the share ``since`` of a generation's epochs to ``until``.
+    """
+
+    bins: Annotated[int, Field(ge=1, le=120)] = 5
+    smooth: Annotated[float, Field(ge=0, le=60)] = 0.0
+    power: Share = 0.5
+    since: Share = 0.0
+    until: Share = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BalanceConfig:
+        if not self.since < self.until:
+            raise KeyMistake("until", f"until must be above since ({self.since:g})", self.until)
+        return self
+
+    def holds(self, epoch: int, epochs: int) -> bool:
+        """Whether an epoch, counted from 0, is one of those."""
+        return self.since <= epoch / epochs < self.until
 
 
 class DataConfig(StrictSchema):

@@ -16,6 +16,7 @@ from agekit.data.augmentation import Augmentation, MixingAugmentation
 from agekit.data.base_loader import Batching
 from agekit.data.loader import Batch, CachedFaces, FaceLoader, Normalisation
 from agekit.data.pool import FacePool, Progress
+from agekit.data.sampling import Sampling
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS, Problem
 from agekit.device import rank_and_world
@@ -161,13 +162,23 @@ class TrainingFaces:
         """This process's share of the faces whose error is watched during training."""
         return self.loader("val", ours_only=True) if self.has("val") else None
 
-    def training_loader(self, batch_size: int, seed: int) -> FaceLoader:
+    def sampling(self, epochs: int) -> Sampling | None:
+        """How often the training faces are drawn in so many epochs; None where each comes once."""
+        return None
+
+    def training_loader(self, batch_size: int, seed: int, epochs: int = 1) -> FaceLoader:
         """Augmented training faces in a new order every epoch."""
         config = self.config.augment
         augment = None if config is None else Augment(**config.model_dump())
         batching = Batching(batch_size, seed, *rank_and_world())
-        options = {"augment": augment, "augmentations": build_augmentations(self.config)}
-        return self._loader("train", batching, shuffle=True, **options)
+        return self._loader(
+            "train",
+            batching,
+            shuffle=True,
+            sampling=self.sampling(epochs),
+            augment=augment,
+            augmentations=build_augmentations(self.config),
+        )
 
     def _loader(self, split: str, batching: Batching, **options: Any) -> FaceLoader:
         table, rows, config = self.faces.table, self._rows[split], self.config

@@ -213,7 +213,7 @@ class Trainer(ABC, Generic[N]):
         config = self.recipe.train
         if config.compile:
             step.network.compile()
-        train = self.faces.training_loader(config.batch_size, self.seed_of(number))
+        train = self.faces.training_loader(config.batch_size, self.seed_of(number), config.epochs)
         val, metric = self.faces.watched(), WatchedMetric(self.watched.key, error)
         self.fit(number, step, train, None if val is None else (val, metric), hooks=hooks)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from agekit.data.protocols import by_content, by_identity
+from agekit.data.sampling import Sampling, age_weights, dataset_weights
 from agekit.data.split import Faces
 from agekit.errors import DataError
 from agekit.tasks.estimator.recipe import EstimatorDataConfig
@@ -62,6 +63,16 @@ class EstimatorFaces(TrainingFaces):
             )
         for split, here in ((HOLDOUT, held), ("train", ~held)):
             self._rows[split], self._slots[split] = rows[here], slots[here]
+
+    def sampling(self, epochs: int) -> Sampling | None:
+        """As `data.balance` and `data.weights` of the recipe say."""
+        config, rows = self.config, self._rows["train"]
+        common = dataset_weights(self.faces.table, rows, config.weights)
+        balance = config.balance
+        ages = None if balance is None else age_weights(self.faces.table.age[rows], balance)
+        if common is None and ages is None:
+            return None
+        return Sampling(common, ages, balance, epochs)
 
     @property
     def calibration(self) -> str:

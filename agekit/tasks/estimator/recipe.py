@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
 from agekit.kinds import TIMM_PREFIX
-from agekit.recipe.schema import Below1, DataConfig, PartConfig, Recipe
+from agekit.recipe.schema import BalanceConfig, Below1, DataConfig, PartConfig, Recipe
 
 __all__ = [
     "HUB_PREFIX",
@@ -44,10 +44,13 @@ def is_pretrained(backbone: PartConfig) -> bool:
 class EstimatorDataConfig(DataConfig):
     """What an estimator sees; the first and the last of the label ages, whole years.
 
-    Without ``ages`` they are those of the training faces.
+    Without ``ages`` they are those of the training faces. ``balance`` draws rare ages more often;
+    ``weights`` says how often a face of each of several datasets is drawn beside one of another.
     """
 
     ages: tuple[LabelAge, LabelAge] | None = None
+    balance: BalanceConfig | None = None
+    weights: dict[str, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _ascending(self) -> EstimatorDataConfig:
@@ -80,7 +83,10 @@ class EstimatorRecipe(Recipe):
     }
     open_part: ClassVar[str] = "backbone"
     example: ClassVar[str] = "resnet18"
-    sections: ClassVar[Mapping[str, Any]] = {"data": {"augment": {}}, "estimate": {}}
+    sections: ClassVar[Mapping[str, Any]] = {
+        "data": {"augment": {}, "balance": None, "weights": {}},
+        "estimate": {},
+    }
 
     kind: Literal["estimator"] = "estimator"
     backbone: PartConfig

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from agekit.data.loader import Batch
 from agekit.data.pool import Progress
+from agekit.data.sampling import age_weights
 from agekit.data.split import Faces
 from agekit.errors import counted
 from agekit.recipe import LossTerm
@@ -70,9 +71,13 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
         return EstimatorFaces(faces, recipe.data, device, holdout=holdout, progress=progress)
 
     def require(self, recipe: EstimatorRecipe, data: EstimatorFaces) -> None:
-        """Needs a training split, one to choose on where the best is kept, and usable ages."""
+        """Needs a training split, one to choose on where the best is kept, and usable ages.
+
+        Weights of datasets are of those that there are.
+        """
         super().require(recipe, data)
         build_estimator(recipe, data.ages, 0)
+        data.sampling(recipe.train.epochs)
 
     def timed_step(self, recipe: EstimatorRecipe) -> TimedStep | None:
         """The step of its evolver's first list of losses; None of one that lists none."""
@@ -94,6 +99,7 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
                 "this run was begun when random crops were cut to the image; in the epochs to come "
                 "they are drawn anew until they fit, so that it ends otherwise than it would have"
             )
+        yield from _drawn(data)
         low, high = data.ages
         for split in data.scored:
             if outside := data.outside(split):
@@ -161,3 +167,21 @@ def _timed_step(
         torch.arange(len(images), device=device),
     )
     return network, lambda: step.train_step(faces, wrapper)
+
+
+def _drawn(data: EstimatorFaces) -> Iterator[str]:
+    """How often faces are drawn, where that differs among them."""
+    balance = data.config.balance
+    if balance is not None:
+        age = data.age("train").numpy()
+        weights = age_weights(age, balance)
+        part = f" in the epochs from {balance.since:.0%} to {balance.until:.0%}"
+        rare, usual = age[weights.argmax()], age[weights.argmin()]
+        yield (
+            f"training faces are drawn by the rarity of their ages (data.balance){part}: those "
+            f"around {rare:.0f} years {weights.max():.2g} times as often as on average, those "
+            f"around {usual:.0f} {weights.min():.2g} times"
+        )
+    if data.config.weights:
+        named = ", ".join(f"{name} {weight:g}" for name, weight in data.config.weights.items())
+        yield f"training faces are drawn by their datasets (data.weights): {named}, others 1"
