@@ -11,7 +11,7 @@ from agekit_synthfaces import draw, person, write_face
 from PIL import Image
 
 from agekit.data.split import load_faces
-from agekit.errors import DataError
+from agekit.errors import DataError, UnknownNameError
 from agekit.registry import DATASETS
 from agekit.testing import train_briefly
 
@@ -71,6 +71,18 @@ def test_any_pack_can_be_read(tmp_path: Path) -> None:
     assert faces.table.age.tolist() == list(range(20, 28))
     with pytest.raises(DataError, match="was made from folder, not from csv"):
         load_faces("csv", packed.files[0])
+
+
+def test_a_pack_that_nothing_installed_reads_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_face(tmp_path / "set" / "20_x.png", age=20)
+    (path,) = pack("folder", tmp_path / "x.parquet", root=tmp_path / "set").files
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-datasets")
+    with pytest.raises(
+        UnknownNameError, match=r"nothing here reads .*x\.parquet: no dataset named"
+    ):
+        load_faces("synthfaces", path)
 
 
 def test_a_pack_that_was_changed_is_no_pack_any_more(tmp_path: Path) -> None:
