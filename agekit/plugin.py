@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         seeded,
     )
     from agekit.discovery import core_version
+    from agekit.extras import require
     from agekit.faces.align import DEFAULT_MARGIN, TEMPLATE, cut, known_points, standard
     from agekit.faces.base import Detection, Detector, one_thread
     from agekit.inference.attribute import FaceAttribute, load_attribute
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.build import without_pretrained
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
     from agekit.tasks.estimator.faces import EstimatorFaces
+    from agekit.tasks.estimator.infer import raw_outputs
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.timm_bridge import stored_backbone
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from agekit.training.evolver import Evolver, build_evolver
     from agekit.training.export import common_config, export_model
     from agekit.training.faces import TrainingFaces, evaluation_faces
+    from agekit.training.framing import find_framing
     from agekit.training.optimize import optim_wrappers, try_training
     from agekit.training.run import Run
     from agekit.training.schedule import Span
@@ -207,6 +210,7 @@ __all__ = [
     "export_model",
     "feature_length",
     "find_files",
+    "find_framing",
     "identity_number",
     "in_threads",
     "is_aside",
@@ -232,12 +236,14 @@ __all__ = [
     "print_line",
     "quantile",
     "rank_and_world",
+    "raw_outputs",
     "read_config",
     "read_failures",
     "read_lines",
     "read_sheet",
     "read_source",
     "read_weights",
+    "require",
     "resolve",
     "restrict",
     "save_model",

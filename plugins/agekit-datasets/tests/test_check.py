@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from agekit_datasets.check.issues import Issue
 from agekit_datasets.check.report import DatasetReport, check_faces
+from agekit_synthfaces import SynthFaces, write_face
+from agekit_testkit.models import write_untrained
 from PIL import Image
 
+from agekit.cli import main
+from agekit.data.alignment import Alignment
 from agekit.data.files import Files
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import FaceTable, Problem
@@ -225,3 +231,39 @@ def test_near_duplicates_are_told_those_that_leak_first(root: Path) -> None:
         "2.png (age 23, train), two.png (age 24, test)",
         "1.png (age 21, train), one.png (age 22, train)",
     )
+
+
+def test_the_labels_that_a_model_doubts_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{k}.png,{20 + 3 * k},{('train', 'test')[k % 2]}" for k in range(6)]
+    for k in range(6):
+        write_face(tmp_path / "set" / f"{k}.png", 20 + 3 * k, seed=k, size=64)
+    text = "path,age,split\n" + "\n".join(rows) + "\n"
+    (tmp_path / "set" / "labels.csv").write_text(text, encoding="utf-8")
+    torch.manual_seed(0)
+    face = Alignment(align="five-points", points=SynthFaces.alignment.points)
+    model = write_untrained(tmp_path / "model", "ldl-resnet10-tiny", (10, 60), face=face)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main(["data", "check", "csv", "--root", "set/labels.csv", *arguments])
+        return int(stopped.value.code or 0), *capsys.readouterr()
+
+    asked = ("--model", str(model), "--device", "cpu", "--most", "4")
+    code, out, err = run(*asked, "--csv", "doubt.csv", "--sheet", "doubt.png", "--json")
+    assert code == 0, err
+    found = json.loads(out)["unlikely"]
+    assert len(found) == 4
+    assert [one["likelihood"] for one in found] == sorted(one["likelihood"] for one in found)
+    assert all(one["age"] == 20 + 3 * int(one["path"][0]) for one in found)
+    lines = (tmp_path / "doubt.csv").read_text("utf-8").splitlines()
+    assert lines[0] == "path,split,age,estimate,likelihood"
+    assert [line.partition(",")[0] for line in lines[1:]] == [one["path"] for one in found]
+    with Image.open(tmp_path / "doubt.png") as sheet:
+        assert sheet.size == (8 * 112, 140)
+    code, out, err = run("--most", "3", "--sheet", "x.png", "--no-decode")
+    assert code == 2
+    assert "without --model no face is shown to a model: leave out --most, --sheet" in err
