@@ -10,7 +10,7 @@ import pytest
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_bench.report.html import render_page
 from agekit_bench.report.markdown import render_markdown
-from agekit_bench.speed.document import read_speeds
+from agekit_bench.result_files import read_speeds
 from agekit_bench.stats.intervals import Interval
 from agekit_testkit.results import draw_faces, write_made_result
 

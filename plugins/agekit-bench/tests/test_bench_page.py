@@ -10,7 +10,7 @@ import pytest
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_bench.report.html import render_page
 from agekit_bench.result import CellError
-from agekit_bench.speed.document import Speeds
+from agekit_bench.result_files import Speeds
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
 FACES = draw_faces(200, people=60)

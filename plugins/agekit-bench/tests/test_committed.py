@@ -11,8 +11,7 @@ from agekit_bench.predictions import read_predictions
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_bench.report.html import render_page
 from agekit_bench.report.markdown import render_markdown
-from agekit_bench.result_files import predictions_path
-from agekit_bench.speed.document import read_speeds
+from agekit_bench.result_files import predictions_path, read_speeds
 
 pytestmark = pytest.mark.slow
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from agekit_bench.catalog import load_suite
 from agekit_bench.cells import Cell, cells
-from agekit_bench.cost import MEASURED, Rates, images, work
+from agekit_bench.cost import MEASURED, Rates, images, size_of, work
 from agekit_bench.datasets import cross_specs, locate_datasets
 from agekit_bench.plan import plan
 from agekit_bench.result import CellError, Evaluation, Machine, Result
 from agekit_bench.result_files import canonical_hash, write_result
 from agekit_bench.runner import _Runner
-from agekit_bench.size import size_of
 from agekit_bench.spec import threads_for
 from agekit_bench.workers import Options
 

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agekit.errors import AgekitError, ConfigError
 from agekit.recipe import Recipe
-from agekit.registry import DATASETS, TASKS
+from agekit.registry import DATASETS, EVOLVERS, TASKS
 from agekit_bench.cells import Cell
 from agekit_bench.result import Result
 from agekit_bench.result_files import read_results
@@ -26,7 +26,18 @@ from agekit_bench.result_files import read_results
 if TYPE_CHECKING:
     from agekit_bench.plan import CellStatus
 
-__all__ = ["MEASURED", "Costs", "Rates", "costs_of", "images", "operations", "pixels", "work"]
+__all__ = [
+    "MEASURED",
+    "Costs",
+    "Rates",
+    "Size",
+    "costs_of",
+    "images",
+    "operations",
+    "pixels",
+    "size_of",
+    "work",
+]
 
 
 PerImage = Callable[[Recipe], float | None]
@@ -146,8 +157,6 @@ def operations(recipe: Recipe) -> float | None:
     Raises:
         ConfigError: the parts of the recipe do not fit together.
     """
-    from agekit_bench.size import size_of
-
     size = size_of(recipe)
     return None if size is None else size.operations
 
@@ -165,6 +174,57 @@ def images(dataset: str) -> int | None:
         return round(_SHARE * len(reader().read(None)))
     counted: int | None = reader.official.get("images")
     return None if counted is None else round(_SHARE * counted)
+
+
+_sizes: dict[tuple[str, int], Size | None] = {}
+
+
+class Size(NamedTuple):
+    """What training a recipe costs.
+
+    Args:
+        parameters: of the model; heads have label ages 0 to 100.
+        operations: floating-point operations of the forward passes of one training image, of an
+            ager of one pair.
+    """
+
+    parameters: int
+    operations: float
+
+
+def size_of(recipe: Recipe) -> Size | None:
+    """The size of a recipe's model; None where that cannot be told without building it.
+
+    Raises:
+        ConfigError: its parts do not fit together, or not the size of its images.
+    """
+    key = (
+        recipe.model_dump_json(exclude={"train", "data", "expected", "description", "source"}),
+        recipe.data.size,
+    )
+    if key not in _sizes:
+        import torch
+
+        try:
+            with torch.device("meta"), torch.random.fork_rng(devices=[]):
+                _sizes[key] = _measure(recipe)
+        except ConfigError:
+            raise
+        except (RuntimeError, NotImplementedError, ValueError, TypeError):
+            _sizes[key] = None
+    return _sizes[key]
+
+
+def _measure(recipe: Recipe) -> Size:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, counted = TASKS.get(recipe.kind).untrained(recipe)
+    passes: int = EVOLVERS.get(recipe.evolver.type).passes
+    side = recipe.data.size
+    with FlopCounterMode(display=False) as flops, torch.no_grad():
+        counted.eval()(torch.empty(1, 3, side, side))
+    return Size(sum(p.numel() for p in model.parameters()), float(passes * flops.get_total_flops()))
 
 
 @dataclass(frozen=True)
@@ -200,8 +260,6 @@ def costs_of(planned: Sequence[CellStatus], out: Path, device: str) -> Costs:
     Raises:
         ConfigError: the parts of a row do not fit together; every such row is told.
     """
-    from agekit_bench.size import size_of
-
     results = read_results(out, [])
     rates = Rates(results)
     if device == "auto":

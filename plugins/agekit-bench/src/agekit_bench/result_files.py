@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from agekit_bench.result import CellId, Result
 
 __all__ = [
     "RUNS",
+    "Speeds",
     "canonical_hash",
     "is_kept",
     "predictions_path",
     "read_files",
     "read_result",
     "read_results",
+    "read_speeds",
     "schema",
     "write_result",
 ]
@@ -118,6 +122,59 @@ def read_files(folder: Path, remarks: list[str] | None = None) -> dict[Path, Res
 def read_results(folder: Path, remarks: list[str] | None = None) -> list[Result]:
     """Reads every result below a folder; the arguments are those of `read_files`."""
     return list(read_files(folder, remarks).values())
+
+
+_SPEEDS = "speed*.json"
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Inference of models and recipes.
+
+    Attributes:
+        machine: what was measured on, one line; empty without a file.
+        path: of the file; None without one.
+        rates: images a second of the best batch, by name and by side of the images in pixels.
+    """
+
+    machine: str = ""
+    path: Path | None = None
+    rates: Mapping[tuple[str, int], float] = field(default_factory=dict)
+
+    def of(self, result: Result) -> float | None:
+        """The speed of a result's recipe at the size of its images; None where it is not known."""
+        size = result.facts.get("size")
+        return self.rates.get((result.recipe_name, size)) if isinstance(size, int) else None
+
+
+def read_speeds(folders: Iterable[Path], remarks: list[str]) -> Speeds:
+    """Reads the first file called ``speed*.json`` in the folders, or in one of a suite below them.
+
+    Args:
+        folders: of results.
+        remarks: gets a line for a file that cannot be used, and for each one that is passed over.
+    """
+    paths = [path for f in folders for path in sorted([*f.glob(_SPEEDS), *f.glob(f"*/{_SPEEDS}")])]
+    for path in paths[1:]:
+        remarks.append(f"{path} is passed over: speeds compare on one machine only")
+    if not paths:
+        return Speeds()
+    rates: dict[tuple[str, int], float] = {}
+    try:
+        document = json.loads(paths[0].read_bytes())
+        told = document["machine"]
+        machine = f"{told['name']} ({told['device']})"
+        for one in document["measurements"]:
+            if one["phase"] == "infer" and one["images_per_second"] is not None:
+                key = (str(one["name"]), int(one["size"]))
+                rate = float(one["images_per_second"]["median"])
+                if not 0 < rate < math.inf:
+                    raise ValueError("no speed")
+                rates[key] = max(rates.get(key, 0.0), rate)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        remarks.append(f"{paths[0]} holds no speeds: {type(error).__name__}")
+        return Speeds()
+    return Speeds(machine, paths[0], rates)
 
 
 def schema() -> dict[str, Any]:

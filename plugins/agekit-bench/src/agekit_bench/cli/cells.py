@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chosen",
+    "Command",
     "cell_options",
     "cells_json",
+    "gathering",
     "pairs",
     "plan_suite",
     "print_cells",
@@ -96,6 +98,26 @@ def plan_suite(
     return loaded, folder, name_columns(places, chosen.columns), planned
 
 
+def gathering(into: str, value: type[Any]) -> Callable[[Command], Command]:
+    """Options that are fields of a dataclass go to the command as one value of it.
+
+    Args:
+        into: what the command calls the value.
+        value: the dataclass; fields without an option keep their defaults.
+    """
+    names = {one.name for one in fields(value)}
+
+    def wrap(command: Command) -> Command:
+        @wraps(command)
+        def gathered(*arguments: Any, **given: Any) -> Any:
+            mine = {name: given.pop(name) for name in names & given.keys()}
+            return command(*arguments, **{into: value(**mine)}, **given)
+
+        return cast(Command, gathered)
+
+    return wrap
+
+
 def pairs(what: str) -> Callable[[Context, click.Parameter, Sequence[str]], dict[str, str]]:
     """A callback that turns ``NAME=VALUE`` options into a mapping.
 
@@ -147,14 +169,7 @@ def cell_options(command: Command) -> Command:
     `--only`, `--seeds`, `--preset`, `--epochs`, `--protocol` and `--root`; and whatever else of
     `Chosen` the command has options for.
     """
-    names = {one.name for one in fields(Chosen)}
-
-    @wraps(command)
-    def gathered(*arguments: Any, **given: Any) -> Any:
-        mine = {name: given.pop(name) for name in names & given.keys()}
-        return command(*arguments, chosen=Chosen(**mine), **given)
-
-    whole = _roots_option(cast(Command, gathered))
+    whole = _roots_option(gathering("chosen", Chosen)(command))
     for option in (
         click.option(
             "--protocol",

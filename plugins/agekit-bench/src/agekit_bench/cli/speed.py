@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,8 @@ import click
 
 from agekit.cli.options import device_option, json_option, out_option, refuse
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, to_plain
+from agekit.errors import ConfigError
+from agekit_bench.cli.cells import gathering
 
 if TYPE_CHECKING:
     from agekit_bench.speed.timing import Measurement
@@ -21,6 +26,27 @@ __all__ = ["speed"]
 _LARGEST = 2**20
 """Batch size; beyond it the size of an array of images may not be a number for torch."""
 _LONGEST = 3600
+_MOST_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured, and how: the options of the command."""
+
+    train: bool
+    infer: bool
+    batch_sizes: tuple[int, ...]
+    size: int | None
+    preset: str | None
+    dtype: str
+    seconds: float
+    device: str
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Those asked for; none is all there are."""
+        asked: dict[Phase, bool] = {"train": self.train, "infer": self.infer}
+        return tuple(phase for phase, is_asked in asked.items() if is_asked)
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -71,21 +97,10 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float) ->
     help="To spend on each figure, after the warm-up.",
 )
 @device_option
+@gathering("wanted", Wanted)
 @out_option
 @json_option
-def speed(
-    names: tuple[str, ...],
-    train: bool,
-    infer: bool,
-    batch_sizes: tuple[int, ...],
-    size: int | None,
-    preset: str | None,
-    dtype: str,
-    seconds: float,
-    device: str,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def speed(names: tuple[str, ...], wanted: Wanted, out: Path | None, as_json: bool) -> None:
     """Measure throughput and peak memory of models and recipes.
 
     MODEL_OR_RECIPE is a model, of which inference is measured, or a recipe with its backbone, such
@@ -96,13 +111,12 @@ def speed(
     """
     from agekit.recipe import resolve
     from agekit.zoo.locate import is_model
-    from agekit_bench.speed.document import check_place
 
     if out is not None:
-        check_place(out)
+        _check_place(out)
     for name in names:
         if not is_model(name):
-            resolve(name, preset=preset)
+            resolve(name, preset=wanted.preset)
     if all(map(is_model, names)):
         refuse("models are measured as they are, and only recipes have presets", "preset")
 
@@ -114,18 +128,10 @@ def speed(
     from agekit_bench.machine import code_state, machine
     from agekit_bench.speed.workload import Asked
 
-    wanted: list[Phase] = []
-    if train:
-        wanted.append("train")
-    if infer:
-        wanted.append("infer")
-    asked = Asked(
-        tuple(wanted) if names or wanted else ("infer",),
-        size,
-        preset,
-        torch.bfloat16 if dtype == "bf16" else None,
-    )
-    place = pick_device(device)
+    dtype = torch.bfloat16 if wanted.dtype == "bf16" else None
+    phases = wanted.phases or (() if names else ("infer",))
+    asked = Asked(phases, wanted.size, wanted.preset, dtype)
+    place = pick_device(wanted.device)
     torch.set_flush_denormal(True)
     with only_json_on_stdout(as_json):
         planned = [
@@ -133,7 +139,7 @@ def speed(
             for name in names or (default_model("estimator"),)
             for workload in _planned(name, asked)
         ]
-        found = _measure(planned, batch_sizes, place, seconds)
+        found = _measure(planned, wanted.batch_sizes, place, wanted.seconds)
     document = to_plain(
         {
             "machine": machine(place).model_dump(),
@@ -151,6 +157,36 @@ def speed(
         raise click.exceptions.Exit(1)
 
 
+_ANOTHER = "name another file with --out"
+
+
+def _check_place(out: Path) -> None:
+    """Refuses a place where the document cannot be written, or would replace something else.
+
+    Raises:
+        ConfigError: it is a folder, below a file, not writable, or a file that is no such document.
+    """
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder", f"name a file, such as {out / 'speed.json'}")
+    if out.exists() and not _is_document(out):
+        raise ConfigError(f"--out {out} is there already, and not from `bench speed`", _ANOTHER)
+    above = next(place for place in out.absolute().parents if os.path.lexists(place))
+    if not above.is_dir():
+        raise ConfigError(f"--out {out} cannot be written: {above} is no folder", _ANOTHER)
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out} cannot be written: {above} takes no new files", _ANOTHER)
+
+
+def _is_document(path: Path) -> bool:
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return False
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, Mapping) and {"machine", "measurements"} <= found.keys()
+
+
 def _planned(name: str, asked: Asked) -> list[Workload]:
     from agekit_bench.speed.workload import untrained, workloads
 
@@ -164,7 +200,6 @@ def _planned(name: str, asked: Asked) -> list[Workload]:
 def _measure(
     planned: list[Workload], batch_sizes: tuple[int, ...], device: Any, seconds: float
 ) -> list[Measurement]:
-    from agekit.errors import ConfigError
     from agekit_bench.speed.timing import attempt
 
     shown = console()

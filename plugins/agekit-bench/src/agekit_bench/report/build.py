@@ -15,8 +15,7 @@ from agekit_bench.report.papers import paper_tables
 from agekit_bench.report.rows import describe_machine
 from agekit_bench.report.tables import suite_tables
 from agekit_bench.result import Result
-from agekit_bench.result_files import read_files
-from agekit_bench.speed.document import Speeds
+from agekit_bench.result_files import Speeds, read_files
 from agekit_bench.suite import Suite
 
 __all__ = ["gather", "make_leaderboard"]

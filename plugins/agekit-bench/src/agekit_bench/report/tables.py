@@ -15,7 +15,7 @@ from agekit_bench.report.model import Facts, Row, Table
 from agekit_bench.report.ranking import badness, ranking_of, ranks_by_figure, why_unranked
 from agekit_bench.report.rows import Group, Position, detail_of, make_row, read_entries
 from agekit_bench.result import Evaluation, Result
-from agekit_bench.speed.document import Speeds
+from agekit_bench.result_files import Speeds
 from agekit_bench.stats.comparison import Comparison, compare
 from agekit_bench.suite import Claim, Suite
 
