@@ -14,6 +14,7 @@ import click
 
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.data.several import must_be_one
 from agekit.errors import AgekitError, one_line
 from agekit.registry import DATASETS
 
@@ -61,6 +62,7 @@ def list_(as_json: bool) -> None:
 def info(dataset: str, as_json: bool) -> None:
     """Tell the licence, source, layout, counts, protocols and citation of DATASET."""
     with only_json_on_stdout(as_json):
+        must_be_one(dataset, "agekit data info")
         reader = DATASETS.get(dataset)()
         entry = DATASETS.find(dataset)
     if as_json:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from agekit_synthfaces import SynthFaces, write_face
 
+from agekit.cli import main
 from agekit.cli.dataset_options import _parse_by_dataset
 from agekit.data.pool import FacePool
 from agekit.data.several import for_each, members
+from agekit.data.source import open_dataset
 from agekit.data.split import Faces, load_faces
 from agekit.data.table import SPLITS
 from agekit.errors import AgekitError, ConfigError, DataError
@@ -224,3 +226,13 @@ def test_a_folder_with_an_equals_sign_is_one(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a=b").mkdir()
     assert _parse_by_dataset(None, None, ("a=b",)) == "a=b"  # type: ignore[arg-type]
+
+
+def test_what_takes_one_dataset_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["data", "info", "csv+folder"])
+    assert stopped.value.code == 1
+    err = capsys.readouterr().err
+    assert "agekit data info takes one dataset, not csv and folder together" in err
+    with pytest.raises(ConfigError, match="takes one dataset, not csv and folder together"):
+        open_dataset("csv+folder")

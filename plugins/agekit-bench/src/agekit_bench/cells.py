@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, SkipValidation
 
+from agekit.data.several import must_be_one
 from agekit.errors import AgekitError, ConfigError, nearest
 from agekit.recipe import Resolved, resolve
 from agekit.recipe_names import resolve_recipe_name
@@ -187,6 +188,7 @@ def whole_name(rule: OnProtocol) -> tuple[str, str]:
     Raises:
         AgekitError: there is no such dataset or protocol.
     """
+    must_be_one(rule.dataset, "a cell of a suite")
     reader = DATASETS.get(rule.dataset)
     name = (rule.protocol or reader.default_protocol).removeprefix(f"{reader.name}:")
     if name not in reader.protocols:
