@@ -115,6 +115,7 @@ class Task:
         graphs: the `agekit.onnx.card.OnnxGraph`s that a model folder is exported as; None of a task
             whose models are not.
         brief: options of ``agekit train`` for a short training on any faces, in checks of parts.
+        embedding_graphs: the same with pooled features as an output; None of a task without.
         card: the text of a model's card, from its `config` and metrics.
         scores: the same as `agekit.zoo.cards.results.Score`, for leaderboards.
         hub: how the Hugging Face Hub files its models.
@@ -137,6 +138,7 @@ class Task:
     attribute: Lazy[Any] | None = None
     outputs: Lazy[Callable[[Any, Any, Any], Mapping[str, Any]]]
     graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
+    embedding_graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
     tolerance: ClassVar[float]
     unit: ClassVar[str]
     brief: ClassVar[Sequence[str]] = ()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from agekit.atomic import write_bytes, write_text
-from agekit.errors import ConfigError
-from agekit.onnx.card import Direction, OnnxCard, OnnxGraph
-from agekit.onnx.program import FACES
+from agekit.errors import ConfigError, ModelError
+from agekit.export.calibration import CalibrationFaces, calibration_faces
+from agekit.export.reduced import MOST_YEARS, Reduction, halve, measure, quantise
+from agekit.onnx.card import Direction, OnnxCard, OnnxGraph, Precision
+from agekit.onnx.program import FACES, compare
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.files import ONNX, graph_file
@@ -19,6 +22,10 @@ from agekit.zoo.graphs import CheckedGraph, described_graphs, make_graph
 from agekit.zoo.locate import locate
 
 __all__ = ["Exported", "export_onnx"]
+
+MOST_HALF = {"years": 0.25, "grey levels": 4.0}
+"""The most that half precision may change, on drawn faces."""
+_ENDINGS: dict[Precision, str] = {"float32": "", "float16": "-half", "int8": "-int8"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Exported:
         size: of the model, bytes.
         differences: the largest difference from torch of each output on the drawn faces.
         unit: of the first of them.
+        precision: of the weights.
+        measured: of integers, the file beside the whole one.
     """
 
     onnx: Path
@@ -40,6 +49,8 @@ class Exported:
     size: int
     differences: dict[str, float]
     unit: str
+    precision: Precision = "float32"
+    measured: Reduction | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,14 @@ class _Plan:
 
 
 def export_onnx(
-    model: str | Path, out: Path | None = None, to: Direction | None = None
+    model: str | Path,
+    out: Path | None = None,
+    to: Direction | None = None,
+    *,
+    precision: Precision = "float32",
+    calibrate: str | None = None,
+    root: Path | None = None,
+    embeddings: bool = False,
 ) -> list[Exported]:
     """Writes a model as ONNX, and beside each file a JSON that says how to use it.
 
@@ -67,34 +85,84 @@ def export_onnx(
         model: whatever `locate` takes.
         out: a file ending in .onnx, or a folder; else the current folder.
         to: which direction of an ager; None writes both.
+        precision: in which weights are stored; ``int8`` computes convolutions with integers.
+        calibrate: a dataset or a folder with faces that the ranges of integers are taken from.
+        root: where that dataset lies.
+        embeddings: whether the pooled features are an output too.
 
     Raises:
-        ConfigError: a package is not installed, or `out` or `to` does not fit the model.
+        ConfigError: a package is not installed, or an argument does not fit the model.
+        DataError: there are too few faces to calibrate on.
         ModelError: the model is damaged, cannot be exported, or comes out different.
     """
-    plans = _plans(locate(model), out, to)
+    folder = locate(model)
+    plans = _plans(folder, out, to, precision, embeddings)
     for plan in plans:
         _keep_others(plan)
-    made = [(plan, make_graph(plan.graph, plan.card)) for plan in plans]
-    for plan, one in made:
-        write_text(plan.json, _json(plan, one))
-        write_bytes(plan.onnx, one.data)
+    faces = None
+    if precision == "int8":
+        config = read_config(folder)
+        if config.task != "estimator" or calibrate is None:
+            raise ConfigError(
+                "integers need an estimator, and faces to calibrate on", "give --calibrate"
+            )
+        faces = calibration_faces(calibrate, root, config)
+    made = [(plan, *_made(plan, faces)) for plan in plans]
+    for plan, graph, measured in made:
+        write_text(plan.json, _json(plan, graph, measured))
+        write_bytes(plan.onnx, graph.data)
     return [
-        Exported(plan.onnx, plan.json, plan.card.to, len(data), differences, plan.graph.unit)
-        for plan, (data, differences) in made
+        Exported(
+            plan.onnx,
+            plan.json,
+            plan.card.to,
+            len(graph.data),
+            graph.differences,
+            plan.graph.unit,
+            precision,
+            measured,
+        )
+        for plan, graph, measured in made
     ]
 
 
-def _plans(folder: Path, out: Path | None, to: Direction | None) -> list[_Plan]:
-    found = described_graphs(folder)
+def _plans(
+    folder: Path, out: Path | None, to: Direction | None, precision: Precision, embeddings: bool
+) -> list[_Plan]:
+    found = described_graphs(folder, embeddings=embeddings)
     if to is not None and to not in [card.to for _, card in found]:
         task: Task = TASKS.get(read_config(folder).task)
         raise ConfigError(f"{folder} is {task.title}: it goes to no age", "leave out --to")
     wanted = [(graph, card) for graph, card in found if to in (None, card.to)]
-    return [
-        _Plan(graph, card, _file(out, graph_file(card.to, card.name), single=len(wanted) == 1))
-        for graph, card in wanted
-    ]
+    plans = []
+    for graph, card in wanted:
+        name = graph_file(card.to, card.name + _ENDINGS[precision])
+        told = card.model_copy(update={"precision": precision})
+        plans.append(_Plan(graph, told, _file(out, name, single=len(wanted) == 1)))
+    return plans
+
+
+def _made(plan: _Plan, faces: CalibrationFaces | None) -> tuple[CheckedGraph, Reduction | None]:
+    """The bytes of a file, how far they are from torch, and from the whole file."""
+    whole = make_graph(plan.graph, plan.card)
+    if plan.card.precision == "float32":
+        return whole, None
+    if faces is None:
+        small, measured = halve(whole.data, plan.card.name), None
+    else:
+        small = quantise(whole.data, plan.card, faces.calibrated)
+        measured = measure(whole.data, small, plan.card.name, faces)
+    differences = compare(plan.graph.module, plan.card, small)
+    first, moved = next(iter(differences.items()))
+    most = MOST_HALF[plan.graph.unit] if measured is None else math.inf
+    if not moved <= most or (measured is not None and not measured.mean <= MOST_YEARS):
+        far = moved if measured is None else measured.mean
+        raise ModelError(
+            f"{plan.card.name} comes out too different in {plan.card.precision}: its {first} by "
+            f"{far:.2g} {plan.graph.unit}: nothing written",
+            "export it without, or calibrate on more faces that look like those it will see",
+        )
+    return CheckedGraph(small, differences), measured
 
 
 def _file(out: Path | None, name: str, *, single: bool) -> Path:
@@ -135,7 +203,7 @@ def _keep_others(plan: _Plan) -> None:
             )
 
 
-def _json(plan: _Plan, made: CheckedGraph) -> str:
+def _json(plan: _Plan, made: CheckedGraph, measured: Reduction | None) -> str:
     about = plan.card.model_dump(exclude_none=True)
     about["file"] = {
         "name": plan.onnx.name,
@@ -143,4 +211,6 @@ def _json(plan: _Plan, made: CheckedGraph) -> str:
         "size": len(made.data),
     }
     about["checked"] = {"drawn_faces": FACES, "largest_differences": made.differences}
+    if measured is not None:
+        about["measured"] = measured.to_dict()
     return json.dumps(about, indent=1, ensure_ascii=False) + "\n"

@@ -14,7 +14,16 @@ from agekit.data.alignment import Alignment
 from agekit.discovery import CORE
 from agekit.errors import ModelError
 
-__all__ = ["EXTRA", "INPUT", "METADATA", "Direction", "OnnxCard", "OnnxGraph", "parse_card"]
+__all__ = [
+    "EXTRA",
+    "INPUT",
+    "METADATA",
+    "Direction",
+    "OnnxCard",
+    "OnnxGraph",
+    "Precision",
+    "parse_card",
+]
 
 EXTRA = "onnx"
 """The extra of agekit that brings what exporting and running need."""
@@ -22,6 +31,7 @@ METADATA = "agekit"
 """The key of the card in the model's metadata."""
 INPUT = "pixels"
 Direction = Literal["old", "young"]
+Precision = Literal["float32", "float16", "int8"]
 Age = Annotated[int, Field(ge=0, le=150)]
 
 
@@ -36,6 +46,7 @@ class OnnxCard(Schema):
         face: how the faces it was trained on were cut.
         inputs: what it takes.
         outputs: what it gives.
+        precision: of the weights: ``float32``, ``float16`` or, of convolutions, ``int8``.
         inside: what the graph does to the pixels before the network sees them.
         ages: the first and the last label age, years; None of an ager.
         rule: how a distribution becomes an age; None of an ager.
@@ -54,6 +65,7 @@ class OnnxCard(Schema):
     face: Alignment
     inputs: dict[str, str]
     outputs: dict[str, str]
+    precision: Precision = "float32"
     inside: str
     ages: tuple[Age, Age] | None = None
     rule: str | None = None

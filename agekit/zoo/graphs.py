@@ -56,8 +56,12 @@ class CheckedGraph(NamedTuple):
     differences: dict[str, float]
 
 
-def described_graphs(folder: Path) -> list[tuple[OnnxGraph, OnnxCard]]:
+def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[OnnxGraph, OnnxCard]]:
     """The graphs of a model, each with what it says of itself.
+
+    Args:
+        folder: of the model.
+        embeddings: whether its pooled features are to be an output.
 
     Raises:
         ConfigError: a package is not installed, or models of its task have none.
@@ -71,6 +75,9 @@ def described_graphs(folder: Path) -> list[tuple[OnnxGraph, OnnxCard]]:
     task: Task = TASKS.get(config.task)
     if task.graphs is None:
         raise ConfigError(f"{folder} is {task.title}, which is not exported as ONNX")
+    graphs = task.embedding_graphs if embeddings else task.graphs
+    if graphs is None:
+        raise ConfigError(f"{folder} is {task.title}, which has no embedding", "leave it out")
     size = config.image.size
     common: dict[str, Any] = {
         "task": task.name,
@@ -88,7 +95,7 @@ def described_graphs(folder: Path) -> list[tuple[OnnxGraph, OnnxCard]]:
     }
     return [
         (one, OnnxCard(**common, outputs=dict(one.outputs), inside=one.inside, **one.about))
-        for one in task.graphs(folder)
+        for one in graphs(folder)
     ]
 
 
@@ -209,12 +216,13 @@ def open_graph(path: Path, device: str = "cpu", sha256: str | None = None) -> tu
 
 
 def check_outputs(path: Path, session: Any, wanted: Mapping[str, list[int]]) -> None:
-    """Makes sure that a graph gives these outputs, each of N rows of this shape.
+    """Makes sure that a graph gives these outputs, each of N rows of this shape, if not alone.
 
     Raises:
         ModelError: it does not.
     """
-    if {o.name: [*o.shape[1:]] for o in session.get_outputs()} != wanted:
+    gives = {o.name: [*o.shape[1:]] for o in session.get_outputs()}
+    if not wanted or any(gives.get(name) != shape for name, shape in wanted.items()):
         raise _not_as_described(path)
 
 

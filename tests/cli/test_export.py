@@ -120,7 +120,7 @@ def test_plots_and_tables_are_the_same_commands(exported, face, tmp_path, capsys
         (["predict", "a.png", "--model", "x.onnx", "--runtime", "torch"], 2, "leave it out"),
         (["predict", "a.png", "--model", "none", "--runtime", "onnx"], 1, "no model 'none'"),
         (["export", "none"], 1, "there is no model 'none'"),
-        (["export", "none", "--format", "tflite"], 2, "'tflite' is not 'onnx'"),
+        (["export", "none", "--format", "tflite"], 2, "'tflite' is not one of 'onnx', 'timm'"),
         (["export"], 2, "Missing argument 'MODEL'"),
     ],
 )

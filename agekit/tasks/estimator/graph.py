@@ -12,23 +12,29 @@ from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["PixelAges", "graphs", "middle"]
+__all__ = ["PixelAges", "embedding_graphs", "graphs", "middle"]
 
 OUTPUTS = {
     "age": "float32 (N,), years",
     "low": "float32 (N,), years, the lower end of the calibrated interval",
     "high": "float32 (N,), years, its upper end",
 }
-TOLERANCE = {"age": 1e-3, "low": 1e-2, "high": 1e-2, "distribution": 1e-4}
+TOLERANCE = {"age": 1e-3, "low": 1e-2, "high": 1e-2, "distribution": 1e-4, "embedding": 1e-3}
 """The most that an output may differ from torch's: years, a share. The ends of an interval lie
 where a millionth of the probability may be a hundredth of a year."""
 
 
-def graphs(folder: Path) -> list[OnnxGraph]:
+def embedding_graphs(folder: Path) -> list[OnnxGraph]:
+    """As `graphs`, with the pooled features as an output too."""
+    return graphs(folder, embeddings=True)
+
+
+def graphs(folder: Path, *, embeddings: bool = False) -> list[OnnxGraph]:
     """The graph of an estimator.
 
     Args:
         folder: of the model.
+        embeddings: whether to give the pooled features, which its heads make ages of.
 
     Raises:
         ModelError: it is damaged.
@@ -39,14 +45,19 @@ def graphs(folder: Path) -> list[OnnxGraph]:
     inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
     if config.mirror:
         inside += "; the mean over the face and its mirror image"
-    module = PixelAges(network.to(memory_format=torch.contiguous_format), config.image).eval()
+    module = PixelAges(
+        network.to(memory_format=torch.contiguous_format), config.image, embeddings=embeddings
+    ).eval()
     outputs = dict(OUTPUTS)
     size = config.image.size
     with torch.no_grad():
-        if len(module(torch.zeros((1, size, size, 3), dtype=torch.uint8))) > len(outputs):
-            outputs["distribution"] = (
-                f"float32 (N, {high - low + 1}), probabilities over the label ages"
-            )
+        made = module(torch.zeros((1, size, size, 3), dtype=torch.uint8))
+    if len(made) > len(outputs) + embeddings:
+        outputs["distribution"] = (
+            f"float32 (N, {high - low + 1}), probabilities over the label ages"
+        )
+    if embeddings:
+        outputs["embedding"] = f"float32 (N, {made[-1].shape[1]}), the pooled features"
     about = {"ages": config.ages, "rule": config.rule, "level": config.interval.level}
     return [OnnxGraph(module, outputs, TOLERANCE, "years", inside.strip(), about)]
 
@@ -72,15 +83,19 @@ class PixelAges(nn.Module):
     Args:
         network: in evaluation mode.
         image: how it is shown faces.
+        embeddings: whether to give the features too.
     """
 
     window: Tensor
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, network: AgeEstimator, image: ImageConfig) -> None:
+    def __init__(
+        self, network: AgeEstimator, image: ImageConfig, *, embeddings: bool = False
+    ) -> None:
         super().__init__()
         self.network = network
+        self.embeddings = embeddings
         self.cropped = image.crop_pct < 1
         mean, std = torch.tensor(image.mean), torch.tensor(image.std)
         self.register_buffer("window", middle(image.size, image.crop_pct))
@@ -88,20 +103,24 @@ class PixelAges(nn.Module):
         self.register_buffer("shift", (mean / std).view(3, 1, 1))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """Pixels (N, S, S, 3) uint8 to age, low, high (N,) and, where there is one, p (N, K)."""
+        """Pixels (N, S, S, 3) uint8 to age, low, high (N,), and p (N, K) and features (N, F)."""
         images = pixels.permute(0, 3, 1, 2).float()
         if self.cropped:
             images = self.window @ images @ self.window.T
-        raw = self._look(images * self.scale - self.shift)
+        raw, features = self._look(images * self.scale - self.shift)
         found = self.network.estimate(raw)
-        ages = (found.age, found.low, found.high)
-        return ages if found.distribution is None else (*ages, found.distribution)
+        more = [features] if self.embeddings else []
+        if found.distribution is not None:
+            more.insert(0, found.distribution)
+        return (found.age, found.low, found.high, *more)
 
-    def _look(self, images: Tensor) -> dict[str, Tensor]:
+    def _look(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """As `AgeEstimator.forward_tta`, the faces and their mirror images in one batch."""
-        if not self.network.mirror:
-            raw: dict[str, Tensor] = self.network(images)
-            return raw
-        both: dict[str, Tensor] = self.network(torch.cat([images, images.flip(-1)]))
         n = images.shape[0]
-        return {name: (value[:n] + value[n:]) / 2 for name, value in both.items()}
+        if self.network.mirror:
+            images = torch.cat([images, images.flip(-1)])
+        raw, features = self.network(images, with_features=True)
+        if self.network.mirror:
+            raw = {name: (value[:n] + value[n:]) / 2 for name, value in raw.items()}
+            features = (features[:n] + features[n:]) / 2
+        return raw, features

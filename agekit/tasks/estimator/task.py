@@ -37,6 +37,7 @@ class EstimatorTask(Task):
     inference: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:inference")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
     graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")
+    embedding_graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:embedding_graphs")
     tolerance = 0.01
     unit = "years"
     card: Lazy[Any] = Lazy("agekit.tasks.estimator.card:estimator_card")
