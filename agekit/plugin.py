@@ -85,8 +85,8 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.build import without_pretrained
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
     from agekit.tasks.estimator.faces import EstimatorFaces
-    from agekit.tasks.estimator.infer import raw_outputs
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
+    from agekit.tasks.estimator.scoring import raw_outputs
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.timm_bridge import stored_backbone
     from agekit.tasks.estimator.trainer import EstimatorTrainer

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from agekit.testing.head import check_head
     from agekit.testing.loss import check_loss
     from agekit.testing.plugin import check_plugin
+    from agekit.testing.process import train_briefly
     from agekit.testing.recipe import check_recipe
     from agekit.testing.task import check_task
-    from agekit.testing.training import train_briefly
     from agekit.testing.training_parts import check_hook, check_optimizer, check_schedule
 
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _TRAINING = ("check_hook", "check_optimizer", "check_schedule")
-_ELSEWHERE = {"train_briefly": "training", **dict.fromkeys(_TRAINING, "training_parts")}
+_ELSEWHERE = {"train_briefly": "process", **dict.fromkeys(_TRAINING, "training_parts")}
 
 
 def __getattr__(name: str) -> Any:

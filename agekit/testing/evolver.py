@@ -13,9 +13,8 @@ from safetensors.torch import load_file
 from agekit import signature
 from agekit.recipe import resolve
 from agekit.registry import EVOLVERS, TASKS
-from agekit.testing.process import command_json
+from agekit.testing.process import command_json, train_briefly
 from agekit.testing.subject import Part, Subject
-from agekit.testing.training import train_briefly
 
 __all__ = ["check_evolver"]
 

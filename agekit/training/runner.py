@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+import numpy as np
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from numpy.typing import NDArray
 
 from agekit.recipe import TrainConfig
 from agekit.training.optimize import optim_wrappers, param_schedulers
 
-__all__ = ["Loader", "QuietRunner", "Watch", "let_go", "make_runner"]
+__all__ = ["Error", "Loader", "QuietRunner", "Watch", "WatchedMetric", "let_go", "make_runner"]
 
 _RUNNERS = count()
 """mmengine names a runner by the second too, and refuses two of one name in a process."""
@@ -60,6 +62,38 @@ class QuietRunner(Runner):  # type: ignore[misc]
     def wrap_model(self, model_wrapper_cfg: Any, model: BaseModel) -> BaseModel:
         """The step places itself and averages gradients itself."""
         return model
+
+
+Error = Callable[[Mapping[str, NDArray[Any]]], float]
+"""The arrays that a step's ``val_step`` gives by name, of all faces, to one figure."""
+
+
+class WatchedMetric(BaseMetric):  # type: ignore[misc]
+    """One figure of all faces of the validation split.
+
+    Args:
+        key: what it is called.
+        error: computes it.
+    """
+
+    default_prefix = "val"
+
+    def __init__(self, key: str, error: Error) -> None:
+        # By the process group: mmengine's other way is files in the working folder, which it
+        # leaves behind, and which several machines would have to share.
+        super().__init__(collect_device="gpu")
+        self.key = key
+        self.error = error
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        """Keeps what the step gave for a batch."""
+        self.results += data_samples
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """The figure, by its key."""
+        names = results[0]
+        arrays = {name: np.concatenate([one[name] for one in results]) for name in names}
+        return {self.key: self.error(arrays)}
 
 
 Watch = tuple[Loader, BaseMetric]

@@ -23,11 +23,10 @@ from agekit.recipe import TrainConfig
 from agekit.training.checkpoint import load_checkpoint
 from agekit.training.display import Display, Watched
 from agekit.training.hooks import Course, course_hooks
-from agekit.training.metric import Error, WatchedMetric
 from agekit.training.optimize import build_hooks
 from agekit.training.reporting import report_hooks
 from agekit.training.run import Run
-from agekit.training.runner import Loader, Watch, let_go, make_runner
+from agekit.training.runner import Error, Loader, Watch, WatchedMetric, let_go, make_runner
 from agekit.training.step import NetworkStep
 from agekit.zoo.files import METRICS, WEIGHTS
 

@@ -15,7 +15,7 @@ from agekit.data.split import load_faces
 from agekit.errors import DataError, TrainingError
 from agekit.tasks.estimator.faces import HOLDOUT, EstimatorFaces
 from agekit.tasks.estimator.recipe import EstimatorDataConfig
-from agekit.training.metric import WatchedMetric
+from agekit.training.runner import WatchedMetric
 from tests.training.conftest import Here
 
 pytestmark = pytest.mark.slow
@@ -103,8 +103,9 @@ def test_the_best_needs_a_validation_split(
 ) -> None:
     lone = tmp_path / "split.csv"
     lone.write_text("path,split\n" + "".join(f"{i}.png,train\n" for i in range(24)))
-    options = ("--protocol", lone, "--set", f"train.{key}=best", "--out", tmp_path / "run")
-    code, _, err = here("train", "reg-resnet10-tiny", *small, *options)
+    words = [lone if word == "column" else word for word in small]
+    options = ("--set", f"train.{key}=best", "--out", tmp_path / "run")
+    code, _, err = here("train", "reg-resnet10-tiny", *words, *options)
     assert code == 1 and "is chosen on the validation split, which" in err
     assert not (tmp_path / "run").exists()
     ager = ("train", "cyclegan", "synthfaces", "--set", f"train.{key}=best")
@@ -115,7 +116,8 @@ def test_the_best_needs_a_validation_split(
 def test_intervals_of_training_faces_are_named_so(here: Here, small: Small, tmp_path: Path) -> None:
     lone = tmp_path / "split.csv"
     lone.write_text("path,split\n" + "".join(f"{i}.png,train\n" for i in range(24)))
-    reg = ("train", "reg-resnet10-tiny", *small, "--protocol", lone, "--epochs", 1)
+    words = [lone if word == "column" else word for word in small]
+    reg = ("train", "reg-resnet10-tiny", *words, "--epochs", 1)
     code, out, err = here(*reg, "--out", tmp_path / "train")
     assert code == 0, err
     assert "intervals are calibrated on training faces, and will hold fewer" in out

@@ -16,8 +16,7 @@ from agekit.data.split import Faces
 from agekit.errors import counted
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
-from agekit.tasks.estimator.infer import raw_outputs
-from agekit.tasks.estimator.report import generation_metrics
+from agekit.tasks.estimator.scoring import generation_metrics, raw_outputs
 from agekit.tasks.evaluate import AgeEvaluation, ResultTable
 from agekit.training.display import Display
 from agekit.training.faces import TrainingFaces, evaluation_faces

@@ -9,9 +9,9 @@ import numpy as np
 from agekit.data.alignment import Alignment
 from agekit.tasks.estimator import figures
 from agekit.tasks.estimator.config import EstimatorConfig, IntervalConfig
-from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
+from agekit.tasks.estimator.scoring import raw_outputs
 from agekit.tasks.estimator.timm_bridge import stored_backbone
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.export import common_config, export_model

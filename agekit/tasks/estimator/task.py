@@ -34,8 +34,8 @@ class EstimatorTask(Task):
     untrained: Lazy[Any] = Lazy("agekit.tasks.estimator.build:untrained")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.estimator.evaluate:EstimatorEvaluation")
     ranked_by = Ranking("mae", "MAE", "mean absolute error, years", of_faces=True)
-    inference: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:inference")
-    outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.infer:fixed_outputs")
+    inference: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:inference")
+    outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:fixed_outputs")
     graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")
     embedding_graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:embedding_graphs")
     tolerance = 0.01

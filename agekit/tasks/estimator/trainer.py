@@ -12,13 +12,11 @@ from safetensors.torch import save
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
 from agekit.tasks.estimator.build import build_estimator
-from agekit.tasks.estimator.calibrate import conformal_margin
 from agekit.tasks.estimator.faces import EstimatorFaces
-from agekit.tasks.estimator.infer import raw_outputs
 from agekit.tasks.estimator.metrics import mae
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.report import generation_metrics
+from agekit.tasks.estimator.scoring import conformal_margin, generation_metrics, raw_outputs
 from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher
 from agekit.tasks.estimator.terms import Term, build_term, require_no_teacher
 from agekit.training.trainer import Trainer

@@ -14,6 +14,7 @@ from agekit.data.split import Faces
 from agekit.errors import ConfigError
 from agekit.tasks.estimator.initial import adopt_images
 from agekit.training.evolver import Evolver, build_evolver
+from agekit.training.optimize import try_training
 from agekit.training.task import Start, TrainingTask
 from agekit.zoo.files import WEIGHTS
 from agekit.zoo.folder import read_config, read_weights
@@ -49,10 +50,11 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
         faces: Faces,
         device: torch.device,
         seed: int,
-    ) -> tuple[()]:
-        """The generators and the evolver's step."""
-        try_ager(recipe, evolver, build_ager(recipe.generator, seed), device)
-        return ()
+    ) -> list[str]:
+        """The generators, the evolver's step, and what trains them."""
+        ager = build_ager(recipe.generator, seed)
+        try_ager(recipe, evolver, ager, device)
+        return try_training(recipe.train, ager, None)
 
     def scored_with(self, recipe: AgerRecipe) -> dict[str, Any]:
         """On faces of the ages, and of the people, that it was trained on."""

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.calibrate import conformal_margin
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.metrics import coverage
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.tasks.estimator.scoring import conformal_margin
 
 
 class Guess(Head):

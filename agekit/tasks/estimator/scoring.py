@@ -1,0 +1,138 @@
+"""An estimator over many faces: raw outputs, the calibration of its intervals, its metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agekit.bootstrap import mean_interval
+from agekit.data.join import rows_by_dataset
+from agekit.data.loader import Batch
+from agekit.data.table import FaceTable
+from agekit.tasks.estimator.estimate import Estimate, combine
+from agekit.tasks.estimator.metrics import mae, per_age_bin, summary
+from agekit.tasks.estimator.model import AgeEstimator
+from agekit.training.faces import TrainingFaces
+from agekit.zoo.config import ImageConfig
+
+__all__ = ["conformal_margin", "fixed_outputs", "generation_metrics", "raw_outputs"]
+
+
+@torch.no_grad()
+def raw_outputs(
+    network: AgeEstimator, batches: Iterable[Batch], *, as_trained: bool = False
+) -> dict[str, Tensor]:
+    """Raw outputs by head for all faces, in order, float32, (N, ...), on the network's device.
+
+    Args:
+        network: is put in evaluation mode.
+        batches: the faces.
+        as_trained: as an offspring learns from them, without the mirror images.
+    """
+    network.eval()
+    ask = network if as_trained else network.forward_tta
+    parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
+    return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}
+
+
+def inference(network: AgeEstimator) -> tuple[Callable[[Tensor], Estimate], AgeEstimator]:
+    """From normalised images (N, 3, S, S) to ages, the mirror images too where it looks at them."""
+    return lambda images: network.estimate(network.forward_tta(images)), network
+
+
+def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -> dict[str, Tensor]:
+    """Age and interval of each picture, years, (N,) each, for `agekit.zoo.check`.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        pictures: (N, S, S, 3) uint8.
+        image: how they are normalised; they are not cropped.
+    """
+    batch = (pictures / 255 - torch.tensor(image.mean)) / torch.tensor(image.std)
+    batch = batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    estimate = network.estimate(network.forward_tta(batch))
+    return {"age": estimate.age, "low": estimate.low, "high": estimate.high}
+
+
+def conformal_margin(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tensor) -> float:
+    """The years by which intervals must be moved out to hold `network.level` of new faces.
+
+    Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
+    quantile, at ``(1 + 1/n) level``, of how far each true age lies outside its interval. A head
+    without a distribution has the age itself for an interval, so the margin is then the quantile of
+    its absolute errors.
+
+    Args:
+        network: its `level` is met.
+        raw: raw outputs on held-out faces, (N, ...) by head.
+        age: their true ages in years, (N,).
+    """
+    estimate = combine(list(network.per_head(raw).values()))
+    outside = torch.maximum(estimate.low - age, age - estimate.high).sort().values
+    n = len(outside)
+    rank = min(math.ceil((n + 1) * network.level), n)
+    return float(outside[rank - 1])
+
+
+def generation_metrics(
+    network: AgeEstimator, raw: Mapping[str, Tensor], faces: TrainingFaces, split: str
+) -> dict[str, Any]:
+    """Scalar metrics, and MAE by head, age bin, gender, group and, of several, dataset.
+
+    Args:
+        network: calibrated.
+        raw: its raw outputs on the split, by head.
+        faces: the data.
+        split: which split.
+    """
+    rows = faces.rows(split)
+    table = faces.faces.table.take(rows)
+    estimate = network.estimate(raw)
+    age, low, high = (x.cpu().numpy() for x in (estimate.age, estimate.low, estimate.high))
+
+    def errors(mine: NDArray[np.int64]) -> dict[str, Any]:
+        true = table.age[mine]
+        bounds = {"sigma": table.sigma[mine], "low": low[mine], "high": high[mine]}
+        out: dict[str, Any] = {"n": len(mine), **summary(age[mine], true, **bounds)}
+        if split == "test":
+            out["mae_interval"] = mean_interval(np.abs(age[mine] - true), seed=0)
+        return out
+
+    out = errors(np.arange(len(rows)))
+    parts = network.per_head(raw)
+    if len(parts) > 1:
+        out["mae_by_head"] = {
+            head: mae(part.age.cpu().numpy(), table.age) for head, part in parts.items()
+        }
+    out["by_age"] = per_age_bin(age, table.age)
+    out |= _by_group(age, table)
+    if members := {name: mine for name, mine in rows_by_dataset(table).items() if len(mine)}:
+        out["by_dataset"] = {
+            name: errors(mine) | {"by_age": per_age_bin(age[mine], table.age[mine])}
+            for name, mine in members.items()
+        }
+    return out
+
+
+def _by_group(age: NDArray[Any], table: FaceTable) -> dict[str, Any]:
+    columns = {
+        "by_gender": (table.gender, ("male", "female")),
+        "by_group": (table.group, table.group_names),
+    }
+    out: dict[str, Any] = {}
+    for key, (codes, names) in columns.items():
+        members = {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
+        found = {
+            name: {"n": len(mine), "mae": mae(age[mine], table.age[mine])}
+            for name, mine in members.items()
+            if len(mine)
+        }
+        if found:
+            out[key] = found
+    return out
