@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from agekit.data.digests import DigestMemory
     from agekit.data.files import EncodedImages, Files
     from agekit.data.formats import is_image
-    from agekit.data.home import SHARD, locked, shard_files
+    from agekit.data.home import SHARD, cache_home, locked, shard_files
     from agekit.data.loader import Batch
     from agekit.data.manifest import Manifest
+    from agekit.data.notes import tell
     from agekit.data.prepared import (
         FAILURES_FILE,
         PLAN_FILE,
@@ -73,7 +74,9 @@ if TYPE_CHECKING:
     from agekit.extras import require
     from agekit.faces.align import DEFAULT_MARGIN, TEMPLATE, cut, known_points, standard
     from agekit.faces.base import Detection, Detector, one_thread
+    from agekit.faces.mtcnn.engines import MTCNN_GRAPHS
     from agekit.inference.attribute import FaceAttribute, load_attribute
+    from agekit.inference.engine import OnnxAges
     from agekit.inference.face import Answer
     from agekit.progress import ProgressBar, decoding, print_line
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
     from agekit.tasks.estimator.faces import EstimatorFaces
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
+    from agekit.tasks.estimator.predictor import load
     from agekit.tasks.estimator.scoring import raw_outputs
     from agekit.tasks.estimator.target import Mixed, Target
     from agekit.tasks.estimator.timm_bridge import stored_backbone
@@ -122,6 +126,7 @@ __all__ = [
     "HEADS",
     "LOSSES",
     "MAX_AGE",
+    "MTCNN_GRAPHS",
     "PLAN_FILE",
     "SHARD",
     "SPLITS",
@@ -169,6 +174,7 @@ __all__ = [
     "MixingAugmentation",
     "ModelConfig",
     "NetworkStep",
+    "OnnxAges",
     "PartConfig",
     "Problem",
     "ProgressBar",
@@ -200,6 +206,7 @@ __all__ = [
     "by_group",
     "by_identity",
     "by_name",
+    "cache_home",
     "common_config",
     "core_version",
     "cut",
@@ -218,6 +225,7 @@ __all__ = [
     "is_missing",
     "is_model",
     "known_points",
+    "load",
     "load_attribute",
     "load_faces",
     "load_network",
@@ -251,6 +259,7 @@ __all__ = [
     "shard_files",
     "standard",
     "stored_backbone",
+    "tell",
     "try_training",
     "unusable",
     "usual",

@@ -37,7 +37,7 @@ class OnnxAges:
     """An estimator by ONNX Runtime.
 
     Args:
-        path: of its file, for errors.
+        path: of its file.
         session: of `agekit.zoo.graphs.open_graph`.
         card: what the model says of itself.
 
@@ -61,6 +61,8 @@ class OnnxAges:
             wanted["distribution"] = [high - low + 1]
             self._names.append("distribution")
         check_outputs(path, session, wanted if card.ages else {})
+        self.path = path
+        self.card = card
         self._session = session
 
     def run(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

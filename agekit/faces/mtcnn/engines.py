@@ -12,12 +12,14 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "Networks", "Stage", "onnx_networks", "torch_networks"]
+__all__ = ["MTCNN_GRAPHS", "Floats", "Networks", "Stage", "onnx_networks", "torch_networks"]
 
 Floats = NDArray[np.floating]
 Stage = Callable[[Floats], tuple[Floats, ...]]
 """One network: float32 images (N, 3, H, W), -1 to 1, to its outputs."""
 
+MTCNN_GRAPHS = {n: Path(__file__).with_name(f"{n}.onnx") for n in ("pnet", "rnet", "onet")}
+"""Their ONNX files."""
 _ERRORS_ONLY = 3
 """The severity from which ONNX Runtime speaks on stderr."""
 
@@ -41,12 +43,12 @@ def onnx_networks() -> Networks:
     options.intra_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
 
-    def stage(name: str) -> Stage:
-        path = os.fspath(Path(__file__).with_name(f"{name}.onnx"))
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    def stage(path: Path) -> Stage:
+        file, providers = os.fspath(path), ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(file, options, providers=providers)
         return lambda images: tuple(session.run(None, {"images": images}))
 
-    return Networks(*map(stage, ("pnet", "rnet", "onet")))
+    return Networks(**{name: stage(path) for name, path in MTCNN_GRAPHS.items()})
 
 
 def torch_networks(device: Any) -> Networks:

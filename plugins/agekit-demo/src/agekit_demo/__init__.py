@@ -1,0 +1,1 @@
+"""A page that estimates the ages of faces in the browser."""
