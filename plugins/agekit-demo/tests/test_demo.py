@@ -71,6 +71,7 @@ def test_a_page_is_written_whole(tmp_path):
     assert about["name"] == "cen-resnet18-tiny"
     assert about["detects"]
     assert len(about["target"]) == 5
+    assert "Microsoft" in (out / "NOTICE.txt").read_text()
     names = {path.name for path in out.iterdir()}
     for script in [*out.glob("*.js"), out / "index.html", out / "style.css"]:
         text = script.read_text()

@@ -17,6 +17,7 @@ _TYPES = {
     ".js": "text/javascript",
     ".json": "application/json",
     ".mjs": "text/javascript",
+    ".txt": "text/plain; charset=utf-8",
     ".jpg": "image/jpeg",
     ".wasm": "application/wasm",
 }

@@ -16,9 +16,7 @@ async function session(name) {
 }
 
 async function run(network, type, values, shape) {
-  const feeds = { [network.inputNames[0]]: new ort.Tensor(type, values, shape) };
-  const found = await network.run(feeds);
-  return network.outputNames.map((name) => found[name]);
+  return network.run({ [network.inputNames[0]]: new ort.Tensor(type, values, shape) });
 }
 
 /** The three networks of the detector, as `Detector` takes them. */
@@ -28,16 +26,16 @@ export async function detectorNetworks() {
   );
   return {
     async pnet(pictures, shape) {
-      const [scores, shifts] = await run(pnet, "float32", pictures, shape);
-      return { scores: scores.data, shifts: shifts.data, shape: scores.dims.slice(1) };
+      const { faces, shifts } = await run(pnet, "float32", pictures, shape);
+      return { scores: faces.data, shifts: shifts.data, shape: faces.dims.slice(1) };
     },
     async rnet(crops, shape) {
-      const [scores, shifts] = await run(rnet, "float32", crops, shape);
-      return { scores: scores.data, shifts: shifts.data };
+      const { faces, shifts } = await run(rnet, "float32", crops, shape);
+      return { scores: faces.data, shifts: shifts.data };
     },
     async onet(crops, shape) {
-      const [scores, shifts, shares] = await run(onet, "float32", crops, shape);
-      return { scores: scores.data, shifts: shifts.data, shares: shares.data };
+      const { faces, shifts, points } = await run(onet, "float32", crops, shape);
+      return { scores: faces.data, shifts: shifts.data, shares: points.data };
     },
   };
 }
@@ -49,7 +47,8 @@ export async function estimator(file, size) {
     const pixels = new Uint8Array(chips.length * size * size * 3);
     chips.forEach((chip, k) => pixels.set(chip.data, k * size * size * 3));
     const found = await run(network, "uint8", pixels, [chips.length, size, size, 3]);
-    const [age, low, high, p] = found.map((tensor) => tensor.data);
+    const [age, low, high] = ["age", "low", "high"].map((name) => found[name].data);
+    const p = found.distribution?.data;
     const ages = p ? p.length / chips.length : 0;
     return chips.map((_, k) => ({
       age: age[k],
