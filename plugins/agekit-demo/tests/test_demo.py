@@ -14,6 +14,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import yaml
 from agekit_demo import runtime
 from agekit_demo import site as site_module
 from agekit_demo.cli import demo
@@ -71,6 +72,9 @@ def test_a_page_is_written_whole(tmp_path):
     assert about["name"] == "cen-resnet18-tiny"
     assert about["detects"]
     assert len(about["target"]) == 5
+    _, header, words = (out / "README.md").read_text().split("---\n")
+    assert yaml.safe_load(header)["sdk"] == "static"
+    assert "non-commercial research only" in words
     assert "Microsoft" in (out / "NOTICE.txt").read_text()
     names = {path.name for path in out.iterdir()}
     for script in [*out.glob("*.js"), out / "index.html", out / "style.css"]:

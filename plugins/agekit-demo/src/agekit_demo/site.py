@@ -25,6 +25,16 @@ Site = dict[str, Path | bytes]
 _OWN = Path(__file__).with_name("site")
 _BUILT = Path(__file__).with_name("onnxruntime-web")
 _DETECTOR = "mtcnn"
+_README = """\
+---
+title: {title}
+sdk: static
+app_file: index.html
+---
+The ages of faces by the model {name}, in the browser: nothing leaves the machine. Terms of the
+model's weights: {licence}. Made by `agekit demo --out`; needs a web server, or a static Space.
+"""
+"""Its header is what the Hub reads of a Space."""
 
 
 def make_site(model: str | None) -> Site:
@@ -63,6 +73,9 @@ def make_site(model: str | None) -> Site:
     site |= {path.name: path for path in MTCNN_GRAPHS.values()} if target is not None else {}
     there = _runtime()
     site |= {name: there / name for name in runtime.FILES}
+    title = json.dumps(f"Ages of faces by {card.name}")
+    readme = _README.format(title=title, name=card.name, licence=card.licence)
+    site["README.md"] = readme.encode()
     site["model.onnx"] = engine.path
     site["model.json"] = json.dumps(about, indent=1).encode()
     return site
