@@ -1,0 +1,74 @@
+"""What the site makes from the tree: the pages of models, leaderboard and distributions."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = re.compile(r"\]\(\.\./([\w/.-]+\.md)((?:#[\w-]+)?)\)")
+"""A link of a page to a Markdown file of the tree that is no page."""
+BOARD = ROOT / "benchmarks/leaderboard"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that are made, and the Markdown files of the tree that pages link to."""
+    made = {"models.md": _models(), "leaderboard.md": _leaderboard()}
+    for file in files.documentation_pages():
+        for path in OUTSIDE.findall(Path(str(file.abs_src_path)).read_text("utf-8")):
+            made.setdefault(_page_of(path[0]), (ROOT / path[0]).read_text("utf-8"))
+    for name, text in made.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Leads links out of docs/ to the pages made of those files."""
+    if page.file.generated_by:
+        return re.sub(r"\]\((?!http|#)[^)]*\)", "]", markdown) if "tree/" in page.url else markdown
+    return OUTSIDE.sub(lambda m: f"]({_page_of(m[1])}{m[2]})", markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Puts the leaderboard's own page beside."""
+    shutil.copytree(BOARD, Path(config.site_dir, "leaderboard/page"), dirs_exist_ok=True)
+
+
+def _page_of(path: str) -> str:
+    return f"tree/{PurePosixPath(path).parent.as_posix().replace('/', '-')}.md"
+
+
+def _models() -> str:
+    rows = ["| name | kind | parameters | error on its test faces | what it is | licence |", "|---|---|---|---|---|---|"]
+    folders = (ROOT / "zoo", ROOT / "plugins/agekit-models/src/agekit_models/zoo")
+    for path in sorted(path for folder in folders for path in folder.glob("*.json")):
+        entry = json.loads(path.read_text("utf-8"))
+        error = entry["metrics"].get("mae")
+        shown = "" if error is None else f"{error:.2f} years on {entry['data']['dataset']}"
+        rows.append(
+            f"| `{entry['name']}` | {entry['task']} | {entry['parameters'] / 1e6:.2f} M | {shown} | "
+            f"{entry['description']} | {entry['licence']} |"
+        )
+    return "\n".join(
+        [
+            "# Models",
+            "",
+            "What `agekit zoo list` shows; `agekit zoo info NAME` has the card, with errors by age, gender and group.",
+            "",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _leaderboard() -> str:
+    text = (BOARD / "leaderboard.md").read_text("utf-8")
+    title, _, rest = text.partition("\n")
+    return f"{title}\n\n[The page with filters, curves and claims](leaderboard/page/index.html)\n{rest}"
