@@ -5,6 +5,7 @@
 # make browser  Chromium, for the tests of the leaderboard's page, where apt can install it
 # make rehearsal the cases of a GPU on a pretended one, with what each step costs
 # make test-all every test, the long trainings too
+# make site     the documentation as a site, in site/
 # make build    wheels and source archives of every distribution, in dist/
 # make wheel-test the built wheels, installed away from the checkout and used
 # make bench    the speed of start-up, data and training, against their budgets
@@ -31,7 +32,7 @@ define ENVIRONMENT
 @uv --version >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 endef
 
-.PHONY: setup demo quick test test-all rehearsal browser bench build wheel-test constraints clean
+.PHONY: setup demo quick test test-all rehearsal browser bench site build wheel-test constraints clean
 
 ifneq ($(origin PYTHON),file)
 ifneq ($(shell $(PYTHON) $(VERSION_OF)),$(shell $(BIN)/python $(VERSION_OF) 2>/dev/null))
@@ -75,6 +76,9 @@ test-all: setup
 
 rehearsal: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -v --durations=0 tests/rehearsal
+
+site: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 browser:
 	@{ command -v chromium || command -v google-chrome; } >/dev/null 2>&1 || \

@@ -10,11 +10,12 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = re.compile(r"\]\(\.\./([\w/.-]+\.md)((?:#[\w-]+)?)\)")
 """A link of a page to a Markdown file of the tree that is no page."""
+FILE_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)[^)\s]*\)")
+"""A link to a file of the tree, which the site has no page for."""
 BOARD = ROOT / "benchmarks/leaderboard"
 
 
@@ -25,20 +26,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         for path in OUTSIDE.findall(Path(str(file.abs_src_path)).read_text("utf-8")):
             made.setdefault(_page_of(path[0]), (ROOT / path[0]).read_text("utf-8"))
     for name, text in made.items():
+        if name.startswith("tree/"):
+            text = FILE_LINK.sub(r"\1", text)
         files.append(File.generated(config, name, content=text))
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+def on_page_markdown(markdown: str, **_: Any) -> str:
     """Leads links out of docs/ to the pages made of those files."""
-    if page.file.generated_by:
-        return re.sub(r"\]\((?!http|#)[^)]*\)", "]", markdown) if "tree/" in page.url else markdown
     return OUTSIDE.sub(lambda m: f"]({_page_of(m[1])}{m[2]})", markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Puts the leaderboard's own page beside."""
-    shutil.copytree(BOARD, Path(config.site_dir, "leaderboard/page"), dirs_exist_ok=True)
+    """Puts the leaderboard's own page beside, and the results that it links to."""
+    place = Path(config.site_dir, "leaderboard")
+    shutil.copytree(BOARD, place / "page", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "benchmarks/results", place / "results", dirs_exist_ok=True)
 
 
 def _page_of(path: str) -> str:
@@ -71,4 +74,5 @@ def _models() -> str:
 def _leaderboard() -> str:
     text = (BOARD / "leaderboard.md").read_text("utf-8")
     title, _, rest = text.partition("\n")
-    return f"{title}\n\n[The page with filters, curves and claims](leaderboard/page/index.html)\n{rest}"
+    whole = '<a href="page/index.html">The page with filters, curves and every result</a>'
+    return "\n".join([title, "", whole, FILE_LINK.sub(r"\1", rest)])

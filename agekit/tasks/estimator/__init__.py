@@ -1,0 +1,1 @@
+"""The task of estimators: how old is this face?"""

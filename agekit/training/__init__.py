@@ -1,0 +1,1 @@
+"""The engine of training runs; it knows no kind of model."""

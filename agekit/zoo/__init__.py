@@ -1,0 +1,1 @@
+"""The model folder, the index of models, the Hub."""

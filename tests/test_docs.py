@@ -1,0 +1,90 @@
+"""The pages of docs/: their commands exist, the guides run as they stand, the site builds strictly."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from agekit.cli import agekit
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^<!-- before:\n(.*?)-->|^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""A fenced block, or what has to be there before a page's own blocks can run."""
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """The language and the text of each block."""
+    for before, language, text in BLOCK.findall(page.read_text("utf-8")):
+        yield ("sh", before) if before else (language, text)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for language, text in blocks(page):
+            if language in ("", "sh"):
+                lines = re.sub(r"\\\n\s*", "", text).splitlines()
+                yield from ((page.name, line) for line in lines if line.startswith("agekit "))
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_commands_and_options_exist(page: str, line: str) -> None:
+    # In an outline of a command, what may be left out stands in brackets.
+    outline = line.split(" #")[0].replace("[", " ").replace("]", " ").replace("|", " ")
+    words = shlex.split(outline)[1:]
+    command: click.Command = agekit
+    context = click.Context(command)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(context, words[0])
+        assert found is not None, f"{page}: there is no command {words[0]!r} in {line!r}"
+        command, words = found, words[1:]
+    known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+    used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    assert used <= known | {"--help", "-h"}, f"{page}: {line}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["index.md", "own-photos.md"])
+def test_a_guide_runs_as_it_stands(page: str, tmp_path: Path) -> None:
+    script = ["set -eu"]
+    for language, text in blocks(ROOT / "docs" / page):
+        if language == "sh":
+            script.append(text)
+        elif language == "python":
+            script += ["python - <<'END'", text.rstrip(), "END"]
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "AGEKIT_CACHE": str(tmp_path / "cache"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in ("index.html", "models/index.html", "leaderboard/page/index.html"):
+        assert (tmp_path / page).is_file()
