@@ -20,6 +20,7 @@ from agekit.data.table import SPLITS
 from agekit.device import float32_kind, float32_products, from_main, rank_and_world
 from agekit.errors import TrainingError
 from agekit.recipe import TrainConfig
+from agekit.training.averaging import WarmedAverage
 from agekit.training.checkpoint import load_checkpoint
 from agekit.training.display import Display, Watched
 from agekit.training.hooks import Course, course_hooks
@@ -246,7 +247,9 @@ class Trainer(ABC, Generic[N]):
             hooks=build_hooks(config),
             logs=self.logs,
         )
-        ema = config.ema and EMAHook(momentum=1 - config.ema, interval=config.accumulate)
+        ema = config.ema and EMAHook(
+            WarmedAverage, decay=config.ema, interval=config.accumulate
+        )
         others = [*self.hooks, *hooks, *([ema] if ema else []), *course.hooks]
         runner = make_runner(
             step,
