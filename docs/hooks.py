@@ -49,26 +49,21 @@ def _page_of(path: str) -> str:
 
 
 def _models() -> str:
-    rows = ["| name | kind | parameters | error on its test faces | what it is | licence |", "|---|---|---|---|---|---|"]
+    columns = ["name", "kind", "parameters", "error on its test faces", "what it is", "licence"]
+    rows = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     folders = (ROOT / "zoo", ROOT / "plugins/agekit-models/src/agekit_models/zoo")
     for path in sorted(path for folder in folders for path in folder.glob("*.json")):
         entry = json.loads(path.read_text("utf-8"))
         error = entry["metrics"].get("mae")
         shown = "" if error is None else f"{error:.2f} years on {entry['data']['dataset']}"
-        rows.append(
-            f"| `{entry['name']}` | {entry['task']} | {entry['parameters'] / 1e6:.2f} M | {shown} | "
-            f"{entry['description']} | {entry['licence']} |"
-        )
-    return "\n".join(
-        [
-            "# Models",
-            "",
-            "What `agekit zoo list` shows; `agekit zoo info NAME` has the card, with errors by age, gender and group.",
-            "",
-            *rows,
-            "",
-        ]
+        parameters = f"{entry['parameters'] / 1e6:.2f} M"
+        cells = [f"`{entry['name']}`", entry["task"], parameters, shown]
+        rows.append("| " + " | ".join([*cells, entry["description"], entry["licence"]]) + " |")
+    introduction = (
+        "What `agekit zoo list` shows; `agekit zoo info NAME` has the card, with errors by age, "
+        "gender and group."
     )
+    return "\n".join(["# Models", "", introduction, "", *rows, ""])
 
 
 def _leaderboard() -> str:

@@ -1,4 +1,4 @@
-"""The pages of docs/: their commands exist, the guides run as they stand, the site builds strictly."""
+"""The pages of docs/: their commands exist, the guides run, the site builds strictly."""
 
 from __future__ import annotations
 

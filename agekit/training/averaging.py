@@ -26,7 +26,7 @@ class WarmedAverage(BaseAveragedModel):  # type: ignore[misc]
 
     def __init__(self, model: nn.Module, *, decay: float, interval: int = 1) -> None:
         super().__init__(model, interval)
-        self.decay = decay
+        self.decay: float = decay
         self._steps: int | None = None
         """As `steps`, without asking the device for it in each step."""
 
@@ -36,15 +36,16 @@ class WarmedAverage(BaseAveragedModel):  # type: ignore[misc]
 
     def share(self, steps: int) -> float:
         """What an update takes of the network's weights after so many steps."""
-        updates = steps // self.interval
-        return 1 - min(self.decay, updates / (9 + updates))
+        updates: int = steps // self.interval
+        return 1.0 - min(self.decay, updates / (9 + updates))
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Takes the weights of a step into the average."""
         steps = int(self.steps) if self._steps is None else self._steps
         if steps % self.interval == 0:
-            own, new = list(self.module.parameters()), list(model.parameters())
+            own: list[Tensor] = list(self.module.parameters())
+            new: list[Tensor] = list(model.parameters())
             torch._foreach_lerp_(own, new, self.share(steps))
         for mean, last in zip(self.module.buffers(), model.buffers(), strict=True):
             mean.copy_(last)

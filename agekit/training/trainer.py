@@ -247,9 +247,7 @@ class Trainer(ABC, Generic[N]):
             hooks=build_hooks(config),
             logs=self.logs,
         )
-        ema = config.ema and EMAHook(
-            WarmedAverage, decay=config.ema, interval=config.accumulate
-        )
+        ema = config.ema and EMAHook(WarmedAverage, decay=config.ema, interval=config.accumulate)
         others = [*self.hooks, *hooks, *([ema] if ema else []), *course.hooks]
         runner = make_runner(
             step,
