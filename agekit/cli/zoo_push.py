@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +27,11 @@ __all__ = ["push"]
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--create-pr", is_flag=True, help="Open a pull request, leave the main branch.")
 @click.option("--tag", help="Give the commit a tag, such as v1.")
+@click.option(
+    "--space",
+    is_flag=True,
+    help="Then also push the page of `agekit demo` with this model, as the static Space ORG/NAME.",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be pushed, and push nothing.")
 @json_option
 def push(
@@ -31,6 +40,7 @@ def push(
     private: bool,
     create_pr: bool,
     tag: str | None,
+    space: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -40,15 +50,20 @@ def push(
     evaluation results are committed, and nothing else. Prints the entry for the zoo's index, to be
     reviewed and kept as a JSON there. The token is that of `hf auth login`, or $HF_TOKEN.
     """
-    from agekit.zoo.hub.push import push_model
+    from agekit.zoo.hub.push import push_model, push_space
 
     if create_pr and tag is not None:
         raise click.UsageError("--tag is not for --create-pr: tag the commit once it is merged.")
-    with only_json_on_stdout(as_json):
+    if space and (create_pr or dry_run):
+        raise click.UsageError("--space pushes a page: leave out --create-pr and --dry-run.")
+    with only_json_on_stdout(as_json), ExitStack() as stack:
+        page = stack.enter_context(_page(run)) if space else None
         done = push_model(run, repo, private=private, create_pr=create_pr, tag=tag, dry_run=dry_run)
+        where = page and push_space(page, repo, private=private)
     if as_json:
         emit_json(
             {
+                **({"space": where} if where else {}),
                 "repo": done.repo,
                 "commit": done.commit,
                 "url": done.url,
@@ -59,6 +74,21 @@ def push(
         )
     else:
         _tell(done)
+        if where:
+            click.echo(f"the page: {where}", err=True)
+
+
+@contextmanager
+def _page(model: Path) -> Iterator[Path]:
+    """The page of a model, in a folder for a while: made first, so that nothing is half pushed."""
+    from agekit.registry import COMMANDS
+
+    with TemporaryDirectory(prefix="agekit-space-") as place:
+        page = Path(place, "page")
+        arguments = ["--model", str(model), "--out", str(page)]
+        with redirect_stdout(sys.stderr):
+            COMMANDS.get("demo").main(arguments, standalone_mode=False)
+        yield page
 
 
 def _tell(done: Pushed) -> None:

@@ -37,7 +37,7 @@ from agekit.zoo.verify import verify
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo
 
-__all__ = ["Pushed", "files_to_push", "push_model"]
+__all__ = ["Pushed", "files_to_push", "push_model", "push_space"]
 
 NEEDED = (WEIGHTS, CONFIG, CARD)
 
@@ -122,6 +122,36 @@ def push_model(
     entry = replace(would.entry, revision=done.oid)
     url = done.pr_url or done.commit_url
     return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
+
+
+def push_space(folder: Path, repo: str, *, private: bool = False) -> str:
+    """Publishes a page as a static Space: makes it if there is none, and commits the page's files.
+
+    Args:
+        folder: the page; its ``README.md`` says that it is static.
+        repo: `org/repo`.
+        private: whether a new Space is private.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        ModelError: the Hub refuses.
+    """
+    try:
+        api = HfApi(endpoint(), None, "agekit", core_version())
+        api.create_repo(
+            repo, repo_type="space", space_sdk="static", private=private or None, exist_ok=True
+        )
+        done = api.create_commit(
+            repo,
+            [CommitOperationAdd(path.name, path) for path in sorted(folder.iterdir())],
+            commit_message=f"Push a page with agekit {core_version()}",
+            repo_type="space",
+        )
+        return str(done.commit_url)
+    except Exception as error:
+        raise explain(error, f"the Space {repo}", endpoint()) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,8 +20,12 @@ from agekit_demo import runtime
 from agekit_demo import site as site_module
 from agekit_demo.cli import demo
 from agekit_demo.site import make_site, write_site
+from agekit_testkit.hub import LoopbackHub
 from click.testing import CliRunner
+from huggingface_hub import HfApi
 
+import agekit
+from agekit.cli import agekit as agekit_command
 from agekit.errors import ConfigError, ModelError
 from agekit.testing import check_command
 
@@ -146,3 +151,23 @@ def test_it_serves_its_own_files_alone_until_ctrl_c(tmp_path):
         _, words = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in words
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:httpx")
+@pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning")
+def test_a_push_puts_the_page_beside_the_model(monkeypatch, tmp_path):
+    with LoopbackHub() as hub:
+        for name, value in hub.env.items():
+            monkeypatch.setenv(name, value)
+        model = str(Path(agekit.__file__).parents[1] / "zoo" / "cen-resnet18-tiny")
+        done = CliRunner().invoke(
+            agekit_command, ["zoo", "push", model, "org/ages", "--space", "--json"]
+        )
+        assert done.exit_code == 0, done.output
+        answer = json.loads(done.stdout)
+        assert answer["repo"] == "org/ages"
+        assert answer["space"].startswith(hub.endpoint)
+        there = HfApi(hub.endpoint, hub.token).list_repo_files("org/ages", repo_type="space")
+        assert {"index.html", "README.md", "model.onnx", "page.js"} <= {*there}

@@ -15,7 +15,9 @@ __all__ = ["Api"]
 
 
 class Api:
-    """Answers the requests of the client, for model repositories.
+    """Answers the requests of the client, for repositories of models and of Spaces.
+
+    The Space `org/name` is kept as ``spaces/org/name``, as its address has it.
 
     Args:
         store: what the Hub keeps; changed by commits.
@@ -26,7 +28,7 @@ class Api:
         self.store = store
         self.reads = reads = HubReads(store)
         writes = HubWrites(store, endpoint)
-        model = "/api/models/([^/]+/[^/]+)"
+        model = "/api/(?:models/|(?=spaces/))((?:spaces/)?[^/]+/[^/]+)"
         routes: list[tuple[str, str, Callable[..., Answer]]] = [
             ("GET", "/api/whoami-v2", reads.whoami),
             ("POST", "/api/repos/create", writes.create),
@@ -41,7 +43,7 @@ class Api:
             ("POST", f"{model}/preupload/([^/]+)", writes.preupload),
             ("POST", f"{model}/commit/([^/]+)", writes.commit),
             ("POST", f"{model}/tag/([^/]+)", writes.tag),
-            ("POST", r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", writes.batch),
+            ("POST", r"/((?:spaces/)?[^/]+/[^/]+)\.git/info/lfs/objects/batch", writes.batch),
             ("PUT", "/lfs/([0-9a-f]{64})", writes.upload),
             ("POST", "/lfs/verify", writes.verify),
             ("GET", "/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", reads.file),

@@ -33,6 +33,8 @@ class HubWrites:
             raise Refusal(401, "Invalid credentials in Authorization header")
         wanted = asked.document
         name = f"{wanted.get('organization') or USER}/{wanted['name']}"
+        if wanted.get("type") == "space":
+            name = f"spaces/{name}"
         url = {"url": f"{self.endpoint}/{name}", "name": name, "id": name}
         if name in self.store.repos:
             return Answer(409, url | {"error": "You already created this model repo"})
