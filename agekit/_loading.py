@@ -35,6 +35,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "data.check"): "agekit-datasets",
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",
+    ("command", "demo"): "agekit-demo",
     ("task", "ager"): "agekit-ager",
     ("task", "gender"): "agekit-gender",
 }
