@@ -31,12 +31,13 @@ _MODULES = {
 """Where each function is: one that runs models needs no library of training."""
 
 
-def load_aging(model: str | Path | None = None, device: str = "auto") -> Any:
+def load_aging(model: str | Path | None = None, device: str = "auto", runtime: str = "auto") -> Any:
     """Loads an ager for use.
 
     Args:
         model: as `agekit.load` takes it; None takes the zoo's default ager.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        runtime: as `agekit.load` takes it.
 
     Returns:
         An `agekit_ager.FaceAging`.
@@ -49,7 +50,7 @@ def load_aging(model: str | Path | None = None, device: str = "auto") -> Any:
     from agekit.registry import TASKS
 
     with explained():
-        return TASKS.get("ager").load(model, device)
+        return TASKS.get("ager").load(model, device, runtime)
 
 
 def __getattr__(name: str) -> Any:

@@ -99,8 +99,8 @@ class Task:
         build: the network of a model from its `config`, its weights still to be loaded.
         untrained: the network of a recipe with new weights, and the part of it that one inference
             runs, images (N, 3, S, S) in; nothing is fetched.
-        load: a trained model ready to use, from its name (None: the zoo's default) and a device;
-            None of a task whose models are used by `attribute` alone.
+        load: a trained model ready to use, from its name (None: the zoo's default), a device and a
+            runtime; None of a task whose models are used by `attribute` alone.
         evaluation: the `agekit.tasks.evaluate.Evaluation` of its models.
         ranked_by: the figure that says which of two models is better; None where none does.
         evaluation_options: what only it takes, and how the command line writes each.
@@ -130,7 +130,7 @@ class Task:
     training: Lazy[Any]
     build: Lazy[Callable[[Any], Any]]
     untrained: Lazy[Callable[[Any], tuple[Any, Any]]]
-    load: Lazy[Callable[[str | Path | None, str], Any]] | None = None
+    load: Lazy[Callable[..., Any]] | None = None
     evaluation: Lazy[Any]
     ranked_by: ClassVar[Ranking | None] = None
     evaluation_options: ClassVar[Mapping[str, str]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from agekit.tasks.generator import Generator
+from agekit.tasks.generator import Generator, SomeAges
 from agekit.testing.modules import check_module, check_tensor, drawn, forward
 from agekit.testing.subject import Part, Subject
 
@@ -23,6 +23,8 @@ def check_generator(
     meta: bool = True,
 ) -> None:
     """Checks that a generator keeps its contract: (N, 3, S, S) to the same, both -1 to 1.
+
+    One that takes ages is told that the faces are 30 and are to look 60.
 
     Args:
         part: its registry name, or the class or function.
@@ -42,7 +44,7 @@ def check_generator(
             isinstance(network, Generator), "it does not give an agekit.plugin.Generator"
         )
         made: nn.Module = network
-        return made
+        return SomeAges(network) if network.takes_ages else made
 
     with drawn():
         network = make().to(device).eval()

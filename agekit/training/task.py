@@ -68,6 +68,10 @@ class TrainingTask(ABC, Generic[D, L]):
     trainer_type: ClassVar[type[Trainer[Any]]]
     info: ClassVar[Mapping[str, Any]] = {}
 
+    def of(self, recipe: Any) -> TrainingTask[Any, Any]:
+        """The training of a recipe, where those of one task are of several kinds."""
+        return self
+
     def select(self, recipe: Any, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""
         return faces
@@ -204,4 +208,4 @@ def training_of(recipe: Recipe) -> TrainingTask[Any, Any]:
     """
     task: Task = TASKS.get(recipe.kind)
     training: TrainingTask[Any, Any] = task.training()
-    return training
+    return training.of(recipe)

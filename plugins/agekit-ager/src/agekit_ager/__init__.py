@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agekit_ager.build import build_ager, load_ager
+    from agekit_ager.by_age import AgeEvolver, AgeTrainer
     from agekit_ager.card import ager_card
     from agekit_ager.config import AgerConfig
     from agekit_ager.contact_sheet import ContactSheet
-    from agekit_ager.image import AgedFace, AgedImage
+    from agekit_ager.image import DIRECTIONS, AgedFace, AgedImage, Direction
     from agekit_ager.judges.base import Judge, Verdict
-    from agekit_ager.model import DIRECTIONS, Direction, FaceAger
+    from agekit_ager.load import load_aging
+    from agekit_ager.model import FaceAger
     from agekit_ager.pairs import PairBatch
-    from agekit_ager.predictor import FaceAging, load_aging
+    from agekit_ager.predictor import FaceAging
     from agekit_ager.recipe import AgerRecipe
     from agekit_ager.trainer import AgerTrainer
 
 __all__ = [
     "DIRECTIONS",
+    "AgeEvolver",
+    "AgeTrainer",
     "AgedFace",
     "AgedImage",
     "AgerConfig",
@@ -47,11 +51,13 @@ _PLACES = {
     "card": "ager_card",
     "config": "AgerConfig",
     "contact_sheet": "ContactSheet",
-    "image": "AgedFace AgedImage",
+    "by_age": "AgeEvolver AgeTrainer",
+    "image": "DIRECTIONS AgedFace AgedImage Direction",
     "judges.base": "Judge Verdict",
-    "model": "DIRECTIONS Direction FaceAger",
+    "load": "load_aging",
+    "model": "FaceAger",
     "pairs": "PairBatch",
-    "predictor": "FaceAging load_aging",
+    "predictor": "FaceAging",
     "recipe": "AgerRecipe",
     "trainer": "AgerTrainer",
 }

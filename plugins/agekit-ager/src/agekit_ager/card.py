@@ -40,21 +40,19 @@ def ager_card(config: AgerConfig, metrics: Mapping[str, Any]) -> str:
             scored; ``evaluation`` may hold what `agekit evaluate` found.
     """
     network = (
-        f"Generator {code(config.generator.type)}, two of them; {config.parameters:,} parameters."
+        f"Generator {code(config.generator.type)}{', two of them' if config.domains else ''}; "
+        f"{config.parameters:,} parameters."
     )
     evolver = mapping(config.trained, "method").get("evolver")
     blocks = [
         metadata(config, metrics, [evolver] if evolver else []),
         f"# {plain(config.name)}",
-        "Makes a young face old and an old face young; both directions are in the file.",
-        bullets(
-            [
-                f"Young: {plain(config.domains.get('young', 'not recorded'))}.",
-                f"Old: {plain(config.domains.get('old', 'not recorded'))}.",
-            ]
-        ),
+        *_ways(config),
         *use_section(
-            config, "agekit age photo.jpg --model MODEL --to old", _PYTHON, _options(config)
+            config,
+            f"agekit age photo.jpg --model MODEL --to {'old' if config.domains else '65'}",
+            _PYTHON if config.domains else _PYTHON.replace('"old"', "65"),
+            _options(config),
         ),
         *face_section(config.face, config.image),
         *provenance_section(config, network),
@@ -66,9 +64,31 @@ def ager_card(config: AgerConfig, metrics: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def _ways(config: AgerConfig) -> list[str]:
+    if config.domains is None:
+        first, last = config.ages or (0, 0)
+        return [f"Makes a face any age; it was trained on faces of {first:g} to {last:g} years."]
+    return [
+        "Makes a young face old and an old face young; both directions are in the file.",
+        bullets(
+            [
+                f"Young: {plain(config.domains.get('young', 'not recorded'))}.",
+                f"Old: {plain(config.domains.get('old', 'not recorded'))}.",
+            ]
+        ),
+    ]
+
+
 def _measured(metrics: Mapping[str, Any]) -> list[str]:
     blocks = []
-    if cycle := mapping(metrics, "test"):
+    cycle = mapping(metrics, "test")
+    if "own_age" in cycle:
+        blocks.append(
+            "On a sample of the test faces, pixels from -1 to 1 differ on average by "
+            f"{figure(cycle, 'cycle', '.3f')} after another age and back, and by "
+            f"{figure(cycle, 'own_age', '.3f')} where the age is to stay."
+        )
+    elif cycle:
         blocks.append(
             "There and back again, on a sample of the test faces, pixels from -1 to 1 differ on "
             f"average by {figure(cycle, 'cycle_young', '.3f')} from young and by "
@@ -135,7 +155,7 @@ def _judged(judged: Mapping[str, Any]) -> list[str]:
 
 def _options(config: AgerConfig) -> str:
     """Of ``agekit evaluate``: a judge, and the domains as they were in training."""
-    domains = {str(name): text for name, text in config.domains.items()}
+    domains = {str(name): text for name, text in (config.domains or {}).items()}
     found = [_AGES.match(domains.get(name, "")) for name in DOMAINS]
     ages = [match[1] for match in found if match]
     if len(ages) < len(DOMAINS):
@@ -173,7 +193,7 @@ def ager_scores(config: AgerConfig, metrics: Mapping[str, Any]) -> list[Score]:
     """What an ager scored on its test split and where it was judged, see `zoo.cards.results`."""
     own, judged = dict(config.trained), mapping(metrics, "evaluation")
     there = {key: judged[key] for key in _WHERE_SCORED if key in judged}
-    cycle = _cycle_scores(own, config.domains, mapping(metrics, "test"))
+    cycle = _cycle_scores(own, config.domains or {}, mapping(metrics, "test"))
     return cycle + _judged_scores(own | there, judged)
 
 

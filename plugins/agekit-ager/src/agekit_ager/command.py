@@ -22,6 +22,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say, shown
 from agekit.errors import AgekitError, DataError, counted
+from agekit.extras import explained
 from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.saving import (
     JPEG_SUFFIXES,
@@ -33,11 +34,10 @@ from agekit.inference.saving import (
 from agekit.progress import FEW, ProgressBar
 from agekit.zoo.index import default_model
 from agekit_ager.image import side_by_side
+from agekit_ager.wishes import check_years, parse_to
 
 if TYPE_CHECKING:
-    import torch
-
-    from agekit_ager.image import AgedImage
+    from agekit_ager.image import AgedFace, AgedImage
     from agekit_ager.judges.base import Judge
 
 __all__ = ["age"]
@@ -54,10 +54,16 @@ NO_FACE = "no face found"
 )
 @click.option(
     "--to",
-    type=click.Choice(["old", "young"]),
-    default="old",
-    show_default=True,
-    help="Which way.",
+    callback=parse_to,
+    metavar="old|young|AGE[,AGE...]",
+    help="Which way, else old; or, with an ager that goes by age, how old faces are to look.",
+)
+@click.option(
+    "--by",
+    type=float,
+    callback=check_years,
+    metavar="YEARS",
+    help="Instead, how much older, or younger: +20, -10; with an ager that goes by age.",
 )
 @click.option(
     "--out",
@@ -90,21 +96,26 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     are aged and put back into the photo; with any other, each image is taken as a face chip, and
     the answer is a chip of the model's size.
 
-    Of photo.jpg come OUT/photo-old.jpg and OUT/photo-old-side-by-side.png, before and after. Exits
-    with 1 if an image cannot be read or written - the others are aged all the same - or if there
-    is no face in any of them.
+    An ager goes by direction, old or young, or by age. Of photo.jpg come OUT/photo-old.jpg and
+    OUT/photo-old-side-by-side.png, before and after; of several ages a photo each, such as
+    OUT/photo-65.jpg, and one picture of them all. Exits with 1 if an image cannot be read or
+    written - the others are aged all the same - or if there is no face in any of them.
     """
     asked = _Options(**options)
     if asked.no_judge:
         refuse("--no-judge asks nobody how old the faces look", "judge")
+    if asked.to is not None and asked.by is not None:
+        raise click.UsageError("--by is instead of --to: give one of them.")
     check_photo_options(asked.detect, asked.boxes)
     if os.path.lexists(asked.out) and not asked.out.is_dir():
         raise click.UsageError(f"--out {asked.out} is not a folder.")
     images = _without_results(find_images(inputs), inputs, asked.out)
     paths = [image.path for image in images]
     names = [image.name for image in images]
-    targets = result_paths(asked.out, names, JPEG_SUFFIXES, f"-{asked.to}")
-    keep_inputs(paths, [path for target in targets for path in (target, _pair_path(target))])
+    whole = result_paths(asked.out, names, JPEG_SUFFIXES, f"-{'-'.join(asked.labels)}")
+    strips = [path.with_name(f"{path.stem}-side-by-side.png") for path in whole]
+    columns = [result_paths(asked.out, names, JPEG_SUFFIXES, f"-{one}") for one in asked.labels]
+    keep_inputs(paths, [path for column in (*columns, strips) for path in column])
     given = {} if asked.boxes is None else read_boxes(asked.boxes, paths)
     unread = unreadable(paths)
     if all(path in unread for path in paths):
@@ -114,11 +125,12 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     with only_json_on_stdout(as_json):
         aged = _aged(asked, paths, given, tally)
         with ProgressBar(console(), "images", len(images), few=FEW) as progress:
-            for result, target in zip(aged, targets, strict=True):
-                tally.add(result)
-                answers.append(_write(result, target, asked.pairs))
-                if not as_json:
-                    _tell(answers[-1])
+            for *outputs, strip in zip(*columns, strips, strict=True):
+                results = [next(aged) for _ in outputs]
+                tally.add(results[0])
+                answers += _write(results, outputs, strip if asked.pairs else None)
+                for answer in () if as_json else answers[-len(outputs) :]:
+                    _tell(answer)
                 progress.step()
     if as_json:
         emit_json(answers)
@@ -135,7 +147,8 @@ class _Options:
     """The options of a call; the command says what they mean."""
 
     model: str | None
-    to: Literal["old", "young"]
+    to: str | list[float] | None
+    by: float | None
     out: Path
     detect: bool | None
     faces: Literal["all", "largest"]
@@ -145,6 +158,13 @@ class _Options:
     pairs: bool
     device: str
 
+    @property
+    def labels(self) -> list[str]:
+        """What the results of an image are named after."""
+        if self.by is not None:
+            return [f"by{self.by:+g}"]
+        return [f"{age:g}" for age in self.to] if isinstance(self.to, list) else [self.to or "old"]
+
 
 def _aged(
     asked: _Options, paths: Sequence[str], given: Mapping[str, Any], tally: Tally
@@ -152,19 +172,21 @@ def _aged(
     """The images aged, one after the other; loads the ager and its judge, and says what is odd."""
     model = model_or_default(asked.model, "ager")
 
-    from agekit.device import pick_device
-    from agekit_ager.predictor import load_aging
+    from agekit_ager.load import load_aging
 
     aging = load_aging(model, asked.device)
-    judge = None if asked.no_judge else _judge(asked.judge, pick_device(asked.device))
+    for note in aging.targets(asked.to, asked.by)[1]:
+        say(f"note: {note}")
+    judge = None if asked.no_judge else _judge(asked.judge, asked.device)
     whole = bool(given) or (aging.detects if asked.detect is None else asked.detect)
     if whole and aging.alignment_unknown:
         say(f"note: {tally.unknown_alignment(model)}")
     if judge is not None and not (whole and judge.finds):
-        note = judge.expect(aging.config.face, "the ager's faces")
-        if note is not None:
-            say(f"note: {note}")
-    return aging.stream(paths, asked.to, asked.detect, asked.faces, judge, **given)
+        told = judge.expect(aging.face, "the ager's faces")
+        if told is not None:
+            say(f"note: {told}")
+    options: dict[str, Any] = {"by": asked.by, **given}
+    return aging.stream(paths, asked.to, asked.detect, asked.faces, judge, **options)
 
 
 def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> NoReturn:
@@ -177,15 +199,17 @@ def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> N
     raise click.exceptions.Exit(1)
 
 
-def _judge(name: str | None, device: torch.device) -> Judge | None:
+def _judge(name: str | None, device: str) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
-    from agekit_ager.judges.load import load_judges
-
-    if name is not None:
-        return load_judges([name], device)[0]
     try:
-        return load_judges([default_model("estimator")], device)[0]
+        with explained():
+            from agekit.device import pick_device
+            from agekit_ager.judges.load import load_judges
+
+        return load_judges([name or default_model("estimator")], pick_device(device))[0]
     except AgekitError as error:
+        if name is not None:
+            raise
         say(f"note: how old the faces look is not told: {error.message}")
         return None
 
@@ -209,26 +233,37 @@ def _without_results(
     return kept
 
 
-def _pair_path(target: Path) -> Path:
-    return target.with_name(f"{target.stem}-side-by-side.png")
-
-
-def _write(result: AgedImage, target: Path, pairs: bool) -> dict[str, Any]:
-    """Writes what became of an image; gives its part of the answer."""
-    answer: dict[str, Any] = {**result.to_dict(), "output": None, "side_by_side": None}
-    if result.before is None or result.after is None:
-        return answer | {"error": result.error or NO_FACE}
-    profile = colour_profile(result.path)
-    try:
-        save_picture(target, result.after, profile)
+def _write(
+    results: Sequence[AgedImage], outputs: Sequence[Path], strip: Path | None
+) -> list[dict[str, Any]]:
+    """Writes what became of an image, and all of it side by side; gives the answers."""
+    answers: list[dict[str, Any]] = [
+        {**one.to_dict(), "to": one.to, "output": None, "side_by_side": None} for one in results
+    ]
+    shown: list[tuple[Any, Sequence[AgedFace]]] = []
+    written: list[dict[str, Any]] = []
+    profile = colour_profile(results[0].path)
+    for result, target, answer in zip(results, outputs, answers, strict=True):
+        if result.after is None:
+            answer["error"] = result.error or NO_FACE
+            continue
+        try:
+            save_picture(target, result.after, profile)
+        except OSError as error:
+            answer["error"] = f"{error.filename or target}: {error.strerror or error}"
+            continue
         answer["output"] = target
-        if pairs:
-            picture = side_by_side(result.before, result.after, result.faces)
-            save_picture(_pair_path(target), picture, profile)
-            answer["side_by_side"] = _pair_path(target)
-    except OSError as error:
-        answer["error"] = f"{error.filename or target}: {error.strerror or error}"
-    return answer
+        written.append(answer)
+        shown.append((result.after, result.faces))
+    if strip is not None and results[0].before is not None and shown:
+        outcome: dict[str, Any] = {"side_by_side": strip}
+        try:
+            save_picture(strip, side_by_side(results[0].before, *shown[0], shown[1:]), profile)
+        except OSError as error:
+            outcome = {"error": f"{error.filename or strip}: {error.strerror or error}"}
+        for answer in written:
+            answer |= outcome
+    return answers
 
 
 def _tell(answer: dict[str, Any]) -> None:

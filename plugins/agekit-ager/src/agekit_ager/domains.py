@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError, counted, nearest
 
-__all__ = ["DOMAINS", "GENDERS", "domain_codes"]
+__all__ = ["DOMAINS", "GENDERS", "domain_codes", "rows_where"]
 
 DOMAINS = ("young", "old")
 GENDERS = ("male", "female")
@@ -55,8 +55,7 @@ def domain_codes(
             raise ConfigError("the two domains share ages", "give ranges that do not overlap")
         codes = np.select(inside, [np.int8(0), np.int8(1)], np.int8(-1))
         shown = [f"ages {low:g}-{high:g}" for low, high in domains]
-    for key, value in where.items():
-        codes = np.where(_matches(table, key, value), codes, np.int8(-1))
+    codes = np.where(rows_where(table, where), codes, np.int8(-1))
     for code, domain in enumerate(DOMAINS):
         count = int((codes == code).sum())
         if count < _FEW:
@@ -67,6 +66,18 @@ def domain_codes(
                 "choose other domains, or another dataset",
             )
     return codes.astype(np.int8)
+
+
+def rows_where(table: FaceTable, where: Mapping[str, str]) -> NDArray[np.bool_]:
+    """(N,): the rows of one ``gender`` and one ``group``, where these are asked for.
+
+    Raises:
+        ConfigError: what `where` says is none of the dataset's values.
+    """
+    kept = np.ones(len(table), bool)
+    for key, value in where.items():
+        kept &= _matches(table, key, value)
+    return kept
 
 
 def _matches(table: FaceTable, key: str, value: str) -> NDArray[np.bool_]:

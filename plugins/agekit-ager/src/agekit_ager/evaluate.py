@@ -69,6 +69,7 @@ class AgerEvaluation(Evaluation):
     ) -> None:
         self.judges = load_judges(judges, device)
         self.ager, self.config = load_ager(folder, device)
+        self.device = device
         self.split, self.seed = split, seed
         self.domains, self.where = domains, dict(where or {})
 
@@ -118,7 +119,11 @@ class AgerEvaluation(Evaluation):
         rows = [mine[at >= 0] for mine, at in zip(self._rows(faces), slots, strict=True)]
         _require(rows, faces, self.split)
         identity = _identity(remarks)
-        done = self._age(images, slots, identity, sum(map(len, rows)), display)
+        years = [faces.table.age[mine] for mine in rows]
+        if self.config.ages is not None:
+            old, young = (f"{age.mean():.0f}" for age in reversed(years))
+            remarks.append(f"an ager by age: old is {old} years, young {young}, the domains' means")
+        done = self._age(images, slots, years, identity, display)
         ages = [
             _true_ages(faces, mine, domain, self.domains, remarks)
             for mine, domain in zip(rows, DOMAINS, strict=True)
@@ -150,15 +155,26 @@ class AgerEvaluation(Evaluation):
         self,
         images: NDArray[np.uint8],
         slots: Sequence[NDArray[np.int64]],
+        ages: Sequence[NDArray[np.float32]],
         identity: DlibIdentity | None,
-        count: int,
         display: Display,
     ) -> list[AgingResult]:
         """Both ways, each over the faces of its domain that can be used."""
-        with ProgressBar(display.console, "faces aged", count) as progress:
+        with ProgressBar(display.console, "faces aged", sum(map(len, ages))) as progress:
             return [
-                age_faces(self.ager, to, images, at[at >= 0], self.judges, identity, progress.step)
-                for to, at in zip(DIRECTIONS, slots, strict=True)
+                age_faces(
+                    self.ager,
+                    to,
+                    images,
+                    at[at >= 0],
+                    years,
+                    float(target.mean()),
+                    self.judges,
+                    identity,
+                    progress.step,
+                    self.device,
+                )
+                for to, at, years, target in zip(DIRECTIONS, slots, ages, ages[::-1], strict=True)
             ]
 
     @staticmethod

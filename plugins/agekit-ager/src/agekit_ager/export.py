@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from agekit.atomic import write_from_memory
 from agekit.training.export import export_model
-from agekit.zoo.config import ImageConfig
 from agekit_ager.contact_sheet import contact_sheet
 from agekit_ager.domains import DOMAINS
 from agekit_ager.model import DIRECTIONS, FaceAger
 from agekit_ager.recipe import AgerRecipe
+from agekit_ager.start import network_image
 from agekit_ager.trainer import AgerTrainer
 
 __all__ = ["export_ager"]
@@ -50,7 +50,7 @@ def export_ager(trainer: AgerTrainer, ager: FaceAger, info: dict[str, Any]) -> d
         info,
         counts,
         generator=trainer.recipe.generator,
-        image=ImageConfig(size=trainer.recipe.data.size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        image=network_image(trainer.recipe),
         domains=_domains(trainer.recipe, info["dataset"]),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from agekit.errors import ConfigError
 from agekit.onnx.card import OnnxGraph
 from agekit_ager.build import load_ager
 from agekit_ager.model import DIRECTIONS, Direction, FaceAger
@@ -24,9 +25,14 @@ def graphs(folder: Path) -> list[OnnxGraph]:
         folder: of the model.
 
     Raises:
+        ConfigError: it goes by age.
         ModelError: it is damaged.
     """
     ager, config = load_ager(folder)
+    if config.ages is not None:
+        raise ConfigError(
+            f"{folder} is an ager that goes by age, and only agers by direction become ONNX files"
+        )
     size = config.image.size
     outputs = {"aged": f"uint8 (N, {size}, {size}, 3), RGB, the same faces older or younger"}
     return [

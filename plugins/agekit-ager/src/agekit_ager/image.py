@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,12 @@ from PIL import Image, ImageDraw, ImageFont
 from agekit.errors import DataError
 from agekit.inference.face import Box, shown_box
 
-__all__ = ["AgedFace", "AgedImage", "side_by_side"]
+__all__ = ["DIRECTIONS", "YEARS", "AgedFace", "AgedImage", "Direction", "side_by_side"]
+
+Direction = Literal["old", "young"]
+DIRECTIONS: tuple[Direction, ...] = ("old", "young")
+YEARS: dict[Direction, float] = {"old": 65.0, "young": 25.0}
+"""What the directions mean to an ager that goes by age."""
 
 Pixels = NDArray[np.uint8]
 SMALLEST, LARGEST = 256, 1024
@@ -54,6 +59,7 @@ class AgedImage:
             could not be read.
         after: the same, aged; None if there is no face in it.
         faces: those that were aged, the largest first.
+        to: what they were aged to, such as ``old``, ``65`` or ``+20``.
         error: why it could not be read, or None.
         warning: of an image taken as a face chip: how it was reframed, or why it is none.
     """
@@ -62,6 +68,7 @@ class AgedImage:
     before: Pixels | None
     after: Pixels | None
     faces: tuple[AgedFace, ...] = ()
+    to: str = ""
     error: str | None = None
     warning: str | None = None
 
@@ -91,7 +98,10 @@ class AgedImage:
 
 
 def side_by_side(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[AgedFace]
+    before: Pixels,
+    after: Pixels,
+    faces: Sequence[AgedFace],
+    more: Sequence[tuple[Pixels, Sequence[AgedFace]]] = (),
 ) -> Image.Image:
     """Draws before on the left and after on the right, ages below where they are known.
 
@@ -101,24 +111,30 @@ def side_by_side(
         before: (H, W, 3) uint8 RGB.
         after: the same size.
         faces: their ages are given from left to right.
+        more: other results of the same image, further to the right.
     """
-    halves = [_fitted(Image.fromarray(pixels)) for pixels in (before, after)]
-    width, height = halves[0].size
-    ordered = sorted(faces, key=lambda face: face.box or (0.0,))
-    captions = [
-        _caption("before", [face.before for face in ordered]),
-        _caption("after", [face.after for face in ordered]),
-    ]
+    results = [(after, faces), *more]
+    parts = [_fitted(Image.fromarray(pixels)) for pixels in (before, *(one[0] for one in results))]
+    width, height = parts[0].size
+    captions = [_caption("before", [face.before for face in _ordered(faces)])]
+    captions += [_caption("after", [f.after for f in _ordered(aged)]) for _, aged in results]
     font = _font(captions, width, max(width, height))
     gap = max(4, round(max(width, height) / 64))
     line = round(1.7 * font.size)
-    sheet = Image.new("RGB", (2 * width + gap, height + line), BACKGROUND)
+    size = (len(parts) * (width + gap) - gap, height + line)
+    sheet = Image.new("RGB", size, BACKGROUND)
     brush = ImageDraw.Draw(sheet)
-    for half, caption, left in zip(halves, captions, (0, width + gap), strict=True):
-        sheet.paste(half, (left, 0))
+    for k, (part, caption) in enumerate(zip(parts, captions, strict=True)):
+        left = k * (width + gap)
+        sheet.paste(part, (left, 0))
         middle = (left + width / 2, height + line / 2)
         brush.text(middle, caption, fill=INK, font=font, anchor="mm")
     return sheet
+
+
+def _ordered(faces: Sequence[AgedFace]) -> list[AgedFace]:
+    """From left to right."""
+    return sorted(faces, key=lambda face: face.box or (0.0,))
 
 
 def _fitted(image: Image.Image) -> Image.Image:

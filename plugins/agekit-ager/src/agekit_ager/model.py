@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from agekit.tasks.generator import Generator
+from agekit_ager.image import DIRECTIONS, YEARS, Direction
 
-__all__ = ["DIRECTIONS", "Direction", "FaceAger"]
-
-Direction = Literal["old", "young"]
-DIRECTIONS: tuple[Direction, ...] = ("old", "young")
+__all__ = ["DIRECTIONS", "YEARS", "Direction", "FaceAger"]
 
 
 class FaceAger(nn.Module):

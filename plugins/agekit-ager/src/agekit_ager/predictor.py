@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike
-from agekit.device import pick_device
 from agekit.errors import ConfigError
 from agekit.faces.align import cut, is_upright, known_points, similarity
 from agekit.faces.base import Detection
@@ -22,46 +21,81 @@ from agekit.inference.face import Chip
 from agekit.inference.inputs import Picture
 from agekit.inference.model import FaceModel, WhichFaces
 from agekit.zoo.folder import within_model
-from agekit.zoo.index import default_model
-from agekit.zoo.locate import locate
-from agekit_ager.build import load_ager
 from agekit_ager.config import AgerConfig
-from agekit_ager.image import AgedFace, AgedImage
-from agekit_ager.judges.base import Judge
-from agekit_ager.model import DIRECTIONS, Direction, FaceAger
-from agekit_ager.pairs import to_network
+from agekit_ager.engine import AgingEngine, Wish
+from agekit_ager.image import DIRECTIONS, AgedFace, AgedImage, Direction
 from agekit_ager.paste import CutFace, paste
+from agekit_ager.wishes import Target, targets
 
-__all__ = ["FaceAging", "load_aging"]
+if TYPE_CHECKING:
+    from agekit_ager.judges.base import Judge
+
+__all__ = ["FaceAging"]
 
 Pixels = NDArray[np.uint8]
-BATCH = 8
+To = str | float | Sequence[float] | None
+Ages = Sequence[float | None]
 
 
 class FaceAging(FaceModel):
-    """An ager ready to use.
+    """An ager ready to use, the same whatever computes.
 
     Args:
-        ager: in evaluation mode, on its device.
-        config: the model's configuration.
+        engine: what computes.
+        name: what the model is called.
+        face: how the faces it was trained on were cut.
+        size: side of the face chips it takes, pixels.
+        ways: the directions that it goes.
+        ages: instead, the first and the last age it was trained on, years.
+        config: of its folder; None of a file that was exported.
     """
 
-    def __init__(self, ager: FaceAger, config: AgerConfig) -> None:
-        device = next(ager.parameters()).device
-        super().__init__(
-            config.name, config.face, config.image.size, device, partial(within_model, config)
-        )
-        self.ager = ager
+    def __init__(
+        self,
+        engine: AgingEngine,
+        name: str,
+        face: Alignment,
+        size: int,
+        *,
+        ways: Sequence[Direction] = DIRECTIONS,
+        ages: tuple[float, float] | None = None,
+        config: AgerConfig | None = None,
+    ) -> None:
+        scope = nullcontext if config is None else partial(within_model, config)
+        super().__init__(name, face, size, engine.device, scope)
+        self.engine = engine
+        self.ways = ways
+        self.ages = ages
         self.config = config
+
+    @property
+    def runtime(self) -> str:
+        """What computes: ``torch`` or ``onnx``."""
+        return self.engine.runtime
+
+    def targets(self, to: To = None, by: float | None = None) -> tuple[list[Target], list[str]]:
+        """What is asked of this ager, and what people should know of it; see `age`.
+
+        Raises:
+            ConfigError: it does not do that.
+        """
+        asked, notes = targets(self.name, self.ages, to, by)
+        if self.ages is None and asked[0].direction not in self.ways:
+            raise ConfigError(
+                f"{self.name} goes to {self.ways[0]} alone",
+                f"use --to {self.ways[0]}, or the file of the other direction",
+            )
+        return asked, notes
 
     def age(
         self,
         images: ImageLike | Iterable[ImageLike],
-        to: Direction = "old",
+        to: To = None,
         detect: bool | None = None,
         faces: WhichFaces = "all",
         judge: Judge | None = None,
         *,
+        by: float | None = None,
         boxes: Any = None,
         points: Any = None,
     ) -> list[AgedImage]:
@@ -69,128 +103,141 @@ class FaceAging(FaceModel):
 
         Args:
             images: as `agekit.inference.model.PredictorBase.predict` takes them.
-            to: ``old`` or ``young``.
+            to: of an ager by direction ``old`` (as None) or ``young``. Of one by age the age that
+                faces are to look, in years, or several, which are as many results of each image;
+                ``old`` is 65 there, ``young`` is 25.
             detect: whether the images are photos to find faces in and to put them back into, or
                 face chips themselves; None decides by how the ager's own faces were cut.
             faces: of a photo, all of them or the largest alone.
             judge: says how old the faces look before and after. An estimator of faces from photos
                 answers as it does for the photos themselves, before and after; others are shown
-                chips as the ager takes them.
+                chips as the ager takes them. An ager by age needs one, to know how old faces are.
+            by: instead of `to`, how many years older, or younger, of an ager by age.
             boxes: of faces that another detector found, as `PredictorBase.predict` takes them.
             points: likewise.
 
         Returns:
-            One for each image, in order; one that cannot be read has its `error` set, and one
-            without a face has nothing `after`.
+            One for each image, or for each image and age, in order; one that cannot be read has
+            its `error` set, and one without a face has nothing `after`.
 
         Raises:
-            ConfigError: an argument is wrong, something is no image, or the model's detector is
-                not installed.
+            ConfigError: an argument is wrong, something is no image, the ager does not do what is
+                asked, or the model's detector is not installed.
         """
-        return list(self.stream(images, to, detect, faces, judge, boxes=boxes, points=points))
+        options: dict[str, Any] = {"by": by, "boxes": boxes, "points": points}
+        return list(self.stream(images, to, detect, faces, judge, **options))
 
     def stream(
         self,
         images: ImageLike | Iterable[ImageLike],
-        to: Direction = "old",
+        to: To = None,
         detect: bool | None = None,
         faces: WhichFaces = "all",
         judge: Judge | None = None,
         *,
+        by: float | None = None,
         boxes: Any = None,
         points: Any = None,
     ) -> Iterator[AgedImage]:
         """As `age`, one after the other: holds a few photos in memory, however many come."""
-        if to not in DIRECTIONS:
-            raise ConfigError(f"to={to!r} is neither 'old' nor 'young'")
+        asked, _ = self.targets(to, by)
+        if self.ages is not None and judge is None:
+            raise ConfigError(
+                f"{self.name} must be told how old faces are, and there is no judge",
+                "name an estimator: --judge MODEL, or judge=",
+            )
         shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
         if judge is not None:
             judge.expect(self.face, "the ager's faces")
-        return (self._answer(picture, chips, to, judge) for [(picture, chips)] in shown)
+        answers = (self._answer(picture, chips, asked, judge) for [(picture, chips)] in shown)
+        return (result for results in answers for result in results)
 
     def _answer(
-        self, picture: Picture, chips: Sequence[Chip], to: Direction, judge: Judge | None
-    ) -> AgedImage:
-        if picture.pixels is None:
-            return AgedImage(picture.name, None, None, error=picture.error)
-        if not chips:
-            return AgedImage(picture.name, picture.pixels, None)
-        aged = self._aged([chip.pixels for chip in chips], to)
-        if chips[0].placed is None:
-            return self._chip(picture, picture.pixels, chips[0], aged[0], judge)
-        return self._photo(picture.name, picture.pixels, chips, aged, judge)
-
-    def _photo(
-        self,
-        name: str,
-        photo: Pixels,
-        chips: Sequence[Chip],
-        aged: NDArray[np.float32],
-        judge: Judge | None,
-    ) -> AgedImage:
-        placed = [np.asarray(chip.placed) for chip in chips]
-        target = self.finder.target
-        cuts = [
-            CutFace(chip.pixels, after, similarity(at, target * self.size))
-            for chip, after, at in zip(chips, aged, placed, strict=True)
-        ]
-        after = paste(photo, cuts)
-        ages: list[Any] = [[None] * len(chips)] * 2
-        if judge is not None and judge.finds:
-            seen = [
-                Detection(np.array(chip.box), chip.score or 0.0, at)
-                for chip, at in zip(chips, placed, strict=True)
-            ]
-            ages = judge.in_photo(photo, after, seen)
-        elif judge is not None:
-            again = [cut(after, at, target, self.size) for at in placed]
-            ages = _ages(judge, [chip.pixels for chip in chips], again)
-        faces = tuple(
-            AgedFace(chip.box, before, now, chip.points and is_upright(at))
-            for chip, at, before, now in zip(chips, placed, *ages, strict=True)
-        )
-        return AgedImage(name, photo, after, faces)
-
-    def _chip(
         self,
         picture: Picture,
-        pixels: Pixels,
-        chip: Chip,
-        aged: NDArray[np.float32],
+        chips: Sequence[Chip],
+        asked: Sequence[Target],
         judge: Judge | None,
-    ) -> AgedImage:
-        after = np.rint(aged).astype(np.uint8)
-        ages: list[Any] = []
-        if judge is not None:
-            side = min(pixels.shape[:2])
-            large = in_frame(picture.name, pixels, known_points(self.face), side)
-            ages = _ages(judge, [large], [after])
-        faces = tuple(map(AgedFace, [None], *ages))
-        return AgedImage(picture.name, chip.pixels, after, faces, warning=chip.warning)
+    ) -> Iterator[AgedImage]:
+        seen = _Seen(self, picture, chips, judge) if picture.pixels is not None and chips else None
+        for target in asked:
+            if seen is None:
+                yield AgedImage(
+                    picture.name, picture.pixels, None, to=target.label, error=picture.error
+                )
+            else:
+                yield seen.aged(target)
 
-    @torch.no_grad()
-    def _aged(self, chips: Sequence[Pixels], to: Direction) -> NDArray[np.float32]:
-        """(N, S, S, 3), 0 to 255."""
-        batches = torch.split(torch.from_numpy(np.stack(chips)), BATCH)
-        aged = torch.cat([self.ager(to_network(b.to(self.device)), to).float() for b in batches])
-        scaled: NDArray[np.float32] = (
-            aged.add(1).mul(127.5).clamp(0, 255).permute(0, 2, 3, 1).cpu().numpy()
+
+class _Seen:
+    """An image whose faces are known, to be aged once or more."""
+
+    def __init__(
+        self, ager: FaceAging, picture: Picture, chips: Sequence[Chip], judge: Judge | None
+    ) -> None:
+        assert picture.pixels is not None
+        self.ager, self.name, self.photo, self.judge = ager, picture.name, picture.pixels, judge
+        self.chips = chips
+        self.pixels = np.stack([chip.pixels for chip in chips])
+        self.placed: list[Any] = [np.asarray(c.placed) for c in chips if c.placed is not None]
+        self.now: Ages = [None] * len(chips)
+        if ager.ages is not None:
+            self.now = self._judged(self.photo, self.pixels)[0]
+
+    def aged(self, target: Target) -> AgedImage:
+        """The result for one target."""
+        after = self.ager.engine.run(self.pixels, self._wish(target))
+        unknown = [k for k, age in enumerate(self.now) if age is None]
+        if self.ager.ages is not None:
+            after[unknown] = self.pixels[unknown]
+        warning = self.chips[0].warning
+        if self.ager.ages is not None and unknown:
+            warning = f"{len(unknown)} of its faces left as they are: the judge found no age"
+        if not self.placed:
+            whole = np.rint(after[0]).astype(np.uint8)
+            ages = self._judged(whole, after)
+            faces = tuple(map(AgedFace, [None], *ages)) if self.judge is not None else (AgedFace(),)
+            return AgedImage(
+                self.name, self.chips[0].pixels, whole, faces, target.label, warning=warning
+            )
+        frame = self.ager.finder.target * self.ager.size
+        cuts = [
+            CutFace(chip.pixels, face, similarity(at, frame))
+            for chip, face, at in zip(self.chips, after, self.placed, strict=True)
+        ]
+        photo = paste(self.photo, cuts)
+        faces = tuple(
+            AgedFace(chip.box, before, now, chip.points and is_upright(at))
+            for chip, at, before, now in zip(
+                self.chips, self.placed, *self._judged(photo, after), strict=True
+            )
         )
-        return scaled
+        return AgedImage(self.name, self.photo, photo, faces, target.label, warning=warning)
 
+    def _wish(self, target: Target) -> Wish:
+        if target.direction is not None:
+            return target.direction
+        now = [0.0 if age is None else age for age in self.now]
+        wanted = [target.years(age) for age in now]
+        return np.array(now, np.float32), np.array(wanted, np.float32)
 
-def load_aging(model: str | Path | None = None, device: str = "auto") -> FaceAging:
-    """Loads an ager for use.
-
-    Args:
-        model: as `agekit.load` takes it; None takes the zoo's default ager.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        ModelError: there is no such model, its files are damaged, or it is an estimator's.
-    """
-    folder = locate(default_model("ager") if model is None else model)
-    return FaceAging(*load_ager(folder, pick_device(device)))
+    def _judged(self, photo: Pixels, after: NDArray[Any]) -> Sequence[Ages]:
+        """How old the faces look before and after, in a photo or, of a chip, in itself."""
+        judge, ager = self.judge, self.ager
+        if judge is None:
+            return [[None] * len(self.chips)] * 2
+        if not self.placed:
+            side = min(self.photo.shape[:2])
+            large = in_frame(self.name, self.photo, known_points(ager.face), side)
+            return _ages(judge, [large], [np.rint(after[0]).astype(np.uint8)])
+        if judge.finds:
+            seen = [
+                Detection(np.array(chip.box), chip.score or 0.0, at)
+                for chip, at in zip(self.chips, self.placed, strict=True)
+            ]
+            return judge.in_photo(self.photo, photo, seen)
+        again = [cut(photo, at, ager.finder.target, ager.size) for at in self.placed]
+        return _ages(judge, [chip.pixels for chip in self.chips], again)
 
 
 def _ages(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
-from agekit.recipe.schema import PartConfig, Recipe, Share
+from agekit.recipe.schema import AugmentConfig, DataConfig, PartConfig, Recipe, Share
 
 __all__ = ["AgerDataConfig", "AgerRecipe", "SampleConfig"]
 
@@ -28,7 +28,7 @@ class SampleConfig(StrictSchema):
 
 
 class AgerDataConfig(StrictSchema):
-    """What an ager sees: faces of two domains, a young one and an old one.
+    """What an ager sees: faces of two domains, a young one and an old one; or of all ages.
 
     Images are stored at `load_size` and cropped at random to `size`, pixel by pixel; without it
     they are stored at 286/256 of `size`, as CycleGAN does. `domains` are two ranges of ages, both
@@ -47,6 +47,13 @@ class AgerDataConfig(StrictSchema):
     def kept(self) -> dict[str, str]:
         """`where`, without what is not asked for."""
         return {str(key): value for key, value in self.where.items() if value is not None}
+
+    @property
+    def faces(self) -> DataConfig:
+        """The same for faces of all ages, from -1 to 1, which are flipped but not cropped."""
+        whole = AugmentConfig(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), flip=self.flip)
+        half = (0.5, 0.5, 0.5)
+        return DataConfig(size=self.size, mean=half, std=half, augment=whole)
 
     @property
     def stored(self) -> int:

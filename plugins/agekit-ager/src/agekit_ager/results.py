@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agekit.tasks.generator import Generator
 from agekit_ager.judges.base import Judge, Verdict
 from agekit_ager.judges.identity import DlibIdentity
 from agekit_ager.model import Direction, FaceAger
@@ -52,26 +53,31 @@ class AgingResult:
 
 @torch.no_grad()
 def age_faces(
-    ager: FaceAger,
+    ager: FaceAger | Generator,
     to: Direction,
     images: NDArray[np.uint8],
     slots: NDArray[np.int64],
+    ages: NDArray[np.float32],
+    wanted: float,
     judges: Sequence[Judge],
     identity: DlibIdentity | None,
     step: Callable[[int], None],
+    device: torch.device,
 ) -> AgingResult:
     """Ages faces and shows them to the judges, as they are and aged, batch by batch.
 
     Args:
-        ager: in evaluation mode, on its device.
+        ager: in evaluation mode.
         to: the way.
         images: (M, S, S, 3), the pool's memory map.
         slots: the faces' places in it, (N,), N at least 1.
+        ages: their ages, (N,) years, for an ager by age.
+        wanted: the age that such a one makes them, years.
         judges: those who look.
         identity: who tells faces apart; None leaves that out.
         step: told how many faces are done after each batch.
+        device: where the ager is.
     """
-    device = next(ager.parameters()).device
     back: Direction = "young" if to == "old" else "old"
     size = BATCH[device.type]
     seen: tuple[list[FaceScores], list[FaceScores]] = ([], [])
@@ -79,8 +85,15 @@ def age_faces(
     for start in range(0, len(slots), size):
         pixels = np.stack([images[slot] for slot in slots[start : start + size].tolist()])
         batch = to_network(torch.from_numpy(pixels).to(device))
-        aged = ager(batch, to)
-        cycle += float((ager(aged, back) - batch).abs().mean()) * len(batch)
+        if isinstance(ager, FaceAger):
+            aged = ager(batch, to)
+            home = ager(aged, back)
+        else:
+            age = torch.from_numpy(ages[start : start + size]).to(batch)
+            years = torch.full_like(age, wanted)
+            aged = ager(batch, age, years)
+            home = ager(aged, years, age)
+        cycle += float((home - batch).abs().mean()) * len(batch)
         for looks, chips in zip(seen, (pixels, to_pixels(aged).cpu().numpy()), strict=True):
             embedded = None if identity is None else identity.embed(chips)
             looks.append(FaceScores([judge.predict(chips) for judge in judges], embedded))

@@ -28,7 +28,7 @@ class AgerTask(Task):
     training: Lazy[Any] = Lazy("agekit_ager.training:AgerTraining")
     build: Lazy[Any] = Lazy("agekit_ager.build:build_model")
     untrained: Lazy[Any] = Lazy("agekit_ager.build:untrained")
-    load: Lazy[Any] = Lazy("agekit_ager.predictor:load_aging")
+    load: Lazy[Any] = Lazy("agekit_ager.load:load_aging")
     evaluation: Lazy[Any] = Lazy("agekit_ager.evaluate:AgerEvaluation")
     ranked_by = Ranking(
         "avg", "Avg", "years that the first judge sees faces made older by, on average", higher=True

@@ -1,0 +1,55 @@
+"""Engines: face chips in, aged ones out, by whatever computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agekit.onnx.session import run_session
+from agekit_ager.image import Direction
+
+__all__ = ["AgingEngine", "OnnxAging", "Wish"]
+
+Wish = Direction | tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A direction or, of each face, its age and the age it is to look, (N,) years each."""
+
+
+class AgingEngine(Protocol):
+    """What computes the faces of an ager."""
+
+    @property
+    def runtime(self) -> str:
+        """``torch`` or ``onnx``."""
+
+    @property
+    def device(self) -> Any:
+        """Where it computes, a torch device or its name."""
+
+    def run(self, pixels: NDArray[np.uint8], wish: Wish) -> NDArray[np.float32]:
+        """Chips (N, S, S, 3) to the same, aged, from 0 to 255."""
+
+
+class OnnxAging:
+    """An ager by direction, by ONNX Runtime.
+
+    Args:
+        session: opens the file of a direction; called once for each that is asked for.
+    """
+
+    runtime = "onnx"
+    device = "cpu"
+
+    def __init__(self, session: Callable[[Direction], Any]) -> None:
+        self._open = session
+        self._sessions: dict[Direction, Any] = {}
+
+    def run(self, pixels: NDArray[np.uint8], wish: Wish) -> NDArray[np.float32]:
+        """See `AgingEngine.run`."""
+        assert isinstance(wish, str)
+        if wish not in self._sessions:
+            self._sessions[wish] = self._open(wish)
+        [aged] = run_session(self._sessions[wish], ["aged"], pixels)
+        return aged.astype(np.float32)
