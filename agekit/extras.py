@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module, metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from agekit.discovery import CORE, PACKAGE
@@ -14,11 +13,11 @@ from agekit.errors import ConfigError, MissingLibraryError, one_line
 
 __all__ = [
     "LOGS",
+    "absent",
     "explained",
     "has_all",
     "install_command",
     "missing_library",
-    "package_file",
     "package_module",
     "require",
 ]
@@ -109,29 +108,6 @@ def require(extra: str, what: str) -> None:
         raise _missing(what, lacking, extra)
 
 
-def package_file(
-    module: str, path: str, package: str, extra: str, distribution: str = CORE
-) -> Path:
-    """A file inside an optional library, which is not imported.
-
-    Args:
-        module: the package's folder.
-        path: within the folder.
-        package: the distribution that has it.
-        extra: the extra that brings it.
-        distribution: whose extra that is.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    spec = find_spec(module)
-    for folder in spec.submodule_search_locations or () if spec else ():
-        file = Path(folder, path)
-        if file.is_file():
-            return file
-    raise _absent(package, extra, distribution)
-
-
 def package_module(module: str, package: str, extra: str, distribution: str = CORE) -> Any:
     """Imports a module of an optional library.
 
@@ -148,7 +124,7 @@ def package_module(module: str, package: str, extra: str, distribution: str = CO
         return import_module(module)
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError):
-            raise _absent(package, extra, distribution) from error
+            raise absent(package, extra, distribution) from error
         raise ConfigError(f"{package} cannot be used here: {one_line(error)}") from error
 
 
@@ -158,5 +134,6 @@ def _missing(what: str, names: Sequence[str], extra: str) -> MissingLibraryError
     return MissingLibraryError(f"{what} needs {', '.join(names)}, which {verb} not installed", hint)
 
 
-def _absent(package: str, extra: str, distribution: str) -> MissingLibraryError:
+def absent(package: str, extra: str, distribution: str) -> MissingLibraryError:
+    """The error where a library is missing that an extra of a distribution brings."""
     return MissingLibraryError(f"{package} is not installed", install_command(extra, distribution))

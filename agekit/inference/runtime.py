@@ -11,7 +11,7 @@ from typing import Literal
 from agekit.errors import ConfigError
 from agekit.zoo.config import ModelConfig
 
-__all__ = ["RUNTIMES", "Runtime", "choose_runtime"]
+__all__ = ["RUNTIMES", "Runtime", "choose_runtime", "has_gpu"]
 
 Runtime = Literal["auto", "onnx", "torch"]
 RUNTIMES = ("auto", "onnx", "torch")

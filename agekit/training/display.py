@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from agekit.progress import bar, print_line
 
-__all__ = ["Display", "Watched"]
+__all__ = ["Display", "Watched", "format_losses"]
 
 
 @dataclass(frozen=True)

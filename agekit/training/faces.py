@@ -29,7 +29,7 @@ from agekit.training.demands import check
 from agekit.training.display import Display
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["TrainingFaces", "evaluation_faces"]
+__all__ = ["TrainingFaces", "build_augmentations", "evaluation_faces", "try_augmentations"]
 
 EVALUATION_BATCH = 256
 

@@ -21,7 +21,17 @@ from agekit.training.checkpoint import load_checkpoint, restore, save_checkpoint
 from agekit.training.display import Display, Watched
 from agekit.training.run import Run
 
-__all__ = ["Course", "CourseHook", "course_hooks", "is_read"]
+__all__ = [
+    "CheckpointHook",
+    "Course",
+    "CourseHook",
+    "LossHook",
+    "ProcessesHook",
+    "RecordHook",
+    "RestoreHook",
+    "course_hooks",
+    "is_read",
+]
 
 READ_EVERY = 25
 

@@ -16,7 +16,7 @@ from agekit.errors import ConfigError, nearest
 from agekit.extras import LOGS, require
 from agekit.training.hooks import Course, CourseHook, is_read
 
-__all__ = ["report_hooks", "require_logs"]
+__all__ = ["LogHook", "ProgressHook", "report_hooks", "require_logs"]
 
 _KNOWN = ", ".join(LOGS)
 

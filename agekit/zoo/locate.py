@@ -20,7 +20,15 @@ from agekit.zoo.requires import missing, outdated
 if TYPE_CHECKING:
     from agekit.zoo.hub.download import Progress
 
-__all__ = ["FoundModel", "find", "is_model", "locate", "tell_licence"]
+__all__ = [
+    "FoundModel",
+    "find",
+    "folder_here",
+    "folders_here",
+    "is_model",
+    "locate",
+    "tell_licence",
+]
 
 _log = logging.getLogger(__name__)
 

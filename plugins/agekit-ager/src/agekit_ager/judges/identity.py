@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.bootstrap import mean_interval
-from agekit.extras import package_file
-from agekit_ager.judges.dlib_faces import DISTRIBUTION, DlibFaces
+from agekit_ager.judges.dlib_faces import DlibFaces, package_file
 
 __all__ = ["DlibIdentity", "likeness"]
 
@@ -32,9 +31,7 @@ class DlibIdentity:
 
     def __init__(self) -> None:
         landmarks, network = (
-            package_file(
-                "face_recognition_models", f"models/{name}.dat", PACKAGE, EXTRA, DISTRIBUTION
-            )
+            package_file("face_recognition_models", f"models/{name}.dat", PACKAGE, EXTRA)
             for name in ("shape_predictor_5_face_landmarks", self.name)
         )
         self.faces = DlibFaces(landmarks, EXTRA)
