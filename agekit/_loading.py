@@ -22,7 +22,7 @@ from agekit.discovery import (
     normalise,
 )
 from agekit.errors import PluginError, UnknownNameError, nearest, one_line
-from agekit.extras import has_all, missing_library
+from agekit.extras import COMPILED, has_all, missing_library
 from agekit.kinds import KINDS, Family
 
 __all__ = ["OFFICIAL", "check_api", "family_names", "how_to_upgrade", "load", "unknown", "unusable"]
@@ -59,6 +59,8 @@ def load(entry: Entry, base: str | None = None, *, made: bool = False) -> Any:
     except (Exception, SystemExit) as error:
         if lacking := missing_library(error):
             raise PluginError(f"{entry}: {lacking.message}", lacking.hint) from lacking
+        if isinstance(error, ImportError) and str(error.path).endswith(COMPILED):
+            raise
         reason = f"importing {entry.module} fails: {type(error).__name__}: {one_line(error)}"
         named = error.name if isinstance(error, ImportError) else None
         if entry.api < API_VERSION and (named or "").startswith(f"{PACKAGE}."):

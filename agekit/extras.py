@@ -12,6 +12,7 @@ from agekit.discovery import CORE, PACKAGE
 from agekit.errors import ConfigError, MissingLibraryError, one_line
 
 __all__ = [
+    "COMPILED",
     "LOGS",
     "absent",
     "explained",
@@ -39,6 +40,8 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "mlflow": ("mlflow",),
 }
 """Extra → the import names of all that it brings."""
+COMPILED = (".so", ".pyd", ".dylib")
+"""Endings of compiled modules: where one cannot be loaded, its library is at fault, no plugin."""
 LOGS = ("tensorboard", "wandb", "mlflow")
 """What a training can write its losses for, each an extra of that name."""
 

@@ -55,6 +55,7 @@ EVOLUTIONS: dict[str, dict[str, Any]] = {
         "options": ("--generations", "2"),
     },
     "forest": {"recipe": "drf-resnet10-tiny"},
+    "gender": {"recipe": "gender-resnet10-tiny"},
     "cyclegan": {
         "recipe": "cyclegan-resnet-6blocks",
         "size": 16,

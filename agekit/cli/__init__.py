@@ -14,7 +14,7 @@ from agekit.cli.groups import CommandGroup, LazyCommand, LazyGroup
 from agekit.cli.output import printable, say
 from agekit.discovery import core_version
 from agekit.errors import AgekitError, causes, lacks_memory, one_line
-from agekit.extras import missing_library
+from agekit.extras import COMPILED, missing_library
 
 __all__ = ["agekit", "main"]
 
@@ -25,8 +25,6 @@ __all__ = ["agekit", "main"]
 # a command may print without it; and what makes a circle that has no other way out.
 
 _INTERRUPTED = 130
-_COMPILED = (".so", ".pyd", ".dylib")
-"""The endings of compiled modules."""
 _MORE_MEMORY = (
     "use smaller batches (--batch-size, --set train.batch_size=N) or images (--set data.size=N), "
     "another --device, or end other programs"
@@ -148,7 +146,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if lacking := missing_library(error):
             return _report(*lacking.lines)
-        if isinstance(error, ImportError) and str(error.path).endswith(_COMPILED):
+        if isinstance(error, ImportError) and str(error.path).endswith(COMPILED):
             text = f"the library {error.name} cannot be loaded: {one_line(error)}"
             return _report(*AgekitError(text, "install it again, and what it says it lacks").lines)
         if isinstance(error, RuntimeError) and "home directory" in str(error):

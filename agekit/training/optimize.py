@@ -131,6 +131,7 @@ def try_training(config: TrainConfig, step: nn.Module, watched: str | None) -> l
         AgekitError: one of them cannot be built, or monitors what is not measured.
     """
     wrapper = optim_wrapper(config, step)
+    rates = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
     made = param_schedulers(config, wrapper, 2)
     with Culprit("schedule", config.schedule.type).doing(f"gives {made}, which cannot be built"):
         for one in made:
@@ -148,7 +149,6 @@ def try_training(config: TrainConfig, step: nn.Module, watched: str | None) -> l
         for key in config.schedule.idle(SCHEDULES.get(config.schedule.type))
     ]
     if config.optimizer.layer_decay is not None:
-        rates = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
         told.append(
             f"train.optimizer.layer_decay: {len(rates)} learning rates, {rates[0]:.3g} for the "
             f"first layer to {rates[-1]:.3g} for the heads"

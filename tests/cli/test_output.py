@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from agekit.cli import options, output
+from agekit.cli import dataset_options, options, output
 
 
 @dataclass
@@ -55,9 +55,9 @@ def test_table_takes_brackets_literally_and_folds_nothing_into_a_pipe(capsys):
 @options.json_option
 @options.device_option
 @options.seed_option
-@options.root_option
-@options.protocol_option
-@options.split_option
+@dataset_options.root_option
+@dataset_options.protocol_option
+@dataset_options.split_option
 @options.set_option
 @options.out_option
 def command(**given):

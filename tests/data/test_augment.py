@@ -31,7 +31,7 @@ def noise(n: int = 5, size: int = 16) -> Tensor:
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16])
 def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "_fast_bfloat16", lambda _: request.param == torch.bfloat16)
+    monkeypatch.setattr(augment, "has_bfloat16", lambda _: request.param == torch.bfloat16)
 
 
 @pytest.mark.usefixtures("precision")
@@ -63,7 +63,7 @@ def test_bfloat16_is_within_rounding_of_float32(monkeypatch: pytest.MonkeyPatch)
     pixels, windows = noise(64, 32), Augment().draw(64, 0, 0, size=32)
     results = []
     for fast in (False, True):
-        monkeypatch.setattr(augment, "_fast_bfloat16", lambda _, fast=fast: fast)
+        monkeypatch.setattr(augment, "has_bfloat16", lambda _, fast=fast: fast)
         results.append(grey(pixels, windows))
     error = (results[0] - results[1]).abs()
     assert error.max() < 2
