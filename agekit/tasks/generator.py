@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from agekit.data.alignment import Alignment
+
 __all__ = ["Generator", "SomeAges"]
 
 
@@ -18,9 +20,11 @@ class Generator(nn.Module):
 
     Attributes:
         takes_ages: whether it is called so.
+        frame: where faces have to lie in what it is given; None where they may lie anywhere.
     """
 
     takes_ages: ClassVar[bool] = False
+    frame: Alignment | None = None
 
 
 class SomeAges(nn.Module):

@@ -72,6 +72,10 @@ class TrainingTask(ABC, Generic[D, L]):
         """The training of a recipe, where those of one task are of several kinds."""
         return self
 
+    def frame(self, recipe: Any) -> Alignment | None:
+        """Where faces have to lie for the recipe's network; None where it takes them anywhere."""
+        return None
+
     def select(self, recipe: Any, faces: Faces) -> Faces:
         """The faces with the splits that the recipe asks for; those of the protocol if none."""
         return faces

@@ -151,6 +151,7 @@ def train(
         adopted["train"] = {"optimizer": {"lr": rate}}
     resolved = resolved.with_changes(adopted)
     info |= {"adopted": adopted} if adopted else {}
+    alignment = alignment or task.frame(resolved.recipe)
     framing = from_main(
         lambda: find_framing(
             faces,

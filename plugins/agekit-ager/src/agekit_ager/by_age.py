@@ -14,6 +14,7 @@ from rich.console import Console
 from torch import nn
 
 from agekit.culprit import Culprit
+from agekit.data.alignment import Alignment
 from agekit.data.pool import Progress
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS
@@ -21,7 +22,7 @@ from agekit.device import seeded
 from agekit.errors import ConfigError
 from agekit.tasks.generator import Generator
 from agekit.training.demands import check, own_random
-from agekit.training.evolver import Evolver
+from agekit.training.evolver import Evolver, build_evolver
 from agekit.training.export import export_model
 from agekit.training.faces import TrainingFaces
 from agekit.training.optimize import try_training
@@ -120,6 +121,10 @@ class AgeEvolver(Evolver[AgeTrainer]):
 
     kind: ClassVar[str] = "ager"
 
+    def select(self, faces: Faces) -> Faces:
+        """The faces to decode and to learn from; all of them, unless it needs fewer."""
+        return faces
+
 
 class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
     """Recipes of the kind ``ager`` whose evolver is an `AgeEvolver`."""
@@ -137,7 +142,12 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
                 f"leave it out{'; --domains is data.domains' if idle[0] == 'domains' else ''}",
             )
         kept = rows_where(faces.table, data.kept)
-        return replace(faces, codes=np.where(kept, faces.codes, -1).astype(faces.codes.dtype))
+        faces = replace(faces, codes=np.where(kept, faces.codes, -1).astype(faces.codes.dtype))
+        return cast(AgeEvolver, build_evolver(recipe.evolver, recipe.kind)).select(faces)
+
+    def frame(self, recipe: AgerRecipe) -> Alignment | None:
+        """That of the generator."""
+        return cast(Generator, build_network(recipe.generator)).frame
 
     def rehearse(
         self,
@@ -189,7 +199,8 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
 
     def describe(self, data: TrainingFaces) -> str:
         """How many faces each split has."""
-        return f"{', '.join(f'{s} {data.counts[s]:,}' for s in SPLITS if data.has(s))} faces"
+        counts = ", ".join(f"{s} {data.counts[s]:,}" for s in SPLITS if data.has(s))
+        return f"{counts} faces{data.faces.drawn and f' ({data.faces.drawn})'}"
 
     start = start_from
 

@@ -1,0 +1,1 @@
+"""Ageing by prototypes, an evolver of agekit."""

@@ -1,0 +1,118 @@
+"""Faces in bands of detail: luminance and colour, blurred, in units of the face.
+
+After the Laplacian stack of Tiddeman, Burt and Perrett, "Prototyping and transforming facial
+textures for perception research" (IEEE Computer Graphics and Applications 2001).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["SCALES", "blur", "core_of", "normalise", "oval", "split", "step", "to_rgb", "to_ycc"]
+
+SCALES = (1 / 38, 2 / 38, 4 / 38, 8 / 38)
+"""Deviations of the Gaussians between the bands, in distances of the eyes."""
+CONTRAST = 0.15
+"""To which the luminance of a face is normalised: its deviation, of a range of 1."""
+LEAST_CONTRAST = 0.06
+_YCC = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+)
+"""ITU-R BT.601: RGB to luminance and two differences of colour."""
+
+
+def to_ycc(rgb: Tensor) -> Tensor:
+    """Luminance and colour: (N, 3, S, S) RGB from 0 to 1, to Y, Cb and Cr, linear in them."""
+    return torch.einsum("ij,njyx->niyx", torch.from_numpy(_YCC).to(rgb), rgb)
+
+
+def to_rgb(ycc: Tensor) -> Tensor:
+    """The way back from `to_ycc`."""
+    back = torch.from_numpy(np.linalg.inv(_YCC.astype(np.float64)).astype(np.float32))
+    return torch.einsum("ij,njyx->niyx", back.to(ycc), ycc)
+
+
+def blur(images: Tensor, deviation: float) -> Tensor:
+    """Blurs by a Gaussian, one axis after the other; what lies at the edge goes on beyond it.
+
+    Args:
+        images: (N, C, H, W).
+        deviation: in pixels.
+    """
+    reach = max(1, math.ceil(3 * deviation))
+    ticks = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
+    kernel = torch.exp(-0.5 * (ticks / deviation) ** 2)
+    kernel = kernel / kernel.sum()
+    n, c, h, w = images.shape
+    flat = images.reshape(n * c, 1, h, w)
+    pad = torch.nn.functional.pad(flat, (reach, reach, reach, reach), mode="replicate")
+    rows = torch.nn.functional.conv2d(pad, kernel.reshape(1, 1, 1, -1))
+    return torch.nn.functional.conv2d(rows, kernel.reshape(1, 1, -1, 1)).reshape(n, c, h, w)
+
+
+def split(images: Tensor, eyes: float) -> list[Tensor]:
+    """The bands of images, finest first; their sum is the images.
+
+    Args:
+        images: (N, C, S, S).
+        eyes: the distance of the eyes, pixels.
+
+    Returns:
+        One more than there are `SCALES`: differences of Gaussians, and what is left.
+    """
+    bands, last = [], images
+    for scale in SCALES:
+        low = blur(images, scale * eyes)
+        bands.append(last - low)
+        last = low
+    return [*bands, last]
+
+
+def oval(points: NDArray[np.float64], size: int) -> Tensor:
+    """How far each pixel lies from the middle of a face, 1 at the outline of a usual one: (S, S).
+
+    Args:
+        points: (5, 2) of eyes, nose and corners of the mouth, shares of the side.
+        size: S.
+    """
+    eye, mouth = points[:2].mean(0), points[3:].mean(0)
+    distance = float(np.linalg.norm(points[1] - points[0]))
+    middle = eye + 0.42 * (mouth - eye)
+    ticks = (np.arange(size) + 0.5) / size
+    x, y = (ticks[None] - middle[0]) / (1.14 * distance), (ticks[:, None] - middle[1]) / distance
+    return torch.from_numpy(np.hypot(x, y / np.where(y < 0, 1.7, 1.5)).astype(np.float32))
+
+
+def step(values: Tensor, low: float, high: float) -> Tensor:
+    """From 1 at `low` to 0 at `high`, smoothly."""
+    t = ((high - values) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def core_of(far: Tensor) -> Tensor:
+    """The part of faces by which exposure and contrast are measured, 0 to 1, from an `oval`."""
+    return step(far, 0.6, 0.75)
+
+
+def normalise(ycc: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Takes exposure, contrast and tint from faces.
+
+    Args:
+        ycc: (N, 3, S, S) of `to_ycc`.
+        weight: (N or 1, 1, S, S) what is measured; not all zero.
+
+    Returns:
+        (N, 3, S, S) with means of 0 there, the luminance with a deviation of `CONTRAST` unless it
+        was flat; and (N, 3, 1, 1) what they are to be multiplied by to have their contrast again.
+    """
+    share = weight / weight.sum((2, 3), keepdim=True)
+    mean = (ycc * share).sum((2, 3), keepdim=True)
+    light = ycc[:, :1] - mean[:, :1]
+    spread = (light * light * share).sum((2, 3), keepdim=True).sqrt().clamp(min=LEAST_CONTRAST)
+    scale = torch.cat([spread / CONTRAST, torch.ones_like(spread), torch.ones_like(spread)], 1)
+    return (ycc - mean) / scale, scale

@@ -1,0 +1,193 @@
+"""Ageing a face by the difference of two prototypes: a network of plain operations.
+
+After Burt and Perrett, "Perception of age in adult Caucasian male faces" (Proceedings of the Royal
+Society B 1995), who add the difference of two groups' mean faces, and Tiddeman, Burt and Perrett
+(IEEE Computer Graphics and Applications 2001), who scale each band of detail by the ratio of the
+groups' local energies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agekit.errors import ConfigError
+from agekit.faces.align import frame as five_points
+from agekit.faces.align import standard
+from agekit.plugin import Generator
+from agekit_prototypes.bands import (
+    SCALES,
+    blur,
+    core_of,
+    normalise,
+    oval,
+    split,
+    step,
+    to_rgb,
+    to_ycc,
+)
+
+__all__ = ["DECADES", "NODES", "PrototypeAger", "interpolation"]
+
+NODES = tuple(float(age) for age in range(0, 90, 5))
+"""The ages of the prototypes, years."""
+DECADES = tuple(float(age) for age in range(0, 90, 10))
+"""The ages between which the strength is calibrated, years."""
+GRID = 16
+"""Side of what the gender is read from, pixels."""
+BANDS = len(SCALES)
+LEAST, MOST = 0.6, (1.6, 2.2, 2.2, 2.2)
+"""Between which ratios of energies a band is scaled, finest first."""
+UNUSUAL = 2.5
+"""Usual sizes beyond which detail is the person's own, such as glasses, and is not scaled more."""
+COLOUR, MOST_COLOUR = 0.8, 0.04
+"""The share of the prototypes' difference of colour that is taken, and the most of it."""
+
+
+def interpolation(ages: Tensor, nodes: Sequence[float]) -> Tensor:
+    """The weights of evenly spaced nodes at ages; beyond the ends the end counts.
+
+    Args:
+        ages: (N,) years.
+        nodes: K, ascending.
+
+    Returns:
+        (N, K), rows of sum 1.
+    """
+    at = torch.tensor(nodes, dtype=ages.dtype, device=ages.device)
+    apart = nodes[1] - nodes[0]
+    inside = ages.clamp(nodes[0], nodes[-1])
+    return (1 - (inside[:, None] - at).abs() / apart).clamp(min=0)
+
+
+class PrototypeAger(Generator):
+    """Makes faces any age.
+
+    All that it knows is in its buffers, the left half of each field; the right one is its mirror.
+
+    Args:
+        margin: of the chips it ages, around the standard frame.
+        side: of the mean faces, pixels; a multiple of 8.
+    """
+
+    takes_ages: ClassVar[bool] = True
+    means: Tensor
+    energies: Tensor
+    strength: Tensor
+    gender: Tensor
+    bias: Tensor
+
+    def __init__(self, margin: float = 0.05, side: int = 96) -> None:
+        super().__init__()
+        if side < 16 or side % 8:
+            raise ConfigError(f"generator.side: must be a multiple of 8 from 16 on (got {side})")
+        self.frame = standard(margin)
+        self.points = five_points(margin)
+        shape = (2, len(NODES), 3, side, side // 2)
+        coarse = (2, len(NODES), BANDS + 1, side // 4, side // 8)
+        self.register_buffer("means", torch.zeros(shape, dtype=torch.float16))
+        self.register_buffer("energies", torch.zeros(coarse, dtype=torch.float16))
+        self.register_buffer("strength", torch.ones(len(DECADES), len(DECADES)))
+        self.register_buffer("gender", torch.zeros(3 * GRID * GRID))
+        self.register_buffer("bias", torch.zeros(1))
+
+    @property
+    def eyes(self) -> float:
+        """The distance of the eyes, as a share of the side."""
+        return float(np.linalg.norm(self.points[1] - self.points[0]))
+
+    def forward(
+        self, images: Tensor, age: Tensor, to: Tensor, strength: Tensor | None = None
+    ) -> Tensor:
+        """Ages faces.
+
+        Args:
+            images: (N, 3, S, S) RGB from -1 to 1.
+            age: (N,) how old they look, years.
+            to: (N,) how old they are to look, years.
+            strength: (N,) how much of the prototypes' difference to apply; None takes what was
+                calibrated.
+
+        Returns:
+            (N, 3, S, S) from -1 to 1.
+        """
+        size = images.shape[-1]
+        far = oval(self.points, size).to(images)[None, None]
+        weight = core_of(far)
+        x, scale = normalise(to_ycc((images + 1) / 2), weight)
+        if strength is None:
+            strength = self.calibrated(age, to)
+        s = strength[:, None, None, None]
+        women = self.women(x)
+        before, energy = self._at(age, women, size)
+        after, later = self._at(to, women, size)
+        core = weight / weight.sum()
+        every = torch.cat([x[:, :1], before[:, :1], (after - before)[:, :1]], 1)
+        bands = split(every, self.eyes * size)
+        change = torch.zeros_like(x[:, :1])
+        for k, band in enumerate(bands[:-1]):
+            own, usual, gain = band[:, :1], band[:, 1:2], band[:, 2:]
+            spread = (energy[:, k : k + 1] / 2).exp()
+            there = (own.square() * core).sum((2, 3), keepdim=True)
+            whole = ((spread.square() + usual.square()) * core).sum((2, 3), keepdim=True)
+            share = (there / whole.clamp(min=1e-8)).sqrt().clamp(max=1)
+            ratio = ((later - energy)[:, k : k + 1] * s / 2).clamp(log(LEAST), log(MOST[k]))
+            most = UNUSUAL * (spread.square() + usual.square()).sqrt()
+            detail = torch.maximum(torch.minimum(own, most), -most)
+            change = change + (ratio.exp() - 1) * detail + s * share * gain
+        own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
+        off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
+        gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
+        change = change + s.clamp(max=1.5) * gain
+        tint = (COLOUR * s.clamp(max=1) * (after - before)[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
+        tint = tint - (tint * core).sum((2, 3), keepdim=True)
+        whole = to_rgb(torch.cat([change, tint], 1) * scale)
+        return (images + 2 * self.mask(x, far) * whole).clamp(-1, 1)
+
+    def calibrated(self, age: Tensor, target: Tensor) -> Tensor:
+        """(N,) the strength at which faces come to look as old as they are to look."""
+        have, want = interpolation(age, DECADES), interpolation(target, DECADES)
+        return torch.einsum("na,ab,nb->n", have, self.strength, want)
+
+    def women(self, x: Tensor) -> Tensor:
+        """(N,) how probable it is that normalised faces are women's: a linear discriminant."""
+        return torch.sigmoid(self.seen_small(x) @ self.gender + self.bias)
+
+    def seen_small(self, x: Tensor) -> Tensor:
+        """(N, 3 * GRID * GRID) what genders are told by: normalised faces, small."""
+        inside = step(oval(self.points, x.shape[-1]).to(x), 0.95, 1.1)
+        small = torch.nn.functional.interpolate(x * inside, (GRID, GRID), mode="area")
+        return small.flatten(1)
+
+    def mask(self, x: Tensor, far: Tensor) -> Tensor:
+        """(N, 1, S, S) where faces are: an oval, less what is not coloured like skin near its edge.
+
+        Args:
+            x: (N, 3, S, S) normalised.
+            far: (1, 1, S, S) of `oval`.
+        """
+        smooth = blur(x, SCALES[1] * self.eyes * x.shape[-1])
+        off = (smooth[:, :1] / 0.25).square() + (smooth[:, 1:] / 0.035).square().sum(1, True)
+        skin = torch.exp(-0.5 * (off - 1).clamp(min=0))
+        inner = step(far, 0.55, 0.85)
+        return step(far, 0.9, 1.15) * (inner + (1 - inner) * skin)
+
+    def _at(self, ages: Tensor, women: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """The mean faces (N, 3, S, S) and logarithms of energies (N, 5, S, S) of ages."""
+        weight = interpolation(ages, NODES)
+        both = torch.stack([1 - women, women], 1)
+        out = []
+        for field in (self.means, self.energies):
+            half = torch.einsum("ng,nk,gkcyx->ncyx", both, weight, field.float())
+            full = torch.cat([half, half.flip(-1)], -1)
+            out.append(
+                torch.nn.functional.interpolate(
+                    full, (size, size), mode="bilinear", align_corners=False
+                )
+            )
+        return out[0], out[1]
