@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agekit.data.files import EncodedImages, Files
     from agekit.data.formats import is_image
     from agekit.data.home import SHARD, cache_home, locked, shard_files
+    from agekit.data.join import JoinedImages
     from agekit.data.loader import Batch
     from agekit.data.manifest import Manifest
     from agekit.data.notes import tell
@@ -163,6 +164,7 @@ __all__ = [
     "HubTask",
     "ImageConfig",
     "ImageSource",
+    "JoinedImages",
     "Lazy",
     "Loss",
     "LossTerm",

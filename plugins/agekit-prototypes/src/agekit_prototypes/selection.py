@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agekit.data.join import JoinedImages
 from agekit.faces.align import similarity
 from agekit.faces.framing import CutByPoints, Reframed
-from agekit.plugin import Faces, ImageSource
+from agekit.plugin import Faces, ImageSource, JoinedImages
 
 __all__ = ["chosen", "seen", "sharper", "sources"]
 
