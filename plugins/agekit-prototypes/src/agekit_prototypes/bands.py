@@ -13,7 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["SCALES", "blur", "core_of", "normalise", "oval", "split", "step", "to_rgb", "to_ycc"]
+__all__ = [
+    "SCALES",
+    "blur",
+    "core_of",
+    "forehead",
+    "normalise",
+    "oval",
+    "split",
+    "step",
+    "to_rgb",
+    "to_ycc",
+]
 
 SCALES = (1 / 38, 2 / 38, 4 / 38, 8 / 38)
 """Deviations of the Gaussians between the bands, in distances of the eyes."""
@@ -86,6 +97,17 @@ def oval(points: NDArray[np.float64], size: int) -> Tensor:
     ticks = (np.arange(size) + 0.5) / size
     x, y = (ticks[None] - middle[0]) / (1.14 * distance), (ticks[:, None] - middle[1]) / distance
     return torch.from_numpy(np.hypot(x, y / np.where(y < 0, 1.7, 1.5)).astype(np.float32))
+
+
+def forehead(points: NDArray[np.float64], size: int) -> Tensor:
+    """1 up to the middle of the forehead, 0 at the hairline: (S, 1).
+
+    Hair falls into the foreheads of mean faces, and is not to darken those of others.
+    """
+    eyes = points[:2].mean(0)[1]
+    distance = float(np.linalg.norm(points[1] - points[0]))
+    above = (eyes - (torch.arange(size) + 0.5) / size) / distance
+    return step(above[:, None], 0.55, 0.95)
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:

@@ -13,7 +13,7 @@ from agekit_prototypes.network import DECADES, PrototypeAger
 
 __all__ = ["calibrate", "strength_for"]
 
-STRENGTHS = (0.6, 1.2, 1.8, 2.4)
+STRENGTHS = (0.75, 1.5, 2.25, 3.0)
 USUAL = 1.6
 """Where nothing was measured."""
 NEAR = 5.0

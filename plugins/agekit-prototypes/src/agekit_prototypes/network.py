@@ -24,6 +24,7 @@ from agekit_prototypes.bands import (
     SCALES,
     blur,
     core_of,
+    forehead,
     normalise,
     oval,
     split,
@@ -47,6 +48,9 @@ UNUSUAL = 2.5
 """Usual sizes beyond which detail is the person's own, such as glasses, and is not scaled more."""
 COLOUR, MOST_COLOUR = 0.8, 0.04
 """The share of the prototypes' difference of colour that is taken, and the most of it."""
+
+MOST_SHADE = 0.1
+"""The most by which the lowest band changes, of a face of contrast 0.15."""
 
 
 def interpolation(ages: Tensor, nodes: Sequence[float]) -> Tensor:
@@ -127,7 +131,8 @@ class PrototypeAger(Generator):
         before, energy = self._at(age, women, size)
         after, later = self._at(to, women, size)
         core = weight / weight.sum()
-        every = torch.cat([x[:, :1], before[:, :1], (after - before)[:, :1]], 1)
+        shift = (after - before) * forehead(self.points, size).to(images)
+        every = torch.cat([x[:, :1], before[:, :1], shift[:, :1]], 1)
         bands = split(every, self.eyes * size)
         change = torch.zeros_like(x[:, :1])
         for k, band in enumerate(bands[:-1]):
@@ -143,8 +148,8 @@ class PrototypeAger(Generator):
         own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
         off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
         gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
-        change = change + s.clamp(max=1.5) * gain
-        tint = (COLOUR * s.clamp(max=1) * (after - before)[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
+        change = change + MOST_SHADE * (s.clamp(max=1.5) * gain / MOST_SHADE).tanh()
+        tint = (COLOUR * s.clamp(max=1) * shift[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
         tint = tint - (tint * core).sum((2, 3), keepdim=True)
         whole = to_rgb(torch.cat([change, tint], 1) * scale)
         return (images + 2 * self.mask(x, far) * whole).clamp(-1, 1)
