@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from agekit.cli import agekit
+from agekit.cli import agekit, main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,6 +49,23 @@ def test_commands_and_options_exist(page: str, line: str) -> None:
     known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
     used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert used <= known | {"--help", "-h"}, f"{page}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_holds_a_merge_that_was_not_finished(page: Path) -> None:
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", page.read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [(), ("zoo",), ("bench",), ("data",)])
+def test_a_group_by_itself_prints_its_help(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Usage: agekit")
+    assert "\\x0a" not in lines[0]
 
 
 @pytest.mark.slow

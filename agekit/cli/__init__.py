@@ -130,6 +130,9 @@ def _run(arguments: Sequence[str] | None) -> int:
             color=False if os.environ.get("NO_COLOR") else None,
         )
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc]
         error.show()

@@ -66,7 +66,8 @@ def targets(
         if by is not None or not isinstance(to, str | None):
             raise ConfigError(
                 f"{name} knows no ages: it makes young faces old, and old ones young",
-                "use --to old or --to young; or, for an age, a model that goes by age with --model",
+                "use --to old or --to young; or, for an age, a model that goes by age: "
+                "`agekit train prototypes DATASET` makes one, --model RUN takes it",
             )
         return [Target(to or "old")], []
     if by is None and to is None:
