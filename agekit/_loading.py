@@ -36,6 +36,8 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",
     ("command", "demo"): "agekit-demo",
+    ("command", "plugins.doctor"): "agekit-testkit",
+    ("command", "plugins.new"): "agekit-testkit",
     ("task", "ager"): "agekit-ager",
     ("task", "gender"): "agekit-gender",
 }

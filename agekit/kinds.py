@@ -1,8 +1,7 @@
 """The kinds of parts that a plugin can give, one row each, and all that the core knows of a kind.
 
-A new kind is a row of `KINDS`, its check in `agekit.testing` and, where `agekit plugins new` is to
-write one, a folder of `agekit/scaffold/templates`. Nothing outside the standard library is
-imported here.
+A new kind is a row of `KINDS` and, for the authors of plugins, its check and its template in
+agekit-testkit. Nothing outside the standard library is imported here.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "TIMM_PREFIX", "Family", "Kind", "Template"]
+__all__ = ["KINDS", "TIMM_PREFIX", "Family", "Kind"]
 
 TIMM_PREFIX = "timm/"
 """What stands before a name of timm's."""
@@ -40,25 +39,6 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Template:
-    """A new plugin with one part, as `agekit plugins new` writes it.
-
-    Args:
-        needs: the distribution that its recipe takes parts of, or "".
-        tests_need: the same of its tests.
-        extra: the extra of agekit-core that its own code needs, or "".
-        usage: the command that tries it out; ``{}`` is the part's name.
-        target: what its entry point names; "" for its class.
-    """
-
-    needs: str = ""
-    tests_need: str = ""
-    extra: str = ""
-    usage: str = "agekit train {}-resnet10-tiny synthfaces --preset quick"
-    target: str = ""
-
-
-@dataclass(frozen=True)
 class Kind:
     """One kind of part.
 
@@ -71,7 +51,6 @@ class Kind:
         usual: the one that is meant where a recipe names none, though it may give its arguments.
         mmengine: the root registry of mmengine that mirrors it; "" for none.
         family: a library's names among them.
-        template: how a new one begins; None where `agekit plugins new` writes none.
         official: the distribution of agekit's own that gives most of them, where the core has none.
     """
 
@@ -83,7 +62,6 @@ class Kind:
     usual: str = ""
     mmengine: str = "MODELS"
     family: Family | None = None
-    template: Template | None = None
     official: str = ""
 
     @property
@@ -96,18 +74,7 @@ class Kind:
         """The entry-point group."""
         return f"agekit.{self.plural}"
 
-    @property
-    def check(self) -> str:
-        """The name of its check in `agekit.testing`."""
-        return f"check_{self.name}"
 
-    @property
-    def phrase(self) -> str:
-        """The word with its article."""
-        return f"an {self.name}" if self.name[0] in "aeiou" else f"a {self.name}"
-
-
-_REGRESSION = "agekit-regression"
 _ROWS = (
     Kind(
         "backbone",
@@ -116,59 +83,19 @@ _ROWS = (
             "agekit.tasks.estimator.timm_bridge:timm_backbone",
             "any timm network",
         ),
-        template=Template(
-            tests_need=_REGRESSION,
-            extra="torch",
-            usage="agekit train reg-{} synthfaces --preset quick",
-        ),
     ),
-    Kind(
-        "head",
-        "agekit.tasks.estimator.base:Head",
-        given=("in_features", "ages"),
-        template=Template(_REGRESSION),
-    ),
-    Kind(
-        "loss",
-        "agekit.tasks.estimator.base:Loss",
-        beside=("head", "weight"),
-        template=Template(_REGRESSION),
-    ),
-    Kind(
-        "augment",
-        "agekit.data.augmentation:Augmentation",
-        mmengine="TRANSFORMS",
-        template=Template(
-            tests_need=_REGRESSION,
-            usage='agekit train reg-resnet10-tiny synthfaces --set "data.augments=[{{type: {}}}]"',
-        ),
-    ),
+    Kind("head", "agekit.tasks.estimator.base:Head", given=("in_features", "ages")),
+    Kind("loss", "agekit.tasks.estimator.base:Loss", beside=("head", "weight")),
+    Kind("augment", "agekit.data.augmentation:Augmentation", mmengine="TRANSFORMS"),
     Kind(
         "dataset",
         "agekit.data.dataset:Dataset",
         mmengine="DATASETS",
-        template=Template(tests_need=_REGRESSION, usage="agekit data check {} --root DIR"),
         official="agekit-datasets",
     ),
-    Kind(
-        "detector",
-        "agekit.faces.base:Detector",
-        given=("device",),
-        template=Template(usage="agekit data prepare folder --root DIR --detector {} --out CHIPS"),
-    ),
-    Kind(
-        "evolver",
-        "agekit.training.evolver:Evolver",
-        mmengine="TASK_UTILS",
-        template=Template(_REGRESSION),
-    ),
-    Kind(
-        "generator",
-        template=Template(
-            "agekit-cyclegan",
-            usage="agekit train {} synthfaces --preset quick --domains 20-29,50-69",
-        ),
-    ),
+    Kind("detector", "agekit.faces.base:Detector", given=("device",)),
+    Kind("evolver", "agekit.training.evolver:Evolver", mmengine="TASK_UTILS"),
+    Kind("generator"),
     Kind(
         "optimizer",
         "torch.optim:Optimizer",
@@ -182,10 +109,6 @@ _ROWS = (
             "any optimizer of timm",
             "agekit.training.libraries:timm_names",
         ),
-        template=Template(
-            tests_need=_REGRESSION,
-            usage='agekit train reg-resnet10-tiny synthfaces --set "train.optimizer={{type: {}}}"',
-        ),
     ),
     Kind(
         "schedule",
@@ -197,12 +120,6 @@ _ROWS = (
             "mmengine/<scheduler>",
             "agekit.training.libraries:mmengine_schedule",
             "any parameter scheduler of mmengine",
-        ),
-        template=Template(
-            tests_need=_REGRESSION,
-            extra="train",
-            usage='agekit train reg-resnet10-tiny synthfaces --set "train.schedule={{type: {}}}"',
-            target="schedule",
         ),
     ),
     Kind(
@@ -216,15 +133,9 @@ _ROWS = (
             "agekit.training.libraries:hook_names",
         ),
     ),
-    Kind("recipe", mmengine="", template=Template(_REGRESSION)),
+    Kind("recipe", mmengine=""),
     Kind("task", "agekit.task:Task", made=True, mmengine=""),
-    Kind(
-        "command",
-        "click:Command",
-        made=True,
-        mmengine="",
-        template=Template(usage="agekit {} synthfaces", target="command"),
-    ),
+    Kind("command", "click:Command", made=True, mmengine=""),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ROWS}
 """The word for a kind → the kind, in the order in which they are listed."""

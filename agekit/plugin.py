@@ -1,7 +1,7 @@
 """What the authors of plugins import from: the contracts of every kind of part, and their tools.
 
 A name is imported from where it lies when it is first asked for, so that a plugin of datasets
-loads no torch. Errors are in `agekit.errors`, checks in `agekit.testing`; what is nowhere here is
+loads no torch. Errors are in `agekit.errors`, checks in `agekit_testkit`; what is nowhere here is
 agekit's own, and may move.
 """
 

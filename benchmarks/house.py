@@ -22,11 +22,11 @@ from pathlib import Path
 
 MOST_LINES, MOST_OF_A_FILE, MOST_PARAMETERS = 28_000, 300, 8
 FLOORS = (
-    ("__main__", "cli", "testing"),
+    ("__main__", "cli"),
     ("plugin",),
     ("tasks",),
     ("training", "inference", "export"),
-    ("zoo", "scaffold"),
+    ("zoo",),
     ("data", "faces", "recipe", "onnx"),
 )
 """Rooms of the core from the top floor down; all others lie below. Imports go down, or stay."""

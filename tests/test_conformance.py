@@ -10,6 +10,17 @@ from typing import Any
 
 import pytest
 from agekit_synthfaces import write_face
+from agekit_testkit import (
+    check_backbone,
+    check_dataset,
+    check_detector,
+    check_evolver,
+    check_generator,
+    check_head,
+    check_loss,
+    check_plugin,
+    check_recipe,
+)
 
 from agekit.discovery import CORE, distributions
 from agekit.registry import (
@@ -22,17 +33,6 @@ from agekit.registry import (
     LOSSES,
     RECIPES,
     Registry,
-)
-from agekit.testing import (
-    check_backbone,
-    check_dataset,
-    check_detector,
-    check_evolver,
-    check_generator,
-    check_head,
-    check_loss,
-    check_plugin,
-    check_recipe,
 )
 
 pytestmark = pytest.mark.slow

@@ -180,8 +180,8 @@ def test_what_runs_models_needs_no_library_of_training(without: Run) -> None:
 
 def test_a_part_that_lacks_a_library_is_a_warning_of_doctors(without: Run) -> None:
     program = """
-from agekit.cli import _doctor
-_doctor.load_parts("check", "60", "agekit-core", "backbone/resnet18", "detector/mtcnn")
+from agekit_testkit.doctor.examine import load_parts
+load_parts("check", "60", "agekit-core", "backbone/resnet18", "detector/mtcnn")
 """
     done = without(hidden=("torch", "timm"), program=program)
     assert done.returncode == 0, done.stderr

@@ -36,6 +36,11 @@ _HINTS = {
     errno.EDQUOT: _MORE_ROOM,
 }
 """Hints about errors of the system, by their number."""
+_PLUGINS = {
+    "list": LazyCommand(
+        "agekit.cli.plugins_list", "list_", "List the installed distributions and what each gives."
+    ),
+}
 _DATA = {
     "list": LazyCommand("agekit.cli.data_list", "list_", "List the datasets."),
     "info": LazyCommand(
@@ -52,7 +57,12 @@ _ZOO = {
 }
 _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),
-    "plugins": LazyCommand("agekit.cli.plugins", "plugins", "List and check installed plugins."),
+    "plugins": CommandGroup(
+        _PLUGINS,
+        within="plugins.",
+        name="plugins",
+        help="List and check the installed plugins, or begin one.",
+    ),
     "data": CommandGroup(
         _DATA, within="data.", name="data", help="List, check, prepare and pack datasets."
     ),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 from click.testing import CliRunner
 
 from agekit.cli import agekit
-from agekit.testing import train_briefly
 
 NAMED = ("--columns", "path=shot,age=taken at", "--columns", "split=part")
 SUITE = """

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from agekit_testkit import check_command
 from click.testing import CliRunner
 
 from agekit._loading import OFFICIAL
@@ -15,7 +16,6 @@ from agekit.errors import UnknownNameError
 from agekit.kinds import KINDS
 from agekit.registry import COMMANDS
 from agekit.signature import describe
-from agekit.testing import check_command
 
 GOOD = '''
     """A module that counts."""

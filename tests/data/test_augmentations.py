@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from agekit_testkit import check_augment
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
@@ -20,7 +21,6 @@ from agekit.data.mixing import Cutmix, Mixup, beta
 from agekit.discovery import entries
 from agekit.errors import ConfigError
 from agekit.registry import AUGMENTS
-from agekit.testing import check_augment
 
 SIZE = 16
 

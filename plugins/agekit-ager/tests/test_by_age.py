@@ -11,6 +11,7 @@ import torch
 from agekit_ager import AgerConfig
 from agekit_ager.judges.load import load_judges
 from agekit_ager.wishes import targets
+from agekit_testkit import check_generator
 from agekit_testkit.shades import write_ager, write_faces, write_judge, write_parts
 from PIL import Image
 from pydantic import ValidationError
@@ -18,7 +19,6 @@ from pydantic import ValidationError
 import agekit
 from agekit.cli import main
 from agekit.errors import ConfigError
-from agekit.testing import check_generator
 from agekit.zoo.config import ImageConfig
 
 PLUGIN = """

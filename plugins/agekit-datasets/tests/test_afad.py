@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from agekit_datasets.afad import AFAD
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 FILES = {
     "15/111/1066-0.jpg": (15, 0),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from agekit_datasets.agedb import AgeDB
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 NAMES = {
     "0_MariaCallas_35_f.jpg": (35, 1),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from agekit_datasets.appa_real import APPAREAL, APPARealAge
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 COUNTS = {"train": 24, "valid": 8, "test": 6}
 TOTAL = sum(COUNTS.values())

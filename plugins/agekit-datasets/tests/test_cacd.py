@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from agekit_datasets.cacd import CACD
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 from scipy.io import savemat
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 PEOPLE = {
     "Ann_Lee": 1,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from agekit_datasets.chalearn15 import ChaLearn15
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 COUNTS = {"Train": 24, "Validation": 8, "Test": 6}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from agekit_datasets.imdb_clean import IMDBClean
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 HEADER = "filename,age,gender,x_min,y_min,x_max,y_max,head_roll,head_yaw,head_pitch"
 SPLITS = ("train", "valid", "test")

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from agekit_datasets.imdb_wiki import IMDB, IMDBWIKI, WIKI, age_in_photo
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 from scipy.io import savemat
 
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "imdb_wiki.py"
 NAN, INF = math.nan, math.inf

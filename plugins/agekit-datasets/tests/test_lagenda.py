@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from agekit_datasets.lagenda import LAGENDA
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 HEADER = (
     "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from agekit_datasets.megaage_asian import MegaAgeAsian
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 TRAIN, TEST = 24, 8
 

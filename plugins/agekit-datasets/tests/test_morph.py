@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from agekit_datasets.morph import MORPH, RACES
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 HEADER = "id_num,picture_num,dob,doa,race,gender,facial_hair,age,age_diff,glasses,photo"
 OFFICIAL = "morph_2008_nonCommercial.csv"

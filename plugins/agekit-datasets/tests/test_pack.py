@@ -21,6 +21,7 @@ from agekit_datasets.packs.pack import Packing, pack
 from agekit_datasets.packs.shards import read_shards
 from agekit_datasets.packs.writer import replacing
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 from PIL import Image
 
 from agekit.data.alignment import Alignment
@@ -30,7 +31,6 @@ from agekit.data.prepared import write_table
 from agekit.data.split import load_faces
 from agekit.data.table import FaceTable
 from agekit.errors import ConfigError, DataError
-from agekit.testing import train_briefly
 
 WEBP = Encoding(32, "webp", 82)
 N = 12

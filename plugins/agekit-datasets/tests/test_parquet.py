@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from agekit_datasets.packs.pack import pack
 from agekit_synthfaces import draw, person, write_face
+from agekit_testkit import train_briefly
 from PIL import Image
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError, UnknownNameError
 from agekit.registry import DATASETS
-from agekit.testing import train_briefly
 
 
 def face(seed: int, age: float) -> bytes:

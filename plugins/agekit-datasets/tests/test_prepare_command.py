@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 from agekit_synthfaces import draw, person, write_face
+from agekit_testkit import train_briefly
 from PIL import Image
 
 from agekit.cli import main
 from agekit.faces.align import DEFAULT_MARGIN, frame
 from agekit.faces.mtcnn.detector import Mtcnn
-from agekit.testing import train_briefly
 
 KEYS = {"dataset", "out", "n", "done", "skipped", "failed", "size", "margin"}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from agekit_datasets.two_folder import DOMAINS, TwoFolder
 from agekit_synthfaces import write_face
+from agekit_testkit import train_briefly
 
 from agekit.data.split import load_faces
 from agekit.errors import DataError
-from agekit.testing import train_briefly
 
 AGES = {"trainA": 22, "trainB": 58, "testA": 27, "testB": 51}
 

@@ -20,6 +20,7 @@ from agekit_demo import runtime
 from agekit_demo import site as site_module
 from agekit_demo.cli import demo
 from agekit_demo.site import make_site, write_site
+from agekit_testkit import check_command
 from agekit_testkit.hub import LoopbackHub
 from click.testing import CliRunner
 from huggingface_hub import HfApi
@@ -27,7 +28,6 @@ from huggingface_hub import HfApi
 import agekit
 from agekit.cli import agekit as agekit_command
 from agekit.errors import ConfigError, ModelError
-from agekit.testing import check_command
 
 
 @pytest.fixture

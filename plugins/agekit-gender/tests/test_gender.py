@@ -14,6 +14,7 @@ from agekit_gender.model import GenderClassifier, build_classifier
 from agekit_gender.trainer import GenderStep
 from agekit_gender.training import with_gender
 from agekit_synthfaces import write_face
+from agekit_testkit import check_task
 from agekit_testkit.hub import LoopbackHub
 
 import agekit
@@ -21,7 +22,6 @@ from agekit.cli import main
 from agekit.data.split import load_faces
 from agekit.errors import ConfigError, DataError
 from agekit.recipe import PartConfig, resolve
-from agekit.testing import check_task
 from agekit.zoo.add import entry_of
 from agekit.zoo.folder import load_network, read_config
 from agekit.zoo.index import find_model

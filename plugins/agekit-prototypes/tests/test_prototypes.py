@@ -10,11 +10,11 @@ from agekit_prototypes.calibration import STRENGTHS, calibrate, filled, strength
 from agekit_prototypes.network import DECADES, NODES, PrototypeAger, interpolation
 from agekit_prototypes.selection import chosen, seen, sharper
 from agekit_prototypes.statistics import Statistics, kernel, logistic, shares
+from agekit_testkit import check_generator
 
 from agekit.errors import ConfigError
 from agekit.faces.framing import CutByPoints, Reframed
 from agekit.plugin import Faces, FaceTable
-from agekit.testing import check_generator
 
 SIZE = 48
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from agekit_testkit import check_loss
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,7 +23,6 @@ from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher
 from agekit.tasks.estimator.target import Mixed, Target
 from agekit.tasks.estimator.terms import Asked, LossInputs, Term, build_term, require_no_teacher
-from agekit.testing import check_loss
 
 AGES = (10, 12)
 GUIDE = Path(__file__).parents[3] / "docs/plugins.md"
