@@ -114,7 +114,8 @@ class Task:
         unit: of them.
         graphs: the `agekit.onnx.card.OnnxGraph`s that a model folder is exported as; None of a task
             whose models are not.
-        brief: options of ``agekit train`` for a short training on any faces, in checks of parts.
+        brief: the options of ``agekit train`` by which a recipe is trained shortly on any faces,
+            in checks of parts; None where there is no need of any.
         embedding_graphs: the same with pooled features as an output; None of a task without.
         card: the text of a model's card, from its `config` and metrics.
         scores: the same as `agekit.zoo.cards.results.Score`, for leaderboards.
@@ -141,7 +142,7 @@ class Task:
     embedding_graphs: Lazy[Callable[[Path], Sequence[Any]]] | None = None
     tolerance: ClassVar[float]
     unit: ClassVar[str]
-    brief: ClassVar[Sequence[str]] = ()
+    brief: Lazy[Callable[[Any], Sequence[str]]] | None = None
     card: Lazy[Callable[[Any, Mapping[str, Any]], str]]
     scores: Lazy[Callable[[Any, Mapping[str, Any]], list[Any]]]
     hub: ClassVar[HubTask]

@@ -22,11 +22,12 @@ TOOLBOXES = (
     "agekit.cli.dataset_options",
     "agekit.cli.options",
     "agekit.cli.output",
+    "agekit.data.augmentation",
     "agekit.faces.align",
     "agekit.faces.framing",
     "agekit.zoo.cards.",
 )
-"""What commands and tasks of plugins may take too: options, output, cards, geometry of faces."""
+"""What commands and tasks of plugins may take too: options, output, cards, geometry, draws."""
 WITHIN = {"agekit-ager", "agekit-bench", "agekit-testkit"}
 """Made of the inside of the core: a task that was part of it, a command that works with all of it,
 and what tests it."""

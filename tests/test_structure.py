@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-LINES = 28_213
+LINES = 27_757
 """Of the core, where 28,000 are wanted: it only ever gets smaller."""
 
 

@@ -114,7 +114,22 @@ def _eyes(points: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(points[1] - points[0]))
 
 
-class Reframed:
+class _Cut:
+    """Images of a source, each cut from one of its own."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.source)
+
+    def name(self, i: int) -> str:
+        """The name of image `i` in the source."""
+        return self.source.name(i)
+
+
+class Reframed(_Cut):
     """The images of a source, cut so that points which lie in one place come to lie in another.
 
     Each is cut from all of its pixels, those beside its middle square too; what lies beyond the
@@ -130,17 +145,9 @@ class Reframed:
     def __init__(
         self, source: ImageSource, have: NDArray[np.float64], want: NDArray[np.float64]
     ) -> None:
-        self.source = source
+        super().__init__(source)
         self.have = have
         self.want = want
-
-    def __len__(self) -> int:
-        """The number of images."""
-        return len(self.source)
-
-    def name(self, i: int) -> str:
-        """The name of image `i` in the source."""
-        return self.source.name(i)
 
     def digests(self) -> NDArray[np.uint8]:
         """(N, 16) bytes, of the source's digests and the map."""
@@ -161,7 +168,7 @@ class Reframed:
         return Reframed(self.source.take(index), self.have, self.want)
 
 
-class CutByPoints:
+class CutByPoints(_Cut):
     """The faces of photos, each cut so that its own five points come to lie in one place.
 
     Its content key is of the photo, of its points and of the place.
@@ -173,20 +180,14 @@ class CutByPoints:
         want: (5, 2) where they are to lie, shares of the side of what `decode` gives.
     """
 
+    source: EncodedImages
+
     def __init__(
         self, source: EncodedImages, points: NDArray[np.float32], want: NDArray[np.float64]
     ) -> None:
-        self.source = source
+        super().__init__(source)
         self.points = points
         self.want = want
-
-    def __len__(self) -> int:
-        """The number of photos."""
-        return len(self.source)
-
-    def name(self, i: int) -> str:
-        """The name of photo `i`."""
-        return self.source.name(i)
 
     def digests(self) -> NDArray[np.uint8]:
         """(N, 16) bytes, of the photos' digests, the points and the place."""

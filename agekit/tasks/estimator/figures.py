@@ -57,6 +57,8 @@ def curves(path: Path, records: Sequence[dict[str, Any]]) -> None:
             mine = [record for record in records if record["generation"] == generation]
             epochs = [record["epoch"] for record in mine]
             style = {"color": _colour(generation), "label": f"generation {generation}"}
+            if len(mine) == 1:
+                style["marker"] = "o"  # a line of one point shows nothing
             loss.plot(epochs, [record["losses"]["loss"] for record in mine], **style)
             watched = [r for r in mine if r.get("val_mae") is not None]
             error.plot([r["epoch"] for r in watched], [r["val_mae"] for r in watched], **style)

@@ -121,6 +121,15 @@ def test_a_registry_out_of_reach_is_one_line(monkeypatch, tmp_path, address):
     assert "\n" not in raised.value.message
 
 
+def test_a_registry_that_nothing_names_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("AGEKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for variable in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ConfigError, match="install npm, or set npm_config_registry"):
+        make_site(None)
+
+
 SERVE = """
 import sys
 from pathlib import Path

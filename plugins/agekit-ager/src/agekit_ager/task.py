@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from agekit.task import HubTask, Lazy, Ranking, Task
@@ -43,7 +43,7 @@ class AgerTask(Task):
     graphs: Lazy[Any] = Lazy("agekit_ager.graph:graphs")
     tolerance = 0.002
     unit = "on pixels from -1 to 1"
-    brief: ClassVar[Sequence[str]] = ("--domains", "20-29,50-69", "--set", "data.load_size=36")
+    brief: Lazy[Any] = Lazy("agekit_ager.training:brief_options")
     card: Lazy[Any] = Lazy("agekit_ager.card:ager_card")
     scores: Lazy[Any] = Lazy("agekit_ager.card:ager_scores")
     hub: ClassVar[HubTask] = HubTask("image-to-image", "Face aging", ("face-aging", "face"))

@@ -25,7 +25,7 @@ from agekit_ager.start import start_from
 from agekit_ager.trainer import AgerTrainer
 from agekit_ager.trial import try_ager
 
-__all__ = ["AgerTraining"]
+__all__ = ["AgerTraining", "brief_options"]
 
 
 class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
@@ -87,3 +87,10 @@ class AgerTraining(TrainingTask[DomainFaces, AgerTrainer]):
     ) -> dict[str, Any]:
         """Loss curves, a sheet of faces, and the model with both directions in it."""
         return export_ager(trainer, cast(FaceAger, network), info)
+
+
+def brief_options(recipe: AgerRecipe) -> tuple[str, ...]:
+    """The options of a short training: two domains, where the evolver goes from one to another."""
+    if isinstance(AgerTraining().of(recipe), AgeTraining):
+        return ()
+    return ("--domains", "20-29,50-69", "--set", "data.load_size=36")

@@ -41,7 +41,7 @@ def fetch(folder: Path) -> list[Path]:
         The files, in the order of `FILES`.
 
     Raises:
-        FetchError: the registry cannot be reached, or what it gives is not the package.
+        FetchError: the registry is not known or not reached, or what it gives is not the package.
         OSError: the files cannot be written.
     """
     data = _downloaded()
@@ -75,7 +75,11 @@ def _downloaded() -> bytes:
 
 
 def _registry() -> str:
-    """As npm is configured, by the environment or by itself where it is installed; else its own."""
+    """As npm is configured, by the environment or by itself.
+
+    Raises:
+        FetchError: neither says where it is.
+    """
     for variable in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if told := os.environ.get(variable):
             return told
@@ -84,4 +88,7 @@ def _registry() -> str:
         done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True)
         if done.returncode == 0 and done.stdout.startswith("http"):
             return done.stdout.strip()
-    return "https://registry.npmjs.org/"
+    raise FetchError(
+        f"onnxruntime-web {VERSION} is to be fetched from npm's registry, and nothing says where "
+        "that is: install npm, or set npm_config_registry"
+    )

@@ -154,7 +154,7 @@ async function start() {
   const terms = model.licence === "unknown" ? "" : ` Its terms: ${model.licence}.`;
   byId("model").textContent =
     `Model: ${model.name}, by agekit ${model.agekit} and ONNX Runtime Web ${model.runtime}.${terms}`;
-  if (model.level) byId("level").textContent = `holds for ${Math.round(100 * model.level)} of 100 faces`;
+  if (model.level) byId("level").textContent = `is meant to hold for ${Math.round(100 * model.level)} of 100 faces`;
   document.body.dataset.ready = "";
   if (!look.turn) say("Ready.");
 }

@@ -128,7 +128,8 @@ def _check_evolver(entry: Entry, name: str) -> str:
     for recipe_name, recipe, _ in _recipes(entry, preset="quick"):
         if _is(recipe.evolver, entry):
             many = "generations" in (signature.parameters(EVOLVERS.find(name)) or {})
-            options: tuple[str, ...] = tuple(TASKS.get(recipe.kind).brief)
+            brief = TASKS.get(recipe.kind).brief
+            options: tuple[str, ...] = () if brief is None else tuple(brief(recipe))
             options += ("--generations", "2") if many else ()
             check_evolver(name, recipe=recipe_name, generations=1 + many, options=options)
             return ""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from agekit.data.augmentation import Augmentation, chosen, require_range, require_share
-from agekit.data.augmentations import LUMA, between, both_ways
+from agekit_augments.pixels import LUMA, between, both_ways
 
 __all__ = ["Jpeg"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agekit.data.augmentation import Mixing, MixingAugmentation, require_share
-from agekit.data.augmentations import inside_box
 from agekit.errors import ConfigError
+from agekit_augments.pixels import inside_box
 
 __all__ = ["Cutmix", "Mixup", "beta"]
 

@@ -8,16 +8,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from agekit_augments.jpeg import Jpeg
+from agekit_augments.mixing import Cutmix, Mixup, beta
+from agekit_augments.pixels import Blur, Colour, Erasing, Grey, Rotation
 from agekit_testkit import check_augment
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from agekit.data.augment import Augment
-from agekit.data.augmentations import Blur, Colour, Erasing, Grey, Rotation
 from agekit.data.base_loader import Batching
-from agekit.data.jpeg import Jpeg
 from agekit.data.loader import CachedFaces, FaceLoader, Normalisation
-from agekit.data.mixing import Cutmix, Mixup, beta
 from agekit.discovery import entries
 from agekit.errors import ConfigError
 from agekit.registry import AUGMENTS

@@ -1,0 +1,1 @@
+"""Augmentations for agekit: changes of training images in batches, on the device they lie on."""
