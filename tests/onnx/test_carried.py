@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agekit_publish.push import push_model
 from agekit_synthfaces import draw, person
 from agekit_testkit.hub import LoopbackHub
 from agekit_testkit.models import write_untrained
@@ -27,7 +28,6 @@ from agekit.zoo.add import entry_for
 from agekit.zoo.folder import read_config, save_model
 from agekit.zoo.graphs import add_graphs, carry_graphs
 from agekit.zoo.hub.pull import pull
-from agekit.zoo.hub.push import push_model
 from agekit.zoo.verify import verify
 
 pytest.importorskip("onnxscript")

@@ -11,7 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.prefix) / "hub-1"
-TESTS = ["tests/cli/test_zoo_hub.py", "tests/zoo/test_hub_pull.py", "tests/zoo/test_hub_push.py"]
+TESTS = [
+    "tests/cli/test_zoo_hub.py",
+    "tests/zoo/test_hub_pull.py",
+    "plugins/agekit-publish/tests/test_hub_push.py",
+]
 CHOSEN = (
     "by_way_of or clients_own or pulls_what or pull_request or tags or two_processes "
     "or another_host or again_and_again or errors_of_the_hub"

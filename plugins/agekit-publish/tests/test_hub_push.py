@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from agekit_publish.push import push_model
 from agekit_testkit.hub import Fault, LoopbackHub
 
 from agekit.errors import ModelError
 from agekit.zoo.entry import parse_entry, write_entry
 from agekit.zoo.hub.pull import pull
-from agekit.zoo.hub.push import push_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """The client's own upload still passes its bytes the old way."""
@@ -112,7 +112,7 @@ def test_tokens(hub, model, monkeypatch):
     assert "wants to know who asks" in error.message and "wrong" not in str(error)
     push_model(model, REPO, token=hub.token)
     monkeypatch.delenv("HF_TOKEN")
-    monkeypatch.setattr("agekit.zoo.hub.push.get_token", lambda: None)
+    monkeypatch.setattr("agekit_publish.push.get_token", lambda: None)
     assert "no token of the Hub is known" in refused(model, REPO).message
 
 

@@ -16,7 +16,7 @@ from agekit.cli.output import emit_json, only_json_on_stdout, print_table
 from agekit.errors import counted
 
 if TYPE_CHECKING:
-    from agekit.zoo.hub.push import Pushed
+    from agekit_publish.push import Pushed
 
 __all__ = ["push"]
 
@@ -50,7 +50,7 @@ def push(
     evaluation results are committed, and nothing else. Prints the entry for the zoo's index, to be
     reviewed and kept as a JSON there. The token is that of `hf auth login`, or $HF_TOKEN.
     """
-    from agekit.zoo.hub.push import push_model, push_space
+    from agekit_publish.push import push_model, push_space
 
     if create_pr and tag is not None:
         raise click.UsageError("--tag is not for --create-pr: tag the commit once it is merged.")

@@ -1,0 +1,1 @@
+"""Models published on the Hub: ``agekit zoo push``, ``agekit zoo publish``."""
