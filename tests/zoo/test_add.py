@@ -24,7 +24,7 @@ EVALUATION = {
 def test_an_agers_evaluation_is_on_its_card(tmp_path):
     path = tmp_path / "evaluation.json"
     path.write_text(json.dumps(EVALUATION))
-    done = add_model("cyclegan-utkface-64", tmp_path, "mine", evaluation=path)
+    done = add_model("prototypes", tmp_path, "mine", evaluation=path)
     card = (done.folder / "README.md").read_text()
     assert "| old | a judge | 30 | +7.50 | +6.50 to +8.50 | 26.0 | 33.5 |" in card
     metrics = json.loads((done.folder / "metrics.json").read_text())
@@ -35,9 +35,9 @@ def test_an_agers_evaluation_is_on_its_card(tmp_path):
 @pytest.mark.parametrize(
     ("model", "text", "says"),
     [
-        ("cyclegan-utkface-64", None, "cannot be read"),
-        ("cyclegan-utkface-64", "{", "cannot be read"),
-        ("cyclegan-utkface-64", '{"model": "x"}', "is not what `agekit evaluate"),
+        ("prototypes", None, "cannot be read"),
+        ("prototypes", "{", "cannot be read"),
+        ("prototypes", '{"model": "x"}', "is not what `agekit evaluate"),
         ("cen-resnet10-tiny", json.dumps(EVALUATION), "is an estimator"),
     ],
 )

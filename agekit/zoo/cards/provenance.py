@@ -110,6 +110,8 @@ def provenance_section(config: ModelConfig, network: str) -> list[str]:
             ),
         ]
     data, method = mapping(trained, "data"), mapping(trained, "method")
+    if not config.parameters:  # made of statistics: no steps
+        method = {key: value for key, value in method.items() if key != "epochs"}
     lines = [_data(trained, data), _protocol(trained, data), _method(trained, method), network]
     if trained.get("init_name"):
         lines.append(f"Training started from the weights of {code(trained['init_name'])}.")

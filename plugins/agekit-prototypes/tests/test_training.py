@@ -59,6 +59,8 @@ def test_a_model_says_its_ages_and_holds_averages_alone(model):
     assert config["face"]["margin"] == 0.05
     assert config["ages"][0] < 20 and config["ages"][1] > 60
     assert (model / "model.safetensors").stat().st_size < 1_000_000
+    card = (model / "README.md").read_text(encoding="utf-8")
+    assert "recipe `prototypes`: mean faces" in card and "epoch" not in card
     assert not list(Path(model).glob("*.jpg"))
 
 

@@ -103,9 +103,9 @@ class FaceAging(FaceModel):
 
         Args:
             images: as `agekit.inference.model.PredictorBase.predict` takes them.
-            to: of an ager by direction ``old`` (as None) or ``young``. Of one by age the age that
-                faces are to look, in years, or several, which are as many results of each image;
-                ``old`` is 65 there, ``young`` is 25.
+            to: ``old`` (as None) or ``young``. Of an ager by age the age that faces are to look, in
+                years, or several, which are as many results of each image; ``old`` is 65 there,
+                ``young`` is 25.
             detect: whether the images are photos to find faces in and to put them back into, or
                 face chips themselves; None decides by how the ager's own faces were cut.
             faces: of a photo, all of them or the largest alone.

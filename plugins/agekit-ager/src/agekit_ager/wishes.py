@@ -52,7 +52,7 @@ def targets(
     Args:
         name: of the model.
         ages: the first and the last that it was trained on; None of one by direction.
-        to: ``old`` or ``young``, an age, or several.
+        to: ``old``, as None, or ``young``, an age, or several.
         by: years more, or less; with `to` None.
 
     Raises:
@@ -70,17 +70,13 @@ def targets(
                 "`agekit train prototypes DATASET` makes one, --model RUN takes it",
             )
         return [Target(to or "old")], []
-    if by is None and to is None:
-        raise ConfigError(
-            f"{name} makes a face any age: say which",
-            "use --to AGE, such as --to 65 or --to 10,30,50,70, or --by YEARS",
-        )
     if by is not None:
         return [Target(by=by)], []
+    to = "old" if to is None else to
     if isinstance(to, str):
         years = min(max(YEARS[to], ages[0]), ages[1])
         return [Target(age=years)], [f"{to} is {years:g} years, as {name} goes by age"]
-    asked = [to] if isinstance(to, int | float) else list(to or ())
+    asked = [to] if isinstance(to, int | float) else list(to)
     beyond = [f"{age:g}" for age in asked if not ages[0] <= age <= ages[1]]
     first, last = ages
     told = f"{name} was trained on ages {first:g} to {last:g}: {', '.join(beyond)} lies beyond"
