@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 from agekit_bench.report.build import gather, make_leaderboard
 from agekit_bench.report.html import render_page
+from agekit_bench.report.views import _plain
 from agekit_bench.result import CellError
 from agekit_bench.result_files import Speeds
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
@@ -83,10 +87,27 @@ def test_every_link_leads_somewhere(site, read):
     for link in read.links:
         if link.startswith("#"):
             assert link[1:] in read.ids
-        else:
+        elif not link.startswith("data:text/csv"):
             assert (site.parent / link).is_file(), link
     results = {link for link in read.links if link.endswith(".json")}
     assert len(results) == 8
+
+
+def test_the_table_is_a_file_of_every_figure_without_scripts(read):
+    (link,) = (link for link in read.links if link.startswith("data:text/csv"))
+    text = base64.b64decode(link.partition("base64,")[2]).decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["method"] for row in rows] == ["beta", "alpha", "gamma", EVIL]
+    assert [row["seeds"] for row in rows] == ["0 1", "0 1", "0 1", "0"]
+    assert rows[0]["parameters"] == "11000000" and rows[1]["to_baseline"] == ""
+    parts = [float(rows[0][f"mae/gender/{name}"]) for name in ("female", "male")]
+    assert min(parts) < float(rows[0]["mae"]) < max(parts)
+
+
+def test_no_cell_of_the_file_is_a_formula():
+    assert [_plain(text) for text in ("=1+1", "+1", "@a", "a", -1.5, None)] == [
+        *("'=1+1", "'+1", "'@a", "a", "-1.5", None)
+    ]
 
 
 @pytest.mark.slow
@@ -117,6 +138,7 @@ def test_what_a_reader_has_to_know_is_there(site):
         "waiting",
         "agekit bench run table2 --root morph=DIR",
         "Challenge-25 for a limit of 18",
+        "agekit bench run made --only alpha --protocol synthfaces:default --seeds 0,1",
     ):
         assert words in text, words
 
@@ -143,7 +165,7 @@ def opened(browser, site):
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(5_000)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.extend(_outside(request.url)))
@@ -161,7 +183,7 @@ def _outside(url):
 
 
 def labels(page):
-    names = page.locator("table").first.locator("tbody th.name").all_inner_texts()
+    names = page.locator("table.rows > tbody > tr > th.name:visible").all_inner_texts()
     return [name.splitlines()[0][:5] for name in names]
 
 
@@ -227,25 +249,71 @@ CONTRAST = """(element) => {
 }"""
 
 
-@pytest.mark.parametrize("width", [320, 375, 768])
-def test_a_phone_scrolls_tables_not_the_page(opened, width):
-    page = opened(viewport={"width": width, "height": 800}, is_mobile=True, has_touch=True)
+CUT = """() => [...document.querySelectorAll("main *")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  const clips = getComputedStyle(element).overflowX !== "visible";
+  const inner = clips && element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+  return box.width > 0 && (inner || box.right > innerWidth + 1 || box.left < -1);
+}).map((element) => `${element.tagName} ${element.className}`)"""
+
+
+def test_nothing_is_cut_at_any_width(opened):
+    page = opened()
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("window.innerWidth") == width
-    assert page.locator(".scroll").first.evaluate("(e) => e.scrollWidth > e.clientWidth")
-    name = page.locator("tbody th.name").first
-    page.locator(".scroll").first.evaluate("(e) => e.scrollTo(400, 0)")
-    box = name.bounding_box()
-    assert 0 <= box["x"] < width / 2
+    for width in (375, 390, 768, 1000, 1100, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == [], width
+    page.set_viewport_size({"width": 390, "height": 800})
+    cell = page.locator("td[data-c=parameters]").first
+    assert "Parameters" in cell.evaluate("(e) => getComputedStyle(e, '::before').content")
 
 
 def test_it_is_read_without_scripts(opened):
     page = opened(java_script_enabled=False)
     assert labels(page) == ["beta", "alpha", "gamma", "<scri"]
-    assert not page.locator("#theme").is_visible()
-    page.locator("summary", has_text="Every run").first.click()
-    assert page.locator("a[href$='seed-1.json']", has_text="result").first.is_visible()
+    assert not page.locator("#theme").is_visible() and not page.locator("#tools").is_visible()
+    row = page.locator("table.rows > tbody").first
+    row.locator("summary").press("Enter")
+    assert row.locator("a[href$='seed-1.json']").is_visible()
+    shown = row.inner_text()
+    for words in ("agekit bench run made --only beta", "By seed", "80+", "female", "18/25"):
+        assert words in shown, words
+
+
+def test_rows_are_searched_for(opened):
+    page = opened()
+    page.locator("#search").fill("ALPHA resnet10")
+    assert labels(page) == ["alpha"]
+    assert page.locator("#shown").inner_text() == "1 of 4 rows"
+    page.locator("#search").fill("")
+    assert len(labels(page)) == 4
+
+
+def test_columns_are_chosen(opened):
+    page = opened()
+    head = page.locator("table.rows th[data-c=cs5]")
+    assert not head.is_visible()
+    page.locator("#columns summary").click()
+    page.locator("#columns input[data-c=cs5]").check()
+    page.locator("#columns input[data-c=parameters]").uncheck()
+    assert head.is_visible() and page.locator("table.rows td[data-c=cs5]").first.is_visible()
+    assert not page.locator("table.rows th[data-c=parameters]").is_visible()
+
+
+def test_the_figures_of_a_part_take_the_place_of_those_of_all(opened):
+    page = opened()
+    cell = page.locator("table.rows > tbody > tr > td[data-c=mae]").first
+    before = cell.inner_text()
+    page.locator("#part").select_option("gender female")
+    row = page.locator("table.rows > tbody").first
+    of_part = row.locator("tr[data-part='gender female'] td[data-c=mae]").text_content()
+    assert cell.inner_text() == of_part != before
+    assert not page.locator("table.rows th[data-c=rank]").is_visible()
+    assert not page.locator("table.rows th[data-c=difference]").is_visible()
+    page.locator("#part").select_option("")
+    assert cell.inner_text() == before and labels(page)[0] == "beta"
+    assert page.locator("table.rows th[data-c=rank]").is_visible()
 
 
 def test_labels_of_others_run_nothing(opened):
@@ -261,16 +329,19 @@ def test_plots_lead_to_their_rows(opened):
     plots = page.locator("figure svg")
     assert plots.count() == 2
     assert plots.first.locator("circle").count() == 3
-    assert EVIL in page.locator("p.key", has_text="Too far off to be drawn").inner_text()
-    assert page.locator("tbody tr[id] svg.bar").count() == 3
-    plots.first.locator("a text", has_text="beta").click()
-    assert page.evaluate("location.hash") in {
-        f"#{row.get_attribute('id')}" for row in page.locator("tbody tr[id]").all()
-    }
+    assert EVIL in page.locator("p.meta", has_text="Too far off to be drawn").inner_text()
+    assert page.locator("table.rows svg.bar").count() == 3
+    numbers = [text.split(".")[0] for text in page.locator("ol.key li").all_inner_texts()]
+    assert [name.strip() for name in numbers] == ["beta", "alpha", "gamma"]
+    plots.first.locator("a text", has_text="1").click()
+    first = page.locator("table.rows > tbody").first
+    assert page.evaluate("location.hash.slice(1)") == first.get_attribute("id")
+    assert first.locator("details").get_attribute("open") is not None
 
 
 @pytest.mark.slow
 def test_a_click_on_a_seed_opens_its_result(opened):
     page = opened()
+    page.locator("table.rows > tbody > tr > th.name").first.click()
     page.locator("a.seed").first.click()
     assert '"schema_version"' in page.locator("body").inner_text()

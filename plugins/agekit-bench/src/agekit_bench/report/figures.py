@@ -1,20 +1,20 @@
-"""The page's plots, as coordinates: error against size, and against speed."""
+"""The page's plots, as coordinates: error against size, speed and data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agekit_bench.report.format import short
 from agekit_bench.report.model import Row, Table
 
-__all__ = ["Plot", "Point", "Tick", "far_off", "plots_of", "short"]
+__all__ = ["Plot", "Point", "Tick", "far_off", "figure_of", "numbered", "plots_of"]
 
 
-_LEFT, _TOP, _BOTTOM, _WIDTH = 56.0, 16.0, 46.0, 360.0
-_MARGIN, _LETTER = 30.0, 6.8
-_LINE = 16.0
-_LEAST_HEIGHT = 240.0
+_LEFT, _TOP, _BOTTOM, _RIGHT, _WIDTH = 46.0, 16.0, 46.0, 48.0, 286.0
+_LINE = 15.0
+_LEAST_HEIGHT = 220.0
 _STEPS = (1, 2, 5)
 _FAR = 3.0
 
@@ -33,26 +33,22 @@ class Point:
 
     Attributes:
         x: pixels.
-        y: pixels, of the error.
+        y: pixels, of the figure.
         low: pixels, of the lower end of the error's interval; None without one.
         high: pixels, of its upper end.
-        text: its label.
+        number: the row's in the key.
         text_y: pixels, where that stands.
-        anchor: of the row on the page.
-        is_best: whether it has rank 1 without a note.
-        is_baseline: whether it is the baseline.
-        title: what is told of it in words.
+        row: the row.
+        title: the row and its figures in words.
     """
 
     x: float
     y: float
     low: float | None
     high: float | None
-    text: str
+    number: int
     text_y: float
-    anchor: str
-    is_best: bool
-    is_baseline: bool
+    row: Row
     title: str
 
 
@@ -63,6 +59,7 @@ class Plot:
     Attributes:
         title: what it shows.
         x_label: of the horizontal axis.
+        y_label: of the vertical axis.
         width: pixels.
         height: pixels.
         left: where the axes begin.
@@ -76,6 +73,7 @@ class Plot:
 
     title: str
     x_label: str
+    y_label: str
     width: float
     height: float
     left: float
@@ -87,42 +85,62 @@ class Plot:
     points: list[Point]
 
 
-def far_off(rows: Sequence[Row]) -> list[Row]:
+def figure_of(table: Table) -> tuple[str, str]:
+    """The name of the figure that rows are plotted and ranked by, and its title."""
+    if table.ranking is None or table.ranking.name == "mae":
+        return "mae", "MAE, years"
+    return table.ranking.name, table.ranking.title
+
+
+def far_off(table: Table) -> list[Row]:
     """Rows that err over three times as much as the best; drawn, they leave others no room."""
-    errors = [row.metrics["mae"].mean for row in rows if "mae" in row.metrics]
+    if figure_of(table)[0] != "mae":
+        return []
+    errors = [row.metrics["mae"].mean for row in table.rows if "mae" in row.metrics]
     most = _FAR * min(errors, default=0.0)
-    return [row for row in rows if "mae" in row.metrics and row.metrics["mae"].mean > most]
+    return [row for row in table.rows if "mae" in row.metrics and row.metrics["mae"].mean > most]
+
+
+def numbered(table: Table) -> dict[int, Row]:
+    """The rows that are drawn, by their numbers in the key: 1 is the first of the table."""
+    name, _ = figure_of(table)
+    far = far_off(table)
+    drawn = [row for row in table.rows if name in row.metrics and row not in far]
+    return dict(enumerate(drawn, 1))
 
 
 def plots_of(table: Table) -> list[Plot]:
-    """The plots of a table; one is left out where fewer than two rows have its figures."""
-    far = far_off(table.rows)
-    rows = [row for row in table.rows if row not in far]
-    sizes = [None if row.parameters is None else float(row.parameters) for row in rows]
-    rates = [row.rate for row in rows]
-    wanted = (
-        ("Error and size", "parameters", sizes),
-        ("Error and speed", f"faces a second: {table.rate_of}", rates),
+    """The plots of a table; one is left out where all rows have one place, or but one is known."""
+    rows = numbered(table)
+    word = "Error" if figure_of(table)[0] == "mae" else figure_of(table)[1]
+    wanted: tuple[tuple[str, str, Callable[[Row], float | int | None]], ...] = (
+        (f"{word} and size", "parameters", lambda row: row.parameters),
+        (f"{word} and speed", "faces a second", lambda row: row.rate),
+        (f"{word} and data", "training faces", _training_faces),
     )
-    plots = [_plot(rows, xs, title, label) for title, label, xs in wanted]
+    plots = [_plot(table, rows, of, title, label) for title, label, of in wanted]
     return [plot for plot in plots if plot is not None]
 
 
-def short(value: float) -> str:
-    """A large number in at most three digits: ``1.2 M``, ``830 k``, ``41``."""
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= unit:
-            return f"{value / unit:.3g}{name}"
-    return f"{value:.3g}"
+def _training_faces(row: Row) -> int | None:
+    found = row.facts.get("train_faces")
+    return found if isinstance(found, int) else None
 
 
-def _plot(rows: Sequence[Row], xs: Sequence[float | None], title: str, x_label: str) -> Plot | None:
-    known = [(row, x) for row, x in zip(rows, xs, strict=True) if x and "mae" in row.metrics]
-    if len(known) < 2:
+def _plot(
+    table: Table,
+    rows: dict[int, Row],
+    of: Callable[[Row], float | int | None],
+    title: str,
+    x_label: str,
+) -> Plot | None:
+    known = [(number, row, float(x)) for number, row in rows.items() if (x := of(row))]
+    if len({x for _, _, x in known}) < 2:
         return None
-    bounds = [_bounds(row) for row, _ in known]
+    name, y_label = figure_of(table)
+    bounds = [_bounds(row, name) for _, row, _ in known]
     y_low, y_high = _widened(min(low for low, _ in bounds), max(high for _, high in bounds), 0.2)
-    least, most = min(x for _, x in known), max(x for _, x in known)
+    least, most = min(x for *_, x in known), max(x for *_, x in known)
     x_low, x_high = _widened(math.log10(least), math.log10(most), 0.12)
     height = max(_LEAST_HEIGHT, _LINE * len(known))
     bottom, right = _TOP + height, _LEFT + _WIDTH
@@ -133,27 +151,26 @@ def _plot(rows: Sequence[Row], xs: Sequence[float | None], title: str, x_label: 
     def down(value: float) -> float:
         return round(bottom - (value - y_low) / (y_high - y_low) * height, 1)
 
-    ordered = sorted(known, key=lambda item: (item[0].metrics["mae"].mean, item[0].label))[::-1]
-    texts = _apart([down(row.metrics["mae"].mean) for row, _ in ordered], _TOP, bottom)
+    ordered = sorted(known, key=lambda one: (-one[1].metrics[name].mean, one[0]))
+    places = _apart([down(row.metrics[name].mean) for _, row, _ in ordered], _TOP, bottom)
     points = [
         Point(
             x=across(x),
-            y=down(row.metrics["mae"].mean),
-            low=None if row.interval is None else down(row.interval.low),
-            high=None if row.interval is None else down(row.interval.high),
-            text=_clipped(_full(row) if _is_shared(row, rows) else row.label),
+            y=down(row.metrics[name].mean),
+            low=None if row.interval is None or name != "mae" else down(row.interval.low),
+            high=None if row.interval is None or name != "mae" else down(row.interval.high),
+            number=number,
             text_y=text_y,
-            anchor=row.anchor,
-            is_best=row.is_best,
-            is_baseline=row.is_baseline,
-            title=f"{_full(row)}: MAE {row.metrics['mae'].mean:.2f}, {short(x)} {x_label}",
+            row=row,
+            title=f"{row.name}: {y_label} {row.metrics[name].mean:.2f}, {short(x)} {x_label}",
         )
-        for (row, x), text_y in zip(ordered, texts, strict=True)
+        for (number, row, x), text_y in zip(ordered, places, strict=True)
     ]
     return Plot(
         title=title,
         x_label=x_label,
-        width=round(right + _MARGIN + _LETTER * max(len(point.text) for point in points), 1),
+        y_label=y_label,
+        width=right + _RIGHT,
         height=bottom + _BOTTOM,
         left=_LEFT,
         right=right,
@@ -165,26 +182,15 @@ def _plot(rows: Sequence[Row], xs: Sequence[float | None], title: str, x_label: 
     )
 
 
-def _bounds(row: Row) -> tuple[float, float]:
-    mean = row.metrics["mae"].mean
-    return (mean, mean) if row.interval is None else (row.interval.low, row.interval.high)
+def _bounds(row: Row, name: str) -> tuple[float, float]:
+    mean = row.metrics[name].mean
+    known = row.interval if name == "mae" else None
+    return (mean, mean) if known is None else (known.low, known.high)
 
 
 def _widened(low: float, high: float, least: float) -> tuple[float, float]:
     more = max((high - low) * 0.08, least / 2)
     return low - more, high + more
-
-
-def _is_shared(row: Row, rows: Sequence[Row]) -> bool:
-    return sum(other.label == row.label for other in rows) > 1
-
-
-def _full(row: Row) -> str:
-    return f"{row.label} · {row.detail}" if row.detail else row.label
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= 34 else f"{text[:33]}…"
 
 
 def _apart(places: Sequence[float], top: float, bottom: float) -> list[float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from agekit_bench.report.model import Facts, Table
@@ -12,6 +14,7 @@ __all__ = [
     "Metric",
     "arrow",
     "count",
+    "cut_in_words",
     "ends",
     "figure",
     "listed",
@@ -19,6 +22,7 @@ __all__ = [
     "seconds",
     "seeds_of",
     "share",
+    "short",
     "signed",
 ]
 
@@ -32,6 +36,8 @@ class Metric(NamedTuple):
         help: one line.
         decimals: how many are shown.
         percent: whether a share is shown in %.
+        better: ``less`` or ``more``; "" where neither is.
+        shown: whether it is in the short table.
     """
 
     name: str
@@ -39,28 +45,68 @@ class Metric(NamedTuple):
     help: str
     decimals: int = 2
     percent: bool = False
+    better: str = ""
+    shown: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The title, with its unit where that is %."""
+        return f"{self.title}, %" if self.percent else self.title
 
 
 _KNOWN = (
-    Metric("mae", "MAE", "mean absolute error, years"),
-    Metric("epsilon", "ε-error", "mean of 1 - exp(-(x - μ)² / 2σ²)", 3),
-    Metric("ca3", "CA(3)", "errors below 3 years", 1, True),
-    Metric("ca5", "CA(5)", "errors below 5 years", 1, True),
-    Metric("ca7", "CA(7)", "errors below 7 years", 1, True),
-    Metric("cs3", "CS@3", "errors of at most 3 years", 1, True),
-    Metric("cs5", "CS@5", "errors of at most 5 years", 1, True),
-    Metric("cs7", "CS@7", "errors of at most 7 years", 1, True),
+    Metric("mae", "MAE", "mean absolute error, years", better="less"),
+    Metric("epsilon", "ε-error", "mean of 1 - exp(-(x - μ)² / 2σ²)", 3, better="less"),
+    *(
+        Metric(f"ca{n}", f"CA({n})", f"errors below {n} years", 1, True, "more", n == 5)
+        for n in (3, 5, 7)
+    ),
+    *(
+        Metric(f"cs{n}", f"CS@{n}", f"errors of at most {n} years", 1, True, "more", False)
+        for n in (3, 5, 7)
+    ),
     Metric("bias", "Bias", "mean signed error, years; above 0 faces are taken for older"),
     Metric("coverage", "Coverage", "true ages in their interval", 1, True),
-    Metric("interval_width", "Width", "of the intervals, years", 1),
-    Metric("max", "Max", "years added, at most", 1),
-    Metric("avg", "Avg", "years added, on average", 1),
-    Metric("over_10", "10+", "% of faces that change by 10 years or more", 1),
-    Metric("over_15", "15+", "% of faces that change by 15 years or more", 1),
-    Metric("over_20", "20+", "% of faces that change by 20 years or more", 1),
+    Metric("interval_width", "Width", "of the intervals, years", 1, shown=False),
+    Metric("max", "Max", "years added, at most", 1, better="more", shown=False),
+    Metric("avg", "Avg", "years added, on average", 1, better="more"),
+    *(
+        Metric(
+            f"over_{n}",
+            f"{n}+, %",
+            f"faces that change by {n} years or more",
+            1,
+            False,
+            "more",
+            n == 10,
+        )
+        for n in (10, 15, 20)
+    ),
     Metric("shift", "Shift", "mean signed change, years", 1),
 )
-_QUIET = ("ca3", "ca7", "cs3", "cs5", "cs7", "interval_width")
+_OF_AGERS = (
+    (
+        re.compile("(old|young)/judges/(.+)/shift"),
+        Metric(
+            "", "Shift, {way} ({judge})", "mean signed change in years, as {judge} judges it", 1
+        ),
+    ),
+    (
+        re.compile("(old|young)/identity/(cosine)"),
+        Metric("", "Identity, {way}", "likeness to the same person before, -1 to 1", better="more"),
+    ),
+    (
+        re.compile("(old|young)/kid_(.+)/value"),
+        Metric(
+            "",
+            "KID, {way} ({judge})",
+            "distance to real faces of that age in the features of {judge}; near 0 is alike",
+            4,
+            better="less",
+        ),
+    ),
+)
+"""The figures of faces made older or younger that are shown, by their paths."""
 
 
 def metrics_of(table: Table, every: bool = False) -> list[Metric]:
@@ -72,19 +118,39 @@ def metrics_of(table: Table, every: bool = False) -> list[Metric]:
     """
     names = dict.fromkeys(name for row in table.rows for name in row.metrics)
     known: tuple[Metric, ...] = _KNOWN
-    if (ranking := table.ranking) and all(metric.name != ranking.name for metric in _KNOWN):
-        decimals = 1 if ranking.percent else 2
-        of_task = Metric(ranking.name, ranking.title, ranking.help, decimals, ranking.percent)
-        known = (of_task, *_KNOWN)
-    told = {metric.name for metric in known}
-    others = sorted(name for name in names if name not in told and "@" not in name)
-    heads = sorted(name for name in names if name.startswith("mae@")) if every else []
+    if ranking := table.ranking:
+        of_task = Metric(
+            ranking.name,
+            ranking.title,
+            ranking.help,
+            next(
+                (m.decimals for m in _KNOWN if m.name == ranking.name), 1 if ranking.percent else 2
+            ),
+            ranking.percent,
+            "more" if ranking.higher else "less",
+        )
+        known = (of_task, *(metric for metric in _KNOWN if metric.name != ranking.name))
+    others = sorted(names.keys() - {metric.name for metric in known})
     found = [
         *(metric for metric in known if metric.name in names),
-        *(Metric(name, name, name) for name in others),
-        *(Metric(n, f"MAE of {n.removeprefix('mae@')}", "of this head alone") for n in heads),
+        *(_other(name) for name in others if "@" not in name),
+        *(_of_head(name) for name in others if name.startswith("mae@")),
     ]
-    return [metric for metric in found if every or metric.name not in _QUIET]
+    return [metric for metric in found if every or metric.shown]
+
+
+def _other(name: str) -> Metric:
+    for pattern, metric in _OF_AGERS:
+        if match := pattern.fullmatch(name):
+            way = {"old": "made older", "young": "made younger"}[match[1]]
+            title, told = (text.format(way=way, judge=match[2]) for text in metric[1:3])
+            return metric._replace(name=name, title=title, help=told)
+    return Metric(name, name.replace("/", " · "), name, shown="/" not in name)
+
+
+def _of_head(name: str) -> Metric:
+    title = f"MAE of {name.removeprefix('mae@')}"
+    return Metric(name, title, "of this head alone", better="less", shown=False)
 
 
 def figure(value: Spread | None, metric: Metric) -> str:
@@ -140,11 +206,76 @@ def count(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
+def short(value: float) -> str:
+    """A large number in at most three digits: ``1.2 M``, ``830 k``, ``41``."""
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
+
+
+def cut_in_words(alignment: object, margin: object) -> str:
+    """How faces were cut, such as ``faces cut tighter than the detector does``.
+
+    Args:
+        alignment: ``five-points``, ``chips`` or ``whole``.
+        margin: what is added on every side, as a share of the standard frame's side.
+    """
+    if alignment != "five-points" or not isinstance(margin, int | float):
+        return _CUTS.get(str(alignment), f"alignment {_word(alignment)}, margin {_word(margin)}")
+    if abs(margin) < _SAME_FRAME:
+        return "faces cut as the detector does"
+    than = "tighter" if margin < 0 else "wider"
+    return f"faces cut {than} than the detector does ({1 + 2 * margin:.0%} of its frame)"
+
+
+_SAME_FRAME = 0.005
+_CUTS = {
+    "chips": "faces as the data has them cut",
+    "five-points": "faces aligned by five points",
+    "whole": "middle squares of photos",
+}
+
+
 def listed(facts: Facts) -> str:
-    """Facts in one line, such as ``size 64, mirror yes``."""
-    words = {None: "none", True: "yes", False: "no"}
-    told = {k: words[v] if v is None or isinstance(v, bool) else v for k, v in facts.items()}
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
+    """Facts in one line of plain words, such as ``images of 64 x 64 pixels``."""
+    out = []
+    for key, value in facts.items():
+        if key == "alignment":
+            out.append(cut_in_words(value, facts.get("margin")))
+        elif key != "margin" or "alignment" not in facts:
+            out.append(_fact(key, value))
+    return "; ".join(out)
+
+
+_FACTS: Mapping[tuple[str, object], str] = {
+    ("initialisation", "scratch"): "trained from scratch",
+    ("initialisation", "pretrained"): "started from weights trained before",
+    ("mirror", True): "estimates averaged with those of the mirror images",
+    ("mirror", False): "estimates of the images alone, not of mirror images",
+}
+_FACTS_WITH = {
+    "initialisation": "started from {}",
+    "size": "images of {0} x {0} pixels",
+    "rule": "age read as the {} of the distribution",
+    "judges": "judged by {}",
+}
+
+
+def _fact(key: str, value: str | int | float | bool | None) -> str:
+    if found := _FACTS.get((key, value)):
+        return found
+    if key == "train_faces" and isinstance(value, int):
+        return f"{value:,} training faces"
+    if key in _FACTS_WITH and value is not None:
+        return _FACTS_WITH[key].format(value)
+    return f"{key.replace('_', ' ')} {_word(value)}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _minus(text: str) -> str:

@@ -5,31 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from agekit.bootstrap import RESAMPLES
+from agekit_bench.report import format as formats
 from agekit_bench.report.claims import verdict
-from agekit_bench.report.figures import short
-from agekit_bench.report.format import (
-    arrow,
-    count,
-    ends,
-    figure,
-    seconds,
-    seeds_of,
-    signed,
-)
-from agekit_bench.report.model import Leaderboard
+from agekit_bench.report.format import Metric, metrics_of
+from agekit_bench.report.model import Leaderboard, Table
 from agekit_bench.report.views import SuiteView
-from agekit_bench.stats.intervals import Spread, spread
+from agekit_bench.stats.intervals import Spread
 
 __all__ = ["TITLE", "render_page"]
 
 
 TITLE = "agekit leaderboard"
+_FORMATS = ("arrow", "count", "ends", "figure", "seeds_of", "share", "short", "signed")
 
 
 def render_page(board: Leaderboard, title: str = TITLE) -> str:
@@ -42,44 +34,43 @@ def render_page(board: Leaderboard, title: str = TITLE) -> str:
         board: what to show.
         title: of the page.
     """
-    own = files(__package__)
-    style, script, source = (
-        _squeezed(own.joinpath(name).read_text(encoding="utf-8"))
-        for name in ("page.css", "page.js", "page.html.j2")
-    )
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_read),
     )
-    environment.filters["capitalize_first"] = _capitalised
-    template = environment.from_string(
-        source,
-        globals={
-            "arrow": arrow,
-            "count": count,
-            "ends": ends,
-            "figure": figure,
-            "one": _one,
-            "seconds": seconds,
-            "seeds_of": seeds_of,
-            "short": short,
-            "signed": signed,
-            "spread_text": _spread_text,
-            "verdict": verdict,
-        },
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.globals.update(
+        {name: getattr(formats, name) for name in _FORMATS},
+        main_metric=_main_metric,
+        spread_text=_spread_text,
+        verdict=verdict,
     )
-    text = template.render(
+    suites = [SuiteView(b, f"suite-{i}") for i, b in enumerate(board.standings, 1)]
+    tables = [view for suite in suites for view in suite.tables]
+    style, script = _read("style.css"), _read("script.js")
+    text = environment.get_template("index.html.j2").render(
         title=title,
         board=board,
-        standings=[SuiteView(b, f"suite-{i}") for i, b in enumerate(board.standings, 1)],
+        standings=suites,
         failures=[(b.name, failure) for b in board.standings for failure in b.failures],
+        datasets=list(dict.fromkeys(view.table.scored_on for view in tables)),
+        parts=[p for p in dict.fromkeys(p for v in tables for p in v.part_names) if p[0] != "all"],
         totals=_totals(board),
-        resamples=count(RESAMPLES),
+        resamples=formats.count(RESAMPLES),
         style=Markup(style),
         style_hash=_hash(style),
         script=Markup(script),
         script_hash=_hash(script),
     )
     return _squeezed(text) + "\n"
+
+
+def _read(name: str) -> str:
+    """A file of the page, squeezed."""
+    return _squeezed(files(__package__).joinpath("page", name).read_text(encoding="utf-8"))
 
 
 def _squeezed(text: str) -> str:
@@ -92,17 +83,13 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _one(value: float | None) -> Spread | None:
-    return None if value is None else spread([value])
+def _main_metric(table: Table) -> Metric:
+    return metrics_of(table, every=True)[0]
 
 
 def _spread_text(value: Spread, decimals: int) -> str:
     text = f"{value.mean:.{decimals}f}"
     return text if value.std is None else f"{text} ± {value.std:.{decimals}f}"
-
-
-def _capitalised(text: Any) -> str:
-    return str(text)[:1].upper() + str(text)[1:]
 
 
 def _totals(board: Leaderboard) -> str:

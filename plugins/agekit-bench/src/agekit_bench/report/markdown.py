@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from agekit_bench.report.claims import verdict
-from agekit_bench.report.figures import short
 from agekit_bench.report.format import (
     arrow,
     count,
@@ -16,6 +15,7 @@ from agekit_bench.report.format import (
     metrics_of,
     seconds,
     seeds_of,
+    short,
     signed,
 )
 from agekit_bench.report.model import Answer, Leaderboard, Row, SuiteReport, Table
@@ -104,7 +104,7 @@ def _scored(table: Table) -> Iterator[str]:
     ranked = any(row.rank is not None for row in table.rows)
     heads = ["rank", "method"]
     for metric in metrics:
-        heads.append(f"{metric.title}, %" if metric.percent else metric.title)
+        heads.append(metric.heading)
         if metric.name == "mae" and ranked:
             heads.append("interval")
             if table.baseline:
@@ -112,7 +112,7 @@ def _scored(table: Table) -> Iterator[str]:
     heads += ["parameters", "training", "seeds", "to know"]
     rows = []
     for row in table.rows:
-        cells = [_rank(row), _name(row)]
+        cells = [_rank(row), _text(row.name)]
         alone = row.runs[0].href if len(row.runs) == 1 else None
         for metric in metrics:
             cells.append(_link(figure(row.metrics.get(metric.name), metric), alone))
@@ -142,10 +142,6 @@ def _answer(answer: Answer) -> str:
 def _rank(row: Row) -> str:
     note = f" ({row.rank_note})" if row.rank_note else ""
     return "" if row.rank is None else f"{row.rank}{note}"
-
-
-def _name(row: Row) -> str:
-    return _text(f"{row.label} ({row.detail})" if row.detail else row.label)
 
 
 def _difference(row: Row) -> str:

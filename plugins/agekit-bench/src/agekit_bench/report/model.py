@@ -108,6 +108,7 @@ class Row:
         level: the share of faces that its intervals are meant to hold.
         facts: what a fair comparison pins.
         flags: what a reader has to know, one line each.
+        command: what trains and scores it anew.
         runs: its seeds.
         parts: on all faces, and by age, gender and group.
         checks: in tests of age.
@@ -135,8 +136,14 @@ class Row:
     facts: Facts
     flags: list[str]
     runs: list[RunEntry]
+    command: str = ""
     parts: list[PartScore] = field(default_factory=list)
     checks: list[CheckScore] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Its label, with what tells it from others of that label."""
+        return f"{self.label} ({self.detail})" if self.detail else self.label
 
     @property
     def is_best(self) -> bool:

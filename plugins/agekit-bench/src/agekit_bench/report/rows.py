@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from glob import escape
 from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -205,6 +207,7 @@ def make_row(
         facts=result.facts,
         flags=flags,
         runs=runs,
+        command=_command(group),
     )
     if position is None:
         return row
@@ -220,6 +223,17 @@ def make_row(
         parts=part_scores(comparison, place, parts),
         checks=check_scores(comparison, place, parts),
     )
+
+
+def _command(group: Group) -> str:
+    """The command line that makes the row's results anew."""
+    result = group.first.result
+    dataset = result.protocol.partition(":")[0]
+    seeds = ",".join(map(str, sorted(group.seeds)))
+    only = escape(group.label)
+    preset = ["--preset", result.preset] if result.preset else []
+    which = ["--only", only, "--protocol", result.protocol, *preset, "--seeds", seeds]
+    return shlex.join(["agekit", "bench", "run", result.suite, *which, "--root", f"{dataset}=DIR"])
 
 
 def describe_machine(machine: Machine | None) -> str:

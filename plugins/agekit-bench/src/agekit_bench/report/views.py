@@ -1,63 +1,83 @@
-"""What the page shows of a leaderboard, arranged for its template."""
+"""What the page shows of a leaderboard, arranged for its templates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+import csv
+import io
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from agekit_bench.report.figures import Plot, far_off, plots_of
-from agekit_bench.report.format import Metric, listed, metrics_of, share, signed
+from agekit_bench.report.figures import Plot, far_off, numbered, plots_of
+from agekit_bench.report.format import Metric, count, figure, listed, metrics_of, seconds
 from agekit_bench.report.model import Row, SuiteReport, Table
-from agekit_bench.stats.intervals import Share
-from agekit_bench.stats.subgroups import NEAR, CheckScore, PartScore
+from agekit_bench.stats.intervals import Share, Spread, spread
+from agekit_bench.stats.subgroups import Check, CheckScore, PartScore
 
-__all__ = ["Cell", "Grid", "Heading", "SuiteView", "TableView"]
+__all__ = ["CheckView", "Column", "Line", "Overview", "SuiteView", "TableView"]
 
 
 _HEATS = 5
 _LEAST = 0.01
+_MOST_SHOWN = 6
+"""Columns behind the difference that there is room for; the others are there to be chosen."""
 _BAR = (6.0, 126.0)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_OF_PARTS = {"mae": "mae", "bias": "bias", "coverage": "coverage", "interval_width": "width"}
+"""The metrics that are known of parts of the faces too, and what a part calls them."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a grid.
+class Column(NamedTuple):
+    """A column of the main table.
 
-    Attributes:
-        value: what it is sorted by; empty where there is none.
-        text: of it.
-        small: below that.
-        heat: 0 to 5, how dark it is.
+    Args:
+        key: unique in the table.
+        title: for people.
+        help: one line.
+        shown: whether it is shown unless others are chosen.
+        of: the value of a row, None where it has none, and its text.
+        better: ``less`` or ``more``; "" where neither is.
     """
 
-    value: float | str
-    text: str
-    small: str = ""
-    heat: int = 0
+    key: str
+    title: str
+    help: str
+    shown: bool
+    of: Callable[[Row], tuple[float | None, str]]
+    better: str = ""
 
 
-@dataclass(frozen=True)
-class Heading:
-    """A column of a grid: its title, and how many faces it is of."""
+class Line(NamedTuple):
+    """A figure of a row, seed by seed: its title, what it means, a text for each seed."""
 
     title: str
-    n: int
+    help: str
+    texts: list[str]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Rows by parts of the faces.
+class CheckView(NamedTuple):
+    """A test of age.
 
-    Attributes:
-        title: what the figures are.
-        columns: the parts.
-        rows: each with its cells.
+    Args:
+        name: the limit and the age to look, ``18/25``.
+        title: the same in words.
+        scores: how a row does on all faces, and on each part.
+        passed: part → the share that passes.
     """
 
+    name: str
     title: str
-    columns: list[Heading]
-    rows: list[tuple[Row, list[Cell]]]
+    scores: list[CheckScore]
+    passed: dict[str, Share]
+
+
+class Overview(NamedTuple):
+    """A suite's rows on all of its datasets: the tables, and name → each table's row or None."""
+
+    tables: list[Table]
+    rows: dict[str, list[Row | None]]
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,16 @@ class SuiteView:
         """Its tables."""
         return [TableView(table) for table in self.standing.tables]
 
+    @cached_property
+    def overview(self) -> Overview | None:
+        """Its rows side by side on several datasets; None where there are not several."""
+        tables = self.standing.tables
+        if len(tables) < 2:
+            return None
+        names = dict.fromkeys(row.name for table in tables for row in table.rows)
+        by_name = [{row.name: row for row in table.rows} for table in tables]
+        return Overview(tables, {name: [rows.get(name) for rows in by_name] for name in names})
+
 
 @dataclass(frozen=True)
 class TableView:
@@ -81,13 +111,13 @@ class TableView:
 
     @cached_property
     def metrics(self) -> list[Metric]:
-        """The columns of figures."""
-        return metrics_of(self.table)
+        """Every figure of its rows."""
+        return metrics_of(self.table, every=True)
 
     @cached_property
-    def run_metrics(self) -> list[Metric]:
-        """The columns of the single runs: the error of each head too."""
-        return metrics_of(self.table, every=True)
+    def main(self) -> Metric | None:
+        """The first of them, beside which interval and difference stand."""
+        return self.metrics[0] if self.metrics else None
 
     @cached_property
     def has_ranks(self) -> bool:
@@ -95,14 +125,51 @@ class TableView:
         return any(row.rank is not None for row in self.table.rows)
 
     @cached_property
+    def columns(self) -> list[Column]:
+        """Those behind rank, method, main figure and difference."""
+        rate = self.table.rate_of
+        found = [
+            *(_metric_column(metric) for metric in self.metrics[1:]),
+            Column("parameters", "Parameters", "of the model", True, _parameters, "less"),
+            Column("training", "Training", "wall clock, mean over seeds", True, _training, "less"),
+            Column("rate", "Faces/s", rate, bool(rate), _rate, "more"),
+            Column("train_faces", "Training faces", "", False, _train_faces),
+            Column("memory", "Peak memory, MB", "while training", False, _memory, "less"),
+            Column("energy", "Energy, kJ", "of training", False, _energy, "less"),
+            Column("seeds", "Seeds", "trainings", False, _seeds),
+        ]
+        rows, room = self.table.rows, _MOST_SHOWN
+        out = []
+        for column in found:
+            if any(column.of(row)[0] is not None for row in rows):
+                room -= column.shown
+                out.append(column._replace(shown=column.shown and room >= 0))
+        return out
+
+    @cached_property
+    def best(self) -> dict[str, float]:
+        """The best value of each column where values differ."""
+        out = {}
+        for column in self.columns:
+            values = {v for row in self.table.rows if (v := column.of(row)[0]) is not None}
+            if column.better and len(values) > 1:
+                out[column.key] = (min if column.better == "less" else max)(values)
+        return out
+
+    @cached_property
     def plots(self) -> list[Plot]:
-        """Error against size and speed."""
+        """Error against size, speed and data."""
         return plots_of(self.table)
+
+    @cached_property
+    def numbered(self) -> dict[int, Row]:
+        """The rows that are drawn, by their numbers."""
+        return numbered(self.table)
 
     @cached_property
     def far_off(self) -> list[Row]:
         """The rows that are not drawn."""
-        return far_off(self.table.rows)
+        return far_off(self.table)
 
     @cached_property
     def facts(self) -> str:
@@ -123,120 +190,179 @@ class TableView:
 
         return place
 
-    @cached_property
-    def part_grids(self) -> list[Grid]:
-        """Error, bias and coverage by age, gender and group."""
-        rows = [row for row in self.table.rows if row.parts]
-        if not rows:
-            return []
-        levels = {row.level for row in rows}
-        level = levels.pop() if len(levels) == 1 else None
-        meant = "" if level is None else f"; meant to be {share(level, 0)}"
-        return [
-            _grid("MAE, years", rows, _error_cell, [p.mae for r in rows for p in r.parts]),
-            _grid(
-                "Bias, years: above 0, faces are taken for older",
-                rows,
-                _bias_cell,
-                [abs(p.bias) for r in rows for p in r.parts],
-            ),
-            _grid(
-                f"Coverage of the intervals, %, with 95 % Wilson intervals{meant}",
-                rows,
-                _coverage_cell,
-                [],
-            ),
-            _grid(
-                "Width of the intervals, years",
-                rows,
-                _width_cell,
-                [p.width for r in rows for p in r.parts],
-            ),
+    def by_seed(self, row: Row) -> list[Line]:
+        """The figures of each seed of a row."""
+        runs = row.runs
+
+        def line(title: str, texts: Iterable[str], help_: str = "") -> Line:
+            return Line(title, help_, list(texts))
+
+        figures = [
+            line(m.heading, (figure(_one(run.metrics.get(m.name)), m) for run in runs), m.help)
+            for m in self.metrics
         ]
-
-    @cached_property
-    def check_grids(self) -> list[Grid]:
-        """The tests of age."""
-        rows = [row for row in self.table.rows if row.checks]
-        if not rows:
-            return []
-        return [
-            grid
-            for check in dict.fromkeys(score.check for score in rows[0].checks)
-            for grid in [
-                _check_grid(
-                    rows, [[score for score in row.checks if score.check == check] for row in rows]
-                )
-            ]
+        costs = [
+            line("Training", (seconds(run.train_seconds) for run in runs), "wall clock"),
+            line("Peak memory, MB", (count(_scaled(run.memory, 1e6)) for run in runs)),
+            line("Energy, kJ", (_tenths(_scaled(run.energy, 1e3)) for run in runs)),
         ]
+        return [one for one in [*figures, *costs] if any(one.texts)]
 
-
-_PartCell = Callable[[PartScore, Callable[[float], int]], Cell]
-
-
-def _grid(title: str, rows: Sequence[Row], cell: _PartCell, values: Sequence[float]) -> Grid:
-    heat = _heat(values)
-    return Grid(
-        title,
-        [Heading("all" if p.kind == "all" else p.name, p.n) for p in rows[0].parts],
-        [(row, [cell(part, heat) for part in row.parts]) for row in rows],
-    )
-
-
-def _error_cell(part: PartScore, heat: Callable[[float], int]) -> Cell:
-    return Cell(part.mae, f"{part.mae:.2f}", heat=heat(part.mae))
-
-
-def _bias_cell(part: PartScore, heat: Callable[[float], int]) -> Cell:
-    return Cell(part.bias, signed(part.bias), heat=heat(abs(part.bias)))
-
-
-def _coverage_cell(part: PartScore, heat: Callable[[float], int]) -> Cell:
-    return _share_cell(part.coverage)
-
-
-def _width_cell(part: PartScore, heat: Callable[[float], int]) -> Cell:
-    return Cell(part.width, f"{part.width:.1f}", heat=heat(part.width))
-
-
-def _share_cell(value: Share, heat: int = 0) -> Cell:
-    if value.value is None:
-        return Cell("", "–")
-    return Cell(value.value, share(value.value), f"{share(value.low)} to {share(value.high)}", heat)
-
-
-def _check_grid(rows: Sequence[Row], scores: Sequence[Sequence[CheckScore]]) -> Grid:
-    check, first = scores[0][0].check, scores[0]
-    name = f"Challenge-{check.threshold}" if check.threshold > check.limit else "No challenge"
-    columns = [
-        *(Heading("all who pass" if s.kind == "all" else s.name, s.passed.n) for s in first),
-        Heading(f"{check.limit - NEAR} to {check.limit - 1} years old", first[0].near.n),
-        Heading(f"asked, of {check.limit} and over", first[0].asked.n),
-    ]
-    values = [s.passed.value or 0.0 for own in scores for s in own]
-    heat = _heat(values)
-    return Grid(
-        f"{name} for a limit of {check.limit}: those below {check.limit} who look "
-        f"{check.threshold} or over, %",
-        columns,
-        [
-            (
-                row,
-                [
-                    *(_share_cell(s.passed, heat(s.passed.value or 0.0)) for s in own),
-                    _share_cell(own[0].near),
-                    _share_cell(own[0].asked),
-                ],
+    def checks(self, row: Row) -> list[CheckView]:
+        """The tests of age, each on all faces and on each part."""
+        by_check: dict[Check, list[CheckScore]] = {}
+        for score in row.checks:
+            by_check.setdefault(score.check, []).append(score)
+        return [
+            CheckView(
+                f"{check.limit}/{check.threshold}",
+                _check_title(check),
+                scores,
+                {score.name: score.passed for score in scores},
             )
-            for row, own in zip(rows, scores, strict=True)
-        ],
-    )
+            for check, scores in by_check.items()
+        ]
+
+    def commits(self, row: Row) -> str:
+        """The commits of agekit that a row was made by, ``+`` after one that was changed since."""
+        return ", ".join(dict.fromkeys(run.commit for run in row.runs if run.commit))
+
+    def others(self, row: Row) -> str:
+        """The facts of a row that are not the same for all."""
+        own = {k: v for k, v in row.facts.items() if k not in self.table.facts}
+        if "margin" in own and "alignment" in row.facts:
+            own["alignment"] = row.facts["alignment"]
+        return listed(own)
+
+    @cached_property
+    def part_names(self) -> list[tuple[str, str]]:
+        """The parts of the faces, each with its kind; none where no row is known on any."""
+        rows = [row for row in self.table.rows if row.parts]
+        return [(part.kind, part.name) for part in rows[0].parts] if rows else []
+
+    @cached_property
+    def heat(self) -> Callable[[float], int]:
+        """How dark an error on a part is, 0 to 5."""
+        values = [part.mae for row in self.table.rows for part in row.parts]
+        low, high = min(values, default=0.0), max(values, default=0.0)
+
+        def grade(value: float) -> int:
+            return 0 if high - low < _LEAST else round((value - low) / (high - low) * _HEATS)
+
+        return grade
+
+    @cached_property
+    def csv(self) -> str:
+        """Every figure of every row, with those of the parts, as an address that holds the file."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        parts = [(p, name) for p in self.part_names for name in _OF_PARTS.values()]
+        columns = ["trained_on", "scored_on", "split_hash", "rank", "method", "backbone", "seeds"]
+        columns += ["low", "high", "to_baseline", "to_baseline_low", "to_baseline_high"]
+        names = [metric.name for metric in self.metrics]
+        columns += [*names, *(f"{name}_std" for name in names), "parameters", "train_seconds"]
+        columns += ["faces_per_second", *(f"{of}/{kind}/{name}" for (kind, name), of in parts)]
+        writer.writerow([*columns, "command", "to_know"])
+        for row in self.table.rows:
+            writer.writerow([_plain(value) for value in self._values(row)])
+        text = base64.b64encode(file.getvalue().encode()).decode()
+        return f"data:text/csv;charset=utf-8;base64,{text}"
+
+    def _values(self, row: Row) -> Iterable[object]:
+        table, told = self.table, row.to_baseline
+        yield from (table.trained_on, table.scored_on, table.split_hash, row.rank, row.name)
+        yield from (row.backbone, " ".join(str(run.seed) for run in row.runs))
+        yield from (row.interval.low, row.interval.high) if row.interval else (None, None)
+        yield from (told.by, told.interval.low, told.interval.high) if told else (None,) * 3
+        found = [row.metrics.get(metric.name) for metric in self.metrics]
+        yield from (None if one is None else one.mean for one in found)
+        yield from (None if one is None else one.std for one in found)
+        yield row.parameters
+        yield row.train_seconds.mean if row.train_seconds else None
+        yield row.rate
+        mine = {(part.kind, part.name): part for part in row.parts}
+        for key in self.part_names:
+            for name in _OF_PARTS.values():
+                yield _value(getattr(mine.get(key), name, None))
+        yield from (row.command, "; ".join(row.flags))
+
+    def part_value(self, part: PartScore, name: str) -> tuple[float, str]:
+        """What a part says of a metric of that name: the value and its text."""
+        value = _value(getattr(part, _OF_PARTS[name]))
+        assert value is not None
+        metric = next(metric for metric in self.metrics if metric.name == name)
+        return value, figure(spread([value]), metric)
+
+    @cached_property
+    def part_metrics(self) -> list[Metric]:
+        """The figures that are known of parts too."""
+        return [metric for metric in self.metrics if metric.name in _OF_PARTS]
 
 
-def _heat(values: Sequence[float]) -> Callable[[float], int]:
-    low, high = min(values, default=0.0), max(values, default=0.0)
+def _metric_column(metric: Metric) -> Column:
+    def of(row: Row) -> tuple[float | None, str]:
+        value = row.metrics.get(metric.name)
+        return (None if value is None else value.mean), figure(value, metric)
 
-    def grade(value: float) -> int:
-        return 0 if high - low < _LEAST else round((value - low) / (high - low) * _HEATS)
+    return Column(metric.name, metric.heading, metric.help, metric.shown, of, metric.better)
 
-    return grade
+
+def _parameters(row: Row) -> tuple[float | None, str]:
+    return row.parameters, count(row.parameters)
+
+
+def _training(row: Row) -> tuple[float | None, str]:
+    value = row.train_seconds.mean if row.train_seconds else None
+    return value, seconds(value)
+
+
+def _rate(row: Row) -> tuple[float | None, str]:
+    return row.rate, count(row.rate)
+
+
+def _train_faces(row: Row) -> tuple[float | None, str]:
+    value = row.facts.get("train_faces")
+    return (value, count(value)) if isinstance(value, int) else (None, "")
+
+
+def _memory(row: Row) -> tuple[float | None, str]:
+    value = max((run.memory for run in row.runs if run.memory), default=None)
+    return value, count(_scaled(value, 1e6))
+
+
+def _energy(row: Row) -> tuple[float | None, str]:
+    known = [run.energy for run in row.runs if run.energy is not None]
+    value = sum(known) / len(known) if known else None
+    return value, _tenths(_scaled(value, 1e3))
+
+
+def _seeds(row: Row) -> tuple[float | None, str]:
+    return len(row.runs), str(len(row.runs))
+
+
+def _scaled(value: float | None, unit: float) -> float | None:
+    return None if value is None else value / unit
+
+
+def _tenths(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _one(value: float | None) -> Spread | None:
+    return None if value is None else spread([value])
+
+
+def _value(value: float | Share | None) -> float | None:
+    return value.value if isinstance(value, Share) else value
+
+
+def _plain(value: object) -> object:
+    """A cell of a table; no text is taken for a formula by what opens it."""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _check_title(check: Check) -> str:
+    name = f"Challenge-{check.threshold}" if check.threshold > check.limit else "No challenge"
+    return f"{name} for a limit of {check.limit}: who looks {check.threshold} or over passes"
