@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from agekit.cli import main
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import COLUMNS, MANIFEST, TABLE, Manifest
 from conftest import WritePlugin
+from tests import warm
 from tests.training.thrown import Install, installer
 
 TINY = (
@@ -36,7 +36,8 @@ def environment(cache: Path) -> dict[str, str]:
     """What the processes under test run in."""
     left_out = ("AGEKIT_", "PYTHONDONTWRITEBYTECODE")
     own = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
-    return {**own, "AGEKIT_CACHE": str(cache), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    quick = {"OMP_NUM_THREADS": "1", "AGEKIT_ONNX": "0"}
+    return {**own, **quick, "AGEKIT_CACHE": str(cache), "COLUMNS": "200"}
 
 
 @pytest.fixture
@@ -44,14 +45,7 @@ def agekit(environment: dict[str, str], tmp_path: Path) -> Train:
     """Runs ``agekit ...`` in an empty folder, in a process of its own."""
 
     def run(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agekit", *map(str, arguments)],
-            env={**environment, **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        return warm.run(*arguments, env={**environment, **more}, cwd=tmp_path)
 
     return run
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests import warm
 from tests.training.conftest import TINY, Train
 
 pytestmark = pytest.mark.slow
@@ -36,13 +35,7 @@ def lines(run: Path) -> int:
 
 def kill_when(arguments: list[str], environment: dict[str, str], ready: Callable[[], bool]) -> None:
     """Starts ``agekit`` and kills it, and all it started, as soon as `ready` says so."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agekit", *arguments],
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = warm.start(*arguments, env=environment, start_new_session=True)
     end = time.monotonic() + 120
     while not ready() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
@@ -108,12 +101,7 @@ def test_two_processes_do_not_train_into_one_folder(
 ) -> None:
     run = tmp_path / "run"
     arguments = ["train", "reg-resnet10-tiny", *TINY, "--epochs", "500", "--out", str(run)]
-    first = subprocess.Popen(
-        [sys.executable, "-m", "agekit", *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    first = warm.start(*arguments, env=environment)
     try:
         end = time.monotonic() + 120
         while lines(run) < 1 and time.monotonic() < end:

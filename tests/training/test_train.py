@@ -100,8 +100,10 @@ def test_init_starts_from_the_weights(agekit: Train, run: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("recipe", ["reg", "ldl-reg"])
 def test_one_head_and_two_train_and_predict(agekit: Train, recipe: str, tmp_path: Path) -> None:
-    done = agekit("train", f"{recipe}-resnet10-tiny", *TINY, "--epochs", 1, "--out", tmp_path / "r")
+    options = (*TINY, "--epochs", 1, "--out", tmp_path / "r")
+    done = agekit("train", f"{recipe}-resnet10-tiny", *options, AGEKIT_ONNX="1")
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "r/model/model.onnx").is_file()
     face = write_face(tmp_path / "face.png", 40, size=160)
     predicted = agekit("predict", face, "--model", tmp_path / "r", "--json", "--distribution")
     (answer,) = json.loads(predicted.stdout)

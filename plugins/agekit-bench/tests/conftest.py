@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
+
+from tests import warm
 
 HEAD = """
 name: small
@@ -21,7 +22,7 @@ backbones: [resnet10-tiny]
 protocols: [{dataset: synthfaces, protocol: tiny}]
 """
 SET = "{data.size: 32, train.batch_size: 32, train.amp: fp32}"
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., warm.Process | Popen[str]]
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +47,11 @@ def write_suite(tmp_path: Path) -> Callable[[str], Path]:
 def start_bench(cache: Path, tmp_path: Path) -> Start:
     """Starts ``agekit bench ...`` in a process of its own."""
 
-    def start(*arguments: object, **more: str) -> subprocess.Popen[str]:
+    def start(*arguments: object, **more: str) -> warm.Process | Popen[str]:
         left_out = ("AGEKIT_", "PYTHONDONTWRITEBYTECODE")
         own = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         own |= {"AGEKIT_CACHE": str(cache), "OMP_NUM_THREADS": "1", "COLUMNS": "200", **more}
-        return subprocess.Popen(
-            [sys.executable, "-m", "agekit", "bench", *map(str, arguments)],
-            env=own,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return warm.start("bench", *arguments, env=own, cwd=tmp_path)
 
     return start
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+
+from tests import warm
 
 pytestmark = pytest.mark.slow
 
@@ -36,19 +37,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(cache: Path) -> dict[str, str]:
     own = {k: v for k, v in os.environ.items() if not k.startswith("AGEKIT_")}
-    return {**own, "AGEKIT_CACHE": str(cache), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    quick = {"OMP_NUM_THREADS": "1", "AGEKIT_ONNX": "0"}
+    return {**own, **quick, "AGEKIT_CACHE": str(cache), "COLUMNS": "200"}
 
 
 @pytest.fixture
 def agekit(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agekit", *map(str, arguments)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        return warm.run(*arguments, env=environment)
 
     return run
 
@@ -90,13 +86,7 @@ def test_a_killed_run_ends_bit_identical(
     run = tmp_path / "killed"
     arguments = ["train", "cyclegan", *TINY, "--out", str(run)]
     for epochs, command in ((1, arguments), (2, ["train", "--resume", str(run)])):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agekit", *command],
-            env=environment,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = warm.start(*command, env=environment, start_new_session=True)
         metrics = run / "metrics.jsonl"
         end = time.monotonic() + 200
         while time.monotonic() < end and process.poll() is None:
