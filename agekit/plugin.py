@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from agekit.inference.attribute import FaceAttribute, load_attribute
     from agekit.inference.engine import OnnxAges
     from agekit.inference.face import Answer
+    from agekit.onnx.card import OnnxGraph
     from agekit.progress import ProgressBar, decoding, print_line
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
     from agekit.recipe.parts import build_part
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.build import without_pretrained
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
     from agekit.tasks.estimator.faces import EstimatorFaces
+    from agekit.tasks.estimator.graph import PixelGraph, normalisation
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
     from agekit.tasks.estimator.predictor import load
     from agekit.tasks.estimator.scoring import raw_outputs
@@ -177,7 +179,9 @@ __all__ = [
     "ModelConfig",
     "NetworkStep",
     "OnnxAges",
+    "OnnxGraph",
     "PartConfig",
+    "PixelGraph",
     "Problem",
     "ProgressBar",
     "Protocol",
@@ -234,6 +238,7 @@ __all__ = [
     "locate",
     "locked",
     "mean_over_processes",
+    "normalisation",
     "normalise",
     "one_thread",
     "open_dataset",

@@ -107,7 +107,7 @@ class Task:
         inference: of a network what one prediction of it calls, normalised images (N, 3, S, S) in,
             and the part of it that this runs; None of a task whose models are not timed.
         attribute: the `agekit.inference.attribute.FaceAttribute` of what its models say of a face
-            beside its age; None of a task that says nothing.
+            beside its age, which the one graph of `graphs` gives; None of a task that says nothing.
         outputs: what a network makes of pictures (N, S, S, 3) that are normalised as its model's
             `agekit.zoo.config.ImageConfig` says, tensors by name; the zoo verifies a model by them.
         tolerance: how far they may lie apart on two machines, in their `unit`.

@@ -27,7 +27,7 @@ from agekit.cli.options import check_photo_options, model_or_default
 from agekit.cli.output import console, only_json_on_stdout, say
 from agekit.errors import DataError
 from agekit.extras import require
-from agekit.inference.attribute import FaceAttribute, load_attribute
+from agekit.inference.attribute import FaceAttribute, find_attribute, load_attribute
 from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.model import PredictorBase
 from agekit.inference.prediction import Prediction
@@ -71,7 +71,7 @@ class Options:
 
         Raises:
             click.UsageError: saying which options.
-            MissingLibraryError: what draws pictures is not installed.
+            AgekitError: a model is not there, or what draws pictures is not installed.
         """
         if self.as_json and self.table == STDOUT:
             raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
@@ -85,6 +85,11 @@ class Options:
             require("figures", "--plot")
         if self.exported and self.runtime == "torch":
             raise click.UsageError("--runtime torch needs a model folder: leave it out for .onnx.")
+        if self.exported:
+            find_exported(str(self.model))
+        elif self.model is not None:
+            find(self.model)
+        _say_one_thing_each([find_attribute(name)[1] for name in self.attributes])
 
     def stdout_is_kept(self) -> AbstractContextManager[None]:
         """While it lasts, stdout holds the answer alone, where a machine reads it."""
@@ -146,17 +151,13 @@ def answer(inputs: Sequence[str], asked: Options) -> None:
 
 
 def _predictor(asked: Options, needed: bool) -> PredictorBase | None:
-    """The model that is asked, loaded where it is needed; that it is there is checked anyway."""
-    if asked.model is not None and asked.exported:
-        find_exported(asked.model)
-    elif asked.model is not None:
-        find(asked.model)
+    """The model that is asked, loaded where it is needed."""
     if not needed:
         return None
     model = model_or_default(asked.model, "estimator")
     with asked.stdout_is_kept():
         predictor = load(model, asked.device, asked.runtime)
-        predictor.attributes = _attributes(asked.attributes, asked.device)
+        predictor.attributes = _attributes(asked)
     return predictor
 
 
@@ -168,13 +169,16 @@ def _say_of_ages(predictor: PredictorBase, tally: Tally, asked: Options, whole: 
         say(f"note: {_INTERVAL.format(100 * predictor.level)}")
 
 
-def _attributes(names: Sequence[str], device: str) -> list[FaceAttribute]:
-    """What else is to be said of each face; tells which model says it."""
-    loaded = [load_attribute(name, device) for name in names]
-    keys = [one.key for one in loaded]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
+def _say_one_thing_each(keys: Sequence[str | None]) -> None:
+    if twice := next((key for key in keys if key is not None and keys.count(key) > 1), None):
         raise click.UsageError(f"--with: two models say the {twice} of a face: name one.")
-    for name, one in zip(names, loaded, strict=True):
+
+
+def _attributes(asked: Options) -> list[FaceAttribute]:
+    """What else is to be said of each face; tells which model says it."""
+    loaded = [load_attribute(name, asked.device, asked.runtime) for name in asked.attributes]
+    _say_one_thing_each([one.key for one in loaded])
+    for name, one in zip(asked.attributes, loaded, strict=True):
         if name == one.key:
             say(f"note: the {one.key} is said by {one.name}; choose another with --with MODEL")
     return loaded

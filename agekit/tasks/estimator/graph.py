@@ -12,7 +12,7 @@ from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["PixelAges", "embedding_graphs", "graphs", "middle"]
+__all__ = ["PixelAges", "PixelGraph", "embedding_graphs", "graphs", "middle", "normalisation"]
 
 OUTPUTS = {
     "age": "float32 (N,), years",
@@ -41,13 +41,7 @@ def graphs(folder: Path, *, embeddings: bool = False) -> list[OnnxGraph]:
     """
     network, config = load_estimator(folder)
     low, high = config.ages
-    keep = "" if config.image.crop_pct == 1 else f"the middle {config.image.crop_pct:g}, scaled up;"
-    inside = f"{keep} RGB in 0-1 less {list(config.image.mean)}, over {list(config.image.std)}"
-    if config.mirror:
-        inside += "; the mean over the face and its mirror image"
-    module = PixelAges(
-        network.to(memory_format=torch.contiguous_format), config.image, embeddings=embeddings
-    ).eval()
+    module = PixelAges(network, config.image, embeddings=embeddings).eval()
     outputs = dict(OUTPUTS)
     size = config.image.size
     with torch.no_grad():
@@ -59,7 +53,15 @@ def graphs(folder: Path, *, embeddings: bool = False) -> list[OnnxGraph]:
     if embeddings:
         outputs["embedding"] = f"float32 (N, {made[-1].shape[1]}), the pooled features"
     about = {"ages": config.ages, "rule": config.rule, "level": config.interval.level}
-    return [OnnxGraph(module, outputs, TOLERANCE, "years", inside.strip(), about)]
+    inside = normalisation(config.image, mirror=config.mirror)
+    return [OnnxGraph(module, outputs, TOLERANCE, "years", inside, about)]
+
+
+def normalisation(image: ImageConfig, *, mirror: bool) -> str:
+    """What a `PixelGraph` does to the pixels, in words."""
+    keep = "" if image.crop_pct == 1 else f"the middle {image.crop_pct:g}, scaled up; "
+    twice = "; the mean over the face and its mirror image" if mirror else ""
+    return f"{keep}RGB in 0-1 less {list(image.mean)}, over {list(image.std)}{twice}"
 
 
 def middle(size: int, crop_pct: float) -> Tensor:
@@ -77,7 +79,36 @@ def middle(size: int, crop_pct: float) -> Tensor:
     return (1 - (at[:, None] - centres).abs()).clamp(min=0).float()
 
 
-class PixelAges(nn.Module):
+class PixelGraph(nn.Module):
+    """A network that is shown pixels, as they are exported: what normalises them is inside.
+
+    Args:
+        network: in evaluation mode.
+        image: how it is shown faces.
+    """
+
+    window: Tensor
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, network: nn.Module, image: ImageConfig) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.contiguous_format)
+        self.cropped = image.crop_pct < 1
+        mean, std = torch.tensor(image.mean), torch.tensor(image.std)
+        self.register_buffer("window", middle(image.size, image.crop_pct))
+        self.register_buffer("scale", (1 / (255 * std)).view(3, 1, 1))
+        self.register_buffer("shift", (mean / std).view(3, 1, 1))
+
+    def images(self, pixels: Tensor) -> Tensor:
+        """Pixels (N, S, S, 3) uint8 to what the network takes, (N, 3, S, S)."""
+        images = pixels.permute(0, 3, 1, 2).float()
+        if self.cropped:
+            images = self.window @ images @ self.window.T
+        return images * self.scale - self.shift
+
+
+class PixelAges(PixelGraph):
     """An estimator from pixels to ages.
 
     Args:
@@ -86,28 +117,17 @@ class PixelAges(nn.Module):
         embeddings: whether to give the features too.
     """
 
-    window: Tensor
-    scale: Tensor
-    shift: Tensor
+    network: AgeEstimator
 
     def __init__(
         self, network: AgeEstimator, image: ImageConfig, *, embeddings: bool = False
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, image)
         self.embeddings = embeddings
-        self.cropped = image.crop_pct < 1
-        mean, std = torch.tensor(image.mean), torch.tensor(image.std)
-        self.register_buffer("window", middle(image.size, image.crop_pct))
-        self.register_buffer("scale", (1 / (255 * std)).view(3, 1, 1))
-        self.register_buffer("shift", (mean / std).view(3, 1, 1))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Pixels (N, S, S, 3) uint8 to age, low, high (N,), and p (N, K) and features (N, F)."""
-        images = pixels.permute(0, 3, 1, 2).float()
-        if self.cropped:
-            images = self.window @ images @ self.window.T
-        raw, features = self._look(images * self.scale - self.shift)
+        raw, features = self._look(self.images(pixels))
         found = self.network.estimate(raw)
         more = [features] if self.embeddings else []
         if found.distribution is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from agekit_testkit.hub import LoopbackHub
 import agekit
 from agekit.cli import main
 from agekit.data.split import load_faces
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, ModelError
+from agekit.plugin import load_attribute
 from agekit.recipe import PartConfig, resolve
 from agekit.zoo.add import entry_of
 from agekit.zoo.folder import load_network, read_config
@@ -146,6 +149,53 @@ def test_it_is_shown_beside_the_age(
     assert head.split(",")[-1] == "gender" and row.split(",")[-1] in ("male", "female")
 
 
+WITHOUT = """
+import sys
+from importlib import util
+hidden, find_spec = {"torch", "torchvision", "timm", "mmengine"}, util.find_spec
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+util.find_spec = lambda name: None if name in hidden else find_spec(name)
+from agekit.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_the_bundled_model_needs_no_torch(tmp_path: Path) -> None:
+    photo = write_face(tmp_path / "photo.png", 30, size=96)
+    words = ["predict", str(photo), "--no-detect", "--json", "--with", "gender"]
+
+    def ask(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT, *words, *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    done = ask()
+    assert done.returncode == 0, done.stderr
+    [answer] = json.loads(done.stdout)
+    by_onnx, by_torch = (load_attribute("gender", "cpu", how) for how in ("onnx", "torch"))
+    chips = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
+    assert np.allclose(by_onnx.run(chips)["female"], by_torch.run(chips)["female"], atol=1e-5)
+    [prediction] = agekit.load(device="cpu").predict([photo], detect=False)
+    assert answer["faces"][0]["age"] == pytest.approx(prediction.faces[0].age, abs=0.1)
+    assert set(answer["faces"][0]["gender"]["p"]) == {"male", "female"}
+    done = ask("--runtime", "torch")
+    assert (done.returncode, done.stdout) == (1, "") and "needs torch" in done.stderr
+
+
+def test_a_model_without_a_graph_runs_by_torch(model: Path) -> None:
+    """Asked for ONNX Runtime, it says that it has to be exported."""
+    assert not read_config(model).onnx_sha256
+    chips = np.zeros((1, 32, 32, 3), np.uint8)
+    [said] = load_attribute(str(model), "cpu").answer({"female": np.array([0.25])})
+    assert said.value["label"] == "male" and said.value["p"] == {"male": 0.75, "female": 0.25}
+    assert load_attribute(str(model), "cpu").run(chips)["female"].shape == (1,)
+    with pytest.raises(ModelError, match="was not exported yet"):
+        load_attribute(str(model), "cpu", "onnx")
+
+
 @pytest.mark.parametrize(
     ("others", "says"),
     [
@@ -160,8 +210,10 @@ def test_what_cannot_say_it_is_refused(
 ) -> None:
     photo = str(write_face(tmp_path / "photo.png", 30))
     words = [word.format(model=model) for word in others]
-    code, err = told(capsys, "predict", photo, "--device", "cpu", *words)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    code, err = told(capsys, "predict", photo, str(tmp_path), "--device", "cpu", *words)
     assert code != 0 and says in err
+    assert "broken.png" not in err and "licence" not in err, "refused before work begins"
 
 
 def test_it_is_published_listed_and_pulled(

@@ -1,16 +1,13 @@
-"""The gender of faces, beside their ages."""
+"""The gender of faces, beside their ages; needs no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from agekit.plugin import Answer, FaceAttribute, normalise
-from agekit_gender.config import GenderConfig
-from agekit_gender.model import GenderClassifier
+from agekit.plugin import Answer, FaceAttribute
 
 __all__ = ["GenderAttribute"]
 
@@ -18,17 +15,9 @@ __all__ = ["GenderAttribute"]
 class GenderAttribute(FaceAttribute):
     """The more probable gender, and how probable each is."""
 
-    network: GenderClassifier
-    config: GenderConfig
-
-    @torch.no_grad()
-    def answer(self, chips: NDArray[np.uint8]) -> list[Answer]:
+    def answer(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
         """One answer a face."""
-        image, device = self.config.image, self.device
-        mean, std = (torch.tensor(value, device=device) for value in (image.mean, image.std))
-        pixels = torch.from_numpy(chips).to(device)
-        batch = normalise(pixels, mean, std, crop_pct=image.crop_pct)
-        return [_answer(female) for female in self.network.female(batch).cpu().tolist()]
+        return [_answer(female) for female in outputs["female"].tolist()]
 
 
 def _answer(female: float) -> Answer:

@@ -37,6 +37,7 @@ class GenderTask(Task):
     )
     inference: Lazy[Any] = Lazy("agekit_gender.model:inference")
     attribute: Lazy[Any] = Lazy("agekit_gender.attribute:GenderAttribute")
+    graphs: Lazy[Any] = Lazy("agekit_gender.graph:graphs")
     outputs: Lazy[Any] = Lazy("agekit_gender.model:fixed_outputs")
     tolerance = 0.002
     unit = "of a probability"

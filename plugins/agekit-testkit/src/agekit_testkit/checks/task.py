@@ -44,5 +44,7 @@ def check_task(name: str) -> None:
         for attribute, value in vars(cls).items():
             if isinstance(value, Lazy):
                 getattr(task, attribute)
+    if task.attribute is not None and task.graphs is None:
+        raise AssertionError(f"{label}: its attribute is made of its graphs, and it has none")
     if not issubclass(task.training, TrainingTask):
         raise AssertionError(f"{label}: its training is no agekit.training.task.TrainingTask")
