@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
@@ -37,7 +37,16 @@ from agekit.zoo.verify import verify
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo
 
-__all__ = ["Pushed", "files_to_push", "push_model", "push_space"]
+__all__ = [
+    "Pushed",
+    "Ready",
+    "files_to_push",
+    "hub_api",
+    "push_model",
+    "push_space",
+    "ready",
+    "send",
+]
 
 NEEDED = (WEIGHTS, CONFIG, CARD)
 
@@ -61,6 +70,49 @@ class Pushed:
     commit: str | None = None
     url: str | None = None
     changed: bool = True
+
+
+class Ready(NamedTuple):
+    """A model that was checked and loaded, and is ready to be pushed.
+
+    Args:
+        files: by their path in a repository.
+        entry: for the index; of the files where they are now.
+    """
+
+    files: Mapping[str, Path]
+    entry: ZooEntry
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each file."""
+        return {name: path.stat().st_size for name, path in self.files.items()}
+
+
+@contextmanager
+def ready(folder: Path, like: ZooEntry | None = None) -> Iterator[Ready]:
+    """Checks a model, loads it, and gives it ONNX files where it carries none.
+
+    Args:
+        folder: a model folder or a run folder with a model.
+        like: what an index has of it: what its files must be; its name, description and licence
+            stay.
+
+    Raises:
+        ModelError: the model is not whole, does not load, or is not what the index has.
+    """
+    model = model_folder(folder)
+    if model is None:
+        raise ModelError(f"there is no model in {folder}", "give a run folder or a model folder")
+    files_to_push(model)
+    for problem in verify(model, like):
+        raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
+    with _with_graphs(model) as whole:
+        entry = entry_for(whole, f"local:{model}")
+        if like is not None:
+            kept = ("name", "description", "licence", "default")
+            entry = replace(entry, **{key: getattr(like, key) for key in kept})
+        yield Ready(files_to_push(whole), entry)
 
 
 def push_model(
@@ -91,37 +143,53 @@ def push_model(
         raise ModelError(f"{repo!r} does not name a repository", "the form is ORG/REPO")
     if create_pr and tag is not None:
         raise ModelError("a pull request has no tag", "tag the commit once it is merged")
-    model = model_folder(folder)
-    if model is None:
-        raise ModelError(f"there is no model in {folder}", "give a run folder or a model folder")
-    files_to_push(model)
-    for problem in verify(model, None):
-        raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
-    with _with_graphs(model) as whole:
-        files = files_to_push(whole)
-        entry = entry_for(whole, f"local:{model}")
-        would = Pushed(
-            repo,
-            {name: path.stat().st_size for name, path in files.items()},
-            replace(entry, source=f"{HUB_PREFIX}{repo}"),
-        )
+    with ready(folder) as model:
         if dry_run:
-            return would
-        if is_offline():
-            raise ModelError(f"cannot push {repo}: the network is off", "unset HF_HUB_OFFLINE")
-        if (token or get_token()) is None:
-            raise ModelError(
-                f"cannot push {repo}: no token of the Hub is known",
-                "`hf auth login`, or set HF_TOKEN; it needs the right to write",
-            )
-        try:
-            api = HfApi(endpoint(), token, "agekit", core_version())
-            before, done = _push(api, repo, files, private, create_pr, tag)
-        except Exception as error:
-            raise explain(error, repo, endpoint()) from error
-    entry = replace(would.entry, revision=done.oid)
+            return Pushed(repo, model.sizes, replace(model.entry, source=f"{HUB_PREFIX}{repo}"))
+        return send(model, repo, private=private, create_pr=create_pr, tag=tag, token=token)
+
+
+def send(
+    model: Ready,
+    repo: str,
+    *,
+    private: bool = False,
+    create_pr: bool = False,
+    tag: str | None = None,
+    token: str | None = None,
+) -> Pushed:
+    """As `push_model`, of a model that is ready.
+
+    Raises:
+        ModelError: the Hub refuses.
+    """
+    try:
+        before, done = _push(hub_api(repo, token), repo, model.files, private, create_pr, tag)
+    except Exception as error:
+        raise explain(error, repo, endpoint()) from error
+    entry = replace(model.entry, source=f"{HUB_PREFIX}{repo}", revision=done.oid)
     url = done.pr_url or done.commit_url
-    return replace(would, entry=entry, commit=done.oid, url=url, changed=done.oid != before)
+    return Pushed(repo, model.sizes, entry, done.oid, url, done.oid != before)
+
+
+def hub_api(what: str, token: str | None = None) -> HfApi:
+    """The Hub's client, for writing.
+
+    Args:
+        what: is going to be pushed.
+        token: see `push_model`.
+
+    Raises:
+        ModelError: the network is off, or no token is known.
+    """
+    if is_offline():
+        raise ModelError(f"cannot push {what}: the network is off", "unset HF_HUB_OFFLINE")
+    if (token or get_token()) is None:
+        raise ModelError(
+            f"cannot push {what}: no token of the Hub is known",
+            "`hf auth login`, or set HF_TOKEN; it needs the right to write",
+        )
+    return HfApi(endpoint(), token, "agekit", core_version())
 
 
 def push_space(folder: Path, repo: str, *, private: bool = False) -> str:
