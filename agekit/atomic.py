@@ -37,7 +37,9 @@ __all__ = [
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The numbers of the errors of a disk that takes no more."""
 
-_ASIDE = re.compile(r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part")
+_ASIDE = re.compile(
+    r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part(\.\w+)?"
+)
 _HOST = blake2b(platform.node().encode(), digest_size=4).hexdigest()
 _START = secrets.token_hex(4)
 _count = itertools.count()

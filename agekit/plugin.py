@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
     from agekit.data.columns import COLUMN_NAMES, Columns, usual
     from agekit.data.dataset import Dataset
-    from agekit.data.decode import decode, in_threads, unusable
+    from agekit.data.decode import check_pixels, decode, in_threads, unusable
     from agekit.data.digests import DigestMemory
     from agekit.data.files import EncodedImages, Files
     from agekit.data.formats import is_image
@@ -77,8 +77,9 @@ if TYPE_CHECKING:
     from agekit.faces.base import Detection, Detector, one_thread
     from agekit.faces.mtcnn.engines import MTCNN_GRAPHS
     from agekit.inference.attribute import FaceAttribute, load_attribute
+    from agekit.inference.draw import draw_faces
     from agekit.inference.engine import OnnxAges
-    from agekit.inference.face import Answer
+    from agekit.inference.face import Answer, Chip, Face
     from agekit.onnx.card import OnnxGraph
     from agekit.progress import ProgressBar, decoding, print_line
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
@@ -143,6 +144,7 @@ __all__ = [
     "Assign",
     "Augmentation",
     "Batch",
+    "Chip",
     "Columns",
     "Culprit",
     "DataConfig",
@@ -157,6 +159,7 @@ __all__ = [
     "EstimatorTrainer",
     "Evaluation",
     "Evolver",
+    "Face",
     "FaceAttribute",
     "FaceTable",
     "Faces",
@@ -213,11 +216,13 @@ __all__ = [
     "by_identity",
     "by_name",
     "cache_home",
+    "check_pixels",
     "common_config",
     "core_version",
     "cut",
     "decode",
     "decoding",
+    "draw_faces",
     "evaluation_faces",
     "expectation",
     "export_model",

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from agekit.atomic import written
-from agekit.cli.output import printable, to_plain
+from agekit.cli.output import csv_cell, csv_table, printable, to_plain
 from agekit.errors import AgekitError, DataError, counted
 from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
     from agekit.inference.inputs import ImageFile
     from agekit.inference.prediction import Prediction
 
 __all__ = [
     "COLUMNS",
-    "STDOUT",
     "Taker",
     "Tally",
     "chip_rows",
@@ -42,12 +36,10 @@ __all__ = [
 
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
-STDOUT = "-"
 Taker = Callable[["Prediction"], None]
 """Takes each prediction as it is made."""
 
 _PHOTO_SUFFIXES = JPEG_SUFFIXES | {".png"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _WARNINGS = 3
 _IN_MEMORY = 16_000_000
 _CHUNK = 1_000_000
@@ -178,14 +170,7 @@ def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Taker]:
         place: the file, which appears when all is done; or ``-``, stdout.
         attributes: what else is said of each face, a column each at the end.
     """
-    with ExitStack() as stack:
-        if place == STDOUT:
-            file: SupportsWrite[str] = _Utf8(sys.stdout)
-        else:
-            path = stack.enter_context(written(Path(place)))
-            file = stack.enter_context(open(path, "w", -1, "utf-8", "surrogateescape", newline=""))
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow((*COLUMNS, *MORE_COLUMNS, *attributes))
+    with csv_table(place, (*COLUMNS, *MORE_COLUMNS, *attributes)) as write:
 
         def add(prediction: Prediction) -> None:
             for k, face in enumerate(prediction.faces, 1):
@@ -194,29 +179,13 @@ def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Taker]:
                 score = "" if face.score is None else f"{face.score:.4f}"
                 upright = {None: "", True: "1", False: "0"}[face.upright]
                 more = [face.more[key].label for key in attributes]
-                row = [_cell(prediction.path), k, *years, *box, "", score, upright, *more]
-                table.writerow(row)
+                write([csv_cell(prediction.path), k, *years, *box, "", score, upright, *more])
             if not prediction.faces:
-                error = _cell(prediction.error or "")
+                error = csv_cell(prediction.error or "")
                 more = [""] * (2 + len(attributes))
-                table.writerow([_cell(prediction.path), *[""] * 8, error, *more])
+                write([csv_cell(prediction.path), *[""] * 8, error, *more])
 
         yield add
-
-
-def _cell(text: str) -> str:
-    """A path, or what begins with one, so that no spreadsheet takes it for a formula."""
-    return f"./{text}" if text.startswith(_FORMULA) else text
-
-
-class _Utf8:
-    """Writes text to a stream as UTF-8, whatever the stream's own encoding."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> None:
-        click.echo(text.encode("utf-8", "surrogateescape"), self.stream, nl=False)
 
 
 def photo_targets(plot: str, images: Sequence[ImageFile]) -> list[Path]:

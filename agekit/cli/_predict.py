@@ -12,7 +12,6 @@ from typing import Literal
 import click
 
 from agekit.cli._answers import (
-    STDOUT,
     Taker,
     Tally,
     chip_rows,
@@ -24,7 +23,7 @@ from agekit.cli._answers import (
 )
 from agekit.cli._boxes import read_boxes
 from agekit.cli.options import check_photo_options, model_or_default
-from agekit.cli.output import console, only_json_on_stdout, say
+from agekit.cli.output import STDOUT, console, only_json_on_stdout, say
 from agekit.errors import DataError
 from agekit.extras import require
 from agekit.inference.attribute import FaceAttribute, find_attribute, load_attribute

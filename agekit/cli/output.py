@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict, is_dataclass
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from agekit.atomic import written
+
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
     from rich.console import Console
 
 __all__ = [
+    "STDOUT",
     "console",
+    "csv_cell",
+    "csv_table",
     "emit_json",
     "only_json_on_stdout",
     "print_table",
@@ -27,7 +35,10 @@ __all__ = [
     "to_plain",
 ]
 
+STDOUT = "-"
+"""For `--csv`: the stream, not a file."""
 _NO_LIMIT = 10_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ESCAPES = {
     **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
@@ -76,6 +87,40 @@ def only_json_on_stdout(as_json: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def csv_table(place: str, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], object]]:
+    """Gives what writes a row; UTF-8, the columns' names first.
+
+    Args:
+        place: the file, which appears when all is done; or ``-``, stdout.
+        columns: their names.
+    """
+    with ExitStack() as stack:
+        if place == STDOUT:
+            file: SupportsWrite[str] = _Utf8(sys.stdout)
+        else:
+            path = stack.enter_context(written(Path(place)))
+            file = stack.enter_context(open(path, "w", -1, "utf-8", "surrogateescape", newline=""))
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        yield table.writerow
+
+
+def csv_cell(text: str) -> str:
+    """A path, or what begins with one, so that no spreadsheet takes it for a formula."""
+    return f"./{text}" if text.startswith(_FORMULA) else text
+
+
+class _Utf8:
+    """Writes text to a stream as UTF-8, whatever the stream's own encoding."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        click.echo(text.encode("utf-8", "surrogateescape"), self.stream, nl=False)
 
 
 def console() -> Console:

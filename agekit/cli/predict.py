@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from agekit.cli.options import device_option, json_option, photo_options
+from agekit.data.formats import is_image
+from agekit.errors import AgekitError
+from agekit.registry import COMMANDS
 
 __all__ = ["predict"]
 
 
-@click.command()
+class _Predict(click.Command):
+    """Hands a line that is not about images over to the command of a plugin that takes it.
+
+    Such a command, one that reads videos, has ``takes: Callable[[Sequence[str]], bool]``, which is
+    asked of what follows ``agekit predict`` where something in it is neither image nor folder.
+    """
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> click.Context:
+        """Reads the line; the context may be that of the other command."""
+        known = {name for option in self.params for name in option.opts}
+        plain = (x.partition("=")[0] in known or is_image(x) or os.path.isdir(x) for x in args)
+        for name in () if all(plain) else COMMANDS.names():
+            with suppress(AgekitError):
+                command: click.Command = COMMANDS.get(name)
+                if getattr(command, "takes", lambda line: False)(args):
+                    return command.make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Predict)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @photo_options(
     "estimator",
@@ -65,7 +91,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     INPUT is an image, a folder (all images below it), or a pattern in quotes, such as
     'photos/**/*.jpg'. With a model trained on faces that were cut out of photos, faces are found
     in each image, cut out the same way, and answered the largest first; with any other, each
-    image is taken as a face chip.
+    image is taken as a face chip. Videos and --camera go to `agekit video`, with its own options.
 
     Boxes and points are in pixels of the upright image. Faces on their side or upside down are
     looked for where no upright one is surely found. Exits with 1 if an image cannot be read - the

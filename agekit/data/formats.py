@@ -49,6 +49,7 @@ _OTHERS = (
     (b"8BPS", "a Photoshop image"),
     (b"%PDF", "a PDF document"),
     (b"<svg", "an SVG drawing"),
+    (b"\x1aE\xdf\xa3", "a video, which agekit-video reads"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself (git lfs pull)"),
 )
 _HEAD = 64
@@ -70,6 +71,7 @@ def reader_of(data: bytes, name: str) -> Callable[[BytesIO], ImageFile.ImageFile
     if brands & _HEIC:
         return _heic_reader(name)
     kind = next((kind for magic, kind in _OTHERS if data.startswith(magic)), "")
+    kind = "a video, which agekit-video reads" if brands else kind
     raise DataError(
         f"{name}: not an image agekit reads{kind and f': {kind}'}",
         "use JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, PNM, or HEIC with agekit[heic]",

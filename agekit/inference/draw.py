@@ -27,7 +27,9 @@ ON_LABEL, ON_OTHER_BOX, ON_OWN_BOX, LATER_CHOICE = 10.0, 3.0, 1.0, 0.01
 ROUNDS = 3
 
 
-def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
+def draw_faces(
+    photo: NDArray[np.uint8], faces: Sequence[Face], numbers: Sequence[int] | None = None
+) -> Image.Image:
     """Draws each face's box with its age and interval beside it.
 
     Lines and text grow with the photo; a small photo is enlarged by a whole number, so that the
@@ -37,6 +39,8 @@ def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
     Args:
         photo: (H, W, 3) uint8, RGB, upright.
         faces: with boxes, in pixels of the photo; without any, the photo says so.
+        numbers: of the faces through a video, written before their ages, each in a colour that
+            stays; a frame without a face says nothing.
     """
     image = Image.fromarray(photo)
     factor = -(-SMALLEST_SIDE // max(image.size))
@@ -46,17 +50,21 @@ def draw_faces(photo: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
     brush = ImageDraw.Draw(image)
     boxes: list[Rectangle] = []
     texts: list[str] = []
-    for face in faces:
+    for k, face in enumerate(faces):
         if face.box is not None:
             x0, y0, x1, y1 = (factor * end for end in face.box)
             boxes.append((x0, y0, x1, y1))
-            texts.append(f"{face.age:.0f} ({face.interval[0]:.0f}–{face.interval[1]:.0f})")
+            number = "" if numbers is None else f"{numbers[k]}: "
+            low, high = face.interval
+            texts.append(f"{number}{face.age:.0f} ({low:.0f}–{high:.0f})")
+    if not boxes and numbers is not None:
+        return image
     if not boxes:
         font = next(_fonts(image.size))
         _label(brush, (0, 0, *_extent(font, "no face found")), "no face found", font, "white")
         return image
     line = max(2, round(max(image.size) / 400))
-    colours = _colours(boxes)
+    colours = [COLOURS[n % len(COLOURS)] for n in numbers or ()] or _colours(boxes)
     for box, colour in zip(boxes, colours, strict=True):
         _outline(brush, box, line, colour)
     for font in _fonts(image.size):

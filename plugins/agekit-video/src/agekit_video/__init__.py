@@ -1,0 +1,1 @@
+"""Ages of the faces in videos and before cameras."""
