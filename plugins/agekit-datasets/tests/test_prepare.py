@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from agekit_datasets.own.readers import Csv
 from agekit_synthfaces import write_face
 from filelock import FileLock
 from PIL import Image
+from rich.console import Console
 
 from agekit.data.alignment import Alignment
 from agekit.data.manifest import TABLE
@@ -54,6 +57,42 @@ def test_photos_become_chips(marked, photos, tmp_path, capfd):
     chip = np.asarray(Image.open(out / "a/p4.png"))
     assert np.abs(chip.astype(float) - np.asarray(expected)).mean() < 1.5
     assert capfd.readouterr().out == ""
+
+
+class Pointed(Csv):
+    """The photos, with the points of a face in each; of as many as wished they are not known."""
+
+    def __init__(self, unknown=0):
+        self.unknown = unknown
+
+    def read_named(self, root, columns):
+        table = super().read_named(root, columns)
+        points = np.tile(np.float32(frame(0.25) * 80 + [10, 40]), (len(table), 1, 1))
+        points[: self.unknown] = np.nan
+        return replace(table, points=points)
+
+
+@pytest.mark.parametrize("unknown", [0, 1])
+def test_a_dataset_that_says_the_points_is_cut_by_them(
+    unknown, marked, photos, tmp_path, monkeypatch
+):
+    told = StringIO()
+    if not unknown:
+        monkeypatch.setenv("MARKED_FAILS", "1")
+    options = {"face": standard(0.25, marked), "workers": Workers(1, "cpu")}
+    options |= {"encoding": Encoding(64, "png", None), "console": Console(file=told, width=200)}
+    out = tmp_path / "out"
+    done = prepare(Pointed(unknown), photos, out, **options)
+    assert counts(done) == (8, 7, 0, 1), "the photo without a face that is found has one now"
+    assert "faces are cut out by the points that csv says of each" in told.getvalue()
+    assert ("marked looks at 1 photo without" in told.getvalue()) == bool(unknown)
+    for k, (x, y, side) in ((0, (20, 30, 96) if unknown else (10, 40, 80)), (2, (10, 40, 80))):
+        photo = np.asarray(Image.open(photos.parent / f"a/p{k}.png"))[y : y + side, x : x + side]
+        wanted = np.asarray(Image.fromarray(photo).resize((64, 64), Image.Resampling.BICUBIC))
+        chip = np.asarray(Image.open(out / f"a/p{k}.png"))
+        assert np.abs(chip.astype(float) - wanted).mean() < 3, k
+    with pytest.raises(DataError, match="by points then, detector now"):
+        prepare(Pointed(unknown), photos, out, **options, detect=True)
 
 
 @pytest.mark.slow

@@ -67,7 +67,11 @@ _SIZE = 224
     show_default=True,
     help="Of jpeg and webp.",
 )
-@click.option("--detector", metavar="NAME", help="What finds the faces; else mtcnn.")
+@click.option(
+    "--detector",
+    metavar="NAME",
+    help="What finds the faces; else the dataset's own points of them, or mtcnn where it has none.",
+)
 @click.option(
     "--like",
     metavar="MODEL",
@@ -108,6 +112,7 @@ def prepare(
             face=face,
             encoding=Encoding(size, asked.format_, quality),
             workers=Workers(asked.workers, asked.device),
+            detect=asked.detector is not None,
             console=console(),
         )
     if as_json:

@@ -36,6 +36,8 @@ class Plan(Schema):
         detector: what finds the faces, None where the pictures are taken as they are.
         margin: around the standard frame.
         points: where the points of faces come to lie, if not as the margin says.
+        by: ``points`` where faces are cut out by the points that the dataset says of each, and
+            only those without any are detected.
         device: ``cpu`` or ``cuda``: their numbers differ in the last digits.
     """
 
@@ -51,6 +53,7 @@ class Plan(Schema):
     detector: str | None
     margin: float | None
     points: tuple[tuple[float, float], ...] | None = None
+    by: Literal["detector", "points"] = "detector"
     device: str | None
 
 
@@ -98,6 +101,7 @@ def make_plan(
         detector=None if face is None else face.detector,
         margin=None if face is None else face.margin,
         points=None if face is None or usual else face.points,
+        by="detector" if work.points is None else "points",
         device=work.device.partition(":")[0],
     )
 

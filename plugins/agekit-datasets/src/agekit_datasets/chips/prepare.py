@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from agekit.errors import ConfigError, DataError, counted
@@ -19,6 +20,8 @@ from agekit.plugin import (
     Alignment,
     Columns,
     Dataset,
+    EncodedImages,
+    FaceTable,
     Manifest,
     Problem,
     ProgressBar,
@@ -98,6 +101,7 @@ def prepare(
     face: Alignment | None = STANDARD,
     encoding: Encoding = CHIPS,
     workers: Workers = Workers(),
+    detect: bool = False,
     console: Console | None = None,
 ) -> Prepared:
     """Finds the largest face of every photo, aligns it by five points and cuts it into a chip.
@@ -116,6 +120,7 @@ def prepare(
             it is: its centre square, scaled.
         encoding: of the chips, with their size.
         workers: what does the work; the result does not depend on their number.
+        detect: whether to look for faces even where the dataset says the points of each.
         console: where to show progress.
 
     Raises:
@@ -135,7 +140,8 @@ def prepare(
         before = read_plan(out)
         table, own = read_source(reader, place, columns)
         shown = face or _frame_of(reader, own, console)
-        work = ChipWork(table.images, encoding, face, device)
+        points = None if face is None else _own_points(table, reader.name, face, detect, console)
+        work = ChipWork(table.images, encoding, face, device, points)
         work.check()
         keys, unreadable = origin_keys(table)
         begin(out, make_plan(reader.name, work, keys, unreadable, before), before)
@@ -192,6 +198,22 @@ def _frame_of(reader: Dataset, own: Alignment, console: Console | None) -> Align
         "taken as faces, whatever they show",
     )
     return Alignment()
+
+
+def _own_points(
+    table: FaceTable, name: str, face: Alignment, detect: bool, console: Console | None
+) -> NDArray[np.float32] | None:
+    """The points that a dataset says of its faces, if they are to be used; tells which are."""
+    if table.points is None or not isinstance(table.images, EncodedImages):
+        return None
+    if detect:
+        print_line(console, f"{name} says the points of its faces: not used, {face.detector} is")
+        return None
+    unknown = int((~np.isfinite(table.points).all((1, 2))).sum())
+    rest = f"; {face.detector} looks at {counted(unknown, 'photo')} without" if unknown else ""
+    told = f"faces are cut out by the points that {name} says of each"
+    print_line(console, f"{told}{rest} (--detector {face.detector} finds all anew)")
+    return table.points
 
 
 def _device(name: str) -> str:

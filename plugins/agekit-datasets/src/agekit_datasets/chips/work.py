@@ -46,12 +46,15 @@ class ChipWork:
         face: what finds the faces and where their points come to lie; None takes the pictures as
             they are.
         device: where the detector runs.
+        points: (N, 5, 2) pixels, where the dataset says them; a face whose points are not finite
+            is detected.
     """
 
     images: ImageSource
     encoding: Encoding
     face: Alignment | None
     device: str
+    points: NDArray[np.float32] | None = None
 
     @property
     def size(self) -> int:
@@ -67,6 +70,8 @@ class ChipWork:
         """
         if self.face is None:
             return lambda rows: [self._scaled(row) for row in rows]
+        if self.points is not None and np.isfinite(self.points).all():
+            return lambda rows: [self._chip(row, self._whole(row), ()) for row in rows]
         detector: Detector = DETECTORS.get(self.face.detector)(one_thread(self.device))
         return lambda rows: self._detected(detector, rows)
 
@@ -90,12 +95,15 @@ class ChipWork:
         return picture if isinstance(picture, Problem) else self.encoding.encode(picture)
 
     def _detected(self, detector: Detector, rows: Sequence[int]) -> list[Chip]:
-        assert self.face is not None and isinstance(self.images, EncodedImages)
-        decode = self.images.decode
-        pictures = [self._read(row, partial(decode, row, None)) for row in rows]
-        whole = [picture for picture in pictures if not isinstance(picture, Problem)]
+        assert self.face is not None
+        pictures = {row: self._whole(row) for row in rows}
+        looked = {
+            row: picture
+            for row, picture in pictures.items()
+            if not isinstance(picture, Problem) and self._own(row) is None
+        }
         try:
-            found = iter(detector.detect(whole) if whole else [])
+            found = detector.detect([*looked.values()]) if looked else []
         except AgekitError:
             raise
         except Exception as error:
@@ -105,19 +113,33 @@ class ChipWork:
                 f"the detector {self.face.detector!r} failed on {names}: {reason}",
                 "what is done is kept; if the memory was full, use fewer --workers",
             ) from error
-        return [
-            picture if isinstance(picture, Problem) else self._aligned(row, picture, next(found))
-            for row, picture in zip(rows, pictures, strict=True)
-        ]
+        faces = dict(zip(looked, found, strict=True))
+        return [self._chip(row, pictures[row], faces.get(row, ())) for row in rows]
 
-    def _aligned(self, row: int, picture: NDArray[np.uint8], faces: Sequence[Detection]) -> Chip:
+    def _own(self, row: int) -> NDArray[np.float32] | None:
+        """The points that the dataset says of a face."""
+        known = self.points is not None and np.isfinite(self.points[row]).all()
+        return self.points[row] if known and self.points is not None else None
+
+    def _whole(self, row: int) -> NDArray[np.uint8] | Problem:
+        assert isinstance(self.images, EncodedImages)
+        return self._read(row, partial(self.images.decode, row, None))
+
+    def _chip(
+        self, row: int, picture: NDArray[np.uint8] | Problem, faces: Sequence[Detection]
+    ) -> Chip:
+        """A face cut by the dataset's own points, else by those that were detected."""
         assert self.face is not None
-        if not faces:
+        if isinstance(picture, Problem):
+            return picture
+        points = self._own(row)
+        if points is None and not faces:
             return Problem("face", self.images.name(row), "no face found")
         try:
             target = known_points(self.face)
             assert target is not None
-            chip = cut(picture, main_face(faces).points, target, self.size)
+            at = main_face(faces).points if points is None else points.astype(np.float64)
+            chip = cut(picture, at, target, self.size)
         except DataError as error:
             return Problem("face", self.images.name(row), error.message)
         return self.encoding.encode(chip)

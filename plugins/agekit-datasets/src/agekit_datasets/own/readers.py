@@ -134,6 +134,8 @@ class Folder(_Own):
         ages, notes = ages_in_names(images)
         if tables:
             rows.notes.append(f"{root}: no one is called labels.csv: not used: {tables}")
+        if first := next(((p, a) for p, a in zip(images, ages, strict=True) if a), None):
+            rows.notes.append(f"ages are read from names: {first[0]} as {first[1].years:g} years")
         rows.notes.extend(notes)
         for path, age in zip(images, ages, strict=True):
             if not (root / path).exists():
