@@ -57,7 +57,7 @@ class AgeTrainer(Trainer[Generator]):
     """
 
     kind: ClassVar[str] = "ager"
-    memory_format: ClassVar[torch.memory_format] = torch.preserve_format
+    memory_format: ClassVar[torch.memory_format] = torch.channels_last
     recipe: AgerRecipe
     faces: TrainingFaces
 

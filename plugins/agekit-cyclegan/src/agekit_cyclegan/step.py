@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import torch
 import torch.distributed as dist
 from agekit_ager import PairBatch
+from agekit_ager.parallel import average_gradients, broadcast
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
@@ -88,8 +89,7 @@ class CycleGANStep(BaseModel):  # type: ignore[misc]
         Every process must bring as many pairs to a step.
         """
         self._world = rank_and_world()[1]
-        for tensor in (*self.parameters(), *self.buffers()):
-            dist.broadcast(tensor.detach(), 0)
+        broadcast(self)
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
         """Mixed precision as this step was told."""
@@ -183,17 +183,6 @@ class CycleGANStep(BaseModel):  # type: ignore[misc]
         if not optimizer.should_update():
             return
         if self._world > 1:
-            groups = optimizer.optimizer.param_groups
-            _average((p.grad for group in groups for p in group["params"]), self._world)
+            average_gradients(optimizer)
         optimizer.step()
         optimizer.zero_grad()
-
-
-def _average(gradients: Iterable[Tensor | None], world: int) -> None:
-    """Makes the gradients the mean over the processes, all in one message."""
-    found = [gradient for gradient in gradients if gradient is not None]
-    flat = torch.cat([gradient.flatten() for gradient in found])
-    dist.all_reduce(flat)
-    flat /= world
-    for gradient, mean in zip(found, torch.split(flat, [g.numel() for g in found]), strict=True):
-        gradient.copy_(mean.view_as(gradient))

@@ -1,0 +1,1 @@
+"""A network that changes the age of faces: a plugin of agekit."""
