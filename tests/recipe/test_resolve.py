@@ -60,7 +60,7 @@ def recipe_file(tmp_path):
 
 @pytest.mark.parametrize(("name", "preset"), SHIPPED)
 def test_every_shipped_recipe_resolves_with_each_preset(name, preset, tmp_path):
-    ager = name.startswith(("cyclegan", "prototypes"))
+    ager = name.startswith(("cyclegan", "prototypes", "reaging"))
     resolved = resolve(f"{name}-{'resnet-6blocks' if ager else 'resnet10-tiny'}", preset=preset)
     chosen = resolved.recipe.generator if ager else resolved.recipe.backbone
     assert chosen.type in ("resnet10-tiny", "resnet-6blocks")
