@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from agekit.device import (
         autocast_dtype,
+        compile_network,
         mean_over_processes,
         pick_device,
         rank_and_world,
@@ -218,6 +219,7 @@ __all__ = [
     "cache_home",
     "check_pixels",
     "common_config",
+    "compile_network",
     "core_version",
     "cut",
     "decode",

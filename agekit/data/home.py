@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from agekit._paths import expand_user
+from agekit._paths import expand_user, nearest_path
 from agekit.errors import AgekitError, ConfigError, DataError
 
 __all__ = [
@@ -120,7 +120,9 @@ def data_root(
         if place.is_file() and (file_allowed or place.suffix.lower() == SHARD):
             return place
         if not place.exists():
-            raise DataError(f"{dataset}: no such folder: {place}{origin}", hint)
+            raise DataError(
+                f"{dataset}: no such folder: {place}{origin}{nearest_path(place)}", hint
+            )
         if not place.is_dir():
             raise DataError(f"{dataset}: not a folder: {place}{origin}", hint)
         if next(place.iterdir(), None) is None:

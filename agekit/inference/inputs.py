@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agekit._paths import nearest_path
 from agekit.data.images import ImageLike, is_path, path_of, read_image
 from agekit.data.notes import tell
 from agekit.data.scan import left_out, scan, split_images
@@ -91,7 +92,8 @@ def unreadable(paths: Iterable[str]) -> dict[str, str]:
         try:
             os.stat(path)
         except (OSError, ValueError) as error:
-            found[path] = f"{path}: cannot be read: {getattr(error, 'strerror', error)}"
+            why = getattr(error, "strerror", error)
+            found[path] = f"{path}: cannot be read: {why}{nearest_path(path)}"
     return found
 
 

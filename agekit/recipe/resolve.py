@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from agekit._mistakes import list_mistakes
+from agekit._paths import nearest_path
 from agekit._yaml import read_yaml
 from agekit.data.several import members
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
@@ -170,7 +171,7 @@ def _read(path: Path) -> dict[str, Any]:
         data = read_yaml(path, f"cannot read the recipe {path}")
     except ConfigError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            raise ConfigError(f"there is no file {path}") from None
+            raise ConfigError(f"there is no file {path}{nearest_path(path)}") from None
         raise
     if not isinstance(data, dict):
         raise ConfigError(f"the recipe {path} is not a mapping")

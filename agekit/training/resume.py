@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from agekit import signature
+from agekit._paths import nearest_path
 from agekit.data.notes import in_the_report
 from agekit.data.split import load_faces
 from agekit.device import from_main, init_processes, pick_device
@@ -55,7 +56,10 @@ def resume(
     """
     run = Run(Path(folder))
     if not run.info.exists() or not run.recipe.exists():
-        raise ModelError(f"there is no run in {folder}", "give the folder that training named")
+        near = nearest_path(folder)
+        raise ModelError(
+            f"there is no run in {folder}{near}", "give the folder that training named"
+        )
     with held(run):
         for line in from_main(run.check):
             print_line(console, f"note: {line}")

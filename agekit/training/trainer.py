@@ -17,7 +17,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from agekit.data.table import SPLITS
-from agekit.device import float32_kind, float32_products, from_main, rank_and_world
+from agekit.device import (
+    compile_network,
+    float32_kind,
+    float32_products,
+    from_main,
+    rank_and_world,
+)
 from agekit.errors import TrainingError
 from agekit.recipe import TrainConfig
 from agekit.training.averaging import WarmedAverage
@@ -212,7 +218,7 @@ class Trainer(ABC, Generic[N]):
         """
         config = self.recipe.train
         if config.compile:
-            step.network.compile()
+            compile_network(step.network)
         train = self.faces.training_loader(config.batch_size, self.seed_of(number), config.epochs)
         val, metric = self.faces.watched(), WatchedMetric(self.watched.key, error)
         self.fit(number, step, train, None if val is None else (val, metric), hooks=hooks)

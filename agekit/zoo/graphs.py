@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agekit._paths import expand_user
+from agekit._paths import expand_user, nearest_path
 from agekit.atomic import write_bytes, write_text
 from agekit.data.digests import hash_file
 from agekit.data.notes import tell
@@ -240,7 +240,10 @@ def find_exported(model: str | Path) -> Path:
     if path.is_file():
         return path
     if path.suffix == ONNX:
-        raise ModelError(f"there is no file {str(path)!r}", "make it with `agekit export MODEL`")
+        raise ModelError(
+            f"there is no file {str(path)!r}{nearest_path(path)}",
+            "make it with `agekit export MODEL`",
+        )
     folder = path if path.is_dir() and model_folder(path) is None else locate(model)
     found = sorted(folder.glob(f"*{ONNX}"))
     if folder / graph_file() in found:

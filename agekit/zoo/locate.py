@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from agekit._paths import expand_user
+from agekit._paths import expand_user, nearest_path
 from agekit.errors import ModelError, nearest
 from agekit.zoo.files import CONFIG, WEIGHTS, is_graph, model_folder
 from agekit.zoo.hub.cache import hub_cache, snapshot
@@ -148,7 +148,7 @@ def _pulled(name: str) -> Path | None:
 def _unknown(name: str) -> ModelError:
     return ModelError(
         f"there is no model {name!r}: neither a model folder, nor a run folder, nor a name of the "
-        f"zoo{nearest(name, known_names())}",
+        f"zoo{nearest(name, known_names()) or nearest_path(expand_user(name))}",
         "see `agekit zoo list`, give the folder that `agekit train` printed, "
         f"or {HUB_PREFIX}ORG/REPO",
     )
