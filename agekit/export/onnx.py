@@ -35,7 +35,7 @@ class Exported:
     Attributes:
         onnx: the model.
         card: the JSON beside it.
-        to: which way an ager goes; None of an estimator.
+        to: which way an ager goes; None of a model with one file.
         size: of the model, bytes.
         differences: the largest difference from torch of each output on the drawn faces.
         unit: of the first of them.
@@ -132,7 +132,9 @@ def _plans(
     found = described_graphs(folder, embeddings=embeddings)
     if to is not None and to not in [card.to for _, card in found]:
         task: Task = TASKS.get(read_config(folder).task)
-        raise ConfigError(f"{folder} is {task.title}: it goes to no age", "leave out --to")
+        raise ConfigError(
+            f"{folder} is {task.title} that has one file, not one a direction", "leave out --to"
+        )
     wanted = [(graph, card) for graph, card in found if to in (None, card.to)]
     plans = []
     for graph, card in wanted:
@@ -152,7 +154,7 @@ def _made(plan: _Plan, faces: CalibrationFaces | None) -> tuple[CheckedGraph, Re
     else:
         small = quantise(whole.data, plan.card, faces.calibrated)
         measured = measure(whole.data, small, plan.card.name, faces)
-    differences = compare(plan.graph.module, plan.card, small)
+    differences = compare(plan.graph, plan.card, small)
     first, moved = next(iter(differences.items()))
     most = MOST_HALF[plan.graph.unit] if measured is None else math.inf
     if not moved <= most or (measured is not None and not measured.mean <= MOST_YEARS):

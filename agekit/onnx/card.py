@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -48,10 +48,11 @@ class OnnxCard(Schema):
         outputs: what it gives.
         precision: of the weights: ``float32``, ``float16`` or, of convolutions, ``int8``.
         inside: what the graph does to the pixels before the network sees them.
-        ages: the first and the last label age, years; None of an ager.
+        ages: the first and the last label age or, of an ager by age, age trained on, years; None of
+            an ager by direction.
         rule: how a distribution becomes an age; None of an ager.
         level: the share of faces that the interval is meant to hold; None of an ager.
-        to: which way an ager goes; None of an estimator.
+        to: which way an ager goes; None of an estimator, and of an ager by age.
         licence: under what terms it may be used.
         source: sha256 of the files of the model folder it was made of.
         made_by: versions of what made it.
@@ -88,6 +89,8 @@ class OnnxGraph:
         unit: of the first.
         inside: what it does to the pixels before the network sees them.
         about: what else `OnnxCard` says of it.
+        more: what it takes beside pixels, float32 (N,) each, in order: what that is, and values by
+            which it is tried.
     """
 
     module: Any
@@ -96,6 +99,7 @@ class OnnxGraph:
     unit: str
     inside: str
     about: Mapping[str, Any]
+    more: Mapping[str, tuple[str, Sequence[float]]] = field(default_factory=dict)
 
 
 def parse_card(text: str | None, name: str) -> OnnxCard:

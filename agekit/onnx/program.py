@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from torch import Tensor, nn
+from torch import Tensor
 
 from agekit.errors import AgekitError, ModelError, one_line
-from agekit.onnx.card import INPUT, METADATA, OnnxCard
+from agekit.onnx.card import INPUT, METADATA, OnnxCard, OnnxGraph
 from agekit.onnx.session import MOST_BYTES, open_session
 
 __all__ = [
@@ -52,29 +52,31 @@ def drawn_faces(size: int) -> Tensor:
     return torch.from_numpy(np.stack(drawn))
 
 
-def serialise(module: nn.Module, card: OnnxCard) -> bytes:
+def serialise(graph: OnnxGraph, card: OnnxCard) -> bytes:
     """The bytes of a module as an ONNX model, its card in the metadata.
 
     Args:
-        module: pixels (N, S, S, 3) uint8 to the outputs that the card names, in their order.
+        graph: its module takes pixels (N, S, S, 3) uint8, and more, to the outputs that the card
+            names, in their order.
         card: what the model is to say of itself.
 
     Raises:
         ModelError: it cannot be exported.
     """
     names = list(card.outputs)
-    faces = drawn_faces(card.size)[:2]
+    given = [value[:2] for value in _tried(graph, card).values()]
+    rows = {0: torch.export.Dim("faces")}
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
-                module,
-                (faces,),
+                graph.module,
+                tuple(given),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT],
+                input_names=[INPUT, *graph.more],
                 output_names=names,
-                dynamic_shapes=({0: torch.export.Dim("faces")},),
+                dynamic_shapes=(rows,) * len(given),
                 verbose=False,
             )
         model = program.model
@@ -97,6 +99,14 @@ def serialise(module: nn.Module, card: OnnxCard) -> bytes:
     return data
 
 
+def _tried(graph: OnnxGraph, card: OnnxCard) -> dict[str, Tensor]:
+    """What it is tried with, `FACES` rows each."""
+    more = {name: np.resize(values, FACES) for name, (_, values) in graph.more.items()}
+    return {INPUT: drawn_faces(card.size)} | {
+        name: torch.from_numpy(values.astype(np.float32)) for name, values in more.items()
+    }
+
+
 def _forget_sources(model: Any) -> None:
     """Takes out where in this machine's files each operator came from."""
     for node in model.graph.all_nodes():
@@ -110,11 +120,11 @@ def _forget_sources(model: Any) -> None:
     model.metadata_props.clear()
 
 
-def compare(module: nn.Module, card: OnnxCard, data: bytes) -> dict[str, float]:
+def compare(graph: OnnxGraph, card: OnnxCard, data: bytes) -> dict[str, float]:
     """The largest difference of each output from torch's on drawn faces, in batches of any size.
 
     Args:
-        module: what was exported.
+        graph: what was exported.
         card: what it says of itself.
         data: the bytes it became.
 
@@ -122,14 +132,16 @@ def compare(module: nn.Module, card: OnnxCard, data: bytes) -> dict[str, float]:
         ModelError: the bytes cannot be run.
     """
     session = open_session(data, card.name)
-    faces = drawn_faces(card.size)
+    given = _tried(graph, card)
     names = list(card.outputs)
     with torch.no_grad():
-        wanted = [value.numpy() for value in module(faces)]
+        wanted = [value.numpy() for value in graph.module(*given.values())]
     largest = dict.fromkeys(names, 0.0)
     for rows in (slice(None), slice(0, 1), slice(1, FACES)):
         try:
-            found: Sequence[NDArray[Any]] = session.run(names, {INPUT: faces[rows].numpy()})
+            found: Sequence[NDArray[Any]] = session.run(
+                names, {name: value[rows].numpy() for name, value in given.items()}
+            )
         except Exception as error:
             raise ModelError(f"{card.name} fails as ONNX: {one_line(error)}") from error
         for name, ours, theirs in zip(names, found, wanted, strict=True):

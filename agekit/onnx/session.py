@@ -53,7 +53,7 @@ def open_session(model: bytes, name: str, device: str = "cpu") -> Any:
 
 
 def run_session(
-    session: Any, names: Sequence[str], pixels: NDArray[np.uint8]
+    session: Any, names: Sequence[str], pixels: NDArray[np.uint8], **more: NDArray[np.float32]
 ) -> list[NDArray[Any]]:
     """The outputs of a model for a batch, which the cores share where they compute.
 
@@ -61,12 +61,15 @@ def run_session(
         session: of `open_session`.
         names: of the outputs.
         pixels: (N, S, S, 3).
+        more: what else it takes, (N,) each.
     """
+    given: dict[str, NDArray[Any]] = {INPUT: pixels, **more}
     run = partial(session.run, [*names])
     parts = min(_cores(), len(pixels)) if session.get_providers()[0].startswith("CPU") else 1
     if parts <= 1:
-        return [np.asarray(one) for one in run({INPUT: pixels})]
-    feeds = [{INPUT: part} for part in np.array_split(pixels, parts)]
+        return [np.asarray(one) for one in run(given)]
+    split = zip(*(np.array_split(value, parts) for value in given.values()), strict=True)
+    feeds = [dict(zip(given, part, strict=True)) for part in split]
     with ThreadPoolExecutor(parts) as pool:
         return [np.concatenate(column) for column in zip(*pool.map(run, feeds), strict=True)]
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agekit.errors import ModelError
+from agekit.onnx.card import INPUT
 from agekit.onnx.session import run_session
 from agekit.registry import TASKS
 from agekit.task import Task
@@ -77,7 +78,12 @@ def graph_outputs(folder: Path, config: ModelConfig) -> dict[str, list[float]]:
     found = {}
     for name in config.onnx_sha256:
         session, card = open_listed(folder, config, name)
-        made = run_session(session, [*card.outputs], squares(config.image.size))
+        pictures = squares(config.image.size)
+        others = [name for name in card.inputs if name != INPUT]
+        more = {  # as `SomeAges`: of 30 years, to look 60
+            name: np.full(len(pictures), 30 * k, np.float32) for k, name in enumerate(others, 1)
+        }
+        made = run_session(session, [*card.outputs], pictures, **more)
         for output, values in zip(card.outputs, made, strict=True):
             if values.ndim == 1:
                 found[f"{name}: {output}"] = _rounded(values)

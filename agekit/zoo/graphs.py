@@ -84,7 +84,6 @@ def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[On
         "name": plain_name(config.name),
         "size": size,
         "face": config.face,
-        "inputs": {INPUT: f"uint8 (N, {size}, {size}, 3), RGB"},
         "licence": licence_of(config),
         "source": {WEIGHTS: config.weights_sha256 or hash_file(folder / WEIGHTS)},
         "made_by": {
@@ -93,8 +92,18 @@ def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[On
         },
         "opset": OPSET,
     }
+    pixels = {INPUT: f"uint8 (N, {size}, {size}, 3), RGB"}
     return [
-        (one, OnnxCard(**common, outputs=dict(one.outputs), inside=one.inside, **one.about))
+        (
+            one,
+            OnnxCard(
+                **common,
+                inputs=pixels | {name: what for name, (what, _) in one.more.items()},
+                outputs=dict(one.outputs),
+                inside=one.inside,
+                **one.about,
+            ),
+        )
         for one in graphs(folder)
     ]
 
@@ -107,8 +116,8 @@ def make_graph(graph: OnnxGraph, card: OnnxCard) -> CheckedGraph:
     """
     from agekit.onnx.program import compare, serialise
 
-    data = serialise(graph.module, card)
-    differences = compare(graph.module, card, data)
+    data = serialise(graph, card)
+    differences = compare(graph, card, data)
     most = graph.tolerance
     wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= most[name]]
     if wrong:
@@ -210,7 +219,9 @@ def open_graph(path: Path, device: str = "cpu", sha256: str | None = None) -> tu
     card = parse_card(session.get_modelmeta().custom_metadata_map.get(METADATA), str(path))
     takes = [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()]
     gives = [o.name for o in session.get_outputs()]
-    if takes != [(INPUT, "tensor(uint8)", [card.size, card.size, 3])] or gives != [*card.outputs]:
+    wanted = [(name, "tensor(float)", list[int]()) for name in card.inputs if name != INPUT]
+    wanted.insert(0, (INPUT, "tensor(uint8)", [card.size, card.size, 3]))
+    if takes != wanted or gives != [*card.outputs]:
         raise _not_as_described(path)
     return session, card
 

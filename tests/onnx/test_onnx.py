@@ -299,7 +299,7 @@ def test_no_other_model_is_overwritten(model, tmp_path):
 def test_other_endings_are_refused(model, tmp_path):
     with pytest.raises(ConfigError, match=r"an exported model ends in \.onnx"):
         export_onnx(model, tmp_path / "model.pt")
-    with pytest.raises(ConfigError, match="it goes to no age"):
+    with pytest.raises(ConfigError, match="has one file, not one a direction"):
         export_onnx(model, tmp_path, "old")
 
 

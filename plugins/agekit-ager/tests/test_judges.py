@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from agekit_ager.judges.age_and_gender import AgeAndGender
+from agekit_ager.judges.backbone import WithFeatures
 from agekit_ager.judges.base import Judge, Verdict
 from agekit_ager.judges.estimator import EstimatorJudge
 from agekit_ager.judges.identity import DlibIdentity, likeness
@@ -27,6 +28,7 @@ from agekit.faces.base import Detection, Detector
 from agekit.inference.finder import FaceFinder
 from agekit.recipe import resolve
 from agekit.tasks.estimator.model import AgeEstimator
+from agekit.zoo.config import ImageConfig
 
 SIZE = 32
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -58,12 +60,15 @@ def estimator(mirror: bool = False) -> AgeEstimator:
 
 
 def judge(network: AgeEstimator, detector: Detector | None = None, **more) -> EstimatorJudge:
-    options = {"size": SIZE, "mean": MEAN, "std": STD, "points": frame(0.1), **more}
+    options = {"size": SIZE, "points": frame(0.1), **more}
+    image = ImageConfig(size=SIZE, mean=MEAN, std=STD)
     finder = None
     if detector is not None:
         finder = FaceFinder(standard(0.1, "mtcnn"), SIZE, CPU)
         finder.detector = detector
-    return EstimatorJudge("tiny", network, finder=finder, **options)
+    estimate = WithFeatures(network, image)
+    options["features"] = estimate.length
+    return EstimatorJudge("tiny", estimate, finder=finder, **options)
 
 
 def faces(count: int, size: int = SIZE) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from agekit.cli.options import (
     refuse,
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say, shown
-from agekit.errors import AgekitError, DataError, counted
+from agekit.errors import AgekitError, ConfigError, DataError, counted
 from agekit.extras import explained
 from agekit.inference.inputs import ImageFile, find_images, unreadable
 from agekit.inference.saving import (
@@ -178,6 +178,11 @@ def _aged(
     for note in aging.targets(asked.to, asked.by)[1]:
         say(f"note: {note}")
     judge = None if asked.no_judge else _judge(asked.judge, asked.device)
+    if judge is None and aging.ages is not None:
+        raise ConfigError(
+            f"{aging.name} goes by age, and must be told how old faces are: there is no judge",
+            "leave out --no-judge, or name an estimator with --judge",
+        )
     whole = bool(given) or (aging.detects if asked.detect is None else asked.detect)
     if whole and aging.alignment_unknown:
         say(f"note: {tally.unknown_alignment(model)}")
@@ -203,10 +208,9 @@ def _judge(name: str | None, device: str) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
     try:
         with explained():
-            from agekit.device import pick_device
             from agekit_ager.judges.load import load_judges
 
-        return load_judges([name or default_model("estimator")], pick_device(device))[0]
+            return load_judges([name or default_model("estimator")], device, features=False)[0]
     except AgekitError as error:
         if name is not None:
             raise

@@ -33,23 +33,24 @@ class AgingEngine(Protocol):
 
 
 class OnnxAging:
-    """An ager by direction, by ONNX Runtime.
+    """An ager by ONNX Runtime.
 
     Args:
-        session: opens the file of a direction; called once for each that is asked for.
+        session: opens the file of a direction, or of an ager by age, None; called once for each.
     """
 
     runtime = "onnx"
     device = "cpu"
 
-    def __init__(self, session: Callable[[Direction], Any]) -> None:
+    def __init__(self, session: Callable[[Direction | None], Any]) -> None:
         self._open = session
-        self._sessions: dict[Direction, Any] = {}
+        self._sessions: dict[Direction | None, Any] = {}
 
     def run(self, pixels: NDArray[np.uint8], wish: Wish) -> NDArray[np.float32]:
         """See `AgingEngine.run`."""
-        assert isinstance(wish, str)
-        if wish not in self._sessions:
-            self._sessions[wish] = self._open(wish)
-        [aged] = run_session(self._sessions[wish], ["aged"], pixels)
+        way = wish if isinstance(wish, str) else None
+        if way not in self._sessions:
+            self._sessions[way] = self._open(way)
+        more = {} if isinstance(wish, str) else dict(zip(("age", "to"), wish, strict=True))
+        [aged] = run_session(self._sessions[way], ["aged"], pixels, **more)
         return aged.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Agers as they are exported: pixels in, pixels out, one graph for each direction."""
+"""Agers as they are exported: pixels in, pixels out; a graph for each direction, or one by age."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from agekit.errors import ConfigError
 from agekit.onnx.card import OnnxGraph
+from agekit.tasks.generator import Generator
 from agekit_ager.build import load_ager
 from agekit_ager.model import DIRECTIONS, Direction, FaceAger
 from agekit_ager.pairs import to_network, to_pixels
 
-__all__ = ["AgedPixels", "graphs"]
+__all__ = ["AgedPixels", "PixelsByAge", "graphs"]
 
 TOLERANCE = {"aged": 1.0}
 """The most that an output may differ from torch's, grey levels."""
 
 
 def graphs(folder: Path) -> list[OnnxGraph]:
-    """The graphs of an ager, to old and to young.
+    """The graphs of an ager, to old and to young; or the one of an ager by age.
 
     Args:
         folder: of the model.
 
     Raises:
-        ConfigError: it goes by age.
         ModelError: it is damaged.
     """
     ager, config = load_ager(folder)
-    if config.ages is not None:
-        raise ConfigError(
-            f"{folder} is an ager that goes by age, and only agers by direction become ONNX files"
-        )
     size = config.image.size
     outputs = {"aged": f"uint8 (N, {size}, {size}, 3), RGB, the same faces older or younger"}
+    if config.ages is not None:
+        first, last = config.ages
+        return [
+            OnnxGraph(
+                PixelsByAge(ager).eval(),
+                outputs,
+                TOLERANCE,
+                "grey levels",
+                "RGB from -1 to 1",
+                {"ages": (round(first), round(last))},
+                {
+                    "age": ("float32 (N,), how old the faces look, years", (first, last)),
+                    "to": ("float32 (N,), how old they are to look, years", (last, first, last)),
+                },
+            )
+        ]
     return [
         OnnxGraph(
             AgedPixels(ager, to).eval(),
@@ -63,3 +74,19 @@ class AgedPixels(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Pixels (N, S, S, 3) uint8 to the same, aged."""
         return (to_pixels(self.generator(to_network(pixels))),)
+
+
+class PixelsByAge(nn.Module):
+    """An ager by age, from pixels to pixels.
+
+    Args:
+        generator: in evaluation mode.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, pixels: Tensor, age: Tensor, to: Tensor) -> tuple[Tensor, ...]:
+        """Pixels (N, S, S, 3) uint8 and years (N,) to the same pixels, aged."""
+        return (to_pixels(self.generator(to_network(pixels), age, to)),)

@@ -43,7 +43,7 @@ def load_aging(
     engine: AgingEngine
     if choose_runtime(config, runtime, device) == "onnx":
 
-        def session(to: Direction) -> Any:
+        def session(to: Direction | None) -> Any:
             return open_listed(folder, config, graph_file(to), device)[0]
 
         engine = OnnxAging(session)
@@ -63,13 +63,14 @@ def load_aging(
 
 
 def _of_file(path: Path, device: str, runtime: Runtime) -> FaceAging:
-    """The one direction of a file that was exported."""
+    """The one direction, or the ages, of a file that was exported."""
     if runtime == "torch":
         raise ConfigError(f"torch cannot run {path}", "give the model folder it was made of")
     path = find_exported(path)
     session, card = open_graph(path, device)
-    if card.task != "ager" or card.to is None:
+    if card.task != "ager" or (card.to is None) == (card.ages is None):
         raise ModelError(f"{path} is no ager but of the task {card.task}", "see `agekit predict`")
     tell_licence(card.name, card.licence)
     engine = OnnxAging(lambda to: session)
-    return FaceAging(engine, card.name, card.face, card.size, ways=(card.to,))
+    ways = () if card.to is None else (card.to,)
+    return FaceAging(engine, card.name, card.face, card.size, ways=ways, ages=card.ages)

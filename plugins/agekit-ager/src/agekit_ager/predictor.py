@@ -21,6 +21,7 @@ from agekit.inference.face import Chip
 from agekit.inference.inputs import Picture
 from agekit.inference.model import FaceModel, WhichFaces
 from agekit.zoo.folder import within_model
+from agekit.zoo.index import default_model
 from agekit_ager.config import AgerConfig
 from agekit_ager.engine import AgingEngine, Wish
 from agekit_ager.image import DIRECTIONS, AgedFace, AgedImage, Direction
@@ -111,7 +112,8 @@ class FaceAging(FaceModel):
             faces: of a photo, all of them or the largest alone.
             judge: says how old the faces look before and after. An estimator of faces from photos
                 answers as it does for the photos themselves, before and after; others are shown
-                chips as the ager takes them. An ager by age needs one, to know how old faces are.
+                chips as the ager takes them. An ager by age has to know how old faces are: without
+                one it asks the zoo's default estimator.
             by: instead of `to`, how many years older, or younger, of an ager by age.
             boxes: of faces that another detector found, as `PredictorBase.predict` takes them.
             points: likewise.
@@ -142,10 +144,10 @@ class FaceAging(FaceModel):
         """As `age`, one after the other: holds a few photos in memory, however many come."""
         asked, _ = self.targets(to, by)
         if self.ages is not None and judge is None:
-            raise ConfigError(
-                f"{self.name} must be told how old faces are, and there is no judge",
-                "name an estimator: --judge MODEL, or judge=",
-            )
+            from agekit_ager.judges.load import load_judges
+
+            names = [default_model("estimator")]
+            [judge] = load_judges(names, self.device, features=False)
         shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
         if judge is not None:
             judge.expect(self.face, "the ager's faces")

@@ -2,70 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from agekit.data.alignment import Alignment
-from agekit.data.augment import normalise
 from agekit.data.images import ImageLike, decode_image
 from agekit.errors import DataError
 from agekit.faces.align import cut, differ, known_points, reframing
 from agekit.faces.base import Detection
 from agekit.faces.framing import MIN_FACE
 from agekit.inference.finder import FaceFinder
-from agekit.tasks.estimator.base import Head
-from agekit.tasks.estimator.model import AgeEstimator
 from agekit_ager.judges.base import Judge, Verdict
 from agekit_ager.judges.padding import enlarge, padded
 
-__all__ = ["EstimatorJudge"]
+__all__ = ["Estimate", "EstimatorJudge"]
+
+Pixels = NDArray[np.uint8]
+Estimate = Callable[[Pixels], tuple[NDArray[np.float64], NDArray[np.float32] | None]]
+"""From chips (N, S, S, 3) to ages (N,) and, of what sees any, features (N, F)."""
 
 
 class EstimatorJudge(Judge):
-    """Estimates ages, and gives the features that its backbone sees.
+    """Estimates ages, whatever computes them.
 
     Args:
         name: what the results call it.
-        network: in evaluation mode, on its device.
+        estimate: of chips in its own frame.
         size: side of the chips it takes, pixels.
-        mean: (3,) of RGB from 0 to 1.
-        std: (3,) likewise.
-        crop_pct: the share of a chip's side it looks at.
         finder: finds the faces of photos, and that of each chip whose alignment is not known; None
             takes such chips as they are, and finds a face in every one.
         points: (5, 2) where the points lie in the faces it was trained on, shares of the side; None
             if that is not known.
+        features: how many `estimate` gives of a face.
     """
 
     def __init__(
         self,
         name: str,
-        network: AgeEstimator,
+        estimate: Estimate,
         *,
         size: int,
-        mean: Sequence[float],
-        std: Sequence[float],
-        crop_pct: float = 1.0,
         finder: FaceFinder | None = None,
         points: NDArray[np.float64] | None = None,
+        features: int = 0,
     ) -> None:
         self.name = name
-        self.network = network
+        self.estimate = estimate
         self.size = size
-        self.crop_pct = crop_pct
         self.finder = finder
         self.points = points
+        self.features = features
         self._have: NDArray[np.float64] | None = None
-        self.device = next(network.parameters()).device
-        self._mean = torch.tensor(mean, device=self.device)
-        self._std = torch.tensor(std, device=self.device)
-        heads = (head for head in network.heads.values() if isinstance(head, Head))
-        self._length = next(heads).in_features
+        self._detector = ""
 
     @property
     def finds(self) -> bool:
@@ -73,32 +64,40 @@ class EstimatorJudge(Judge):
         return self.finder is not None
 
     def in_photo(
-        self, before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[Detection]
+        self, before: Pixels, after: Pixels, faces: Sequence[Detection]
     ) -> list[list[float | None]]:
-        """The ages that a prediction gives, of the faces nearest to those given."""
+        """The ages that a prediction gives, of the faces nearest to those given.
+
+        Of the photo as it was, they are looked for anew only where another detector has found
+        those; of the other one always. There a face that is not found is where it was.
+        """
         assert self.finder is not None
-        own = self.finder.detect([before])[0]
+        same = self.finder.face.detector == self._detector
+        own = list(faces) if same else self.finder.detect([before])[0]
+        later = own if after is before else self.finder.detect([after])[0]
         ages: list[list[float | None]] = [[None] * len(faces), [None] * len(faces)]
-        seen: list[NDArray[np.uint8]] = []
+        seen: list[Pixels] = []
         found: list[int] = []
         for k, face in enumerate(faces):
-            mine = _nearest(face, own)
+            mine = face if same else _nearest(face, own)
             if mine is not None:
                 with suppress(DataError):
+                    now = _nearest(mine, later) or mine
                     both = [
-                        cut(photo, mine.points, self.finder.target, self.size)
-                        for photo in (before, after)
+                        cut(photo, face.points, self.finder.target, self.size)
+                        for photo, face in ((before, mine), (after, now))
                     ]
                     seen += both
                     found.append(k)
         if found:
-            years, _ = self._estimate(np.stack(seen))
+            years, _ = self.estimate(np.stack(seen))
             for k, age in zip(found, years.reshape(-1, 2).tolist(), strict=True):
                 ages[0][k], ages[1][k] = age
         return ages
 
     def expect(self, face: Alignment, what: str) -> str | None:
         """Cuts what it will be shown to its own frame, where both are known."""
+        self._detector = face.detector if face.align == "five-points" else ""
         self._have = None if self.points is None else known_points(face)
         if self.points is None:
             return (
@@ -109,20 +108,22 @@ class EstimatorJudge(Judge):
             return None
         return reframing(self._have, self.points, what, f"the judge {self.name}")
 
-    def predict(self, chips: NDArray[np.uint8] | ImageLike | Iterable[ImageLike]) -> Verdict:
-        """Ages and features; no genders."""
+    def predict(self, chips: Pixels | ImageLike | Iterable[ImageLike]) -> Verdict:
+        """Ages, and features where it sees any; no genders."""
         if not isinstance(chips, np.ndarray) or chips.ndim != 4:
             return self.see(chips)
         faces = self._faces(chips)
         found = np.array([face is not None for face in faces], bool)
         age = np.full(len(chips), np.nan)
-        features = np.full((len(chips), self._length), np.nan, np.float32)
-        if found.any():
-            seen = np.stack([face for face in faces if face is not None])
-            age[found], features[found] = self._estimate(seen)
-        return Verdict(age, features=features)
+        features = np.full((len(chips), self.features), np.nan, np.float32)
+        seen = [face for face in faces if face is not None]
+        if seen:
+            age[found], own = self.estimate(np.stack(seen))
+            if own is not None:
+                features[found] = own
+        return Verdict(age, features=features if self.features else None)
 
-    def _faces(self, chips: NDArray[np.uint8]) -> list[NDArray[np.uint8] | None]:
+    def _faces(self, chips: Pixels) -> list[Pixels | None]:
         if self._have is not None and self.points is not None and differ(self._have, self.points):
             at = self._have * chips.shape[1]
             return [cut(chip, at, self.points, self.size) for chip in chips]
@@ -132,28 +133,12 @@ class EstimatorJudge(Judge):
         roomy = [padded(chip) for chip in large]
         least = MIN_FACE * len(large[0])
         detections = self.finder.detector.detect([image for image, _ in roomy], min_face=least)
-        out: list[NDArray[np.uint8] | None] = [None] * len(chips)
+        out: list[Pixels | None] = [None] * len(chips)
         for i, (chip, (_, pad), faces) in enumerate(zip(large, roomy, detections, strict=True)):
             with suppress(DataError):
                 if faces:
                     out[i] = cut(chip, faces[0].points - pad, self.points, self.size)
         return out
-
-    @torch.no_grad()
-    def _estimate(
-        self, faces: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Ages (N,) and features (N, F), of face and mirror image where it sees both."""
-        seen: list[Tensor] = []
-        pixels = torch.from_numpy(faces).to(self.device)
-        images = normalise(pixels, self._mean, self._std, crop_pct=self.crop_pct)
-        hook = self.network.backbone.register_forward_hook(lambda _, __, out: seen.append(out))
-        try:
-            age = self.network.estimate(self.network.forward_tta(images)).age
-        finally:
-            hook.remove()
-        features = torch.stack(seen).float().mean(0)
-        return age.double().cpu().numpy(), features.cpu().numpy()
 
 
 def _nearest(face: Detection, others: Sequence[Detection]) -> Detection | None:

