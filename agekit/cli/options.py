@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from agekit.extras import require
 from agekit.zoo.index import default_model
 
 __all__ = [
     "check_photo_options",
+    "check_png",
     "device_option",
     "given",
     "json_option",
@@ -90,6 +92,21 @@ def _check_settings(
         if not equals or not all(part.strip() for part in key.split(".")):
             raise click.BadParameter(f"{value!r} is not of the form a.b=value.")
     return values
+
+
+def check_png(context: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+    """A callback of options that name a figure to write: a .png that can be, before any work.
+
+    Raises:
+        click.BadParameter: it has another ending, or is a folder.
+        MissingLibraryError: what draws figures is not installed.
+    """
+    if value is None:
+        return None
+    if Path(value).suffix.lower() != ".png" or Path(value).is_dir():
+        raise click.BadParameter(f"{value!r} is no .png file.")
+    require("figures", parameter.opts[0])
+    return Path(value)
 
 
 json_option = click.option(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "STDOUT",
     "console",
-    "csv_cell",
     "csv_table",
     "emit_json",
     "only_json_on_stdout",
@@ -38,7 +37,6 @@ __all__ = [
 STDOUT = "-"
 """For `--csv`: the stream, not a file."""
 _NO_LIMIT = 10_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ESCAPES = {
     **{code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))},
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
@@ -106,11 +104,6 @@ def csv_table(place: str, columns: Sequence[str]) -> Iterator[Callable[[Sequence
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
         yield table.writerow
-
-
-def csv_cell(text: str) -> str:
-    """A path, or what begins with one, so that no spreadsheet takes it for a formula."""
-    return f"./{text}" if text.startswith(_FORMULA) else text
 
 
 class _Utf8:

@@ -13,8 +13,9 @@ from pathlib import Path
 from agekit.data.columns import usual
 from agekit.errors import DataError, nearest
 
-__all__ = ["Sheet", "is_missing", "read_lines", "read_sheet", "read_text"]
+__all__ = ["Sheet", "csv_cell", "is_missing", "read_lines", "read_sheet", "read_text"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
 BLANKS = " "
 """The delimiter of a table whose cells have blanks between them."""
@@ -184,6 +185,11 @@ def read_text(path: Path) -> str:
         if encoding:
             raise DataError(f"{path}: damaged {encoding} text: {error.reason}") from None
         return data.decode("latin-1")
+
+
+def csv_cell(text: str) -> str:
+    """A path, or what begins with one, so that no spreadsheet takes it for a formula."""
+    return f"./{text}" if text.startswith(_FORMULA) else text
 
 
 def _delimiter(line: str) -> str:

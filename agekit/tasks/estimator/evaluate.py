@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from agekit.data.split import Faces
+from agekit.data.table import SPLITS
 from agekit.errors import counted
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.tasks.estimator.face_errors import FaceErrors
 from agekit.tasks.estimator.scoring import generation_metrics, raw_outputs
 from agekit.tasks.evaluate import AgeEvaluation, ResultTable
 from agekit.training.display import Display
@@ -29,21 +31,74 @@ _OF_PARTS = ("mae", "bias", "cs5", "coverage")
 
 
 class EstimatorEvaluation(AgeEvaluation):
-    """The errors of an estimator, over all and by head, age, gender and group."""
+    """The errors of an estimator, over all and by head, age, gender and group.
+
+    Args:
+        folder: the model folder.
+        device: where its network runs.
+        split: which.
+        seed: nothing is drawn.
+        table: a CSV to write, a row a face.
+        plot: a PNG: estimated against true age, and the error on the faces it is surest of.
+        worst: a PNG of the faces of the largest errors.
+        abstain: the share of faces to leave without an answer, those of the widest intervals.
+    """
 
     config: EstimatorConfig
 
-    def __init__(self, folder: Path, device: torch.device, split: str, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        split: str,
+        seed: int,
+        *,
+        table: Path | None = None,
+        plot: Path | None = None,
+        worst: Path | None = None,
+        abstain: float = 0.0,
+    ) -> None:
+        self.table, self.plot, self.worst, self.abstain = table, plot, worst, abstain
         self.network, self.config = load_estimator(folder, device)
         self.device = device
         self.split = split
 
     def score(self, faces: Faces, display: Display) -> dict[str, Any]:
-        """As `generation_metrics`."""
+        """As `generation_metrics`, and the errors on the share of faces it is surest of.
+
+        Returns:
+            Also ``most_certain``, `FaceErrors.answered` of each tenth of the faces more, and with
+            `abstain` ``answered``, the same of that share.
+        """
         data = evaluation_faces(faces, self.config.image, self.split, self.device, display)
         raw = raw_outputs(self.network, data.loader(self.split))
         metrics = generation_metrics(self.network, raw, data, self.split)
-        return {"n": metrics.pop("n"), "skipped": data.skipped, "metrics": metrics}
+        of_faces = self._face_errors(raw, data)
+        if self.table is not None:
+            of_faces.write_csv(self.table)
+        if self.plot is not None:
+            of_faces.draw(self.plot, self.split)
+        if self.worst is not None:
+            of_faces.draw_worst(self.worst)
+        out = {"n": metrics.pop("n"), "skipped": data.skipped, "metrics": metrics}
+        out["most_certain"] = of_faces.risk_coverage()
+        if self.abstain:
+            out["answered"] = of_faces.answered(1 - self.abstain)
+        if of_faces.surest is None and (self.abstain or self.plot):
+            out["remarks"] = ["all intervals are as wide: nothing tells which faces are surer"]
+        return out
+
+    def _face_errors(self, raw: Mapping[str, torch.Tensor], data: TrainingFaces) -> FaceErrors:
+        made, rows = self.network.estimate(raw), data.rows(self.split)
+        age, low, high = (values.cpu().numpy() for values in (made.age, made.low, made.high))
+        return FaceErrors(
+            data.faces.table.take(rows),
+            [SPLITS[code] for code in data.faces.codes[rows]],
+            age,
+            low,
+            high,
+            lambda which: data.pixels(self.split, which),
+        )
 
     def restore(self, generation: Path) -> None:
         """Its weights and its calibration."""
@@ -81,6 +136,13 @@ class EstimatorEvaluation(AgeEvaluation):
             [r["ages"], r["n"], f"{r['mae']:.2f}", f"{r['bias']:+.2f}"] for r in metrics["by_age"]
         ]
         out: list[ResultTable | str] = [ResultTable(["metric", "value"], rows, title), ""]
+        if answered := result.get("answered"):
+            out += [
+                f"{counted(answered['n'], 'face')} of intervals of at most "
+                f"{answered['width']:.1f} years answered: MAE {answered['mae']:.3f}, coverage "
+                f"{answered['coverage']:.3f}",
+                "",
+            ]
         if parts:
             out += [ResultTable(["dataset", "faces", *_OF_PARTS], parts), ""]
         return [*out, ResultTable(["true age", "faces", "mae", "bias"], by_age)]

@@ -11,12 +11,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from agekit.atomic import write_from_memory
 from agekit.errors import counted
 
-__all__ = ["curves", "distributions", "scatter"]
+__all__ = ["contact_sheet", "curves", "distributions", "errors", "scatter"]
 
 STYLE: Any = {
     "axes.spines.top": False,
@@ -27,6 +28,8 @@ STYLE: Any = {
     "axes.titlesize": 9,
     "legend.frameon": False,
 }
+_SHEET_COLUMNS = 6
+_SHEET_NAME = 30
 COLOURS = ("#9db4c0", "#4f8a8b", "#e07a5f", "#3d405b", "#b56576", "#6d597a")
 
 
@@ -62,6 +65,8 @@ def curves(path: Path, records: Sequence[dict[str, Any]]) -> None:
             loss.plot(epochs, [record["losses"]["loss"] for record in mine], **style)
             watched = [r for r in mine if r.get("val_mae") is not None]
             error.plot([r["epoch"] for r in watched], [r["val_mae"] for r in watched], **style)
+        for axes in (loss, error):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         loss.set(xlabel="epoch", ylabel="training loss", title="Loss")
         error.set(xlabel="epoch", ylabel="MAE (years)", title="Error on the validation split")
         loss.legend()
@@ -130,15 +135,92 @@ def scatter(
     """
     with matplotlib.rc_context(STYLE):
         figure = _figure(4.0, 4.0)
-        axes = figure.subplots()
-        end = float(max(true.max(), estimated.max()))
-        alpha = float(np.clip(200 / len(true), 0.08, 0.8))
-        axes.scatter(true, estimated, s=9, alpha=alpha, color="#3d405b", linewidths=0)
-        axes.plot([0, end], [0, end], color="#e07a5f", linewidth=1)
-        axes.set(
-            xlabel="true age (years)",
-            ylabel="estimated age (years)",
-            title=f"{split}: {counted(len(true), 'face')}, MAE {mae:.2f}",
-            aspect="equal",
-        )
+        _scatter(figure.subplots(), true, estimated, mae, split)
+        _save(figure, path)
+
+
+def _scatter(
+    axes: Axes, true: NDArray[Any], estimated: NDArray[Any], mae: float, split: str
+) -> None:
+    end = float(max(true.max(), estimated.max()))
+    alpha = float(np.clip(200 / len(true), 0.08, 0.8))
+    axes.scatter(true, estimated, s=9, alpha=alpha, color="#3d405b", linewidths=0)
+    axes.plot([0, end], [0, end], color="#e07a5f", linewidth=1)
+    axes.set(
+        xlabel="true age (years)",
+        ylabel="estimated age (years)",
+        title=f"{split}: {counted(len(true), 'face')}, MAE {mae:.2f}",
+        aspect="equal",
+    )
+
+
+def errors(
+    path: Path,
+    true: NDArray[Any],
+    estimated: NDArray[Any],
+    risks: NDArray[np.float64] | None,
+    split: str,
+) -> None:
+    """Estimated against true age; beside it the error on the faces with the narrowest intervals.
+
+    Args:
+        path: the PNG to write.
+        true: true ages in years, (N,).
+        estimated: estimated ages in years, (N,).
+        risks: (N,) the mean absolute error of the first 1, 2, ... of them, the surest first; None
+            where nothing tells which are.
+        split: which split, for the title.
+    """
+    mae = float(np.abs(estimated - true).mean())
+    with matplotlib.rc_context(STYLE):
+        figure = _figure(4.0 if risks is None else 8.0, 4.0)
+        places = figure.subplots(1, 1 if risks is None else 2, squeeze=False)[0]
+        _scatter(places[0], true, estimated, mae, split)
+        if risks is not None:
+            share = 100 * np.arange(1, len(risks) + 1) / len(risks)
+            steady = share >= min(5.0, share[-1])  # the first few faces are one's luck
+            places[1].plot(share[steady], risks[steady], color="#4f8a8b")
+            places[1].axhline(mae, color="#e07a5f", linewidth=0.8, linestyle="--")
+            places[1].set(
+                xlabel="faces answered, the narrowest intervals first (%)",
+                ylabel="MAE (years)",
+                title="Error on the faces it is surest of",
+                xlim=(0, 100),
+                ylim=(0, 1.1 * float(risks[steady].max()) or 1.0),
+            )
+        _save(figure, path)
+
+
+def contact_sheet(
+    path: Path, pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], names: Sequence[str]
+) -> None:
+    """Faces in a grid, six a row, each with its title above and its name below.
+
+    Args:
+        path: the PNG to write.
+        pictures: at least one, (H, W, 3) uint8 each.
+        titles: of each.
+        names: of each; the ends of long ones are shown.
+    """
+    columns = min(_SHEET_COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
+        figure = _figure(1.8 * columns, 2.3 * rows)
+        places = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axes in places:
+            axes.set_axis_off()
+        for axes, picture, title, name in zip(places, pictures, titles, names, strict=False):
+            axes.imshow(picture)
+            axes.set_title(title, fontsize=8)
+            shown = name if len(name) <= _SHEET_NAME else f"…{name[1 - _SHEET_NAME :]}"
+            axes.text(
+                0.5,
+                -0.03,
+                shown,
+                transform=axes.transAxes,
+                ha="center",
+                va="top",
+                fontsize=6,
+                parse_math=False,
+            )
         _save(figure, path)

@@ -34,6 +34,12 @@ class EstimatorTask(Task):
     untrained: Lazy[Any] = Lazy("agekit.tasks.estimator.build:untrained")
     evaluation: Lazy[Any] = Lazy("agekit.tasks.estimator.evaluate:EstimatorEvaluation")
     ranked_by = Ranking("mae", "MAE", "mean absolute error, years", of_faces=True)
+    evaluation_options: ClassVar[Mapping[str, str]] = {
+        "table": "--csv",
+        "plot": "--plot",
+        "worst": "--worst",
+        "abstain": "--abstain",
+    }
     inference: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:inference")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:fixed_outputs")
     graphs: Lazy[Any] = Lazy("agekit.tasks.estimator.graph:graphs")

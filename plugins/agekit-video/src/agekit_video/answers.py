@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from agekit.cli.output import csv_cell, printable
+from agekit.cli.output import printable
+from agekit.data.sheet import csv_cell
 from agekit_video.tracks import Track
 
 __all__ = ["COLUMNS", "Answer", "lines", "rows"]
