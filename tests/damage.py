@@ -209,7 +209,7 @@ def damage_models(scratch: Path, n: int, file: str, seed: int = 0) -> Tally:
     """Damages a file of a model `n` times, and gives the model to the commands."""
     tally, base = Tally(), scratch / "base-model"
     write_untrained(base)
-    shutil.copy(shipped() / "cen-resnet18-tiny" / "metrics.json", base)
+    shutil.copy(shipped() / "sord-lite0" / "metrics.json", base)
     photo = next(iter(sorted((scratch / "photos").glob("*.png"))))
     for k in range(n):
         chance = random.Random(f"{seed}-{file}-{k}")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "check_requires",
     "licence_of",
     "load_network",
     "load_weights",
@@ -98,6 +99,19 @@ def within_model(config: ModelConfig) -> Iterator[None]:
         yield
 
 
+def check_requires(config: ModelConfig, folder: Path) -> None:
+    """Refuses a model some distributions of whose parts are missing.
+
+    Raises:
+        ModelError: saying which, and how to install them.
+    """
+    if lacking := missing(config.requires):
+        raise ModelError(
+            f"{folder}: the model needs {', '.join(lacking)}, not installed here",
+            f"`pip install {' '.join(lacking)}`",
+        )
+
+
 @contextmanager
 def _building(config: ModelConfig, folder: Path) -> Iterator[None]:
     """Names the folder in what goes wrong with a model's parts, and what is not installed.
@@ -105,11 +119,7 @@ def _building(config: ModelConfig, folder: Path) -> Iterator[None]:
     Raises:
         ModelError: a distribution is missing, or a part cannot be made.
     """
-    if lacking := missing(config.requires):
-        raise ModelError(
-            f"{folder}: the model needs {', '.join(lacking)}, not installed here",
-            f"`pip install {' '.join(lacking)}`",
-        )
+    check_requires(config, folder)
     try:
         with within_model(config):
             yield

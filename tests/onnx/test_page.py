@@ -56,8 +56,8 @@ def run(*words: object, **environment: str) -> str:
 def test_the_script_gives_nearly_the_age_that_agekit_does(photo):
     [script] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/onnx.md").read_text(), re.S)
     assert "torch" not in script
-    out = run(script, ROOT / "zoo/cen-resnet18-tiny/model.onnx", photo)
-    [answer] = agekit.load("cen-resnet18-tiny", "cpu").predict(photo)
+    out = run(script, ROOT / "zoo/sord-lite0/model.onnx", photo)
+    [answer] = agekit.load("sord-lite0", "cpu").predict(photo)
     assert float(out.split()[0]) == pytest.approx(answer.faces[0].age, abs=3)
 
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from agekit.data.split import Faces, load_faces
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, ModelError
 from agekit.recipe import resolve
 from agekit.recipe.merge import assigned
 from agekit.tasks.estimator.initial import estimator_start
@@ -86,6 +86,15 @@ def test_heads_are_made_anew_where_the_data_goes_beyond(faces: Faces) -> None:
 def test_another_backbone_is_refused(faces: Faces) -> None:
     with pytest.raises(ConfigError, match="resnet10-tiny"):
         start(faces, "cen-resnet18-tiny")
+
+
+def test_what_a_model_needs_is_said_before_its_parts_are_looked_for(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agekit.zoo.folder.missing", lambda requires: ["agekit-ldl"])
+    with pytest.raises(ModelError, match="the model needs agekit-ldl, not installed") as error:
+        start(faces, "cen-resnet10-tiny")
+    assert error.value.hint == "`pip install agekit-ldl`"
 
 
 @pytest.mark.parametrize("preset", ["finetune", "quick", None])

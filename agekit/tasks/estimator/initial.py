@@ -19,7 +19,7 @@ from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.files import WEIGHTS
-from agekit.zoo.folder import read_weights
+from agekit.zoo.folder import check_requires, read_weights
 from agekit.zoo.locate import locate
 
 __all__ = ["adopt", "adopt_images", "estimator_start", "initial_weights"]
@@ -41,9 +41,11 @@ def estimator_start(
 
     Raises:
         ConfigError: the model has another backbone.
+        ModelError: what its parts come from is not installed.
     """
     folder = locate(model)
     config = estimator_config(folder)
+    check_requires(config, folder)
     if not _is_one(BACKBONES, recipe.backbone, config.backbone, config):
         raise ConfigError(
             f"{model} has the backbone {config.backbone.type!r}, and the recipe has "

@@ -237,7 +237,7 @@ def test_in_a_process_of_its_own(run_agekit, write_plugin, tmp_path, monkeypatch
     done = run_agekit("age", "a.png", "--model", model, "--device", "cpu", "--json")
     assert done.returncode == 0, done.stderr
     [line] = done.stderr.splitlines()
-    assert line.startswith("licence of the weights of cen-resnet18-tiny: non-commercial research")
+    assert line.startswith("licence of the weights of sord-lite0: utkface: non-commercial research")
     [answer] = json.loads(done.stdout)
     assert answer["faces"] == [{"before": None, "after": None, "box": None}]
     with Image.open(tmp_path / answer["output"]) as image:

