@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     __version__: str
 
+# Before ONNX Runtime is imported: its wheels carry telemetry, which keeps an id of a session among
+# temporary files and knows where to report it. What is looked at here leaves no trace.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if sys.platform == "darwin":
     # Before torch is imported: what Apple's GPUs cannot do runs on the CPU, and torch says so once.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")

@@ -38,6 +38,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "demo"): "agekit-demo",
     ("command", "plugins.doctor"): "agekit-testkit",
     ("command", "plugins.new"): "agekit-testkit",
+    ("command", "serve"): "agekit-serve",
     ("command", "video"): "agekit-video",
     ("command", "zoo.publish"): "agekit-publish",
     ("command", "zoo.push"): "agekit-publish",

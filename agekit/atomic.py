@@ -37,9 +37,7 @@ __all__ = [
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The numbers of the errors of a disk that takes no more."""
 
-_ASIDE = re.compile(
-    r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part(\.\w+)?"
-)
+_ASIDE = re.compile(r"\.agekit-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>[0-9a-f]{8})-\d+\.part")
 _HOST = blake2b(platform.node().encode(), digest_size=4).hexdigest()
 _START = secrets.token_hex(4)
 _count = itertools.count()
@@ -60,7 +58,7 @@ def aside_of(path: Path) -> Path:
 
 def is_aside(name: str) -> bool:
     """Whether a file or folder of this name is, or was, written aside by agekit."""
-    return _ASIDE.fullmatch(name) is not None
+    return _ASIDE.match(name) is not None
 
 
 def sweep(folder: Path, *, alone: bool = False) -> None:
@@ -72,7 +70,7 @@ def sweep(folder: Path, *, alone: bool = False) -> None:
     """
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
-            if (match := _ASIDE.fullmatch(entry.name)) and (alone or _is_left(match)):
+            if (match := _ASIDE.match(entry.name)) and (alone or _is_left(match)):
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry, ignore_errors=True)
                 else:

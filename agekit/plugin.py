@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from agekit.progress import ProgressBar, decoding, print_line
     from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
     from agekit.recipe.parts import build_part
-    from agekit.registry import BACKBONES, DETECTORS, EVOLVERS, GENERATORS, HEADS, LOSSES
+    from agekit.registry import BACKBONES, DETECTORS, EVOLVERS, GENERATORS, HEADS, LOSSES, TASKS
     from agekit.scope import within
     from agekit.task import HubTask, Lazy, Ranking, Task
     from agekit.tasks.estimator.base import Head, Loss
@@ -135,6 +135,7 @@ __all__ = [
     "PLAN_FILE",
     "SHARD",
     "SPLITS",
+    "TASKS",
     "TEMPLATE",
     "WEIGHTS",
     "WHOLE",

@@ -51,7 +51,9 @@ _TURN = {
 }
 
 
-def decode(data: bytes | Path, size: int | None, name: str = "") -> NDArray[np.uint8]:
+def decode(
+    data: bytes | Path, size: int | None, name: str = "", *, most: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Decodes an image file: upright, RGB; the centre square with `size` pixels a side, or whole.
 
     The format is told from the first bytes; the reader of each is called itself, so that nothing
@@ -62,6 +64,7 @@ def decode(data: bytes | Path, size: int | None, name: str = "") -> NDArray[np.u
         data: the file's bytes, or its path.
         size: side of the result in pixels; None neither scales nor cuts.
         name: what to call the image in errors; a path's own name if left out.
+        most: pixels; an image of more is refused.
 
     Returns:
         (size, size, 3), or (H, W, 3), uint8.
@@ -81,7 +84,7 @@ def decode(data: bytes | Path, size: int | None, name: str = "") -> NDArray[np.u
         raise DataError(f"{name}: the file is empty")
     reader = reader_of(data, name)
     with damage_as_error(f"{name}: truncated or corrupt image"), reader(BytesIO(data)) as image:
-        check_pixels(image.size, name)
+        check_pixels(image.size, name, most)
         if size is not None:
             image.draft(None, (2 * size, 2 * size))
         return upright(image, size, name)
@@ -99,16 +102,16 @@ def damage_as_error(what: str) -> Iterator[None]:
             raise DataError(f"{what}: {str(error) or type(error).__name__}") from None
 
 
-def check_pixels(size: tuple[int, int], name: str) -> None:
-    """Refuses an image, (width, height), of too many pixels or of none.
+def check_pixels(size: tuple[int, int], name: str, most: int = MAX_PIXELS) -> None:
+    """Refuses an image, (width, height), of more than `most` pixels or of none.
 
     Raises:
         DataError: as said.
     """
     count = size[0] * size[1]
-    if count > MAX_PIXELS:
+    if count > most:
         raise DataError(
-            f"{name}: {size[0]} x {size[1]} = {count} pixels; the limit is {MAX_PIXELS}",
+            f"{name}: {size[0]} x {size[1]} = {count} pixels; the limit is {most}",
             "scale the image down first",
         )
     if count == 0:

@@ -49,7 +49,6 @@ _OTHERS = (
     (b"8BPS", "a Photoshop image"),
     (b"%PDF", "a PDF document"),
     (b"<svg", "an SVG drawing"),
-    (b"\x1aE\xdf\xa3", "a video, which agekit-video reads"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself (git lfs pull)"),
 )
 _HEAD = 64

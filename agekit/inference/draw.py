@@ -57,11 +57,10 @@ def draw_faces(
             number = "" if numbers is None else f"{numbers[k]}: "
             low, high = face.interval
             texts.append(f"{number}{face.age:.0f} ({low:.0f}–{high:.0f})")
-    if not boxes and numbers is not None:
-        return image
     if not boxes:
-        font = next(_fonts(image.size))
-        _label(brush, (0, 0, *_extent(font, "no face found")), "no face found", font, "white")
+        if numbers is None:
+            font = next(_fonts(image.size))
+            _label(brush, (0, 0, *_extent(font, "no face found")), "no face found", font, "white")
         return image
     line = max(2, round(max(image.size) / 400))
     colours = [COLOURS[n % len(COLOURS)] for n in numbers or ()] or _colours(boxes)
