@@ -31,6 +31,7 @@ __all__ = ["OFFICIAL", "check_api", "family_names", "how_to_upgrade", "load", "u
 OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "age"): "agekit-ager",
     ("command", "bench"): "agekit-bench",
+    ("command", "compare"): "agekit-bench",
     ("command", "convert"): "agekit-cyclegan",
     ("command", "data.check"): "agekit-datasets",
     ("command", "data.pack"): "agekit-datasets",

@@ -207,7 +207,7 @@ def test_a_traceback_says_whose_command_it_is(run_agekit, write_plugin):
 def test_shell_completion_imports_no_command(run_agekit, write_plugin):
     write_plugin("agekit-thrown", {"command": {"counts": "thrown:counts"}}, {"thrown.py": "1 / 0"})
     done = run_agekit(_AGEKIT_COMPLETE="bash_complete", COMP_WORDS="agekit co", COMP_CWORD="1")
-    assert done.stdout.split() == ["plain,convert", "plain,counts"]
+    assert done.stdout.split() == ["plain,compare", "plain,convert", "plain,counts"]
 
 
 FLAWS = {
