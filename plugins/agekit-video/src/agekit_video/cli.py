@@ -93,7 +93,7 @@ class _Video(click.Command):
 @device_option
 @json_option
 def video(inputs: tuple[str, ...], **options: Any) -> None:
-    """Predict the ages of the faces in videos, or before a camera.
+    """Predict ages in videos, or before a camera.
 
     A few frames a second are looked at, the faces are followed from one to the next, and each is
     answered with its age by all of its frames. FILE is a video, or a pattern in quotes;

@@ -60,9 +60,9 @@ def compare(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Compare models that estimate ages on the same faces of DATASET.
+    """Compare models on the same faces of DATASET.
 
-    MODEL is a name of the zoo, a model folder or a run folder. All are shown the same split, and
+    MODEL is a name of the zoo, a model folder or a run folder, of an estimator. All are shown the same split, and
     the errors of each are paired with those of the first face by face: how far they lie apart, with
     an interval of 95 %, over all faces and by age, gender and group. A model that was trained on
     some of the faces is named as such.
