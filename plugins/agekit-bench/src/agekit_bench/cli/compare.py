@@ -62,10 +62,10 @@ def compare(
 ) -> None:
     """Compare models on the same faces of DATASET.
 
-    MODEL is a name of the zoo, a model folder or a run folder, of an estimator. All are shown the same split, and
-    the errors of each are paired with those of the first face by face: how far they lie apart, with
-    an interval of 95 %, over all faces and by age, gender and group. A model that was trained on
-    some of the faces is named as such.
+    MODEL is a name of the zoo, a model folder or a run folder, of an estimator. All are shown the
+    same split, and the errors of each are paired with those of the first face by face: how far they
+    lie apart, with an interval of 95 %, over all faces and by age, gender and group. A model that
+    was trained on some of the faces is named as such.
     """
     from agekit_bench.compare import compare_models
 
