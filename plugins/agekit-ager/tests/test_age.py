@@ -15,6 +15,7 @@ from torch import nn
 import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
+from agekit.errors import ModelError
 from agekit.faces.align import TEMPLATE, standard
 from agekit.faces.base import Detection, Detector
 from agekit.recipe import PartConfig, resolve
@@ -160,8 +161,15 @@ def test_without_a_default_judge_the_ages_are_left_out(agekit, here, model, monk
     photo(60).save("a.png")
     monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-ldl")
     code, out, err = agekit("age", "a.png", "--model", model)
+    assert code == 0 and " years" in out, "the default needs no plugin: it has an ONNX file"
+
+    def none(task):
+        raise ModelError(f"there is no default {task}")
+
+    monkeypatch.setattr("agekit_ager.command.default_model", none)
+    code, out, err = agekit("age", "a.png", "--model", model)
     assert (code, out) == (0, "a.png -> aged/a-old.png\n")
-    assert "how old the faces look is not told: " in err and "agekit-ldl" in err
+    assert "how old the faces look is not told: there is no default estimator" in err
 
 
 def test_ages_with_a_judge(agekit, here, model, estimator):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from agekit_ager import AgerConfig
 from agekit_ager.judges.load import load_judges
-from agekit_ager.wishes import targets
+from agekit_ager.wishes import steps, targets
 from agekit_testkit import check_generator
 from agekit_testkit.shades import write_ager, write_faces, write_judge, write_parts
 from PIL import Image
@@ -139,6 +139,18 @@ def test_statistics_become_an_ager_that_takes_any_age(here, capsys, caplog):
         assert code == 0, err
         [answer] = json.loads(out)
         assert (answer["after"], answer["output"]) == (after, f"aged/{name}")
+    assert "made look more than 10 years off" not in err
+    code, out, err = run(capsys, *aged, "--to", "10,40", "--gif", "years/a.gif", "--json")
+    assert code == 0, err
+    assert json.loads(out)[0]["gif"] == "years/a.gif"
+    with Image.open("years/a.gif") as moving:
+        assert (moving.n_frames, moving.info["loop"]) == (48, 0)
+        for at, grey in ((0, 20), (24, 80)):
+            moving.seek(at)
+            assert np.asarray(moving.convert("L")) == pytest.approx(grey, abs=3)
+    code, out, err = run(capsys, *aged, "--to", "120", "--mp4", "a.mp4")
+    assert code == 0 and "-> a.mp4" in out, err
+    assert Path("a.mp4").stat().st_size > 500
     code, out, err = run(capsys, *aged, "--to", "young", "--json")
     assert json.loads(out)[0]["after"] == 25 and "young is 25 years" in err
     code, out, err = run(capsys, *aged, "--json")
@@ -184,6 +196,7 @@ def test_statistics_become_an_ager_that_takes_any_age(here, capsys, caplog):
         (["--to", "10,30,50"], "use --to old or --to young"),
         (["--by", "+20"], "a model that goes by age"),
         (["--by", "-5"], "knows no ages"),
+        (["--gif", "a.gif"], "leave out --gif and --mp4"),
     ],
 )
 def test_an_ager_of_directions_refuses_ages(here, capsys, options, says):
@@ -208,6 +221,10 @@ def test_an_ager_of_directions_refuses_ages(here, capsys, options, says):
         (["--by", "inf"], "inf is not from -120 to 120 years"),
         (["--by", "nan"], "nan is not from -120 to 120 years"),
         (["--to", "old", "--by", "5"], "--by is instead of --to"),
+        (["--gif", "a.png"], "a.png does not end in .gif"),
+        (["--mp4", "a.gif"], "a.gif does not end in .mp4"),
+        (["--mp4", "a"], "a does not end in .mp4"),
+        (["a.png", "--gif", "a.gif"], "--gif and --mp4 show one image, not 2"),
     ],
 )
 def test_ages_that_are_none_are_wrong_usage(here, capsys, options, says):
@@ -225,6 +242,10 @@ def test_what_is_asked_is_told_and_named():
     assert (old.age, told) == (60, ["old is 60 years, as m goes by age"])
     [by] = targets("m", ages, None, -30)[0]
     assert (by.label, by.years(45), by.years(20)) == ("-30", 15, 0)
+    assert [t.years(20) for t in steps(targets("m", ages, 60, None)[0], 3)] == [20, 40, 60]
+    assert [t.years(20) for t in steps([by], 3)] == [20, 10, 0]
+    several = targets("m", ages, [10, 30, 70], None)[0]
+    assert [t.years(99) for t in steps(several, 5)] == [10, 20, 30, 50, 70]
     with pytest.raises(ConfigError, match="do not go together"):
         targets("m", ages, 65, 5)
     assert targets("m", None, None, None)[0][0].label == "old"

@@ -194,6 +194,7 @@ def test_likeness_by_hand() -> None:
     assert out["cosine"] == pytest.approx((1 + np.sqrt(0.5)) / 2)
     assert out["others"] == 0
     assert out["same"] == 50
+    assert out["nearer"] == 50, "the second lies between both"
     assert likeness(before[2:], after[2:])["cosine"] is None
 
 

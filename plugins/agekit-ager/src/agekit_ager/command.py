@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -20,29 +20,23 @@ from agekit.cli.options import (
     photo_options,
     refuse,
 )
-from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say, shown
+from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
 from agekit.errors import AgekitError, ConfigError, DataError, counted
 from agekit.extras import explained
 from agekit.inference.inputs import ImageFile, find_images, unreadable
-from agekit.inference.saving import (
-    JPEG_SUFFIXES,
-    colour_profile,
-    keep_inputs,
-    result_paths,
-    save_picture,
-)
+from agekit.inference.saving import JPEG_SUFFIXES, keep_inputs, result_paths
 from agekit.progress import FEW, ProgressBar
 from agekit.zoo.index import default_model
-from agekit_ager.image import side_by_side
-from agekit_ager.wishes import check_years, parse_to
+from agekit_ager.answers import NO_FACE, missed, tell, write_results
+from agekit_ager.passage import movie_maker, save_gif, save_mp4
+from agekit_ager.wishes import check_ending, check_years, parse_to
 
 if TYPE_CHECKING:
-    from agekit_ager.image import AgedFace, AgedImage
+    from agekit_ager.image import AgedFace
     from agekit_ager.judges.base import Judge
+    from agekit_ager.predictor import FaceAging
 
 __all__ = ["age"]
-
-NO_FACE = "no face found"
 
 
 @click.command()
@@ -64,6 +58,20 @@ NO_FACE = "no face found"
     callback=check_years,
     metavar="YEARS",
     help="Instead, how much older, or younger: +20, -10; with an ager that goes by age.",
+)
+@click.option(
+    "--gif",
+    type=click.Path(path_type=Path),
+    callback=check_ending,
+    metavar="FILE",
+    help="Of one image, with an ager that goes by age: the years passing, there and back.",
+)
+@click.option(
+    "--mp4",
+    type=click.Path(path_type=Path),
+    callback=check_ending,
+    metavar="FILE",
+    help="The same as a video; needs agekit-video.",
 )
 @click.option(
     "--out",
@@ -115,26 +123,43 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     whole = result_paths(asked.out, names, JPEG_SUFFIXES, f"-{'-'.join(asked.labels)}")
     strips = [path.with_name(f"{path.stem}-side-by-side.png") for path in whole]
     columns = [result_paths(asked.out, names, JPEG_SUFFIXES, f"-{one}") for one in asked.labels]
-    keep_inputs(paths, [path for column in (*columns, strips) for path in column])
+    if asked.passages and len(paths) > 1:
+        raise click.UsageError(f"--gif and --mp4 show one image, not {len(paths)}.")
+    if asked.mp4 is not None:
+        movie_maker()
+    made = [path for column in (*columns, strips) for path in column]
+    keep_inputs(paths, [*made, *asked.passages])
     given = {} if asked.boxes is None else read_boxes(asked.boxes, paths)
     unread = unreadable(paths)
     if all(path in unread for path in paths):
         _refuse(unread, paths, as_json)
     tally = Tally("they may not age as they should")
     answers: list[dict[str, Any]] = []
+    shown: list[AgedFace] = []
     with only_json_on_stdout(as_json):
-        aged = _aged(asked, paths, given, tally)
+        aging, judge = _loaded(asked, bool(given), tally)
+        more: dict[str, Any] = {"by": asked.by, **given}
+        how = (asked.to, asked.detect, asked.faces, judge)
+        aged = aging.stream(paths, *how, **more)
         with ProgressBar(console(), "images", len(images), few=FEW) as progress:
             for *outputs, strip in zip(*columns, strips, strict=True):
                 results = [next(aged) for _ in outputs]
                 tally.add(results[0])
-                answers += _write(results, outputs, strip if asked.pairs else None)
+                shown += [face for one in results for face in one.faces]
+                answers += write_results(results, outputs, strip if asked.pairs else None)
                 for answer in () if as_json else answers[-len(outputs) :]:
-                    _tell(answer)
+                    tell(answer)
                 progress.step()
+        if asked.passages and answers[0]["error"] is None:
+            pictures = list(aging.passage(paths[0], *how, **more))
+            for path in asked.passages:
+                (save_gif if path is asked.gif else save_mp4)(path, pictures)
+                answers[0][path.suffix.lower()[1:]] = path
+                if not as_json:
+                    click.echo(f"{printable(paths[0])} -> {printable(str(path))}")
     if as_json:
         emit_json(answers)
-    for note in tally.notes():
+    for note in (*tally.notes(), *missed(aging, shown)):
         say(f"note: {note}")
     if all(answer["error"] == NO_FACE for answer in answers):
         raise DataError("no face was found", "if the images are face chips, use --no-detect")
@@ -149,6 +174,8 @@ class _Options:
     model: str | None
     to: str | list[float] | None
     by: float | None
+    gif: Path | None
+    mp4: Path | None
     out: Path
     detect: bool | None
     faces: Literal["all", "largest"]
@@ -159,6 +186,11 @@ class _Options:
     device: str
 
     @property
+    def passages(self) -> list[Path]:
+        """The files of ``--gif`` and ``--mp4``."""
+        return [path for path in (self.gif, self.mp4) if path is not None]
+
+    @property
     def labels(self) -> list[str]:
         """What the results of an image are named after."""
         if self.by is not None:
@@ -166,10 +198,8 @@ class _Options:
         return [f"{age:g}" for age in self.to] if isinstance(self.to, list) else [self.to or "old"]
 
 
-def _aged(
-    asked: _Options, paths: Sequence[str], given: Mapping[str, Any], tally: Tally
-) -> Iterator[AgedImage]:
-    """The images aged, one after the other; loads the ager and its judge, and says what is odd."""
+def _loaded(asked: _Options, boxed: bool, tally: Tally) -> tuple[FaceAging, Judge | None]:
+    """The ager and its judge; refuses what they do not do, and says what is odd."""
     model = model_or_default(asked.model, "ager")
 
     from agekit_ager.load import load_aging
@@ -177,21 +207,25 @@ def _aged(
     aging = load_aging(model, asked.device)
     for note in aging.targets(asked.to, asked.by)[1]:
         say(f"note: {note}")
+    if asked.passages and aging.ages is None:
+        raise ConfigError(
+            f"{aging.name} knows no ages, and no years can pass",
+            "leave out --gif and --mp4, or use a model that goes by age",
+        )
     judge = None if asked.no_judge else _judge(asked.judge, asked.device)
     if judge is None and aging.ages is not None:
         raise ConfigError(
             f"{aging.name} goes by age, and must be told how old faces are: there is no judge",
             "leave out --no-judge, or name an estimator with --judge",
         )
-    whole = bool(given) or (aging.detects if asked.detect is None else asked.detect)
+    whole = boxed or (aging.detects if asked.detect is None else asked.detect)
     if whole and aging.alignment_unknown:
         say(f"note: {tally.unknown_alignment(model)}")
     if judge is not None and not (whole and judge.finds):
         told = judge.expect(aging.face, "the ager's faces")
         if told is not None:
             say(f"note: {told}")
-    options: dict[str, Any] = {"by": asked.by, **given}
-    return aging.stream(paths, asked.to, asked.detect, asked.faces, judge, **options)
+    return aging, judge
 
 
 def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> NoReturn:
@@ -235,56 +269,3 @@ def _without_results(
         left = counted(len(images) - len(kept), "image")
         say(f"note: {left} in {out}, where the results go, left out")
     return kept
-
-
-def _write(
-    results: Sequence[AgedImage], outputs: Sequence[Path], strip: Path | None
-) -> list[dict[str, Any]]:
-    """Writes what became of an image, and all of it side by side; gives the answers."""
-    answers: list[dict[str, Any]] = [
-        {**one.to_dict(), "to": one.to, "output": None, "side_by_side": None} for one in results
-    ]
-    shown: list[tuple[Any, Sequence[AgedFace]]] = []
-    written: list[dict[str, Any]] = []
-    profile = colour_profile(results[0].path)
-    for result, target, answer in zip(results, outputs, answers, strict=True):
-        if result.after is None:
-            answer["error"] = result.error or NO_FACE
-            continue
-        try:
-            save_picture(target, result.after, profile)
-        except OSError as error:
-            answer["error"] = f"{error.filename or target}: {error.strerror or error}"
-            continue
-        answer["output"] = target
-        written.append(answer)
-        shown.append((result.after, result.faces))
-    if strip is not None and results[0].before is not None and shown:
-        outcome: dict[str, Any] = {"side_by_side": strip}
-        try:
-            save_picture(strip, side_by_side(results[0].before, *shown[0], shown[1:]), profile)
-        except OSError as error:
-            outcome = {"error": f"{error.filename or strip}: {error.strerror or error}"}
-        for answer in written:
-            answer |= outcome
-    return answers
-
-
-def _tell(answer: dict[str, Any]) -> None:
-    path, faces = printable(answer["path"]), answer["faces"]
-    if answer["error"] == NO_FACE:
-        click.echo(f"{path}: {NO_FACE}")
-    elif answer["error"] is not None:
-        say(f"error: {answer['error']}")
-    else:
-        ages = [
-            f"{_years(face['before'])} {shown('→', 'to')} {_years(face['after'])}"
-            for face in faces
-            if face["before"] is not None or face["after"] is not None
-        ]
-        after = f": {', '.join(ages)} years" if ages else ""
-        click.echo(f"{path} -> {printable(str(answer['output']))}{after}")
-
-
-def _years(value: float | None) -> str:
-    return "?" if value is None else f"{value:.1f}"

@@ -78,6 +78,7 @@ class _Same(MetricsSchema):
     interval: Ends
     others: Number = None
     same: Number = None
+    nearer: Number = None
 
 
 class _Way(MetricsSchema):

@@ -35,16 +35,22 @@ class AgedFace:
         before: how old it looked, years; None without a judge, or if the judge finds no face.
         after: how old it looks now.
         upright: whether it is within 45 degrees of upright; None for a chip.
+        wanted: how old it was to look, years; None of an ager by direction.
+        enlarged: by how much it was, to be as large as the ager takes faces; None for a chip.
     """
 
     box: Box | None = None
     before: float | None = None
     after: float | None = None
     upright: bool | None = None
+    wanted: float | None = None
+    enlarged: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As ``agekit age --json`` prints it."""
         years = {"before": self.before, "after": self.after}
+        if self.wanted is not None:
+            years["wanted"] = self.wanted
         shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
         return {**shown, "box": shown_box(self.box)}
 
@@ -102,6 +108,7 @@ def side_by_side(
     after: Pixels,
     faces: Sequence[AgedFace],
     more: Sequence[tuple[Pixels, Sequence[AgedFace]]] = (),
+    words: Sequence[str] = (),
 ) -> Image.Image:
     """Draws before on the left and after on the right, ages below where they are known.
 
@@ -112,12 +119,16 @@ def side_by_side(
         after: the same size.
         faces: their ages are given from left to right.
         more: other results of the same image, further to the right.
+        words: what to call each of the results, all of them "after" where nothing is given.
     """
     results = [(after, faces), *more]
     parts = [_fitted(Image.fromarray(pixels)) for pixels in (before, *(one[0] for one in results))]
     width, height = parts[0].size
     captions = [_caption("before", [face.before for face in _ordered(faces)])]
-    captions += [_caption("after", [f.after for f in _ordered(aged)]) for _, aged in results]
+    captions += [
+        _caption(word, [f.after for f in _ordered(aged)])
+        for word, (_, aged) in zip(words or ["after"] * len(results), results, strict=True)
+    ]
     font = _font(captions, width, max(width, height))
     gap = max(4, round(max(width, height) / 64))
     line = round(1.7 * font.size)

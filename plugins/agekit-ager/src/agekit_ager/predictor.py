@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -13,20 +12,18 @@ from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike
-from agekit.errors import ConfigError
-from agekit.faces.align import cut, is_upright, known_points, similarity
-from agekit.faces.base import Detection
-from agekit.inference.chips import in_frame
+from agekit.errors import ConfigError, DataError
 from agekit.inference.face import Chip
 from agekit.inference.inputs import Picture
 from agekit.inference.model import FaceModel, WhichFaces
 from agekit.zoo.folder import within_model
 from agekit.zoo.index import default_model
 from agekit_ager.config import AgerConfig
-from agekit_ager.engine import AgingEngine, Wish
-from agekit_ager.image import DIRECTIONS, AgedFace, AgedImage, Direction
-from agekit_ager.paste import CutFace, paste
-from agekit_ager.wishes import Target, targets
+from agekit_ager.engine import AgingEngine
+from agekit_ager.image import DIRECTIONS, AgedImage, Direction
+from agekit_ager.passage import STEPS
+from agekit_ager.seen import SeenFaces
+from agekit_ager.wishes import Target, steps, targets
 
 if TYPE_CHECKING:
     from agekit_ager.judges.base import Judge
@@ -35,7 +32,6 @@ __all__ = ["FaceAging"]
 
 Pixels = NDArray[np.uint8]
 To = str | float | Sequence[float] | None
-Ages = Sequence[float | None]
 
 
 class FaceAging(FaceModel):
@@ -143,16 +139,67 @@ class FaceAging(FaceModel):
     ) -> Iterator[AgedImage]:
         """As `age`, one after the other: holds a few photos in memory, however many come."""
         asked, _ = self.targets(to, by)
+        judge = self._judge(judge)
+        shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
+        answers = (self._answer(picture, chips, asked, judge) for [(picture, chips)] in shown)
+        return (result for results in answers for result in results)
+
+    def passage(
+        self,
+        image: ImageLike,
+        to: To = None,
+        detect: bool | None = None,
+        faces: WhichFaces = "all",
+        judge: Judge | None = None,
+        *,
+        by: float | None = None,
+        boxes: Any = None,
+        points: Any = None,
+        count: int = STEPS,
+    ) -> Iterator[Pixels]:
+        """An image as the years pass, of an ager by age.
+
+        Args:
+            image: see `age`, as for what follows.
+            to: likewise; of one age the years pass from how old each face looks, of several
+                through all of them.
+            detect: likewise.
+            faces: likewise.
+            judge: likewise.
+            by: likewise.
+            boxes: likewise.
+            points: likewise.
+            count: how many pictures.
+
+        Yields:
+            (H, W, 3) uint8 each.
+
+        Raises:
+            ConfigError: see `age`; or the ager goes by direction.
+            DataError: the image cannot be read, or there is no face in it.
+        """
+        asked, _ = self.targets(to, by)
+        if self.ages is None:
+            raise ConfigError(
+                f"{self.name} knows no ages, and no years can pass", "use a model that goes by age"
+            )
+        judge = self._judge(judge)
+        [[(picture, chips)]] = self.faces_of([image], detect, faces, boxes=boxes, points=points)
+        if picture.pixels is None or not chips:
+            raise DataError(picture.error or f"{picture.name or 'the image'}: no face found")
+        seen = SeenFaces(self, picture, chips, judge)
+        return (seen.made(target)[1] for target in steps(asked, count))
+
+    def _judge(self, judge: Judge | None) -> Judge | None:
+        """Who says how old faces look, told of the frame: whoever was given, or who has to be."""
         if self.ages is not None and judge is None:
             from agekit_ager.judges.load import load_judges
 
             names = [default_model("estimator")]
             [judge] = load_judges(names, self.device, features=False)
-        shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
         if judge is not None:
             judge.expect(self.face, "the ager's faces")
-        answers = (self._answer(picture, chips, asked, judge) for [(picture, chips)] in shown)
-        return (result for results in answers for result in results)
+        return judge
 
     def _answer(
         self,
@@ -161,7 +208,9 @@ class FaceAging(FaceModel):
         asked: Sequence[Target],
         judge: Judge | None,
     ) -> Iterator[AgedImage]:
-        seen = _Seen(self, picture, chips, judge) if picture.pixels is not None and chips else None
+        seen = (
+            SeenFaces(self, picture, chips, judge) if picture.pixels is not None and chips else None
+        )
         for target in asked:
             if seen is None:
                 yield AgedImage(
@@ -169,82 +218,3 @@ class FaceAging(FaceModel):
                 )
             else:
                 yield seen.aged(target)
-
-
-class _Seen:
-    """An image whose faces are known, to be aged once or more."""
-
-    def __init__(
-        self, ager: FaceAging, picture: Picture, chips: Sequence[Chip], judge: Judge | None
-    ) -> None:
-        assert picture.pixels is not None
-        self.ager, self.name, self.photo, self.judge = ager, picture.name, picture.pixels, judge
-        self.chips = chips
-        self.pixels = np.stack([chip.pixels for chip in chips])
-        self.placed: list[Any] = [np.asarray(c.placed) for c in chips if c.placed is not None]
-        self.now: Ages = [None] * len(chips)
-        if ager.ages is not None:
-            self.now = self._judged(self.photo, self.pixels)[0]
-
-    def aged(self, target: Target) -> AgedImage:
-        """The result for one target."""
-        after = self.ager.engine.run(self.pixels, self._wish(target))
-        unknown = [k for k, age in enumerate(self.now) if age is None]
-        if self.ager.ages is not None:
-            after[unknown] = self.pixels[unknown]
-        warning = self.chips[0].warning
-        if self.ager.ages is not None and unknown:
-            warning = f"{len(unknown)} of its faces left as they are: the judge found no age"
-        if not self.placed:
-            whole = np.rint(after[0]).astype(np.uint8)
-            ages = self._judged(whole, after)
-            faces = tuple(map(AgedFace, [None], *ages)) if self.judge is not None else (AgedFace(),)
-            return AgedImage(
-                self.name, self.chips[0].pixels, whole, faces, target.label, warning=warning
-            )
-        frame = self.ager.finder.target * self.ager.size
-        cuts = [
-            CutFace(chip.pixels, face, similarity(at, frame))
-            for chip, face, at in zip(self.chips, after, self.placed, strict=True)
-        ]
-        photo = paste(self.photo, cuts)
-        faces = tuple(
-            AgedFace(chip.box, before, now, chip.points and is_upright(at))
-            for chip, at, before, now in zip(
-                self.chips, self.placed, *self._judged(photo, after), strict=True
-            )
-        )
-        return AgedImage(self.name, self.photo, photo, faces, target.label, warning=warning)
-
-    def _wish(self, target: Target) -> Wish:
-        if target.direction is not None:
-            return target.direction
-        now = [0.0 if age is None else age for age in self.now]
-        wanted = [target.years(age) for age in now]
-        return np.array(now, np.float32), np.array(wanted, np.float32)
-
-    def _judged(self, photo: Pixels, after: NDArray[Any]) -> Sequence[Ages]:
-        """How old the faces look before and after, in a photo or, of a chip, in itself."""
-        judge, ager = self.judge, self.ager
-        if judge is None:
-            return [[None] * len(self.chips)] * 2
-        if not self.placed:
-            side = min(self.photo.shape[:2])
-            large = in_frame(self.name, self.photo, known_points(ager.face), side)
-            return _ages(judge, [large], [np.rint(after[0]).astype(np.uint8)])
-        if judge.finds:
-            seen = [
-                Detection(np.array(chip.box), chip.score or 0.0, at)
-                for chip, at in zip(self.chips, self.placed, strict=True)
-            ]
-            return judge.in_photo(self.photo, photo, seen)
-        again = [cut(photo, at, ager.finder.target, ager.size) for at in self.placed]
-        return _ages(judge, [chip.pixels for chip in self.chips], again)
-
-
-def _ages(
-    judge: Judge, before: Sequence[Pixels], after: Sequence[Pixels]
-) -> list[list[float | None]]:
-    """How old faces look before and after, years; None where the judge finds none."""
-    years = [judge.predict(np.stack(chips)).age.tolist() for chips in (before, after)]
-    return [[None if math.isnan(age) else age for age in ages] for ages in years]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import click
 
 from agekit.errors import ConfigError
 from agekit_ager.image import DIRECTIONS, YEARS, Direction
 
-__all__ = ["Target", "check_years", "parse_to", "targets"]
+__all__ = ["Target", "check_ending", "check_years", "parse_to", "steps", "targets"]
 
 OLDEST = 120
 
@@ -23,15 +24,18 @@ class Target:
         direction: of an ager by direction.
         age: of one by age, years.
         by: instead, how many years more than a face has.
+        share: how much of the way from a face's own age to go.
     """
 
     direction: Direction | None = None
     age: float | None = None
     by: float | None = None
+    share: float = 1.0
 
     def years(self, now: float) -> float:
         """The wanted age of a face of that age."""
-        return max(now + self.by, 0.0) if self.by is not None else self.age or 0.0
+        end = max(now + self.by, 0.0) if self.by is not None else self.age or 0.0
+        return now + self.share * (end - now)
 
     @property
     def label(self) -> str:
@@ -83,6 +87,24 @@ def targets(
     return [Target(age=float(age)) for age in asked], [told] if beyond else []
 
 
+def steps(asked: Sequence[Target], count: int) -> list[Target]:
+    """A passage of years: of one target from each face's own age on, of several through all ages.
+
+    Args:
+        asked: what to go to, of an ager by age.
+        count: how many steps, both ends among them; at least 2.
+    """
+    along = [k / (count - 1) for k in range(count)]
+    if len(asked) == 1:
+        return [replace(asked[0], share=share) for share in along]
+    ages, last = [target.years(0) for target in asked], len(asked) - 1
+    return [
+        Target(age=ages[k] + (share * last - k) * (ages[k + 1] - ages[k]))
+        for share in along
+        for k in [min(int(share * last), last - 1)]
+    ]
+
+
 def parse_to(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | list[float] | None:
@@ -100,6 +122,18 @@ def parse_to(
     if len(set(ages)) < len(ages):
         raise click.BadParameter(f"{value!r} names an age twice.")
     return ages
+
+
+def check_ending(
+    context: click.Context, parameter: click.Parameter, value: Path | None
+) -> Path | None:
+    """The file of ``--gif`` and ``--mp4``, which ends so, in a folder or where one can be made."""
+    ending = f".{parameter.name}"
+    if value is not None and value.suffix.lower() != ending:
+        raise click.BadParameter(f"{value} does not end in {ending}.")
+    if value is not None and value.is_dir():
+        raise click.BadParameter(f"{value} is a folder.")
+    return value
 
 
 def check_years(

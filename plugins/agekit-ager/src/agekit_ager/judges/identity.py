@@ -61,8 +61,9 @@ def likeness(
     Returns:
         ``n`` pairs with both, ``skipped`` the others, the mean ``cosine`` and its 95 %
         ``interval``; ``others``, the mean cosine of each face and another one, both as they were,
-        to compare it with; ``same``, the pairs nearer than 0.6, in %. None where there is nothing
-        to count.
+        to compare it with; ``same``, the pairs nearer than 0.6, in %; ``nearer``, than how many of
+        the others as they were an aged face is more like its own photo, in %. None where there is
+        nothing to count.
     """
     found = np.isfinite(before[:, 0]) & np.isfinite(after[:, 0])
     mine, aged = before[found], after[found]
@@ -70,6 +71,7 @@ def likeness(
     cosine = _cosine(mine, aged)
     other = np.roll(mine, max(1, n // 2), axis=0)
     near = np.linalg.norm(mine - aged, axis=1) < SAME
+    beaten = [(_cosine(face, mine) < own).sum() for face, own in zip(aged, cosine, strict=True)]
     return {
         "n": n,
         "skipped": int((~found).sum()),
@@ -77,10 +79,11 @@ def likeness(
         "interval": mean_interval(cosine, seed),
         "others": float(_cosine(mine, other).mean()) if n > 1 else None,
         "same": float(100 * near.mean()) if n else None,
+        "nearer": float(100 * np.mean(beaten) / (n - 1)) if n > 1 else None,
     }
 
 
 def _cosine(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    out: NDArray[np.float64] = (x * y).sum(1) / lengths
+    lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
+    out: NDArray[np.float64] = (x * y).sum(-1) / lengths
     return out
