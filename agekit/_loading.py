@@ -33,6 +33,8 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "bench"): "agekit-bench",
     ("command", "compare"): "agekit-bench",
     ("command", "convert"): "agekit-cyclegan",
+    ("command", "convert.cyclegan"): "agekit-cyclegan",
+    ("command", "convert.keras"): "agekit-ssrnet",
     ("command", "data.check"): "agekit-datasets",
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",

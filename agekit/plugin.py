@@ -89,8 +89,10 @@ if TYPE_CHECKING:
     from agekit.scope import within
     from agekit.task import HubTask, Lazy, Ranking, Task
     from agekit.tasks.estimator.base import Head, Loss
-    from agekit.tasks.estimator.build import without_pretrained
+    from agekit.tasks.estimator.build import build_estimator, without_pretrained
+    from agekit.tasks.estimator.card import estimator_card
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
+    from agekit.tasks.estimator.export import model_config
     from agekit.tasks.estimator.faces import EstimatorFaces
     from agekit.tasks.estimator.graph import PixelGraph, normalisation
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
@@ -210,6 +212,7 @@ __all__ = [
     "append_failure",
     "as_strings",
     "autocast_dtype",
+    "build_estimator",
     "build_evolver",
     "build_part",
     "by_column",
@@ -226,6 +229,7 @@ __all__ = [
     "decode",
     "decoding",
     "draw_faces",
+    "estimator_card",
     "evaluation_faces",
     "expectation",
     "export_model",
@@ -246,6 +250,7 @@ __all__ = [
     "locate",
     "locked",
     "mean_over_processes",
+    "model_config",
     "normalisation",
     "normalise",
     "one_thread",

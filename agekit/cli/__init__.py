@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from agekit.cli.convert import ConvertGroup
 from agekit.cli.groups import CommandGroup, LazyCommand, LazyGroup
 from agekit.cli.output import printable, say
 from agekit.discovery import core_version
@@ -73,6 +74,13 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
         _ZOO, within="zoo.", name="zoo", help="List, fetch, check and publish models."
     ),
     "export": LazyCommand("agekit.cli.export", "export", "Export a model for use without torch."),
+    "convert": ConvertGroup(
+        {},
+        within="convert.",
+        name="convert",
+        help="Convert files of other toolkits into models, and back. `agekit convert SOURCE --out "
+        "DIR` takes the converter that reads SOURCE; `agekit convert NAME --help` tells of one.",
+    ),
 }
 
 
