@@ -43,6 +43,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "plugins.new"): "agekit-testkit",
     ("command", "serve"): "agekit-serve",
     ("command", "video"): "agekit-video",
+    ("command", "zoo.add"): "agekit-publish",
     ("command", "zoo.publish"): "agekit-publish",
     ("command", "zoo.push"): "agekit-publish",
     ("task", "ager"): "agekit-ager",

@@ -53,7 +53,6 @@ _ZOO = {
     "info": LazyCommand("agekit.cli.zoo_info", "info", "What is known of one."),
     "pull": LazyCommand("agekit.cli.zoo_pull", "pull", "Fetch models from the Hub."),
     "verify": LazyCommand("agekit.cli.zoo_verify", "verify", "Check models' files and outputs."),
-    "add": LazyCommand("agekit.cli.zoo_add", "add", "Write a model and its entry for an index."),
 }
 _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "list": LazyCommand("agekit.cli.list", "list_", "List the installed parts and recipes."),

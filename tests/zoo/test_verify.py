@@ -8,6 +8,7 @@ import pytest
 import torch
 from agekit_ager.build import build_ager
 from agekit_ager.config import AgerConfig
+from agekit_publish.add import add_model
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -16,7 +17,7 @@ from agekit.errors import ModelError
 from agekit.recipe import PartConfig
 from agekit.registry import GENERATORS
 from agekit.tasks.generator import Generator
-from agekit.zoo.add import add_model, entry_for
+from agekit.zoo.add import entry_for
 from agekit.zoo.config import ImageConfig
 from agekit.zoo.files import tensor_types
 from agekit.zoo.folder import load_network, read_config, save_model

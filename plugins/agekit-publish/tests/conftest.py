@@ -21,6 +21,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
 
 
 @pytest.fixture
-def make_model(tmp_path: Path) -> Callable[[str], Path]:
+def make_model(tmp_path: Path) -> Callable[..., Path]:
     """Writes an untrained model and gives its folder."""
-    return lambda name="model": write_untrained(tmp_path / name)
+
+    def make(recipe: str = "ldl-reg-resnet10-tiny", name: str = "model") -> Path:
+        return write_untrained(tmp_path / name, recipe)
+
+    return make

@@ -38,7 +38,7 @@ def add(model: str, name: str, out: Path, as_json: bool, **options: Any) -> None
     folder like this serves as $AGEKIT_ZOO, or in a plugin, which names it in an entry point.
     """
     from agekit.registry import TASKS
-    from agekit.zoo.add import add_model
+    from agekit_publish.add import add_model
 
     with only_json_on_stdout(as_json):
         done = add_model(model, out, name, **options)

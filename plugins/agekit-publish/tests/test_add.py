@@ -4,9 +4,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from agekit_publish.add import add_model
 
 from agekit.errors import ConfigError
-from agekit.zoo.add import add_model
 from agekit.zoo.entry import parse_entry
 from agekit.zoo.verify import verify
 
