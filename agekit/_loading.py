@@ -32,7 +32,6 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "age"): "agekit-ager",
     ("command", "bench"): "agekit-bench",
     ("command", "compare"): "agekit-bench",
-    ("command", "convert"): "agekit-cyclegan",
     ("command", "convert.cyclegan"): "agekit-cyclegan",
     ("command", "convert.keras"): "agekit-ssrnet",
     ("command", "data.check"): "agekit-datasets",

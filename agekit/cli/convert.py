@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from agekit.cli.groups import CommandGroup
+from agekit.errors import UnknownNameError
 
 __all__ = ["ConvertGroup", "Converter"]
 
@@ -34,7 +35,10 @@ class ConvertGroup(CommandGroup):
         """Puts the converter's name first, if the line does not begin with it."""
         names = self.list_commands(ctx)
         helps = args and args[0] in ctx.help_option_names
-        if args and names and not helps and (args[0] not in names or Path(args[0]).exists()):
+        if args and not helps and not names:
+            told = "no converter is installed"
+            raise UnknownNameError(told, "pip install agekit-cyclegan, or agekit-ssrnet[keras]")
+        if args and not helps and (args[0] not in names or Path(args[0]).exists()):
             args = [self._chosen(ctx, names, args), *args]
         return super().parse_args(ctx, args)
 
