@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from agekit_bench import submit as adding
 from agekit_bench.cli.submit import submit
-from agekit_bench.submit import add, check
+from agekit_bench.pull_request import pull_request
+from agekit_bench.result_files import read_result
+from agekit_bench.submit import Verdict, add, check
 from agekit_testkit.results import draw_faces, write_made_result
 from click.testing import CliRunner
 
@@ -38,6 +40,18 @@ def test_all_are_added_and_nothing_else_is_left(sent, tmp_path):
         for recipe in ("cen", "ldl")
         for ending in ("json", "parquet")
     ]
+    title, _, body = done.output.partition("The text of the pull request:\n\n")[2].partition("\n\n")
+    assert title.startswith("Add 2 results to ") and len(title) < 100
+    assert body.count("0123456789abcdef") == 2 and "cen-resnet10-tiny" in body
+    assert "To look at:" in body and "seed-0.json: " in body
+
+
+def test_a_pull_request_holds_no_table_of_others(tmp_path):
+    row = "evil | <b>\x1b[31m"
+    path = write_made_result(tmp_path, row, "cen-resnet10-tiny", FACES, [FACES.age])
+    verdict = Verdict(path, read_result(path), path, [], [])
+    text = pull_request([verdict])
+    assert "\x1b" not in text and r"| evil \| <b>" in text
 
 
 def test_a_file_where_a_folder_is_wanted_adds_nothing(sent, tmp_path):

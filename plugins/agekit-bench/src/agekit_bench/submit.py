@@ -24,7 +24,7 @@ from agekit_bench.result_files import (
 )
 from agekit_bench.vetting import figure_reasons
 
-__all__ = ["Verdict", "add", "check", "known_results"]
+__all__ = ["Verdict", "add", "check", "known_results", "plain_text"]
 
 
 _PATH = re.compile(r"(^|[\s\"'=(])(~?/[\w.+-]+(/[\w.+-]+)+|[A-Za-z]:\\)|\bfile://|\bdata:\w+/")
@@ -70,7 +70,7 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
     try:
         result = read_result(path)
     except DataError as error:
-        return Verdict(path, None, None, [_seen(error.message)], [])
+        return Verdict(path, None, None, [plain_text(error.message)], [])
     reasons, remarks = list(_names(result)), list(_doubts(result))
     target = None
     if not reasons:
@@ -82,7 +82,7 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
         reasons.append("the cell failed: there is nothing to add")
     else:
         reasons += figure_reasons(path, result, known, remarks)
-    reasons, remarks = list(map(_seen, reasons)), list(map(_seen, remarks))
+    reasons, remarks = list(map(plain_text, reasons)), list(map(plain_text, remarks))
     return Verdict(path, result, target if not reasons else None, reasons, remarks)
 
 
@@ -140,7 +140,7 @@ def _private(result: Result) -> Iterator[str]:
             yield f"{where}: a text of {len(text)} letters"
         elif found := _PATH.search(text):
             yield f"{where}: {found.group(0).strip()!r} looks like a path of a machine or a picture"
-        elif _seen(text) != text:
+        elif plain_text(text) != text:
             yield f"{where}: it has letters that cannot be seen"
     if result.parameters == 0:
         yield "parameters: 0 is no number of parameters"
@@ -148,7 +148,7 @@ def _private(result: Result) -> Iterator[str]:
         yield "recipe_hash: it is not that of the recipe"
 
 
-def _seen(text: str) -> str:
+def plain_text(text: str) -> str:
     """Somebody's text without what a terminal obeys or turns around."""
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text

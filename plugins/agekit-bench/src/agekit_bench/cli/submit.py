@@ -30,9 +30,11 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
 
     FILEs are seed-N.json; the per-face estimates lie beside them. The figures are computed again
     from these, the split and the faces compared with those of the results that are there. Nothing
-    is added unless every file is accepted, and can be written.
+    is added unless every file is accepted, and can be written. Then the text of the pull request is
+    printed.
     """
     from agekit.errors import DataError
+    from agekit_bench.pull_request import pull_request
     from agekit_bench.submit import add, check, known_results
 
     known = known_results(into)
@@ -64,10 +66,13 @@ def submit(files: tuple[Path, ...], into: Path, dry_run: bool, as_json: bool) ->
             click.echo(
                 f"{verdict.path}: {'would go to' if dry_run else 'added as'} {verdict.target}"
             )
+    if not refused and not as_json:
+        click.echo(f"\nThe text of the pull request:\n\n{pull_request(verdicts)}")
     if refused:
         lines = [f"{v.path}: {reason}" for v in refused for reason in v.reasons]
-        told = "".join(f"\n  - {line}" for line in lines)
+        reasons = "".join(f"\n  - {line}" for line in lines)
         raise DataError(
-            f"{len(refused)} of {len(verdicts)} result files are refused, nothing was added:{told}",
+            f"{len(refused)} of {len(verdicts)} result files are refused, nothing was added:"
+            f"{reasons}",
             "run the cell again with `agekit bench run`; results are never edited",
         )
