@@ -105,6 +105,10 @@ def test_what_cannot_be_read_is_told_and_the_others_answered(clip, tmp_path, cap
     for name, (data, _) in broken.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.mp4").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    latin = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    with open(latin, "wb") as file:
+        file.write(whole)
     paths = [tmp_path / name for name in broken]
     code, out, told = shown(capsys, "predict", *paths, tmp_path / "gone.mp4", clip, *MODEL)
     assert code == 1
@@ -116,6 +120,11 @@ def test_what_cannot_be_read_is_told_and_the_others_answered(clip, tmp_path, cap
     code, out, _ = shown(capsys, "video", *paths, "--json")
     assert code == 1
     assert all(one["error"] and one["tracks"] == [] for one in json.loads(out))
+    code, _, told = shown(capsys, "video", tmp_path / "pipe.mp4", os.fsdecode(latin))
+    assert code == 1 and "pipe.mp4: is no file" in told and "is not UTF-8" in told
+    target = os.fsdecode(latin).replace(".mp4", ".avi")
+    code, _, told = shown(capsys, "video", clip, *MODEL, "--plot", target)
+    assert code == 1 and "is not UTF-8" in told
     code, _, told = shown(capsys, "video", tmp_path / "folder.mp4")
     assert code == 1 and "is a folder" in told
 

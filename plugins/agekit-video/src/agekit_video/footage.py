@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from agekit.errors import DataError
 from agekit.plugin import check_pixels
 
-__all__ = ["USUAL_FPS", "Capture", "Footage", "Frame", "begins_as_video", "is_video"]
+__all__ = ["USUAL_FPS", "Capture", "Footage", "Frame", "begins_as_video", "check_name", "is_video"]
 
 Pixels = NDArray[np.uint8]
 Capture: TypeAlias = Any
@@ -53,6 +53,8 @@ _QUIET = {
 
 def begins_as_video(path: str) -> bool:
     """Whether a file's first bytes are those of a video that is read here."""
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as file:
             head = file.read(2 * max(_PACKETS))
@@ -68,10 +70,22 @@ def begins_as_video(path: str) -> bool:
 
 def is_video(path: str) -> bool:
     """Whether it is for this package: by its first bytes where it is there, else by its ending."""
-    if os.path.isdir(path):
+    if os.path.exists(path) and not os.path.isfile(path):
         return False
     named = os.path.splitext(path)[1].lower() in _SUFFIXES
     return begins_as_video(path) or (named and not _is_other(path))
+
+
+def check_name(path: str) -> None:
+    """Refuses a name that OpenCV cannot take: one that is not UTF-8 ends the process.
+
+    Raises:
+        DataError: as said.
+    """
+    try:
+        os.path.abspath(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path}: the name is not UTF-8, which OpenCV needs", "rename it") from None
 
 
 def _is_other(path: str) -> bool:
@@ -135,12 +149,9 @@ class Footage:
             raise DataError(f"{path}: cannot be read: Permission denied")
         if not begins_as_video(path):
             raise DataError(f"{path}: not a video agekit reads", _READS)
+        check_name(path)
         _be_quiet()
-        try:
-            capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
-        except Exception as error:
-            hint = "rename it: OpenCV takes names of UTF-8 alone"
-            raise DataError(f"{path}: cannot be opened: {error}", hint) from None
+        capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
         opened = cls(path, capture)
         width, height = (
             int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)

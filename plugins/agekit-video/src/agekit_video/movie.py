@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agekit.errors import AgekitError, DataError
 from agekit.plugin import Face, draw_faces, written
+from agekit_video.footage import check_name
 from agekit_video.tracks import Track
 
 __all__ = ["CODECS", "Movie", "Window", "marked", "open_movie"]
@@ -116,6 +117,7 @@ class Movie:
 @contextmanager
 def open_movie(target: Path, fps: float) -> Iterator[Movie]:
     """A video that appears at `target` when the block ends well, or not at all."""
+    check_name(str(target))
     with written(target) as aside:
         # OpenCV tells the container by the ending.
         movie = Movie(aside.with_name(aside.name + target.suffix.lower()), fps)
