@@ -6,7 +6,9 @@
 Test faces that no training saw are aged, 20-30 years to 65 and 55-65 years to 30, and all of 20-65
 to 10, 30, 50 and 70. Where they start is what the zoo's default estimator says, as `agekit age`
 does. Printed are, by each judge, the ages before and after; slope and correlation of the judged
-over the wanted age; the share of faces whose gender a judge tells otherwise than before; the most
+over the wanted age; the share of faces whose gender a judge tells otherwise than before; how like
+the person they stay to dlib, where it is installed; the kernel distance (KID) to real faces of
+about the wanted age in the features of the first judge that has some, before and after; the most
 that a pixel beside the face changes, the sharpness after over that before, and the most that a
 pixel changes of a face whose age is to stay.
 
@@ -24,11 +26,13 @@ import numpy as np
 import torch
 from agekit_ager.build import load_ager
 from agekit_ager.judges.base import Judge
+from agekit_ager.judges.identity import DlibIdentity, likeness
 from agekit_ager.judges.load import load_judges
+from agekit_ager.kid import mmd2
 from numpy.typing import NDArray
 
 from agekit.data.split import load_faces
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 from agekit.training.framing import find_framing
 from agekit.zoo.index import default_model
 from agekit.zoo.locate import locate
@@ -92,6 +96,29 @@ def judged(judge: Judge, before: Pixels, after: Pixels) -> str:
     return f"{judge.name}: {was:.1f} to {now:.1f} ({now - was:+.1f}, n {ages.shape[1]})"
 
 
+def person(before: Pixels, after: Pixels) -> str:
+    """How like their own photos aged faces are, and like those of others."""
+    try:
+        dlib = DlibIdentity()
+    except ConfigError as error:
+        return f"identity left out: {error.message}; {error.hint}"
+    found = likeness(dlib.embed(before), dlib.embed(after))
+    return (
+        f"identity (n {found['n']}): cosine {found['cosine']:.3f}, of two people "
+        f"{found['others']:.3f}; more like the own photo than {found['nearer']:.1f} % of the others"
+    )
+
+
+def distances(judge: Judge, before: Pixels, after: Pixels, real: Pixels) -> str:
+    """KID to real faces of the wanted age, of faces before and after."""
+    seen = [judge.predict(chips).features for chips in (before, after, real)]
+    if any(one is None for one in seen):
+        return ""
+    was, now, wanted = (one[np.isfinite(one[:, 0])] for one in seen if one is not None)
+    parts = [mmd2(one, wanted) for one in (was, now)]
+    return f"KID to {len(real)} real ones in {judge.name}: {parts[0]:.3f} to {parts[1]:.3f}"
+
+
 def fit(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> str:
     """Slope and correlation."""
     there = np.isfinite(found)
@@ -145,6 +172,10 @@ def main() -> int:
                 both = (told[0] >= 0) & (told[1] >= 0)
                 flips = (told[0] != told[1])[both].mean()
                 print(f"  gender told otherwise by {judge.name}: {flips:.1%}")
+        print(f"  {person(chips, made)}")
+        real = aged.faces(to - 5, to + 5)
+        told = next(filter(None, (distances(j, chips, made, real) for j in aged.judges)), "")
+        print(f"  {told or 'KID left out: no judge has features'}")
         print(f"  sharpness {sharpness(made) / sharpness(chips):.2f} of the photos'")
         print(f"  most change beside the face {beside(chips, made):g} grey levels")
         same = aged.age(chips, now, now)

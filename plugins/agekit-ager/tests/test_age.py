@@ -6,8 +6,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from agekit_ager.answers import tell
 from agekit_ager.build import build_ager
 from agekit_ager.config import AgerConfig
+from agekit_ager.image import AgedFace
 from agekit_testkit.models import write_untrained
 from PIL import Image, ImageCms
 from torch import nn
@@ -380,3 +382,11 @@ def test_an_estimator_is_refused_as_the_model(agekit, here, estimator):
     assert (code, out) == (1, "")
     assert "is an estimator, not an ager" in err
     assert "agekit predict" in err
+
+
+def test_ages_are_rounded_once_as_predictions_are(capsys):
+    face = AgedFace(before=38.2549, after=61.0451)
+    answer = {"path": "a.png", "error": None, "output": "b.png", "faces": [face.to_dict()]}
+    tell(answer, [face])
+    assert "b.png: 38.3 → 61.0 years" in capsys.readouterr().out
+    assert answer["faces"][0]["before"] == 38.25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 from agekit.cli.output import printable, say, shown
 from agekit.errors import counted
 from agekit.inference.saving import colour_profile, save_picture
-from agekit_ager.image import DIRECTIONS, side_by_side
+from agekit_ager.image import DIRECTIONS, side_by_side, years
 
 if TYPE_CHECKING:
     from agekit_ager.image import AgedFace, AgedImage
@@ -63,25 +63,21 @@ def write_results(
     return answers
 
 
-def tell(answer: dict[str, Any]) -> None:
-    """A line of an answer, for people."""
-    path, faces = printable(answer["path"]), answer["faces"]
+def tell(answer: Mapping[str, Any], faces: Sequence[AgedFace]) -> None:
+    """A line of an answer, for people, with the ages as `agekit predict` rounds them."""
+    path = printable(answer["path"])
     if answer["error"] == NO_FACE:
         click.echo(f"{path}: {NO_FACE}")
     elif answer["error"] is not None:
         say(f"error: {answer['error']}")
     else:
         ages = [
-            f"{years(face['before'])} {shown('→', 'to')} {years(face['after'])}"
+            f"{years(face.before)} {shown('→', 'to')} {years(face.after)}"
             for face in faces
-            if face["before"] is not None or face["after"] is not None
+            if face.before is not None or face.after is not None
         ]
         after = f": {', '.join(ages)} years" if ages else ""
         click.echo(f"{path} -> {printable(str(answer['output']))}{after}")
-
-
-def years(value: float | None) -> str:
-    return "?" if value is None else f"{value:.1f}"
 
 
 def missed(ager: FaceAging, faces: Sequence[AgedFace]) -> Iterator[str]:

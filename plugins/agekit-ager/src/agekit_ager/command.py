@@ -147,8 +147,9 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
                 tally.add(results[0])
                 shown += [face for one in results for face in one.faces]
                 answers += write_results(results, outputs, strip if asked.pairs else None)
-                for answer in () if as_json else answers[-len(outputs) :]:
-                    tell(answer)
+                for answer, one in zip(answers[-len(results) :], results, strict=True):
+                    if not as_json:
+                        tell(answer, one.faces)
                 progress.step()
         if asked.passages and answers[0]["error"] is None:
             pictures = list(aging.passage(paths[0], *how, **more))

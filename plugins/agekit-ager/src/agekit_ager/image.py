@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from agekit.errors import DataError
 from agekit.inference.face import Box, shown_box
 
-__all__ = ["DIRECTIONS", "YEARS", "AgedFace", "AgedImage", "Direction", "side_by_side"]
+__all__ = ["DIRECTIONS", "YEARS", "AgedFace", "AgedImage", "Direction", "side_by_side", "years"]
 
 Direction = Literal["old", "young"]
 DIRECTIONS: tuple[Direction, ...] = ("old", "young")
@@ -160,7 +160,12 @@ def _fitted(image: Image.Image) -> Image.Image:
 def _caption(word: str, ages: Sequence[float | None]) -> str:
     if all(age is None for age in ages):
         return word
-    return f"{word}: {', '.join('?' if age is None else f'{age:.1f}' for age in ages)} years"
+    return f"{word}: {', '.join(map(years, ages))} years"
+
+
+def years(age: float | None) -> str:
+    """An age for people, to a tenth."""
+    return "?" if age is None else f"{age:.1f}"
 
 
 def _font(captions: Sequence[str], width: int, longer: int) -> ImageFont.FreeTypeFont:
