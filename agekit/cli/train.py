@@ -44,7 +44,9 @@ _TITLES = {"mae": "MAE", "cycle_young": "cycle error, young", "cycle_old": "old"
 @click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of each generation.")
 @click.option("--generations", type=click.IntRange(1), help="Generations of the evolution.")
-@click.option("--init", metavar="MODEL", help="Start from another run's or model's weights.")
+@click.option(
+    "--init", metavar="MODEL", help="Start from the weights of a run, a model or a state dict."
+)
 @click.option(
     "--detector",
     metavar="NAME",

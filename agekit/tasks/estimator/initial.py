@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from agekit._paths import expand_user
 from agekit.data.split import Faces
 from agekit.errors import ConfigError
 from agekit.recipe import PartConfig
@@ -15,6 +16,7 @@ from agekit.registry import BACKBONES, HEADS, Registry
 from agekit.scope import within
 from agekit.tasks.estimator.build import build_estimator, estimator_config
 from agekit.tasks.estimator.config import EstimatorConfig
+from agekit.tasks.estimator.foreign import foreign_start
 from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.training.task import Start
 from agekit.zoo.config import ImageConfig
@@ -34,7 +36,7 @@ def estimator_start(
     taken where its label ages stay. What the user set stays as it is set.
 
     Args:
-        model: a model folder, a run folder or a name of the zoo.
+        model: a model folder, a run folder or a name of the zoo; or a file, see `foreign_start`.
         recipe: what is going to be trained.
         faces: on what.
         fixed: the keys of ``data`` that the user has set.
@@ -43,6 +45,8 @@ def estimator_start(
         ConfigError: the model has another backbone.
         ModelError: what its parts come from is not installed.
     """
+    if (file := expand_user(model)).is_file():
+        return foreign_start(file, recipe, faces)
     folder = locate(model)
     config = estimator_config(folder)
     check_requires(config, folder)

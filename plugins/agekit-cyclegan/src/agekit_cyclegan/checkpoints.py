@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import io
 import logging
-import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agekit.errors import ModelError
-from agekit.plugin import write_bytes
+from agekit.plugin import read_state_dict, write_bytes
 from agekit_cyclegan.architecture import ANY_HINT, Architecture, recognise
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.generators import ResnetGenerator
@@ -86,7 +84,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ModelError: it cannot be read, holds code, or is of an architecture that agekit lacks.
     """
-    state, notes = _tensors(path)
+    state, notes = read_state_dict(path, WRAPPERS)
     named: dict[str, Tensor] = {}
     renamed = dict.fromkeys(("prefix", "block", "bare"), False)
     bare = any(re.fullmatch(r"((module|_orig_mod)\.)*\d+\.weight", key) for key in state)
@@ -210,48 +208,6 @@ def export_networks(
         write_bytes(file, buffer.getbuffer())
         files.append(file)
     return files
-
-
-def _tensors(path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """The state dict in a file, and what was odd about it."""
-    try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        if unsafe := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            raise ModelError(
-                f"{path} holds code ({unsafe[1]}), not tensors alone, and was not loaded",
-                "ask for the tensors alone, as torch.save(network.state_dict(), file) writes them",
-            ) from error
-        raise _damaged(path) from error
-    except Exception as error:
-        if "TorchScript" in str(error):
-            raise ModelError(
-                f"{path} holds a TorchScript program and was not loaded",
-                "ask for the tensors alone, as torch.save(network.state_dict(), file) writes them",
-            ) from error
-        raise _damaged(path) from error
-    notes = []
-    if isinstance(loaded, Mapping):
-        for key in WRAPPERS:
-            if isinstance(loaded.get(key), Mapping):
-                loaded = loaded[key]
-                notes.append(f"took the network under {key!r}")
-                break
-    if not isinstance(loaded, Mapping) or not loaded:
-        raise ModelError(f"{path} holds no state dict", "give a file of named tensors")
-    odd = [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise ModelError(
-            f"{path} holds other things than one network's tensors: {', '.join(odd[:3])}",
-            "give a file with the state dict of one network",
-        )
-    return {str(key): value for key, value in loaded.items()}, notes
-
-
-def _damaged(path: Path) -> ModelError:
-    return ModelError(f"{path} is no checkpoint of PyTorch, or is damaged", "download it again")
 
 
 def _shapes(architecture: Architecture) -> dict[str, torch.Size]:
