@@ -109,6 +109,18 @@ def test_rows_that_are_compared_with_none_are_flagged_where_they_differ(tmp_path
     write_made_result(folder, "A", "a-net", FACES, [off(3)], facts=facts)
     write_made_result(folder, "B", "b-net", FACES, [off(4)], facts=facts | {"margin": 0.4})
     assert "rows differ in margin" in table_of(folder).flags
+    told = next(r.flags for r in table_of(folder, baseline="A").rows if r.label == "B")
+    assert any("margin 0.4, the baseline's: alignment none, margin 0.1" in flag for flag in told)
+    aligned = facts | {"alignment": "five-points"}
+    write_made_result(tmp_path / "aligned", "A", "a-net", FACES, [off(3)], facts=aligned)
+    tight = aligned | {"margin": -0.111}
+    write_made_result(tmp_path / "aligned", "B", "b-net", FACES, [off(4)], facts=tight)
+    rows = table_of(tmp_path / "aligned", baseline="A").rows
+    told = next(row.flags for row in rows if row.label == "B")
+    assert told == [
+        "faces cut tighter than the detector does (78% of its frame), the baseline's: "
+        "faces cut wider than the detector does (120% of its frame)"
+    ]
     assert "rows differ in margin" not in table_of(folder, baseline="A").flags
     write_made_result(folder, "B", "b-net", FACES, [off(4)], facts=facts, seed=1)
     rows = {row.label: row.flags for row in table_of(folder).rows}
@@ -169,8 +181,13 @@ def test_few_people_are_flagged_and_a_leak_only_of_what_was_trained_on(tmp_path)
     ("alignment", "margin", "told"),
     [
         ("five-points", 0.02, ""),
-        ("five-points", 0.4, "cut in another way (five-points, margin 0.4) than those trained on"),
-        ("chips", 0.0, "cut in another way (chips, margin 0)"),
+        (
+            "five-points",
+            0.4,
+            "cut in another way than those trained on, which costs years: faces cut wider than the "
+            "detector does (180% of its frame), in training faces cut as the detector does",
+        ),
+        ("chips", 0.0, "costs years: faces as the data has them cut, in training faces cut as"),
     ],
 )
 def test_faces_of_other_data_that_are_cut_in_another_way_are_flagged(

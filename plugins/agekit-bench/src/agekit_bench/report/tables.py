@@ -58,7 +58,7 @@ class Scope(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Context:
     """What is the same for every table of a suite.
 
     Attributes:
@@ -112,7 +112,7 @@ def suite_tables(
             key = (*result.training, evaluation.generation if by_generation and own else 0)
             groups = found.setdefault(Scope.of(result, evaluation), {})
             groups.setdefault(key, Group(result.row)).entries.append(entry)
-    asked = _Asked(
+    context = _Context(
         hrefs=hrefs,
         baseline=wanted,
         by_generation=by_generation,
@@ -128,7 +128,7 @@ def suite_tables(
             f"{name}/{number}",
             scope,
             sorted(found[scope].values(), key=lambda g: (_place(order, g.label), g.label)),
-            asked,
+            context,
             several_splits=names[scope.trained_on] > 1,
         )
         for number, scope in enumerate(sorted(found), 1)
@@ -143,7 +143,7 @@ def _table(
     anchor: str,
     scope: Scope,
     groups: list[Group],
-    asked: _Asked,
+    context: _Context,
     *,
     several_splits: bool,
 ) -> Table:
@@ -155,12 +155,12 @@ def _table(
     )
     if ranking is None or not ranking.of_faces:
         ranks = ranks_by_figure(ranking, groups)
-    rates = {id(group): asked.speeds.of(group.first.result) for group in groups}
+    rates = {id(group): context.speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
     compared = with_faces if comparison is not None else []
-    own_first = asked.by_generation and asked.baseline is None
+    own_first = context.by_generation and context.baseline is None
     bases = [
-        _first_generation(groups, group) if own_first else _named(groups, asked.baseline, group)
+        _first_generation(groups, group) if own_first else _named(groups, context.baseline, group)
         for group in groups
     ]
     same = set.intersection(*(set(g.first.result.overrides) for g in groups))
@@ -170,16 +170,16 @@ def _table(
         make_row(
             f"{anchor}/{number}",
             group,
-            asked.hrefs,
+            context.hrefs,
             position=_position(comparison, compared, group, base),
             rank=ranks.get(id(group)),
             is_baseline=group is base,
-            detail=detail_of(group, groups, asked.by_generation, same),
+            detail=detail_of(group, groups, context.by_generation, same),
             rate=rates[id(group)],
             flags=row_flags(
                 group,
                 None if base is None else base.first.result,
-                [r for r in asked.failed if r.training == group.first.result.training],
+                [r for r in context.failed if r.training == group.first.result.training],
                 most_seeds=most_seeds,
                 most_faces=most_faces,
                 unranked="" if id(group) in ranks else why_unranked(ranking, group),
@@ -202,8 +202,8 @@ def _table(
         ranking=ranking,
         baseline=_baseline(rows, own_first),
         facts=_shared([group.first.result for group in groups], same),
-        rate_of=f"inference alone, the best batch, on {asked.speeds.machine}" if measured else "",
-        rate_href=_href(asked) if measured else None,
+        rate_of=f"inference alone, the best batch, on {context.speeds.machine}" if measured else "",
+        rate_href=_href(context) if measured else None,
         flags=table_flags(
             [group.first.result for group in groups],
             evaluations,
@@ -214,12 +214,12 @@ def _table(
             has_baseline=len({id(base) for base in bases}) == 1 and bases[0] is not None,
         ),
         rows=rows,
-        findings=[] if comparison is None else find(asked.claims, with_faces, comparison),
+        findings=[] if comparison is None else find(context.claims, with_faces, comparison),
     )
 
 
-def _href(asked: _Asked) -> str | None:
-    return None if asked.speeds.path is None else asked.hrefs[asked.speeds.path]
+def _href(context: _Context) -> str | None:
+    return None if context.speeds.path is None else context.hrefs[context.speeds.path]
 
 
 def _position(
