@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from agekit.cli.options import device_option, json_option, photo_options
-from agekit.data.formats import is_image
 from agekit.errors import AgekitError
 from agekit.registry import COMMANDS
 
@@ -27,14 +26,24 @@ class _Predict(click.Command):
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> click.Context:
         """Reads the line; the context may be that of the other command."""
-        known = {name for option in self.params for name in option.opts}
-        plain = (x.partition("=")[0] in known or is_image(x) or os.path.isdir(x) for x in args)
-        for name in () if all(plain) else COMMANDS.names():
+        parser = self.make_parser(click.Context(self, resilient_parsing=True))
+        parser.ignore_unknown_options = True
+        given: Any = args
+        with suppress(click.UsageError):
+            given = parser.parse_args([*args])[0].get("inputs")
+        inputs = given if isinstance(given, tuple | list) else ()  # click marks what is not given
+        for name in () if all(map(_is_plain, inputs)) else COMMANDS.names():
             with suppress(AgekitError):
                 command: click.Command = COMMANDS.get(name)
                 if getattr(command, "takes", lambda line: False)(args):
                     return command.make_context(info_name, args, parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
+
+
+def _is_plain(word: str) -> bool:
+    from agekit.data.formats import is_image  # needs Pillow, for which --help does not wait
+
+    return is_image(word) or os.path.isdir(word)
 
 
 @click.command(cls=_Predict)
