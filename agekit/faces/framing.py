@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from agekit.atomic import write_text
 from agekit.data.alignment import Alignment
 from agekit.data.files import EncodedImages
+from agekit.data.home import cache_home
+from agekit.data.split import Faces
 from agekit.data.table import ImageSource
-from agekit.errors import DataError
-from agekit.faces.align import TEMPLATE, cut, cut_framed, zoom
+from agekit.errors import DataError, UnknownNameError
+from agekit.faces.align import TEMPLATE, cut, cut_framed, eyes, known_points, zoom
 from agekit.faces.base import Detector
+from agekit.registry import DETECTORS
+from agekit.scope import within
 
 __all__ = [
     "LOOSE",
@@ -22,6 +29,7 @@ __all__ = [
     "Measured",
     "Reframed",
     "measure_alignment",
+    "measure_dataset",
     "points_in_chips",
 ]
 
@@ -34,6 +42,9 @@ MAX_SPREAD = 0.05
 """Of the side: faces farther apart lie in no common place."""
 LOOSE = 0.024
 """Of the side, of the eyes: aligned chips stay below, photos of one head each go beyond."""
+SAMPLES = 48
+"""Images of a dataset that are measured, each scaled to `SIZE` pixels."""
+SIZE = 160
 MIRRORED = (1, 0, 2, 4, 3)
 """The five points in the order in which a mirror shows them."""
 _MOST_SIDE = 1024
@@ -85,6 +96,39 @@ def measure_alignment(
         points=tuple((round(float(x), 4), round(float(y), 4)) for x, y in middle),  # type: ignore[arg-type]
     )
     return Measured(alignment=alignment, spread=float(spread[:2].max()))
+
+
+def measure_dataset(faces: Faces, name: str, device: Any) -> tuple[Measured, str]:
+    """The alignment of some of the images, remembered by their content, and a line about it."""
+    rows = faces.rows("all")
+    chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
+    images = faces.table.images.take(rows[chosen])
+    what = f"where the eyes, nose and mouth lie in the images of {faces.dataset}"
+    try:
+        with within():
+            entry = DETECTORS.find(name)
+    except UnknownNameError as error:
+        return Measured(alignment=Alignment(detector=name)), f"{what} is not known: {error.message}"
+    text = f"{SIZE} {entry.provider} {name}\n".encode()
+    key = hashlib.blake2b(text + images.digests().tobytes(), digest_size=16).hexdigest()
+    memory = cache_home() / "alignments" / f"{key}.json"
+    found = None
+    with suppress(OSError, ValidationError):
+        found = Measured.model_validate_json(memory.read_bytes())
+    if found is None:
+        chips = []
+        for i in range(len(images)):
+            with suppress(DataError, OSError):
+                chips.append(images.decode(i, SIZE))
+        with within([entry.distribution]):
+            maker = DETECTORS.get(name)
+        found = measure_alignment(maker(device), name, chips)
+        with suppress(OSError):
+            write_text(memory, found.model_dump_json())
+    points = known_points(found.alignment)
+    if points is None:
+        return found, f"{what} is not known: {name} finds no common place in {len(images)} of them"
+    return found, f"{what} was measured by {name} on {len(images)} of them: eyes at {eyes(points)}"
 
 
 def points_in_chips(

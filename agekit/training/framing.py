@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from agekit._mistakes import Schema
-from agekit.atomic import write_text
 from agekit.data.alignment import Alignment, prepare_command
 from agekit.data.files import EncodedImages
-from agekit.data.home import cache_home
 from agekit.data.join import JoinedImages
 from agekit.data.split import Faces
 from agekit.data.table import ImageSource
-from agekit.errors import DataError, UnknownNameError, counted
+from agekit.errors import DataError, counted
 from agekit.faces.align import MEASURED, TOLERANCE, differ, eyes, known_points, reframing, standard
-from agekit.faces.framing import LOOSE, CutByPoints, Measured, Reframed, measure_alignment
+from agekit.faces.framing import LOOSE, CutByPoints, Reframed, measure_dataset
 from agekit.registry import DETECTORS
-from agekit.scope import within
 from agekit.training.display import Display
 
 __all__ = ["Framing", "find_framing"]
 
 _STANDARD = "the standard"
-SAMPLES = 48
-SIZE = 160
 
 
 class Framing(Schema):
@@ -140,6 +132,11 @@ class _Ask:
         """Where the points are to lie, (5, 2) shares of the side, where that is known."""
         return None if self.wanted is None else known_points(self.wanted)
 
+    @property
+    def aimless(self) -> bool:
+        """Whether there is a model that does not say where the points lie in its faces."""
+        return self.wanted is not None and self.target is None
+
 
 def _find_several(faces: Faces, ask: _Ask, roots: Mapping[str, Path]) -> Framing:
     parts, notes = faces.separate(), list[str]()
@@ -147,7 +144,7 @@ def _find_several(faces: Faces, ask: _Ask, roots: Mapping[str, Path]) -> Framing
         notes.append(f"none of {faces.dataset} is of whole photos: --as-chips changes nothing")
     asks = [replace(ask, as_chips=ask.as_chips and p.face.align == "whole") for p in parts]
     if ask.target is None:
-        if ask.wanted is not None:
+        if ask.aimless:
             notes.append(f"{ask.model} does not say where faces lie in what it was trained on")
         wanted, model = _common_frame(parts, asks, roots)
         ask = replace(ask, wanted=wanted, model=model)
@@ -207,92 +204,73 @@ def _by_points(faces: Faces, ask: _Ask) -> Framing:
 
 
 def _find_one(faces: Faces, ask: _Ask, root: Path | None, option: str = "--root CHIPS") -> Framing:
-    device, wanted, model, detector = ask.device, ask.wanted, ask.model, ask.detector
-    as_chips, must_fit, target = ask.as_chips, ask.must_fit, ask.target
-    told = faces.face
-    like = "" if target is None else model
-    uncut = told.align == "whole" and not as_chips
-    said = faces.table.points is not None and isinstance(faces.table.images, EncodedImages)
-    if uncut and said and (wanted is None or target is not None):
-        return _by_points(faces, ask)
-    if uncut and (wanted is None or wanted.align != "whole"):
-        raise DataError(
-            f"{faces.dataset} is a dataset of whole photos: faces have to be cut out of them first",
-            f"run `{prepare_command(faces.dataset, root, like)}`, then give {option}; or take "
-            "the photos' middle squares as they are: --as-chips",
-        )
-    notes: list[str] = []
-    if as_chips and told.align != "whole":
-        notes.append(
-            f"{faces.dataset} is not a dataset of whole photos: --as-chips changes nothing"
-        )
-    if wanted is not None and target is None:
-        notes.append(
-            f"{model} does not say where the eyes, nose and mouth lie in the faces it was trained "
-            f"on: those of {faces.dataset} are shown to it as they are"
-        )
-    tolerance = TOLERANCE
-    if detector is not None:
-        DETECTORS.find(detector)
-        if known_points(told) is not None:
-            notes.append(
-                f"the detector {detector} is not used: {faces.dataset} says where its faces lie"
+    """The framing of one dataset: by its points, as it says, else as measured; or it is refused."""
+    name, stated, wanted = faces.dataset, faces.face, ask.wanted
+    like = "" if ask.target is None else ask.model
+    if stated.align == "whole" and not ask.as_chips:
+        has_points = faces.table.points is not None
+        if has_points and isinstance(faces.table.images, EncodedImages) and not ask.aimless:
+            return _by_points(faces, ask)
+        if wanted is None or wanted.align != "whole":
+            raise DataError(
+                f"{name} is a dataset of whole photos: faces have to be cut out of them first",
+                f"run `{prepare_command(name, root, like)}`, then give {option}; or take "
+                "the photos' middle squares as they are: --as-chips",
             )
-    if known_points(told) is None:
-        name = detector or (told if wanted is None else wanted).detector
-        found, note = _measure(faces, name, device)
-        notes.append(note)
-        measured = found.alignment
-        if known_points(measured) is None:
-            command = prepare_command(faces.dataset, root, like)
-            if must_fit and target is not None:
-                hint = f"cut them: `{prepare_command(faces.dataset, root, alignment=wanted)}`"
-                raise DataError(note, f"{hint}, then give {option}")
-            notes.append(f"they are used as they are; if they are photos, cut them: {command}")
-            unknown = measured.model_copy(update={"align": told.align})
-            return Framing(data=unknown, shown=unknown, notes=tuple(notes))
-        if found.spread > LOOSE:
-            notes.append(
-                f"eyes lie {found.spread:.1%} of the side away from there, as in photos or loose "
-                f"crops; to cut all alike: {prepare_command(faces.dataset, root, like)}"
-            )
-        told, tolerance = measured, MEASURED
-    have = known_points(told)
-    if have is None or target is None or not differ(have, target, tolerance):
-        return Framing(data=told, shown=told, notes=tuple(notes))
-    assert wanted is not None
-    notes.append(reframing(have, target, faces.dataset, model))
-    return Framing(data=told, shown=wanted, notes=tuple(notes))
+    notes = _ignored(faces, ask)
+    if known_points(stated) is not None:
+        return _reframe(name, stated, ask, TOLERANCE, notes)
+
+    detector = ask.detector or (wanted or stated).detector
+    found, note = measure_dataset(faces, detector, ask.device)
+    notes.append(note)
+    measured = found.alignment
+    if known_points(measured) is None:
+        if ask.must_fit and ask.target is not None:
+            hint = f"cut them: `{prepare_command(name, root, alignment=wanted)}`"
+            raise DataError(note, f"{hint}, then give {option}")
+        command = prepare_command(name, root, like)
+        notes.append(f"they are used as they are; if they are photos, cut them: {command}")
+        unknown = measured.model_copy(update={"align": stated.align})
+        return Framing(data=unknown, shown=unknown, notes=tuple(notes))
+    if found.spread > LOOSE:
+        notes.append(
+            f"eyes lie {found.spread:.1%} of the side away from there, as in photos or loose "
+            f"crops; to cut all alike: {prepare_command(name, root, like)}"
+        )
+    return _reframe(name, measured, ask, MEASURED, notes)
 
 
-def _measure(faces: Faces, name: str, device: torch.device) -> tuple[Measured, str]:
-    """The alignment of some of the images, remembered by their content, and a line about it."""
-    rows = faces.rows("all")
-    chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
-    images = faces.table.images.take(rows[chosen])
-    what = f"where the eyes, nose and mouth lie in the images of {faces.dataset}"
-    try:
-        with within():
-            entry = DETECTORS.find(name)
-    except UnknownNameError as error:
-        return Measured(alignment=Alignment(detector=name)), f"{what} is not known: {error.message}"
-    text = f"{SIZE} {entry.provider} {name}\n".encode()
-    key = hashlib.blake2b(text + images.digests().tobytes(), digest_size=16).hexdigest()
-    memory = cache_home() / "alignments" / f"{key}.json"
-    found = None
-    with suppress(OSError, ValidationError):
-        found = Measured.model_validate_json(memory.read_bytes())
-    if found is None:
-        chips = []
-        for i in range(len(images)):
-            with suppress(DataError, OSError):
-                chips.append(images.decode(i, SIZE))
-        with within([entry.distribution]):
-            maker = DETECTORS.get(name)
-        found = measure_alignment(maker(device), name, chips)
-        with suppress(OSError):
-            write_text(memory, found.model_dump_json())
-    points = known_points(found.alignment)
-    if points is None:
-        return found, f"{what} is not known: {name} finds no common place in {len(images)} of them"
-    return found, f"{what} was measured by {name} on {len(images)} of them: eyes at {eyes(points)}"
+def _ignored(faces: Faces, ask: _Ask) -> list[str]:
+    """A note of each thing asked for that changes nothing with this dataset.
+
+    Raises:
+        UnknownNameError: there is no such detector.
+    """
+    name, notes = faces.dataset, list[str]()
+    if ask.as_chips and faces.face.align != "whole":
+        notes.append(f"{name} is not a dataset of whole photos: --as-chips changes nothing")
+    if ask.aimless:
+        notes.append(
+            f"{ask.model} does not say where the eyes, nose and mouth lie in the faces it was "
+            f"trained on: those of {name} are shown to it as they are"
+        )
+    if ask.detector is not None:
+        DETECTORS.find(ask.detector)
+        if known_points(faces.face) is not None:
+            notes.append(
+                f"the detector {ask.detector} is not used: {name} says where its faces lie"
+            )
+    return notes
+
+
+def _reframe(
+    name: str, data: Alignment, ask: _Ask, tolerance: float, notes: Sequence[str]
+) -> Framing:
+    """The data in the model's frame, where that is known and not the data's own already."""
+    have = known_points(data)
+    if have is None or ask.target is None or not differ(have, ask.target, tolerance):
+        return Framing(data=data, shown=data, notes=tuple(notes))
+    assert ask.wanted is not None
+    note = reframing(have, ask.target, name, ask.model)
+    return Framing(data=data, shown=ask.wanted, notes=(*notes, note))
