@@ -23,7 +23,6 @@ from agekit.errors import AgekitError, ConfigError, counted, one_line
 __all__ = [
     "autocast_dtype",
     "close_processes",
-    "compile_network",
     "describe_device",
     "float32_kind",
     "float32_products",
@@ -40,6 +39,11 @@ T = TypeVar("T")
 _CPU = "use --device cpu"
 _NO_RUNTIME = "No CUDA runtime is found"
 _DEVICES = "use auto, cpu, mps, cuda or cuda:N"
+
+# Where a toolkit is and no GPU, torch warns of it when it compiles, though nobody asked for a GPU.
+logging.getLogger("torch.utils.cpp_extension").addFilter(
+    lambda record: not str(record.msg).startswith(_NO_RUNTIME)
+)
 
 if hasattr(os, "register_at_fork"):
     # The threads of torch's OpenMP pool stay behind in the parent, and a child that waits for them
@@ -265,17 +269,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def compile_network(network: torch.nn.Module) -> None:
-    """Has torch compile a network when it is first called.
-
-    Where a CUDA toolkit is installed and no GPU is there, torch warns of it then: that line is left
-    out, since nobody asked for a GPU.
-    """
-    logging.getLogger("torch.utils.cpp_extension").addFilter(_says_more)
-    network.compile()
-
-
-def _says_more(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith(_NO_RUNTIME)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from agekit.atomic import DISK_FULL, is_aside, write_bytes, write_text, written, written_folder
     from agekit.culprit import Culprit
     from agekit.data.alignment import WHOLE, Alignment
-    from agekit.data.augment import normalise
     from agekit.data.augmentation import Augmentation, Mixing, MixingAugmentation
     from agekit.data.columns import COLUMN_NAMES, Columns, usual
     from agekit.data.dataset import Dataset
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from agekit.data.source import open_dataset, place_of, read_source
     from agekit.data.split import Faces, load_faces
     from agekit.data.table import (
-        COLUMNS,
         MAX_AGE,
         SPLITS,
         FaceTable,
@@ -66,7 +64,6 @@ if TYPE_CHECKING:
     )
     from agekit.device import (
         autocast_dtype,
-        compile_network,
         mean_over_processes,
         pick_device,
         rank_and_world,
@@ -82,10 +79,10 @@ if TYPE_CHECKING:
     from agekit.inference.engine import OnnxAges
     from agekit.inference.face import Answer, Chip, Face
     from agekit.onnx.card import OnnxGraph
-    from agekit.progress import ProgressBar, decoding, print_line
-    from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, Resolved, resolve
+    from agekit.progress import ProgressBar, print_line
+    from agekit.recipe import DataConfig, LossTerm, LossTerms, PartConfig, Recipe, resolve
     from agekit.recipe.parts import build_part
-    from agekit.registry import BACKBONES, DETECTORS, EVOLVERS, GENERATORS, HEADS, LOSSES, TASKS
+    from agekit.registry import BACKBONES, DETECTORS, EVOLVERS, GENERATORS, LOSSES, TASKS
     from agekit.scope import within
     from agekit.task import HubTask, Lazy, Ranking, Task
     from agekit.tasks.estimator.base import Head, Loss
@@ -94,7 +91,7 @@ if TYPE_CHECKING:
     from agekit.tasks.estimator.estimate import Estimate, expectation, posterior_median, quantile
     from agekit.tasks.estimator.export import model_config
     from agekit.tasks.estimator.faces import EstimatorFaces
-    from agekit.tasks.estimator.graph import PixelGraph, normalisation
+    from agekit.tasks.estimator.graph import PixelGraph
     from agekit.tasks.estimator.model import AgeEstimator, feature_length
     from agekit.tasks.estimator.predictor import load
     from agekit.tasks.estimator.scoring import raw_outputs
@@ -105,11 +102,10 @@ if TYPE_CHECKING:
     from agekit.tasks.generator import Generator
     from agekit.training.display import Display
     from agekit.training.evolver import Evolver, build_evolver
-    from agekit.training.export import common_config, export_model
+    from agekit.training.export import export_model
     from agekit.training.faces import TrainingFaces, evaluation_faces
     from agekit.training.framing import find_framing
     from agekit.training.optimize import optim_wrappers, try_training
-    from agekit.training.run import Run
     from agekit.training.schedule import Span
     from agekit.training.step import NetworkStep
     from agekit.training.task import Start, TrainingTask
@@ -123,7 +119,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKBONES",
-    "COLUMNS",
     "COLUMN_NAMES",
     "DEFAULT_MARGIN",
     "DETECTORS",
@@ -131,7 +126,6 @@ __all__ = [
     "EVOLVERS",
     "FAILURES_FILE",
     "GENERATORS",
-    "HEADS",
     "LOSSES",
     "MAX_AGE",
     "MTCNN_GRAPHS",
@@ -195,10 +189,8 @@ __all__ = [
     "Protocol",
     "Ranking",
     "Recipe",
-    "Resolved",
     "ResultTable",
     "Rows",
-    "Run",
     "Schema",
     "Sheet",
     "Span",
@@ -223,12 +215,9 @@ __all__ = [
     "by_name",
     "cache_home",
     "check_pixels",
-    "common_config",
-    "compile_network",
     "core_version",
     "cut",
     "decode",
-    "decoding",
     "draw_faces",
     "estimator_card",
     "evaluation_faces",
@@ -252,8 +241,6 @@ __all__ = [
     "locked",
     "mean_over_processes",
     "model_config",
-    "normalisation",
-    "normalise",
     "one_thread",
     "open_dataset",
     "optim_wrappers",

@@ -17,13 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from agekit.data.table import SPLITS
-from agekit.device import (
-    compile_network,
-    float32_kind,
-    float32_products,
-    from_main,
-    rank_and_world,
-)
+from agekit.device import float32_kind, float32_products, from_main, rank_and_world
 from agekit.errors import TrainingError
 from agekit.recipe import TrainConfig
 from agekit.training.averaging import WarmedAverage
@@ -108,7 +102,10 @@ class Trainer(ABC, Generic[N]):
         network = self.build(self.seed_of(generation))
         if self.initial is not None:
             network.load_state_dict(dict(self.initial), strict=False)
-        return network.to(self.device).to(memory_format=self.memory_format)
+        network = network.to(self.device)
+        if any(value.dim() > 4 for value in network.state_dict().values()):
+            return network  # torch lays out no more than images by channels
+        return network.to(memory_format=self.memory_format)
 
     @abstractmethod
     def score(self, network: N) -> dict[str, Any]:
@@ -218,7 +215,7 @@ class Trainer(ABC, Generic[N]):
         """
         config = self.recipe.train
         if config.compile:
-            compile_network(step.network)
+            step.network.compile()
         train = self.faces.training_loader(config.batch_size, self.seed_of(number), config.epochs)
         val, metric = self.faces.watched(), WatchedMetric(self.watched.key, error)
         self.fit(number, step, train, None if val is None else (val, metric), hooks=hooks)

@@ -12,7 +12,7 @@ from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["PixelAges", "PixelGraph", "embedding_graphs", "graphs", "middle", "normalisation"]
+__all__ = ["PixelAges", "PixelGraph", "embedding_graphs", "graphs", "middle"]
 
 OUTPUTS = {
     "age": "float32 (N,), years",
@@ -53,15 +53,8 @@ def graphs(folder: Path, *, embeddings: bool = False) -> list[OnnxGraph]:
     if embeddings:
         outputs["embedding"] = f"float32 (N, {made[-1].shape[1]}), the pooled features"
     about = {"ages": config.ages, "rule": config.rule, "level": config.interval.level}
-    inside = normalisation(config.image, mirror=config.mirror)
+    inside = PixelGraph.inside(config.image, mirror=config.mirror)
     return [OnnxGraph(module, outputs, TOLERANCE, "years", inside, about)]
-
-
-def normalisation(image: ImageConfig, *, mirror: bool) -> str:
-    """What a `PixelGraph` does to the pixels, in words."""
-    keep = "" if image.crop_pct == 1 else f"the middle {image.crop_pct:g}, scaled up; "
-    twice = "; the mean over the face and its mirror image" if mirror else ""
-    return f"{keep}RGB in 0-1 less {list(image.mean)}, over {list(image.std)}{twice}"
 
 
 def middle(size: int, crop_pct: float) -> Tensor:
@@ -99,6 +92,13 @@ class PixelGraph(nn.Module):
         self.register_buffer("window", middle(image.size, image.crop_pct))
         self.register_buffer("scale", (1 / (255 * std)).view(3, 1, 1))
         self.register_buffer("shift", (mean / std).view(3, 1, 1))
+
+    @staticmethod
+    def inside(image: ImageConfig, *, mirror: bool) -> str:
+        """What is done to the pixels, in words, for `OnnxGraph.inside`."""
+        keep = "" if image.crop_pct == 1 else f"the middle {image.crop_pct:g}, scaled up; "
+        twice = "; the mean over the face and its mirror image" if mirror else ""
+        return f"{keep}RGB in 0-1 less {list(image.mean)}, over {list(image.std)}{twice}"
 
     def images(self, pixels: Tensor) -> Tensor:
         """Pixels (N, S, S, 3) uint8 to what the network takes, (N, 3, S, S)."""

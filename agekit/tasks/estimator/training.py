@@ -14,7 +14,6 @@ from agekit.data.loader import Batch
 from agekit.data.pool import Progress
 from agekit.data.sampling import age_weights
 from agekit.data.split import Faces
-from agekit.device import compile_network
 from agekit.errors import counted
 from agekit.recipe import LossTerm
 from agekit.recipe.parts import loss_arguments
@@ -156,7 +155,7 @@ def _timed_step(
     device = images.device
     network = untrained(recipe)[0].to(device).to(memory_format=torch.channels_last)
     if recipe.train.compile:
-        compile_network(network)
+        network.compile()
     terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(losses)]
     step = EstimatorStep(network, terms, None, dtype).to(device).train()
     wrapper = optim_wrapper(recipe.train, step)

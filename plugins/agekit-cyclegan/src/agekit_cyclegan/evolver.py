@@ -10,7 +10,7 @@ from agekit_ager import AgerRecipe, AgerTrainer, FaceAger, PairBatch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
-from agekit.plugin import Evolver, autocast_dtype, compile_network, optim_wrappers
+from agekit.plugin import Evolver, autocast_dtype, optim_wrappers
 from agekit_cyclegan.checkpoints import generator_weights
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.step import CycleGANStep
@@ -70,7 +70,7 @@ class CycleGAN(Evolver[AgerTrainer]):
         step = self._step(trainer.recipe, ager, trainer.device, trainer.seed_of(1))
         if trainer.recipe.train.compile:
             for network in (*step.generators.values(), *step.discriminators.values()):
-                compile_network(network)
+                network.compile()
         return step
 
     def rehearse(self, recipe: AgerRecipe, ager: FaceAger, device: torch.device) -> None:

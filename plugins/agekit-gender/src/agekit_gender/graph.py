@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from agekit.plugin import OnnxGraph, PixelGraph, load_network, normalisation
+from agekit.plugin import OnnxGraph, PixelGraph, load_network
 from agekit_gender.model import GenderClassifier
 
 __all__ = ["PixelGender", "graphs"]
@@ -26,7 +26,7 @@ def graphs(folder: Path) -> list[OnnxGraph]:
     """
     network, config = load_network(folder, task="gender")
     module = PixelGender(network, config.image).eval()
-    inside = normalisation(config.image, mirror=True)
+    inside = PixelGender.inside(config.image, mirror=True)
     return [OnnxGraph(module, OUTPUTS, TOLERANCE, "of a probability", inside, {})]
 
 
