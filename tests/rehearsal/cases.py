@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from agekit_synthfaces import draw, person
+from agekit_testkit.checks.recipe import with_network
 from PIL import Image
 
 from agekit.cli import main
+from agekit.recipe import resolve
+from agekit.registry import TASKS
+from agekit.task import Task
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "recipe"]
 
 Case = Callable[[Path, str], Any]
 CASES: dict[str, Case] = {}
@@ -84,6 +89,50 @@ def ager(folder: Path, device: str) -> Any:
 
 
 @_case
+def judged(folder: Path, device: str) -> Any:
+    """What `ager` trained, judged by what `estimator` trained: years, and the distance of KID."""
+    words = ("evaluate", folder / "ager", "csv", "--root", folder / "faces", "--split", "all")
+    judge = ("--judge", folder / "run", "--domains", "10-39,40-69")
+    found = [_agekit(*words, *judge, "--device", where)["metrics"] for where in (device, "cpu")]
+    judge_name = next(iter(found[0]["old"]["judges"]))
+    return [
+        [one["old"]["judges"][judge_name]["mae"], one["old"][f"kid_{judge_name}"]["value"]]
+        for one in found
+    ]
+
+
+@_case
+def exported(folder: Path, device: str) -> Any:
+    """What `estimator` trained, by ONNX Runtime: refused where it has no provider for the GPU."""
+    _agekit("export", folder / "run", "--format", "onnx", "--out", folder / "onnx")
+    [file] = (folder / "onnx").glob("*.onnx")
+    said = StringIO()
+    with pytest.raises(SystemExit) as ended, redirect_stderr(said):
+        main(["predict", str(folder / "photo.png"), "--model", str(file), "--device", device])
+    return [ended.value.code, said.getvalue()]
+
+
+def recipe(name: str, folder: Path, device: str) -> Any:
+    """Two epochs of an installed recipe; those of CycleGAN with small networks."""
+    root = _faces(folder)
+    whole, own = with_network(name)
+    asked = resolve(whole).recipe
+    task: Task = TASKS.get(asked.kind)
+    small = ["--set", "train.batch_size=16", *(task.brief(asked) if task.brief else ())]
+    if not own or asked.kind == "ager":  # a network of a recipe's own may take one size alone
+        small += ["--set", "data.size=32"]
+    if name == "ranking-cnn":  # the pretence computes on a CPU, which has no pooling in bfloat16
+        small += ["--set", "train.amp=fp32"]
+    if asked.evolver.type == "cyclegan":
+        small += ["--set", "generator.width=4", "--set", "evolver.discriminator_width=4"]
+    answer = _agekit(
+        *("train", whole, "csv", "--root", root, "--epochs", "2", *small),
+        *("--device", device, "--out", folder / name),
+    )
+    return [one["generation"] for one in answer["generations"]]
+
+
+@_case
 def speed(folder: Path, device: str) -> Any:
     """Throughput and memory of training and of inference."""
     answer = _agekit(
@@ -116,10 +165,12 @@ def _faces(folder: Path) -> Path:
     """Drawn faces with their ages and splits."""
     root = folder / "faces"
     root.mkdir(exist_ok=True)
-    lines = ["path,age,split"]
+    lines = ["path,age,gender,split"]
     for i in range(72):
         age = 10 + i % 60
         Image.fromarray(draw(person(0, i), age, 48)).save(root / f"{i}.png")
-        lines.append(f"{i}.png,{age},{'train' if i < 48 else 'val' if i < 60 else 'test'}")
+        lines.append(
+            f"{i}.png,{age},{'mf'[i % 2]},{'train' if i < 48 else 'val' if i < 60 else 'test'}"
+        )
     (root / "faces.csv").write_text("\n".join(lines) + "\n")
     return root

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from agekit.registry import RECIPES
+
 HERE = Path(__file__).parent
-ALL = ("speed", "estimator", "ager")
+ALL = ("speed", "estimator", "ager", "judged", "exported")
 BUDGET = {"estimator": 300, "ager": 2100}
 """Operations that a training step may hand to the GPU: each costs the host some microseconds."""
 
@@ -45,7 +47,7 @@ def run(environment: dict[str, str], folder: Path, *cases: str, **told: str) -> 
         env=environment | told,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     reports: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -65,6 +67,10 @@ def right(reports: dict[str, Any]) -> None:
     assert answer["faces"] == 1
     assert reports["ager"]["answer"] == 1
     assert set(reports["speed"]["answer"]) == {None}
+    on_gpu, on_cpu = reports["judged"]["answer"]
+    assert on_gpu == pytest.approx(on_cpu, abs=0.01)
+    code, said = reports["exported"]["answer"]
+    assert code == 1 and "this ONNX Runtime cannot compute on cuda:0" in said
 
 
 def test_everything_on_one_gpu(pretence: dict[str, str], tmp_path: Path) -> None:
@@ -87,6 +93,24 @@ def test_a_run_of_eight_gpus_goes_on_with_one(pretence: dict[str, str], tmp_path
     one = run(pretence, tmp_path, "gone_on")["gone_on"]
     assert one["steps"] == 6
     sound(one)
+
+
+def weights_are_fetched(name: str) -> bool:
+    chain = [data for _, data in RECIPES.chain(name)]
+    return any((data.get("backbone") or {}).get("pretrained") for data in chain)
+
+
+RECIPE_NAMES = [name for name in RECIPES.names() if not weights_are_fetched(name)]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("names", [RECIPE_NAMES[k::4] for k in range(4)], ids=range(4))
+def test_every_recipe_trains(pretence: dict[str, str], tmp_path: Path, names: list[str]) -> None:
+    """All whose weights need not be fetched; a few at once, since torch takes long to import."""
+    reports = run(pretence, tmp_path, *names)
+    assert {name: report["error"] for name, report in reports.items() if report["error"]} == {}
+    for report in reports.values():
+        sound(report)
 
 
 @pytest.mark.gpu
