@@ -196,6 +196,7 @@ def test_debug_shows_the_traceback():
     assert "error: it is wrong" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and devices")
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"]])
 def test_closed_pipe_and_full_disk(arguments):

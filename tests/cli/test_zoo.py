@@ -142,6 +142,7 @@ def test_nothing_matches(run_agekit, several):
     assert json.loads(run_agekit("zoo", "list", "cen-x", "--json").stdout) == []
 
 
+@pytest.mark.slow
 def test_a_broken_entry_is_told_and_the_others_listed(run_agekit, several):
     (several / "bad.json").write_text('{"name": "bad"')
     done = run_agekit("zoo", "list", "*-?", "--json")
@@ -154,6 +155,7 @@ def test_a_broken_entry_is_told_and_the_others_listed(run_agekit, several):
         assert done.stderr.startswith("error: the zoo's entry ")
 
 
+@pytest.mark.slow
 def test_info(run_agekit, several):
     lines = run_agekit("zoo", "info", "reg-c").stdout.splitlines()
     assert lines[0] == "reg-c: reg-c, for a test"
@@ -166,6 +168,7 @@ def test_info(run_agekit, several):
     assert found["files"]["config.json"] == {"sha256": "0" * 64, "size": 900}
 
 
+@pytest.mark.slow
 def test_info_of_what_is_none(run_agekit, several):
     done = run_agekit("zoo", "info", "cen-x")
     assert done.returncode == 1

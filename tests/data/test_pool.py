@@ -196,6 +196,7 @@ def test_kill_9_at_any_moment(root: Path) -> None:
     assert_right(root, FacePool.open(SIZE))
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work(root: Path) -> None:
     first = build(root, pause=0.03)
     assert first.stdout is not None

@@ -137,6 +137,7 @@ def test_a_photo_without_usable_points_is_left_out_and_told(photos: Path, tmp_pa
     assert table.images.decode(3, 32).shape == (32, 32, 3)
 
 
+@pytest.mark.slow
 def test_a_training_on_both_knows_both(here: Here, photos: Path, tmp_path: Path) -> None:
     code, out, err = here("train", "sord-resnet10-tiny", *where(photos), *SMALL, "--out", "run",
                           "--preset", "quick", "--json")  # fmt: skip
@@ -181,6 +182,7 @@ def test_a_training_on_both_knows_both(here: Here, photos: Path, tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_part_that_changed_is_named_at_resume(here: Here, photos: Path, tmp_path: Path) -> None:
     own = tmp_path / "split.csv"
     rows = [f"{path.name},{('train', 'val', 'test')[k % 3]}"

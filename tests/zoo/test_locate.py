@@ -199,6 +199,7 @@ print([name for name in ("torch", "numpy") if name in sys.modules])
 """
 
 
+@pytest.mark.slow
 def test_from_a_real_hub(bundled, own):
     with LoopbackHub() as hub:
         commit = hub.put("some/tiny", bundled)

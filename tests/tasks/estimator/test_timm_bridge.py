@@ -95,6 +95,7 @@ def python(hub: LoopbackHub, *words: str, cwd: Path, **more: str):
     return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_repository_of_the_hub_is_a_backbone(hub, tmp_path):
     hub, folder = hub
     cache = {"AGEKIT_CACHE": str(tmp_path / "cache")}
@@ -126,6 +127,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_what_the_hub_does_not_give_is_told(hub, tmp_path):
     names = ("hf-hub:me/none", "hf-hub:me/bare", "hf-hub:me/odd", "hf-hub:../../etc", "local-dir:.")
     told = python(hub[0], "-c", TRIED, *names, cwd=tmp_path).stdout.splitlines()
