@@ -35,6 +35,8 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "convert.cyclegan"): "agekit-cyclegan",
     ("command", "convert.keras"): "agekit-ssrnet",
     ("command", "data.check"): "agekit-datasets",
+    ("command", "data.info"): "agekit-datasets",
+    ("command", "data.list"): "agekit-datasets",
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",
     ("command", "demo"): "agekit-demo",

@@ -42,12 +42,6 @@ _PLUGINS = {
         "agekit.cli.plugins_list", "list_", "List the installed distributions and what each gives."
     ),
 }
-_DATA = {
-    "list": LazyCommand("agekit.cli.data_list", "list_", "List the datasets."),
-    "info": LazyCommand(
-        "agekit.cli.data_list", "info", "Licence, source, layout and protocols of one."
-    ),
-}
 _ZOO = {
     "list": LazyCommand("agekit.cli.zoo_list", "list_", "List the models."),
     "info": LazyCommand("agekit.cli.zoo_info", "info", "What is known of one."),
@@ -63,7 +57,7 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
         help="List and check the installed plugins, or begin one.",
     ),
     "data": CommandGroup(
-        _DATA, within="data.", name="data", help="List, check, prepare and pack datasets."
+        {}, within="data.", name="data", help="List, check, prepare and pack datasets."
     ),
     "recipe": LazyCommand("agekit.cli.recipe", "recipe", "Show or copy a recipe."),
     "train": LazyCommand("agekit.cli.train", "train", "Train a recipe on a dataset."),
