@@ -56,6 +56,15 @@ def test_no_page_holds_a_merge_that_was_not_finished(page: Path) -> None:
     assert not re.search(r"^(<{7} |={7}$|>{7} )", page.read_text("utf-8"), re.MULTILINE)
 
 
+def test_a_group_of_which_nothing_is_installed_prints_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AGEKIT_DISABLE_PLUGINS", "agekit-cyclegan,agekit-ssrnet")
+    with pytest.raises(SystemExit) as left:
+        main(("convert", "--help"))
+    assert left.value.code == 0 and "Usage: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [(), ("zoo",), ("bench",), ("data",)])
 def test_a_group_by_itself_prints_its_help(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]

@@ -84,8 +84,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help lines, importing no command."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.descriptions().items()))
+        if told := list(self.descriptions().items()):
+            with formatter.section("Commands"):
+                formatter.write_dl(told)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands and options that begin so; imports no command."""
