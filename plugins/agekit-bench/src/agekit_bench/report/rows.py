@@ -229,8 +229,7 @@ def _command(group: Group) -> str:
     """The command line that makes the row's results anew."""
     result = group.first.result
     dataset = result.protocol.partition(":")[0]
-    seeds = ",".join(map(str, sorted(group.seeds)))
-    only = escape(group.label)
+    seeds, only = ",".join(map(str, sorted(group.seeds))), escape(group.label)
     preset = ["--preset", result.preset] if result.preset else []
     which = ["--only", only, "--protocol", result.protocol, *preset, "--seeds", seeds]
     return shlex.join(["agekit", "bench", "run", result.suite, *which, "--root", f"{dataset}=DIR"])

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from agekit_bench.report.columns import Column, columns_of, scaled, tenths
 from agekit_bench.report.figures import Plot, far_off, numbered, plots_of
 from agekit_bench.report.format import Metric, count, figure, listed, metrics_of, seconds
 from agekit_bench.report.model import Row, SuiteReport, Table
 from agekit_bench.stats.intervals import Share, Spread, spread
 from agekit_bench.stats.subgroups import Check, CheckScore, PartScore
 
-__all__ = ["CheckView", "Column", "Line", "Overview", "SuiteView", "TableView"]
+__all__ = ["CheckView", "Line", "Overview", "SuiteView", "TableView"]
 
 
 _HEATS = 5
@@ -27,26 +28,6 @@ _BAR = (6.0, 126.0)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OF_PARTS = {"mae": "mae", "bias": "bias", "coverage": "coverage", "interval_width": "width"}
 """The metrics that are known of parts of the faces too, and what a part calls them."""
-
-
-class Column(NamedTuple):
-    """A column of the main table.
-
-    Args:
-        key: unique in the table.
-        title: for people.
-        help: one line.
-        shown: whether it is shown unless others are chosen.
-        of: the value of a row, None where it has none, and its text.
-        better: ``less`` or ``more``; "" where neither is.
-    """
-
-    key: str
-    title: str
-    help: str
-    shown: bool
-    of: Callable[[Row], tuple[float | None, str]]
-    better: str = ""
 
 
 class Line(NamedTuple):
@@ -127,17 +108,7 @@ class TableView:
     @cached_property
     def columns(self) -> list[Column]:
         """Those behind rank, method, main figure and difference."""
-        rate = self.table.rate_of
-        found = [
-            *(_metric_column(metric) for metric in self.metrics[1:]),
-            Column("parameters", "Parameters", "of the model", True, _parameters, "less"),
-            Column("training", "Training", "wall clock, mean over seeds", True, _training, "less"),
-            Column("rate", "Faces/s", rate, bool(rate), _rate, "more"),
-            Column("train_faces", "Training faces", "", False, _train_faces),
-            Column("memory", "Peak memory, MB", "while training", False, _memory, "less"),
-            Column("energy", "Energy, kJ", "of training", False, _energy, "less"),
-            Column("seeds", "Seeds", "trainings", False, _seeds),
-        ]
+        found = columns_of(self.metrics[1:], self.table.rate_of)
         rows, room = self.table.rows, _MOST_SHOWN
         out = []
         for column in found:
@@ -203,8 +174,8 @@ class TableView:
         ]
         costs = [
             line("Training", (seconds(run.train_seconds) for run in runs), "wall clock"),
-            line("Peak memory, MB", (count(_scaled(run.memory, 1e6)) for run in runs)),
-            line("Energy, kJ", (_tenths(_scaled(run.energy, 1e3)) for run in runs)),
+            line("Peak memory, MB", (count(scaled(run.memory, 1e6)) for run in runs)),
+            line("Energy, kJ", (tenths(scaled(run.energy, 1e3)) for run in runs)),
         ]
         return [one for one in [*figures, *costs] if any(one.texts)]
 
@@ -297,55 +268,6 @@ class TableView:
     def part_metrics(self) -> list[Metric]:
         """The figures that are known of parts too."""
         return [metric for metric in self.metrics if metric.name in _OF_PARTS]
-
-
-def _metric_column(metric: Metric) -> Column:
-    def of(row: Row) -> tuple[float | None, str]:
-        value = row.metrics.get(metric.name)
-        return (None if value is None else value.mean), figure(value, metric)
-
-    return Column(metric.name, metric.heading, metric.help, metric.shown, of, metric.better)
-
-
-def _parameters(row: Row) -> tuple[float | None, str]:
-    return row.parameters, count(row.parameters)
-
-
-def _training(row: Row) -> tuple[float | None, str]:
-    value = row.train_seconds.mean if row.train_seconds else None
-    return value, seconds(value)
-
-
-def _rate(row: Row) -> tuple[float | None, str]:
-    return row.rate, count(row.rate)
-
-
-def _train_faces(row: Row) -> tuple[float | None, str]:
-    value = row.facts.get("train_faces")
-    return (value, count(value)) if isinstance(value, int) else (None, "")
-
-
-def _memory(row: Row) -> tuple[float | None, str]:
-    value = max((run.memory for run in row.runs if run.memory), default=None)
-    return value, count(_scaled(value, 1e6))
-
-
-def _energy(row: Row) -> tuple[float | None, str]:
-    known = [run.energy for run in row.runs if run.energy is not None]
-    value = sum(known) / len(known) if known else None
-    return value, _tenths(_scaled(value, 1e3))
-
-
-def _seeds(row: Row) -> tuple[float | None, str]:
-    return len(row.runs), str(len(row.runs))
-
-
-def _scaled(value: float | None, unit: float) -> float | None:
-    return None if value is None else value / unit
-
-
-def _tenths(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
 
 
 def _one(value: float | None) -> Spread | None:
