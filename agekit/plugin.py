@@ -115,7 +115,6 @@ if TYPE_CHECKING:
     from agekit.zoo.folder import load_network, read_config, read_weights, save_model
     from agekit.zoo.locate import is_model, locate
     from agekit.zoo.metrics import MetricsSchema
-    from agekit.zoo.tensors import read_state_dict
 
 __all__ = [
     "BACKBONES",
@@ -258,7 +257,6 @@ __all__ = [
     "read_lines",
     "read_sheet",
     "read_source",
-    "read_state_dict",
     "read_weights",
     "require",
     "resolve",

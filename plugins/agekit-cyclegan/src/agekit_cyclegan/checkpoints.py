@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ModelError
-from agekit.plugin import read_state_dict, write_bytes
+from agekit.plugin import write_bytes
+from agekit.zoo.tensors import read_state_dict
 from agekit_cyclegan.architecture import ANY_HINT, Architecture, recognise
 from agekit_cyclegan.discriminator import PatchGAN
 from agekit_cyclegan.generators import ResnetGenerator
