@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["list_"]
 
-_COLUMNS = ("name", "task", "MAE", "trained on", "parameters", "MB", "here", "to install")
+_COLUMNS = ("name", "task", "MAE", "trained and tested on", "parameters", "MB", "here", "to install")
 _NUMBERS = (2, 4, 5)
+_COMPARE = "compare them within one, or by `agekit evaluate` on the same faces"
 
 
 class _Filter(NamedTuple):
@@ -63,7 +64,8 @@ class _Filter(NamedTuple):
     type=click.Choice(["name", "mae", "parameters", "bytes"]),
     default="name",
     show_default=True,
-    help="The smallest first; models without the number last.",
+    help="The smallest first; models without the number last. Errors are sorted within each test "
+    "set: those of two cannot be compared.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print the names alone.")
 @json_option
@@ -88,6 +90,9 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
         click.echo("".join(f"{model.entry.name}\n" for model in wanted), nl=False)
     elif wanted:
         click.echo(_table([_row(model.entry, model.entry.name in folders) for model in wanted]))
+        sets = {_protocol(model.entry) for model in wanted if "mae" in model.entry.metrics}
+        if len(sets) > 1:
+            click.echo(f"note: the errors are of {len(sets)} test sets; {_COMPARE}", err=True)
     for warning in index.warnings:
         click.echo(f"unusable: {warning}", err=True)
     if not wanted and not as_json:
@@ -95,11 +100,14 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
         click.echo(f"no model{' matches' if index.models else ' is known'}{meant}", err=True)
 
 
-def _rank(entry: ZooEntry, sort: str) -> tuple[float, str]:
+def _rank(entry: ZooEntry, sort: str) -> tuple[bool, str, float, str]:
+    """What a model is sorted by; an error within its test set, as two sets' say nothing."""
     if sort == "mae":
-        return entry.metrics.get("mae", float("inf")), entry.name
+        if (mae := entry.metrics.get("mae")) is None:
+            return True, "", 0, entry.name
+        return False, _protocol(entry), mae, entry.name
     number = {"parameters": entry.parameters, "bytes": entry.bytes}.get(sort, 0)
-    return number, entry.name
+    return False, "", number, entry.name
 
 
 def _protocol(entry: ZooEntry) -> str:

@@ -87,6 +87,14 @@ def names(done):
     return done.stdout.split()
 
 
+def test_errors_of_two_test_sets_are_not_mixed(run_agekit, several):
+    better = document("cen-z", metrics={"mae": 3.0}, data={"protocol": "zoo:other"})
+    (several / "cen-z.json").write_text(json.dumps(better))
+    done = run_agekit("zoo", "list", "cen-?", "--sort", "mae")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["cen-b", "cen-a", "cen-z"]
+    assert done.stderr.startswith("note: the errors are of 2 test sets; compare them within one")
+
+
 def test_json_has_what_the_contract_says(run_agekit, several):
     done = run_agekit("zoo", "list", "cen-?", "reg-?", "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -127,7 +135,7 @@ def test_patterns_filters_and_order(run_agekit, several, arguments, expected):
 
 def test_the_table(run_agekit, several):
     lines = run_agekit("zoo", "list", "*-?").stdout.splitlines()
-    heads = ["name", "task", "MAE", "trained on", "parameters", "MB", "here", "to install"]
+    heads = ["name", "task", "MAE", "trained and tested on", "parameters", "MB", "here", "to install"]
     assert lines[0].split() == " ".join(heads).split()
     cells = ["cen-a", "estimator", "5.00", "utkface:random-80-20", "3", "2.5", "no"]
     assert lines[1].split() == cells
