@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -17,6 +17,7 @@ import click
 from agekit.cli.output import csv_table, printable, to_plain
 from agekit.data.sheet import csv_cell
 from agekit.errors import AgekitError, DataError, counted
+from agekit.inference.face import Answer
 from agekit.inference.saving import JPEG_SUFFIXES, result_paths, save_picture
 
 if TYPE_CHECKING:
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "OVER",
     "Taker",
     "Tally",
     "chip_rows",
     "csv_rows",
     "json_document",
+    "judged",
     "lines",
     "marked_photos",
     "photo_targets",
 ]
 
+OVER = "over"
 COLUMNS = ("path", "face", "age", "low", "high", "x0", "y0", "x1", "y1", "error")
 MORE_COLUMNS = ("score", "upright")
 Taker = Callable[["Prediction"], None]
@@ -115,6 +119,16 @@ class Tally:
             f"{model} does not say how its faces were cut; the faces found are cut to the standard "
             f"frame, and {self.doubt}"
         )
+
+
+def judged(prediction: Prediction, years: int) -> Prediction:
+    """The same, with the answer yes, no or unsure to whether each face is at least so old."""
+    faces = []
+    for face in prediction.faces:
+        said = {True: "yes", False: "no", None: "unsure"}[face.is_over(years)]
+        answer = Answer({"years": years, "answer": said}, said, f"over {years:g}: {said}")
+        faces.append(replace(face, more={**face.more, OVER: answer}))
+    return replace(prediction, faces=tuple(faces))
 
 
 @contextmanager

@@ -12,11 +12,13 @@ from typing import Literal
 import click
 
 from agekit.cli._answers import (
+    OVER,
     Taker,
     Tally,
     chip_rows,
     csv_rows,
     json_document,
+    judged,
     lines,
     marked_photos,
     photo_targets,
@@ -24,7 +26,7 @@ from agekit.cli._answers import (
 from agekit.cli._boxes import read_boxes
 from agekit.cli.options import check_photo_options, model_or_default
 from agekit.cli.output import STDOUT, console, only_json_on_stdout, say
-from agekit.errors import DataError
+from agekit.errors import ConfigError, DataError
 from agekit.extras import require
 from agekit.inference.attribute import FaceAttribute, find_attribute, load_attribute
 from agekit.inference.inputs import ImageFile, find_images, unreadable
@@ -33,7 +35,7 @@ from agekit.inference.prediction import Prediction
 from agekit.inference.runtime import Runtime
 from agekit.inference.saving import keep_inputs
 from agekit.progress import FEW, ProgressBar
-from agekit.tasks.estimator.predictor import load
+from agekit.tasks.estimator.predictor import Predictor, load
 from agekit.zoo.files import ONNX
 from agekit.zoo.graphs import find_exported
 from agekit.zoo.locate import find
@@ -41,6 +43,10 @@ from agekit.zoo.locate import find
 __all__ = ["Options", "answer"]
 
 _INTERVAL = "the interval in brackets is meant to hold the true age of {:g} % of faces"
+
+
+_OVER = "over {:g} is yes or no where the whole interval says so, which proves the age of nobody"
+_OTHER = "choose another with --model; `agekit zoo list` has some"
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Options:
     plot: str | None
     table: str | None
     attributes: tuple[str, ...]
+    over: int | None
     batch_size: int
     runtime: Runtime
     distribution: bool
@@ -131,6 +138,8 @@ def answer(inputs: Sequence[str], asked: Options) -> None:
             )
         progress = stack.enter_context(ProgressBar(console(), "images", len(images), few=FEW))
         for prediction in predictions:
+            if asked.over is not None:
+                prediction = judged(prediction, asked.over)
             if prediction.error is not None and not asked.as_json and prediction.path not in unread:
                 say(f"error: {prediction.error}")
             if predictor is not None and prediction.faces and not tally.faces:
@@ -156,8 +165,26 @@ def _predictor(asked: Options, needed: bool) -> PredictorBase | None:
     model = model_or_default(asked.model, "estimator")
     with asked.stdout_is_kept():
         predictor = load(model, asked.device, asked.runtime)
+        if asked.over is not None:
+            _check_over(predictor, asked.over)
         predictor.attributes = _attributes(asked)
     return predictor
+
+
+def _check_over(predictor: Predictor, years: int) -> None:
+    """Refuses a model whose answers could not tell.
+
+    Raises:
+        ConfigError: its intervals are of no level that is known, or its ages do not go beyond.
+    """
+    first, last = predictor.ages
+    if predictor.level is None:
+        reason = "its intervals are not calibrated, and --over answers by them"
+    elif not first < years <= last:
+        reason = f"it knows the ages from {first} to {last} alone, which say nothing of {years:g}"
+    else:
+        return
+    raise ConfigError(f"{predictor.name} cannot tell who is over {years:g}: {reason}", _OTHER)
 
 
 def _say_of_ages(predictor: PredictorBase, tally: Tally, asked: Options, whole: bool) -> None:
@@ -166,6 +193,8 @@ def _say_of_ages(predictor: PredictorBase, tally: Tally, asked: Options, whole: 
         say(f"note: {tally.unknown_alignment(predictor.name)}")
     if predictor.level is not None and not asked.as_json:
         say(f"note: {_INTERVAL.format(100 * predictor.level)}")
+    if asked.over is not None:
+        say(f"note: {_OVER.format(asked.over)}")
 
 
 def _say_one_thing_each(keys: Sequence[str | None]) -> None:
@@ -197,6 +226,7 @@ def _takers(
         yield json_document(asked.distribution)
     if asked.table is not None:
         keys = [] if predictor is None else [one.key for one in predictor.attributes]
+        keys += [OVER] * (predictor is not None and asked.over is not None)
         yield csv_rows(asked.table, keys)
     if not asked.as_json and asked.table is None:
         yield lines()

@@ -75,6 +75,13 @@ def _is_plain(word: str) -> bool:
     "list tasks`, whose default model is taken, or a model; may be repeated.",
 )
 @click.option(
+    "--over",
+    type=click.IntRange(1),
+    metavar="YEARS",
+    help="Also say of each face whether it is at least so old: yes or no where its whole interval "
+    "says so, else unsure. No means of proving an age.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(1),
     default=64,

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["list_"]
 
-_COLUMNS = ("name", "task", "MAE", "trained and tested on", "parameters", "MB", "here", "to install")
+_COLUMNS = (
+    "name",
+    "task",
+    "MAE",
+    "trained and tested on",
+    "parameters",
+    "MB",
+    "here",
+    "to install",
+)
 _NUMBERS = (2, 4, 5)
 _COMPARE = "compare them within one, or by `agekit evaluate` on the same faces"
 

@@ -62,6 +62,11 @@ class Face:
         """Whether it is within 45 degrees of upright; None if its points are not known."""
         return None if self.points is None else is_upright(np.array(self.points))
 
+    def is_over(self, years: float) -> bool | None:
+        """Whether its whole interval is at or over an age, or below it; None if it is on both."""
+        low, high = self.interval
+        return True if low >= years else False if high < years else None
+
     def to_dict(self, distribution: bool = False) -> dict[str, Any]:
         """As ``agekit predict --json`` prints it.
 

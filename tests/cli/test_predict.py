@@ -11,6 +11,7 @@ from PIL import Image
 import agekit as api
 from agekit.cli import main
 from agekit.data.alignment import Alignment
+from agekit.inference.face import Face
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
 from agekit.zoo.folder import save_model
@@ -52,6 +53,39 @@ def agekit(capsys):
         return done.value.code, *capsys.readouterr()
 
     return run
+
+
+def test_over_an_age(agekit, model, images):
+    code, out, err = agekit("predict", images[0], "--model", model, "--over", "18", "--json")
+    [face] = json.loads(out)[0]["faces"]
+    low, high = face["interval"]
+    expected = "yes" if low >= 18 else "no" if high < 18 else "unsure"
+    assert (code, face["over"]) == (0, {"years": 18, "answer": expected})
+    assert "note: over 18 is yes or no where the whole interval says so" in err
+    _, out, _ = agekit("predict", images[0], "--model", model, "--over", "18")
+    assert out.rstrip().endswith(f"over 18: {expected}")
+    _, out, _ = agekit("predict", images[0], "--model", model, "--over", "18", "--csv", "-")
+    assert [line.rpartition(",")[2] for line in out.split()] == ["over", expected]
+
+
+@pytest.mark.parametrize(
+    ("interval", "answer"),
+    [((18, 30), True), ((17.9, 30), None), ((5, 18), None), ((5, 17.9), False)],
+)
+def test_an_interval_says_yes_no_or_nothing(interval, answer):
+    assert Face(20.0, interval).is_over(18) is answer
+
+
+@pytest.mark.parametrize("years", ["10", "41", "1"])
+def test_over_an_age_that_the_model_does_not_know(agekit, model, images, years):
+    code, out, err = agekit("predict", images[0], "--model", model, "--over", years)
+    assert (code, out) == (1, "")
+    assert f"cannot tell who is over {years}: it knows the ages from 10 to 40 alone" in err
+
+
+@pytest.mark.parametrize("years", ["0", "-3", "nan", "17.5"])
+def test_over_what_is_no_age(agekit, model, images, years):
+    assert agekit("predict", images[0], "--model", model, "--over", years)[0] == 2
 
 
 def test_help_waits_for_nothing_heavy():

@@ -135,7 +135,16 @@ def test_patterns_filters_and_order(run_agekit, several, arguments, expected):
 
 def test_the_table(run_agekit, several):
     lines = run_agekit("zoo", "list", "*-?").stdout.splitlines()
-    heads = ["name", "task", "MAE", "trained and tested on", "parameters", "MB", "here", "to install"]
+    heads = [
+        "name",
+        "task",
+        "MAE",
+        "trained and tested on",
+        "parameters",
+        "MB",
+        "here",
+        "to install",
+    ]
     assert lines[0].split() == " ".join(heads).split()
     cells = ["cen-a", "estimator", "5.00", "utkface:random-80-20", "3", "2.5", "no"]
     assert lines[1].split() == cells

@@ -54,6 +54,7 @@ class Predictor(PredictorBase):
         super().__init__(name, face, size, level, engine.device, scope)
         self.config = config
         self.engine = engine
+        self.ages = ages
         self._labels = tuple(range(ages[0], ages[1] + 1))
 
     @property
