@@ -19,18 +19,27 @@ from agekit.signature import parameters
 ROOT = Path(__file__).parents[1]
 PUBLIC = {"agekit.plugin", "agekit.errors"}
 TOOLBOXES = (
+    "agekit.cli.convert",
     "agekit.cli.dataset_options",
     "agekit.cli.options",
     "agekit.cli.output",
     "agekit.data.augmentation",
+    "agekit.data.several",
+    "agekit.data.sheet",
+    "agekit.discovery",
+    "agekit.extras",
     "agekit.faces.align",
     "agekit.faces.framing",
+    "agekit.registry",
+    "agekit.tasks.estimator.build",
     "agekit.zoo.cards.",
+    "agekit.zoo.tensors",
 )
-"""What commands and tasks of plugins may take too: options, output, cards, geometry, draws."""
-WITHIN = {"agekit-ager", "agekit-bench", "agekit-testkit"}
-"""Made of the inside of the core: a task that was part of it, a command that works with all of it,
-and what tests it."""
+"""What commands, tasks and evolvers of plugins may take too: options, output, tables, listings,
+cards, geometry, draws, the tensors of other people's files, the estimators of the zoo."""
+WITHIN = {"agekit-ager", "agekit-bench", "agekit-publish", "agekit-testkit"}
+"""Made of the inside of the core: a task that was part of it, commands that work with all of it, and
+what tests it."""
 PLUGINS = [
     path.parent.name
     for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))

@@ -19,9 +19,8 @@ from agekit.errors import AgekitError, one_line
 from agekit.registry import DATASETS
 
 if TYPE_CHECKING:
-    from agekit.data.dataset import Dataset
-    from agekit.data.protocols import Protocol
     from agekit.discovery import Entry
+    from agekit.plugin import Dataset, Protocol
 
 __all__ = ["info", "list_"]
 

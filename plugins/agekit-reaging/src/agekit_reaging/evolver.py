@@ -11,8 +11,7 @@ from agekit_prototypes.selection import chosen
 from torch import nn
 
 from agekit.errors import ConfigError
-from agekit.plugin import Batch, Culprit, Faces, Generator, autocast_dtype, optim_wrappers
-from agekit.zoo.locate import locate
+from agekit.plugin import Batch, Culprit, Faces, Generator, autocast_dtype, locate, optim_wrappers
 from agekit_reaging.discriminator import AgeDiscriminator
 from agekit_reaging.guide import Guide
 from agekit_reaging.step import GameStep, TeacherStep

@@ -12,8 +12,8 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from agekit.errors import ConfigError
 from agekit.faces.align import known_points, similarity
+from agekit.plugin import locate
 from agekit.tasks.estimator.build import load_estimator
-from agekit.zoo.locate import locate
 
 __all__ = ["Guide"]
 
