@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from agekit.atomic import write_text
@@ -15,14 +16,14 @@ from agekit.task import Task
 from agekit.zoo.add import entry_for
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, write_entry
-from agekit.zoo.files import small_text
+from agekit.zoo.files import small_text, wrap_os_error
 from agekit.zoo.folder import load_network, save_model
 from agekit.zoo.graphs import carry_graphs
 from agekit.zoo.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
 
-__all__ = ["Added", "add_model"]
+__all__ = ["Added", "add_model", "must_take_files"]
 
 _HALF = (
     "\n## Precision\n\nThe weights are stored in half precision, and used in single precision. The "
@@ -144,3 +145,16 @@ def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
             "make it again",
         ) from error
     return {key: value for key, value in found.items() if key not in ("model", "task")}
+
+
+def must_take_files(index: Path) -> None:
+    """Refuses a folder that takes no files, before anything is pushed.
+
+    Raises:
+        ModelError: it takes none.
+    """
+    place = index.absolute()
+    while not place.exists():
+        place = place.parent
+    with wrap_os_error(index), TemporaryFile(dir=place):
+        pass

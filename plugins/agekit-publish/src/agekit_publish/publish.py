@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Literal
 
 from huggingface_hub import HfApi
@@ -29,6 +28,7 @@ from agekit.zoo.hub.repository import FileSpec
 from agekit.zoo.index import IndexedModel, read_index
 from agekit.zoo.locate import folder_here
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
+from agekit_publish.add import must_take_files
 from agekit_publish.push import Ready, hub_api, ready, send
 
 __all__ = ["Publication", "State", "publish_zoo"]
@@ -108,7 +108,7 @@ def publish_zoo(
     """
     parse_hub_name(f"{org}/model")
     models = _chosen(only)
-    _must_take_files(index)
+    must_take_files(index)
     if not dry_run:
         hub_api(f"to {org}")
     with only_one(index), ExitStack() as stack:
@@ -266,19 +266,6 @@ def _push_one(one: Publication, model: Ready, private: bool) -> None:
         if name not in specs or not specs[name].is_met(path):
             raise ModelError(f"{one.repo} has another {name} at commit {one.commit}", "look at it")
     one.entry, one.state = parse_entry(write_entry(entry), one.repo), "published"
-
-
-def _must_take_files(index: Path) -> None:
-    """Refuses a folder that takes no files, before anything is pushed.
-
-    Raises:
-        ModelError: it takes none.
-    """
-    place = index.absolute()
-    while not place.exists():
-        place = place.parent
-    with wrap_os_error(index), TemporaryFile(dir=place):
-        pass
 
 
 def _must_be_ours(index: Path, one: Publication, overwrite: bool) -> None:
