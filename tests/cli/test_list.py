@@ -120,7 +120,8 @@ def test_help_and_wrong_usage_of_any_command_wait_for_nothing_heavy():
         "places = list(agekit.table.values())\n"
         "for place in places:\n"
         "    table = getattr(place, 'table', None)\n"
-        "    places.extend(table.values()) if table else import_module(place.module)\n"
+        "    if table is None: import_module(place.module)\n"
+        "    else: places.extend(table.values())\n"
         "print(*sys.modules)"
     )
     done = subprocess.run(
