@@ -40,6 +40,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",
     ("command", "demo"): "agekit-demo",
+    ("command", "export"): "agekit-export",
     ("command", "plugins.doctor"): "agekit-testkit",
     ("command", "plugins.new"): "agekit-testkit",
     ("command", "serve"): "agekit-serve",

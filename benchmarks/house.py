@@ -25,7 +25,7 @@ FLOORS = (
     ("__main__", "cli"),
     ("plugin",),
     ("tasks",),
-    ("training", "inference", "export"),
+    ("training", "inference"),
     ("zoo",),
     ("data", "faces", "recipe", "onnx"),
 )

@@ -247,8 +247,9 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[: options.cores]
     os.sched_setaffinity(0, cores)
 
+    from agekit_export.onnx import export_onnx
+
     from agekit.data.split import load_faces
-    from agekit.export.onnx import export_onnx
 
     faces = load_faces(options.dataset, options.root, options.protocol)
     rows = faces.rows(options.split)

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agekit_export.onnx import export_onnx
 from agekit_synthfaces import draw, person
 from packaging.requirements import Requirement
 from PIL import Image
 
 from agekit.discovery import CORE, PACKAGE
-from agekit.export.onnx import export_onnx
 from agekit.kinds import KINDS
 
 pytestmark = pytest.mark.slow
@@ -297,6 +297,7 @@ def test_the_core_alone_needs_no_torch_and_names_what_it_lacks(
         (["data", "check", "csv", "--root", "x.csv"], "agekit-datasets"),
         (["data", "pack", "csv", "--out", "x.parquet"], "agekit-datasets"),
         (["data", "prepare", "csv", "--out", "x"], "agekit-datasets"),
+        (["export"], "agekit-export"),
         (["plugins", "doctor"], "agekit-testkit"),
         (["plugins", "new", "huber"], "agekit-testkit"),
     ):

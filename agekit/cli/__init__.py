@@ -66,7 +66,6 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
     "zoo": CommandGroup(
         _ZOO, within="zoo.", name="zoo", help="List, fetch, check and publish models."
     ),
-    "export": LazyCommand("agekit.cli.export", "export", "Export a model for use without torch."),
     "convert": ConvertGroup(
         {},
         within="convert.",

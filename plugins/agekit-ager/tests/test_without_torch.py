@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 from agekit_ager import load_aging
+from agekit_export.onnx import export_onnx
 from agekit_synthfaces import draw, person
 from agekit_testkit.shades import write_ager, write_parts
 from PIL import Image
 
 import agekit
 from agekit.errors import ConfigError, ModelError
-from agekit.export.onnx import export_onnx
 from agekit.zoo.graphs import add_graphs
 
 WITHOUT = """

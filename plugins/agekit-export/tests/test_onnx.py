@@ -35,7 +35,8 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from agekit.export.onnx import export_onnx  # noqa: E402
+from agekit_export.onnx import export_onnx  # noqa: E402
+
 from agekit.onnx.program import OPSET  # noqa: E402
 from agekit.zoo.graphs import find_exported  # noqa: E402
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
-from agekit.export.calibration import CalibrationFaces, calibration_faces
-from agekit.export.reduced import MOST_YEARS, Reduction, halve, measure, quantise
 from agekit.onnx.card import Direction, OnnxCard, OnnxGraph, Precision
 from agekit.onnx.program import FACES, compare
 from agekit.registry import TASKS
@@ -20,6 +18,8 @@ from agekit.zoo.files import ONNX, graph_file
 from agekit.zoo.folder import read_config
 from agekit.zoo.graphs import CheckedGraph, described_graphs, make_graph
 from agekit.zoo.locate import locate
+from agekit_export.calibration import CalibrationFaces, calibration_faces
+from agekit_export.reduced import MOST_YEARS, Reduction, halve, measure, quantise
 
 __all__ = ["Exported", "export_onnx"]
 

@@ -11,7 +11,7 @@ from agekit.cli.options import json_option, refuse
 from agekit.cli.output import emit_json, only_json_on_stdout
 
 if TYPE_CHECKING:
-    from agekit.export.onnx import Exported
+    from agekit_export.onnx import Exported
 
 __all__ = ["export"]
 
@@ -91,8 +91,8 @@ def export(
         for package in ("onnx", "onnxscript", "onnxruntime"):
             package_module(package, package, EXTRA)
 
-        from agekit.export.onnx import export_onnx
         from agekit.onnx.program import OPSET
+        from agekit_export.onnx import export_onnx
 
         precision: Any = "int8" if int8 else "float16" if half else "float32"
         files = export_onnx(model, out, precision=precision, **options)
@@ -118,7 +118,7 @@ def _check(form: str, half: bool, int8: bool, calibrate: str | None) -> None:
 
 def _export_timm(model: str, out: Path | None, as_json: bool) -> None:
     with only_json_on_stdout(as_json):
-        from agekit.export.timm import export_timm
+        from agekit_export.timm import export_timm
 
         done = export_timm(model, out)
     if as_json:

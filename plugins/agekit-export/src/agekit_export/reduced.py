@@ -26,9 +26,9 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 )
 
 from agekit.errors import ModelError, one_line
-from agekit.export.calibration import CalibrationFaces
 from agekit.onnx.card import INPUT, METADATA, OnnxCard
 from agekit.onnx.session import open_session
+from agekit_export.calibration import CalibrationFaces
 
 __all__ = ["Reduction", "halve", "measure", "quantise"]
 

@@ -22,8 +22,8 @@ from agekit.zoo.graphs import described_graphs, make_graph
 pytest.importorskip("onnxscript")
 onnx = pytest.importorskip("onnx")
 
-from agekit.export import onnx as exporting  # noqa: E402
-from agekit.export import reduced  # noqa: E402
+from agekit_export import onnx as exporting  # noqa: E402
+from agekit_export import reduced  # noqa: E402
 
 pytestmark = pytest.mark.slow
 FACES = np.stack([draw(person(1, k), 8.0 * k, 32, k) for k in range(9)])

@@ -1,1 +1,0 @@
-"""Models written for use elsewhere: ONNX files."""

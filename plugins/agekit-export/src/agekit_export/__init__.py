@@ -1,0 +1,1 @@
+"""Models of agekit for use without it, or without torch: ``agekit export``."""
