@@ -1,15 +1,18 @@
-"""The bootstrap of means: over faces, or over groups of them that come and go together."""
+"""How sure means and shares are: the bootstrap, over faces or groups of them; Wilson's interval."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LEVEL", "RESAMPLES", "central", "mean_interval", "resampled_means"]
+__all__ = ["LEVEL", "RESAMPLES", "central", "mean_interval", "resampled_means", "wilson"]
 
 LEVEL = 0.95
 RESAMPLES = 10_000
 _COUNTS_AT_ONCE = 200_000
+_Z = 1.959963984540054
 
 
 def mean_interval(values: ArrayLike, seed: int) -> tuple[float, float] | None:
@@ -71,3 +74,17 @@ def central(samples: NDArray[np.float64], level: float = LEVEL) -> tuple[float, 
     """The ends of the central part of samples, (B,): the percentile interval."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """The ends of the 95 % score interval of a share (Wilson, 1927).
+
+    Args:
+        share: 0 to 1; a mean over seeds need not be a whole number of `n`-ths.
+        n: faces it is a share of, or what they are worth; above 0.
+    """
+    z2 = _Z * _Z
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if share == 0 else low, 1.0 if share == 1 else high

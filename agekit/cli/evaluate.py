@@ -20,6 +20,13 @@ from agekit.cli.output import console, emit_json, only_json_on_stdout, print_tab
 __all__ = ["evaluate"]
 
 
+def _challenge_ages(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int, ...]:
+    parts = [] if value is None else value.split(",")
+    return tuple(sorted({click.IntRange(1)(part, parameter, context) for part in parts}))
+
+
 @click.command()
 @click.argument("model")
 @click.argument("dataset")
@@ -56,6 +63,13 @@ __all__ = ["evaluate"]
     metavar="SHARE",
     help="Estimators: also say how it errs if that share of the faces, those of the widest "
     "intervals, gets no answer.",
+)
+@click.option(
+    "--challenge",
+    metavar="AGE,AGE",
+    callback=_challenge_ages,
+    help="Estimators: also say how often an age check would err that lets in who looks at least "
+    "so old, such as 25,30: people under 18 let in, and people of 18 and over sent away.",
 )
 @device_option
 @seed_option

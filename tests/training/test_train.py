@@ -61,7 +61,8 @@ def test_evaluate_repeats_the_metrics_of_training_and_tells_each_face(
         for name, path in zip(("csv", "plot", "worst"), files.values(), strict=True)
         for word in (f"--{name}", path)
     ]
-    words = ("synthfaces", "--protocol", "tiny", "--json", "--abstain", "0.25")
+    data = ("synthfaces", "--protocol", "tiny")
+    words = (*data, "--json", "--abstain", "0.25", "--challenge", "25")
     done = agekit("evaluate", run, *words, *options)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -70,6 +71,12 @@ def test_evaluate_repeats_the_metrics_of_training_and_tells_each_face(
     off = [abs(float(row["estimate"]) - float(row["age"])) for row in rows]
     assert sum(off) / len(off) == pytest.approx(answer["metrics"]["mae"], abs=0.01)
     assert answer["answered"]["n"] == round(0.75 * answer["n"])
+    [check] = answer["challenge"]
+    minors = [row for row in rows if 14 <= float(row["age"]) < 18]
+    assert check["false_positive"]["n"] == len(minors)
+    assert answer["remarks"] == [
+        f"{len(minors)} faces of 14 to 17 years: shares of so few say little, see their intervals"
+    ]
     assert answer["most_certain"][-1]["mae"] == pytest.approx(answer["metrics"]["mae"])
     for name in ("plot.png", "worst.png"):
         with Image.open(files[name]) as figure:
@@ -77,7 +84,7 @@ def test_evaluate_repeats_the_metrics_of_training_and_tells_each_face(
     trained = json.loads((run / "model/metrics.json").read_text())["test"]
     assert answer["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-4)
     assert {"mae", "bias", "ca3", "ca5", "ca7", "cs5", "coverage"} <= set(answer["metrics"])
-    everything = agekit("evaluate", run, "synthfaces", "--protocol", "tiny", "--split", "all")
+    everything = agekit("evaluate", run, *data, "--split", "all")
     assert "480 faces" in everything.stdout
 
 

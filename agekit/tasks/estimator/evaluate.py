@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from agekit.data.split import Faces
 from agekit.data.table import SPLITS
 from agekit.errors import counted
 from agekit.tasks.estimator.build import load_estimator
+from agekit.tasks.estimator.challenge import (
+    challenge_rates,
+    challenge_tables,
+    check_ages,
+    few_minors,
+)
 from agekit.tasks.estimator.config import EstimatorConfig
 from agekit.tasks.estimator.face_errors import FaceErrors
 from agekit.tasks.estimator.scoring import generation_metrics, raw_outputs
@@ -42,6 +49,7 @@ class EstimatorEvaluation(AgeEvaluation):
         plot: a PNG: estimated against true age, and the error on the faces it is surest of.
         worst: a PNG of the faces of the largest errors.
         abstain: the share of faces to leave without an answer, those of the widest intervals.
+        challenge: the ages, in years, from which on faces are let in by an age check.
     """
 
     config: EstimatorConfig
@@ -57,9 +65,12 @@ class EstimatorEvaluation(AgeEvaluation):
         plot: Path | None = None,
         worst: Path | None = None,
         abstain: float = 0.0,
+        challenge: Sequence[int] = (),
     ) -> None:
         self.table, self.plot, self.worst, self.abstain = table, plot, worst, abstain
         self.network, self.config = load_estimator(folder, device)
+        self.challenge = challenge
+        check_ages(challenge, self.config.ages, self.config.name)
         self.device = device
         self.split = split
 
@@ -67,8 +78,9 @@ class EstimatorEvaluation(AgeEvaluation):
         """As `generation_metrics`, and the errors on the share of faces it is surest of.
 
         Returns:
-            Also ``most_certain``, `FaceErrors.answered` of each tenth of the faces more, and with
-            `abstain` ``answered``, the same of that share.
+            Also ``most_certain``, `FaceErrors.answered` of each tenth of the faces more; with
+            `abstain` ``answered``, the same of that share; and with challenge ages ``challenge``,
+            the `challenge_rates` of each.
         """
         data = evaluation_faces(faces, self.config.image, self.split, self.device, display)
         raw = raw_outputs(self.network, data.loader(self.split))
@@ -84,8 +96,15 @@ class EstimatorEvaluation(AgeEvaluation):
         out["most_certain"] = of_faces.risk_coverage()
         if self.abstain:
             out["answered"] = of_faces.answered(1 - self.abstain)
+        remarks: list[str | None] = []
         if of_faces.surest is None and (self.abstain or self.plot):
-            out["remarks"] = ["all intervals are as wide: nothing tells which faces are surer"]
+            remarks.append("all intervals are as wide: nothing tells which faces are surer")
+        if self.challenge:
+            rates = partial(challenge_rates, age=of_faces.estimate, table=of_faces.table)
+            out["challenge"] = list(map(rates, self.challenge))
+            remarks.append(few_minors(out["challenge"][0]))
+        if told := [remark for remark in remarks if remark]:
+            out["remarks"] = told
         return out
 
     def _face_errors(self, raw: Mapping[str, torch.Tensor], data: TrainingFaces) -> FaceErrors:
@@ -145,4 +164,5 @@ class EstimatorEvaluation(AgeEvaluation):
             ]
         if parts:
             out += [ResultTable(["dataset", "faces", *_OF_PARTS], parts), ""]
-        return [*out, ResultTable(["true age", "faces", "mae", "bias"], by_age)]
+        out.append(ResultTable(["true age", "faces", "mae", "bias"], by_age))
+        return out + challenge_tables(result.get("challenge", ()))

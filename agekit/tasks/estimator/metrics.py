@@ -7,7 +7,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from agekit.data.table import age_bins
 
-__all__ = ["bias", "ca", "coverage", "cs", "epsilon_error", "mae", "per_age_bin", "summary"]
+__all__ = [
+    "bias",
+    "ca",
+    "coverage",
+    "cs",
+    "epsilon_error",
+    "mae",
+    "of_part",
+    "per_age_bin",
+    "summary",
+]
 
 
 def _errors(estimated: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
@@ -56,18 +66,29 @@ def coverage(low: ArrayLike, high: ArrayLike, true: ArrayLike) -> float:
     return float(((np.asarray(low) <= age) & (age <= np.asarray(high))).mean())
 
 
+def of_part(
+    estimated: ArrayLike,
+    true: ArrayLike,
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
+) -> dict[str, float | int]:
+    """Count, MAE and bias of some of the faces; their coverage, where both ends are given."""
+    out = {"n": np.size(true), "mae": mae(estimated, true), "bias": bias(estimated, true)}
+    return out if low is None or high is None else out | {"coverage": coverage(low, high, true)}
+
+
 def per_age_bin(
-    estimated: ArrayLike, true: ArrayLike, width: int = 10
+    estimated: ArrayLike,
+    true: ArrayLike,
+    width: int = 10,
+    *,
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
 ) -> list[dict[str, float | int | str]]:
-    """MAE, bias and count for each bin of `width` years of true age that has a face."""
-    error = _errors(estimated, true)
+    """As `of_part` of each bin of `width` years of true age that has a face, and its ``ages``."""
+    given = [np.asarray(x) for x in (estimated, true, low, high) if x is not None]
     return [
-        {
-            "ages": ages,
-            "n": len(rows),
-            "mae": float(np.abs(error[rows]).mean()),
-            "bias": float(error[rows].mean()),
-        }
+        {"ages": ages, **of_part(*(x[rows] for x in given))}
         for ages, rows in age_bins(np.asarray(true, np.float64), width).items()
     ]
 

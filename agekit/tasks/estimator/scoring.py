@@ -16,12 +16,19 @@ from agekit.data.join import rows_by_dataset
 from agekit.data.loader import Batch
 from agekit.data.table import FaceTable
 from agekit.tasks.estimator.estimate import Estimate, combine
-from agekit.tasks.estimator.metrics import mae, per_age_bin, summary
+from agekit.tasks.estimator.metrics import mae, of_part, per_age_bin, summary
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.training.faces import TrainingFaces
 from agekit.zoo.config import ImageConfig
 
-__all__ = ["conformal_margin", "fixed_outputs", "generation_metrics", "inference", "raw_outputs"]
+__all__ = [
+    "conformal_margin",
+    "fixed_outputs",
+    "generation_metrics",
+    "inference",
+    "parts_of",
+    "raw_outputs",
+]
 
 
 @torch.no_grad()
@@ -83,7 +90,7 @@ def conformal_margin(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tens
 def generation_metrics(
     network: AgeEstimator, raw: Mapping[str, Tensor], faces: TrainingFaces, split: str
 ) -> dict[str, Any]:
-    """Scalar metrics, and MAE by head, age bin, gender, group and, of several, dataset.
+    """Scalar metrics; MAE by head; MAE, bias and coverage by age, gender, group and dataset.
 
     Args:
         network: calibrated.
@@ -104,35 +111,43 @@ def generation_metrics(
             out["mae_interval"] = mean_interval(np.abs(age[mine] - true), seed=0)
         return out
 
-    out = errors(np.arange(len(rows)))
+    everybody = np.arange(len(rows))
+    out = errors(everybody)
     parts = network.per_head(raw)
     if len(parts) > 1:
         out["mae_by_head"] = {
             head: mae(part.age.cpu().numpy(), table.age) for head, part in parts.items()
         }
-    out["by_age"] = per_age_bin(age, table.age)
-    out |= _by_group(age, table)
-    if members := {name: mine for name, mine in rows_by_dataset(table).items() if len(mine)}:
-        out["by_dataset"] = {
-            name: errors(mine) | {"by_age": per_age_bin(age[mine], table.age[mine])}
-            for name, mine in members.items()
+
+    def bins(mine: NDArray[np.int64]) -> list[dict[str, Any]]:
+        return per_age_bin(age[mine], table.age[mine], low=low[mine], high=high[mine])
+
+    out["by_age"] = bins(everybody)
+    for key, named in parts_of(table).items():
+        out[key] = {
+            name: errors(mine) | {"by_age": bins(mine)}
+            if key == "by_dataset"
+            else of_part(age[mine], table.age[mine], low[mine], high[mine])
+            for name, mine in named.items()
         }
     return out
 
 
-def _by_group(age: NDArray[Any], table: FaceTable) -> dict[str, Any]:
+def parts_of(table: FaceTable) -> dict[str, dict[str, NDArray[np.int64]]]:
+    """The rows of each gender, each group and, of several, each dataset that has some.
+
+    Returns:
+        ``by_gender``, ``by_group``, ``by_dataset``, those that there are → name → rows.
+    """
     columns = {
         "by_gender": (table.gender, ("male", "female")),
         "by_group": (table.group, table.group_names),
     }
-    out: dict[str, Any] = {}
-    for key, (codes, names) in columns.items():
-        members = {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
-        found = {
-            name: {"n": len(mine), "mae": mae(age[mine], table.age[mine])}
-            for name, mine in members.items()
-            if len(mine)
-        }
-        if found:
-            out[key] = found
-    return out
+    found = {
+        key: {name: np.flatnonzero(codes == code) for code, name in enumerate(names)}
+        for key, (codes, names) in columns.items()
+    } | {"by_dataset": rows_by_dataset(table)}
+    kept = {
+        key: {k: rows for k, rows in named.items() if len(rows)} for key, named in found.items()
+    }
+    return {key: named for key, named in kept.items() if named}

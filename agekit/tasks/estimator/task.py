@@ -39,6 +39,7 @@ class EstimatorTask(Task):
         "plot": "--plot",
         "worst": "--worst",
         "abstain": "--abstain",
+        "challenge": "--challenge",
     }
     inference: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:inference")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:fixed_outputs")

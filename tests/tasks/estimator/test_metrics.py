@@ -50,6 +50,12 @@ def test_bins_are_of_the_true_age():
     ]
 
 
+def test_bins_tell_the_coverage_where_intervals_are_known():
+    ends = {"low": [8, 13, 17, 30], "high": [10, 14, 20, 31]}
+    bins = metrics.per_age_bin([9, 12, 18, 35.5], [9.9, 10, 19.9, 30], **ends)
+    assert [row["coverage"] for row in bins] == [1, 0.5, 1]
+
+
 def test_bins_of_another_width():
     assert [row["ages"] for row in metrics.per_age_bin(TRUE, TRUE, width=5)] == [
         "20-24",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from agekit.bootstrap import LEVEL, central
+from agekit.bootstrap import LEVEL, central, wilson
 
 __all__ = [
     "Interval",
@@ -21,12 +21,8 @@ __all__ = [
     "interval_of",
     "share_of",
     "spread",
-    "wilson",
     "with_trainings",
 ]
-
-
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +82,6 @@ def spread(values: Sequence[float]) -> Spread:
     )
 
 
-def wilson(share: float, n: float) -> Interval:
-    """The 95 % score interval of a share (Wilson, 1927).
-
-    Args:
-        share: 0 to 1; a mean over seeds need not be a whole number of `n`-ths.
-        n: faces it is a share of, or what they are worth (`effective_size`); above 0.
-    """
-    z2 = _Z * _Z
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(0.0 if share == 0 else low, 1.0 if share == 1 else high)
-
-
 def effective_size(which: NDArray[Any], clusters: NDArray[Any]) -> float:
     """How many independent faces the faces of a share are worth: N over the design effect.
 
@@ -132,7 +114,7 @@ def share_of(which: NDArray[Any], clusters: NDArray[Any]) -> Share:
     table = np.atleast_2d(which)
     often: NDArray[np.float64] = table.mean(axis=0)
     value = float(often.mean())
-    faces = wilson(value, effective_size(often, clusters))
+    faces = Interval(*wilson(value, effective_size(often, clusters)))
     interval = with_trainings(value, faces, table.mean(axis=1))
     return Share(value, often.size, max(0.0, interval.low), min(1.0, interval.high))
 
