@@ -9,6 +9,7 @@
 # make build    wheels and source archives of every distribution, in dist/
 # make wheel-test the built wheels, installed away from the checkout and used
 # make bench    the speed of start-up, data and training, against their budgets
+# make constraints the versions that make setup installs: those there are stay; UPGRADE=--upgrade
 #
 # Needs python3 (3.11 or later; another one: make setup PYTHON=python3.12), make and git.
 
@@ -102,7 +103,7 @@ wheel-test: build
 
 constraints:
 	$(ENVIRONMENT)
-	@$(FIND_UV); $$uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
+	@$(FIND_UV); $$uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) --no-annotate \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' \
 		--no-emit-package agekit-core $(patsubst plugins/%,--no-emit-package %,$(filter plugins/%,$(PROJECTS))) \
 		--group dev -o constraints.txt $(PYPROJECTS)
