@@ -24,7 +24,7 @@ LEGAL_AGE = 18
 MINORS = (14, LEGAL_AGE)
 """Years, the second not included: whose rate of false positives is told; children better it."""
 _BANDS = (0, 14, 16, LEGAL_AGE, 21, 25, 30)
-_FEW = 30
+_FEW = 100
 
 
 def check_ages(challenges: Sequence[int], ages: tuple[int, int], model: str) -> None:
