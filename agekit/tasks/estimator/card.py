@@ -27,14 +27,17 @@ def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
         config: the model's configuration; of its `trained`, ``method``, ``data`` and ``faces``
             are as `agekit.zoo.cards.provenance.training_facts` gives them, where they are known.
         metrics: what the model folder's ``metrics.json`` holds; ``seeds`` may list the ``seed``
-            and the ``mae`` of several trainings.
+            and the ``mae`` of several trainings, and ``operations`` is what one answer takes,
+            multiply-adds.
     """
     low, high = config.ages
     trained, interval = config.trained, config.interval
     heads = ", ".join(map(code, config.heads))
     network = (
-        f"Backbone {code(config.backbone.type)}, heads {heads}; {config.parameters:,} parameters."
+        f"Backbone {code(config.backbone.type)}, heads {heads}; {config.parameters:,} parameters"
     )
+    if operations := metrics.get("operations"):
+        network += f"; {operations / 1e9:.2f} billion multiply-adds an answer"
     blocks = [
         metadata(config, metrics, [config.backbone.type]),
         f"# {plain(config.name)}",
@@ -43,7 +46,7 @@ def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
         headline(metrics, trained, interval),
         *use_section(config, "agekit predict photo.jpg --model MODEL", _PYTHON),
         *face_section(config.face, config.image),
-        *provenance_section(config, network),
+        *provenance_section(config, f"{network}."),
         *error_section(metrics, trained, interval.calibrated_on),
         *_limits(config),
         *licence_section(config),

@@ -80,7 +80,7 @@ def headline(
 def error_section(
     metrics: Mapping[str, Any], trained: Mapping[str, Any], calibrated_on: str
 ) -> list[str]:
-    """Tables of the errors, overall and by age, gender and group, in blocks of Markdown.
+    """Tables of the errors: overall; by dataset; by age, gender and group; in blocks of Markdown.
 
     Args:
         metrics: what the model folder's ``metrics.json`` holds.
@@ -92,27 +92,28 @@ def error_section(
         return []
     row = metrics[split]
     blocks = ["## Errors", _overall(metrics), _reading(metrics, trained, row, calibrated_on)]
-    by_age = row.get("by_age") or []
-    if by_age:
-        blocks.append(f"By true age, {split} split, years:")
-        blocks.append(
-            table(
-                ["ages", "n", "MAE", "bias"],
-                [[r["ages"], f"{r['n']:,}", figure(r, "mae"), figure(r, "bias", "+.2f")]
-                 for r in by_age],
-            )
-        )  # fmt: skip
-    if parts := mapping(row, "by_dataset"):
+    parts = mapping(row, "by_dataset")
+    if parts:
         blocks.append(_figures(["dataset"], [([name], part) for name, part in parts.items()]))
-    for key, title in _GROUPS:
-        if groups := mapping(row, key):
-            blocks.append(
-                table(
-                    [title, "n", "MAE"],
-                    [[name, f"{r['n']:,}", figure(r, "mae")] for name, r in groups.items()],
-                )
-            )
+    blocks += _by_part(row, f"{split} split")
+    for name, part in parts.items():
+        blocks += _by_part(part, f"{split} split, {code(name)} alone")
     return blocks + [text for text in [_spread(row)] if text]
+
+
+def _by_part(row: Mapping[str, Any], faces: str) -> list[str]:
+    """Tables by age, gender and group, those that there are."""
+    ages = [([one["ages"]], one) for one in row.get("by_age") or []]
+    rows = [("true age", "ages", ages)] + [
+        (title, title, [([name], one) for name, one in mapping(row, key).items()])
+        for key, title in _GROUPS
+    ]
+    return [
+        text
+        for by, head, found in rows
+        if found
+        for text in (f"By {by}, {faces}:", _figures([head], found))
+    ]
 
 
 def _overall(metrics: Mapping[str, Any]) -> str:
@@ -152,7 +153,8 @@ def _reading(
         "MAE is the mean absolute error and bias the mean error, in years; CA(5) the share of "
         "errors below 5 years, CS@5 of at most 5; coverage the share of true ages within their "
         "interval, width that interval's in years. Intervals were calibrated on "
-        f"{_faces(calibrated)}."
+        f"{_faces(calibrated)}: moved out, or in, by the years that make them hold what they "
+        "promise there (conformalised quantile regression)."
     ]
     if len(metrics.get("generations") or []) > 1:
         kept = mapping(metrics, "kept")

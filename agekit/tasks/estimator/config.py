@@ -108,5 +108,6 @@ class _Seed(MetricsSchema):
 class EstimatorMetrics(_ErrorSplits):
     """Of a model."""
 
+    operations: int | None = None
     generations: list[_Numbered] | None = None
     seeds: list[_Seed] | None = None

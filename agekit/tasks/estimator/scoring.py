@@ -104,31 +104,27 @@ def generation_metrics(
     age, low, high = (x.cpu().numpy() for x in (estimate.age, estimate.low, estimate.high))
 
     def errors(mine: NDArray[np.int64]) -> dict[str, Any]:
-        true = table.age[mine]
-        bounds = {"sigma": table.sigma[mine], "low": low[mine], "high": high[mine]}
-        out: dict[str, Any] = {"n": len(mine), **summary(age[mine], true, **bounds)}
+        true, sigma = table.age[mine], table.sigma[mine]
+        figures = summary(age[mine], true, sigma=sigma, low=low[mine], high=high[mine])
+        out: dict[str, Any] = {"n": len(mine), **figures}
         if split == "test":
             out["mae_interval"] = mean_interval(np.abs(age[mine] - true), seed=0)
+        out["by_age"] = per_age_bin(age[mine], true, low=low[mine], high=high[mine])
+        for key, named in parts_of(table.take(mine)).items():
+            if key != "by_dataset":
+                out[key] = {name: part(mine[which]) for name, which in named.items()}
         return out
 
-    everybody = np.arange(len(rows))
-    out = errors(everybody)
-    parts = network.per_head(raw)
-    if len(parts) > 1:
+    def part(mine: NDArray[np.int64]) -> dict[str, Any]:
+        return of_part(age[mine], table.age[mine], low[mine], high[mine])
+
+    out = errors(np.arange(len(rows)))
+    if members := parts_of(table).get("by_dataset"):
+        out["by_dataset"] = {name: errors(mine) for name, mine in members.items()}
+    heads = network.per_head(raw)
+    if len(heads) > 1:
         out["mae_by_head"] = {
-            head: mae(part.age.cpu().numpy(), table.age) for head, part in parts.items()
-        }
-
-    def bins(mine: NDArray[np.int64]) -> list[dict[str, Any]]:
-        return per_age_bin(age[mine], table.age[mine], low=low[mine], high=high[mine])
-
-    out["by_age"] = bins(everybody)
-    for key, named in parts_of(table).items():
-        out[key] = {
-            name: errors(mine) | {"by_age": bins(mine)}
-            if key == "by_dataset"
-            else of_part(age[mine], table.age[mine], low[mine], high[mine])
-            for name, mine in named.items()
+            name: mae(head.age.cpu().numpy(), table.age) for name, head in heads.items()
         }
     return out
 

@@ -194,11 +194,14 @@ def _data(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 def _protocol(trained: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     if not trained.get("protocol"):
         return ""
+    parts = mappings(trained, "parts")
     text = f"Split by the protocol {code(trained['protocol'])}"
     if data.get("split"):
         text += f" ({plain(data['split'])})"
     if trained.get("split_hash"):
         text += f", split hash {code(trained['split_hash'])}"
+        each = [f"{plain(p.get('dataset'))} {code(p.get('split_hash'))}" for p in parts]
+        text += f" ({', '.join(each)})" if each else ""
     if counts := mapping(trained, "faces"):
         text += (
             ": " + ", ".join(f"{count(n)} {plain(which)}" for which, n in counts.items()) + " faces"

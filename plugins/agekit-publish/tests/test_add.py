@@ -75,3 +75,45 @@ def test_what_else_lies_in_the_folder_stays(tmp_path, make_model):
     (tmp_path / "zoo/mine/notes.txt").write_text("mine")
     add_model(tmp_path / "model", tmp_path / "zoo", "mine", force=True)
     assert (tmp_path / "zoo/mine/notes.txt").read_text() == "mine"
+
+
+def measured(trained, **changed):
+    row = {"mae": 2.5, "cs5": 0.75, "by_age": [{"ages": "10-19", "n": 7, "mae": 2.5}]}
+    row["by_age"][0] |= {"bias": -1.0, "coverage": 0.875}
+    where = {key: trained.get(key) for key in ("dataset", "protocol", "split_hash")}
+    return {"task": "estimator", **where, "split": "test", "n": 7, "metrics": row, **changed}
+
+
+def test_an_estimator_is_measured_again(tmp_path, make_model):
+    folder, path = make_model(), tmp_path / "evaluation.json"
+    trained = json.loads((folder / "config.json").read_text())["trained"]
+    path.write_text(json.dumps(measured(trained)))
+    once = add_model(folder, tmp_path / "zoo", "mine", half=True, evaluation=path)
+    card = (once.folder / "README.md").read_text()
+    assert "| 10-19 | 7 | 2.50 | -1.00 | 87.5% |" in card and "it is off by **2.50 years**" in card
+    assert "billion multiply-adds an answer" in card and "measured before they were" in card
+    assert once.entry.metrics["mae"] == 2.5 and verify(once.folder, once.entry) == []
+    again = add_model(once.folder, tmp_path / "more", "mine", half=True, evaluation=path)
+    assert "measured after they were rounded" in (again.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"split_hash": "0000000000000000"}, "its split_hash is 0000000000000000"),
+        ({"dataset": "other"}, "its dataset is other"),
+        ({"protocol": "none:other"}, "its protocol is none:other"),
+        ({"split": "train"}, "its split is train"),
+        ({"split": None}, "its split is None"),
+        ({"metrics": None}, "it holds no metrics"),
+        ({"metrics": {"mae": "much"}}, "mae"),
+        ({"n": "seven"}, "n: "),
+    ],
+)
+def test_what_was_measured_elsewhere_is_no_evaluation(tmp_path, make_model, changed, says):
+    folder, path = make_model(), tmp_path / "evaluation.json"
+    trained = json.loads((folder / "config.json").read_text())["trained"]
+    path.write_text(json.dumps(measured(trained, **changed)))
+    with pytest.raises(ConfigError, match="which is an estimator") as caught:
+        add_model(folder, tmp_path / "zoo", "mine", evaluation=path)
+    assert says in caught.value.message and not (tmp_path / "zoo").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ __all__ = ["Added", "add_model", "must_take_files"]
 
 _HALF = (
     "\n## Precision\n\nThe weights are stored in half precision, and used in single precision. The "
-    "metrics were measured before they were rounded.\n"
+    "metrics were measured {} they were rounded.\n"
 )
 
 
@@ -70,7 +71,8 @@ def add_model(
         description: one line; else one made of the configuration.
         licence: of the weights; else that of the data.
         default: make it the model of its task that is used where none is named.
-        evaluation: of an ager, what ``agekit evaluate --json`` printed; its card tells it.
+        evaluation: what ``agekit evaluate MODEL DATASET --json`` printed, for the card: of an ager;
+            or of an estimator on the data of its training, in place of what that measured.
         force: replace what is there.
 
     Raises:
@@ -89,11 +91,14 @@ def add_model(
     network, config = load_network(source)
     task: Task = TASKS.get(config.task)
     before = outputs(network, config)
+    was_half = config.trained.get("weights") == "float16"
     trained = config.trained | ({"weights": "float16"} if half else {})
     config = config.model_copy(update={"name": name, "trained": trained})
     metrics = model_metrics(source, config.task)
     if evaluation is not None:
-        metrics["evaluation"] = _evaluation(evaluation, config)
+        metrics |= _evaluation(evaluation, config, metrics)
+    if task.inference is not None and "operations" in task.metrics["model"].model_fields:
+        metrics["operations"] = _operations(task.inference(network)[0], config.image.size)
     card: str = task.card(config, metrics)
     if half:
         network.half()
@@ -101,7 +106,7 @@ def add_model(
             raise ModelError(
                 f"{source}: a weight is too large for half precision", "leave out --half"
             )
-        card += _HALF
+        card += _HALF.format("after" if was_half and evaluation else "before")
     with only_one(out):
         _must_be_free(folder, path, force)
         save_model(folder, network, config, metrics, card, keep=True)
@@ -126,25 +131,61 @@ def _must_be_free(folder: Path, path: Path, force: bool) -> None:
         raise ConfigError(f"{path} is there already", "replace it with --force")
 
 
-def _evaluation(path: Path, config: ModelConfig) -> dict[str, Any]:
-    """The measurements of a model, less the path of it."""
+def _evaluation(path: Path, config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the metrics of a model, what an evaluation has changed."""
     task: Task = TASKS.get(config.task)
-    if "evaluation" not in task.metrics["model"].model_fields:
-        raise ConfigError(f"{config.name} is {task.title}, whose metrics its training wrote")
     try:
         found = json.loads(small_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     try:
-        if not isinstance(found, dict) or "judges" not in found:
-            raise ValueError("it holds no judges")
-        parse_metrics(json.dumps({"evaluation": found}), config.task)
+        if not isinstance(found, dict):
+            raise ValueError("it is no mapping")
+        if "evaluation" in task.metrics["model"].model_fields:
+            if "judges" not in found:
+                raise ValueError("it holds no judges")
+            told = {key: value for key, value in found.items() if key not in ("model", "task")}
+            changed = {"evaluation": told}
+        else:
+            changed = _measured(found, config, metrics)
+        parse_metrics(json.dumps(changed), config.task)
     except ValueError as error:
         raise ConfigError(
-            f"{path} is not what `agekit evaluate AGER DATASET --json` prints: {error}",
-            "make it again",
+            f"{path} is not what `agekit evaluate {config.name} DATASET --json` prints, which is "
+            f"{task.title}: {error}",
+            "make it again, of an estimator on the data and by the protocol of its training",
         ) from error
-    return {key: value for key, value in found.items() if key not in ("model", "task")}
+    return changed
+
+
+def _measured(
+    found: Mapping[str, Any], config: ModelConfig, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The metrics of the split that was measured again, of the model and of its generation."""
+    for key in ("dataset", "protocol", "split_hash"):
+        if found.get(key) != config.trained.get(key):
+            raise ValueError(f"its {key} is {found.get(key)}, not {config.trained.get(key)}")
+    split, kept = found.get("split"), metrics.get("kept", {}).get("generation")
+    if split not in ("val", "test"):
+        raise ValueError(f"its split is {split}, not val or test")
+    if not isinstance(found.get("metrics"), dict):
+        raise ValueError("it holds no metrics")
+    row = {"n": found.get("n"), **found["metrics"]}
+    generations = [
+        one | ({"metrics": one["metrics"] | {split: row}} if one["generation"] == kept else {})
+        for one in metrics.get("generations", [])
+    ]
+    return {split: row} | ({"generations": generations} if generations else {})
+
+
+def _operations(infer: Callable[[Any], Any], size: int) -> int:
+    """The multiply-adds of one answer."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        infer(torch.zeros(1, 3, size, size))
+    return int(counter.get_total_flops()) // 2
 
 
 def must_take_files(index: Path) -> None:

@@ -26,7 +26,8 @@ __all__ = ["add"]
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
-    help="Of an ager: what `agekit evaluate --json` printed, for the card.",
+    help="What `agekit evaluate MODEL DATASET --json` printed, for the card: of an ager; or of an "
+    "estimator on the data of its training, in place of what that measured.",
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @json_option
