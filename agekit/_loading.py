@@ -40,6 +40,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "data.pack"): "agekit-datasets",
     ("command", "data.prepare"): "agekit-datasets",
     ("command", "demo"): "agekit-demo",
+    ("command", "explain"): "agekit-explain",
     ("command", "export"): "agekit-export",
     ("command", "plugins.doctor"): "agekit-testkit",
     ("command", "plugins.new"): "agekit-testkit",

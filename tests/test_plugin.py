@@ -37,7 +37,14 @@ TOOLBOXES = (
 )
 """What commands, tasks and evolvers of plugins may take too: options, output, tables, listings,
 cards, geometry, draws, the tensors of other people's files, the estimators of the zoo."""
-WITHIN = {"agekit-ager", "agekit-bench", "agekit-export", "agekit-publish", "agekit-testkit"}
+WITHIN = {
+    "agekit-ager",
+    "agekit-bench",
+    "agekit-explain",
+    "agekit-export",
+    "agekit-publish",
+    "agekit-testkit",
+}
 """Made of the inside of the core: a task that was part of it, commands that work with all of it,
 and what tests it."""
 PLUGINS = [

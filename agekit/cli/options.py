@@ -17,6 +17,7 @@ from agekit.extras import require
 from agekit.zoo.index import default_model
 
 __all__ = [
+    "batch_size_option",
     "check_photo_options",
     "check_png",
     "device_option",
@@ -26,6 +27,7 @@ __all__ = [
     "out_option",
     "photo_options",
     "refuse",
+    "runtime_option",
     "seed_option",
     "set_option",
     "together",
@@ -122,6 +124,15 @@ device_option = click.option(
     help="Where to compute.",
 )
 """→ `device: str`, one of auto, cpu, mps, cuda, cuda:N."""
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "onnx", "torch"]),
+    default="auto",
+    show_default=True,
+    help="What computes: torch, or ONNX Runtime, which needs no torch; auto takes the latter on a "
+    "CPU, where the model carries an ONNX file, and for a --model that ends in .onnx.",
+)
+"""→ `runtime`, a `Runtime`."""
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -143,6 +154,19 @@ set_option = click.option(
     help="Override one value of the recipe; may be repeated.",
 )
 """→ `settings: tuple[str, ...]`, each checked to be `key=value`."""
+
+
+def batch_size_option(count: int, what: str) -> Callable[[Command], Command]:
+    """→ `batch_size: int`, at least 1.
+
+    Args:
+        count: if it is not told.
+        what: of which so many go together.
+    """
+    told = f"How many {what}."
+    return click.option(
+        "--batch-size", type=click.IntRange(1), default=count, show_default=True, help=told
+    )
 
 
 def photo_options(task: str, model: str, detect: str) -> Callable[[Command], Command]:

@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import device_option, json_option, photo_options
+from agekit.cli.options import (
+    batch_size_option,
+    device_option,
+    json_option,
+    photo_options,
+    runtime_option,
+)
 from agekit.errors import AgekitError
 from agekit.registry import COMMANDS
 
@@ -81,21 +87,8 @@ def _is_plain(word: str) -> bool:
     help="Also say of each face whether it is at least so old: yes or no where its whole interval "
     "says so, else unsure. No means of proving an age.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    help="How many faces go through the network at once.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "onnx", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What computes: torch, or ONNX Runtime, which needs no torch; auto takes the latter on a "
-    "CPU, where the model carries an ONNX file, and for a --model that ends in .onnx.",
-)
+@batch_size_option(64, "faces go through the network at once")
+@runtime_option
 @click.option(
     "--distribution", is_flag=True, help="With --json, the distribution over the ages as well."
 )

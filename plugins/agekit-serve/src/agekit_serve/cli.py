@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import device_option
+from agekit.cli.options import batch_size_option, device_option, runtime_option
 from agekit.errors import MissingLibraryError
 
 __all__ = ["serve"]
@@ -77,20 +77,8 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
     show_default=True,
     help="Seconds that a client has to send a request.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="How many photos of all that wait are looked at together.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "onnx", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What computes, as for `agekit predict`.",
-)
+@batch_size_option(16, "photos of all that wait are looked at together")
+@runtime_option
 @device_option
 def serve(**options: Any) -> None:
     """Serve ages over HTTP: photos in, JSON or drawn pictures out.

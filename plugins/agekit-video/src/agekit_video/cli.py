@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import device_option, json_option
+from agekit.cli.options import batch_size_option, device_option, json_option, runtime_option
 
 __all__ = ["video"]
 
@@ -76,20 +76,8 @@ class _Video(click.Command):
     "stdout.",
 )
 @click.option("--show", is_flag=True, help="Show the frames in a window while they are looked at.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    help="How many frames of a video are looked at together.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "onnx", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What computes, as for `agekit predict`.",
-)
+@batch_size_option(8, "frames of a video are looked at together")
+@runtime_option
 @device_option
 @json_option
 def video(inputs: tuple[str, ...], **options: Any) -> None:
