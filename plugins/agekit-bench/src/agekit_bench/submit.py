@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,16 +200,13 @@ def add(verdicts: Sequence[Verdict]) -> list[Path]:
         DataError: something cannot be written; then nothing was added.
     """
     copies = sorted(_copies(verdicts), key=lambda copy: copy[1].suffix == ".json")
-    adding = _Adding()
-    try:
-        for source, target in copies:
-            adding.copy(source, target)
-        for _, target in copies:
-            adding.place(target)
-    except BaseException:
-        adding.undo()
-        raise
-    adding.finish()
+    finished = ExitStack()
+    with ExitStack() as undo:
+        asides = [_copy_aside(source, target, undo) for source, target in copies]
+        for aside, (_, target) in zip(asides, copies, strict=True):
+            _place(aside, target, undo, finished)
+        undo.pop_all()
+    finished.close()
     return [verdict.target for verdict in verdicts if verdict.target is not None]
 
 
@@ -223,57 +220,40 @@ def _copies(verdicts: Sequence[Verdict]) -> Iterator[tuple[Path, Path]]:
             yield source, predictions_path(verdict.target)
 
 
-class _Adding:
-    """What was made so far."""
+def _copy_aside(source: Path, target: Path, undo: ExitStack) -> Path:
+    """Copies a file beside its target, the folders above it made; `undo` takes both back."""
+    try:
+        undo.callback(remove_folders, make_folders(target.parent))
+    except OSError as error:
+        raise _failed(Path(error.filename or target.parent), error) from error
+    aside = aside_of(target)
+    undo.callback(_remove, aside)
+    try:
+        shutil.copyfile(source, aside)
+        with open(aside, "rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _failed(source if error.filename == str(source) else target, error) from error
+    return aside
 
-    def __init__(self) -> None:
-        self.folders: list[Path] = []
-        self.aside: dict[Path, Path] = {}
-        self.before: dict[Path, Path] = {}
-        self.placed: list[Path] = []
 
-    def copy(self, source: Path, target: Path) -> None:
-        """Copies beside `target`, the folders above it made."""
-        try:
-            self.folders += make_folders(target.parent)
-        except OSError as error:
-            raise _failed(Path(error.filename or target.parent), error) from error
-        aside = aside_of(target)
-        self.aside[target] = aside
-        try:
-            shutil.copyfile(source, aside)
-            with open(aside, "rb+") as file:
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise _failed(source if error.filename == str(source) else target, error) from error
+def _place(aside: Path, target: Path, undo: ExitStack, finished: ExitStack) -> None:
+    """Renames a copy to its target; what was there is back after `undo`, gone after `finished`."""
+    before = target.with_name(f".{target.name}.{os.getpid()}.before")
+    try:
+        if target.is_file():
+            os.rename(target, before)
+            undo.callback(os.rename, before, target)
+            finished.callback(_remove, before)
+        os.rename(aside, target)
+    except OSError as error:
+        raise _failed(target, error) from error
+    undo.callback(_remove, target)
 
-    def place(self, target: Path) -> None:
-        """Renames the copy to `target`; a file there is kept until `finish`."""
-        before = target.with_name(f".{target.name}.{os.getpid()}.before")
-        try:
-            if target.is_file():
-                os.rename(target, before)
-                self.before[target] = before
-            os.rename(self.aside[target], target)
-        except OSError as error:
-            raise _failed(target, error) from error
-        self.placed.append(target)
 
-    def undo(self) -> None:
-        """Leaves everything as it was."""
-        for path in (*self.placed, *self.aside.values()):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        for target, before in self.before.items():
-            with suppress(OSError):
-                os.rename(before, target)
-        remove_folders(self.folders)
-
-    def finish(self) -> None:
-        """Forgets what was there before."""
-        for before in self.before.values():
-            with suppress(OSError):
-                before.unlink()
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _failed(place: Path, error: OSError) -> DataError:
