@@ -153,7 +153,9 @@ def test_what_is_held_out_depends_on_the_content_alone(chips: Path, cache: Path)
 def test_errors_that_are_no_numbers_stop_a_run_without_a_validation_split(
     here: Here, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agekit.tasks.estimator.trainer.conformal_margin", lambda *_: float("nan"))
+    monkeypatch.setattr(
+        "agekit.tasks.estimator.trainer.conformal_correction", lambda *_: float("nan")
+    )
     code, _, err = here(
         "train", "reg-resnet10-tiny", *small, "--epochs", 1, "--out", tmp_path / "r"
     )

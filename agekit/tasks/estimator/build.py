@@ -119,7 +119,7 @@ def build_model(config: EstimatorConfig) -> AgeEstimator:
         config.interval.level,
         config.mirror,
     )
-    network.margin = config.interval.margin
+    network.correction = config.interval.margin
     return network.to(memory_format=torch.channels_last)
 
 

@@ -27,14 +27,14 @@ class Estimate:
     high: Tensor
     distribution: Tensor | None = None
 
-    def widen(self, margin: float, ages: tuple[int, int]) -> Estimate:
-        """Moves both ends out by `margin` years, within the label ages.
+    def widen(self, correction: float, ages: tuple[int, int]) -> Estimate:
+        """Moves both ends out by `correction` years, within the label ages.
 
-        The margin is that of conformalised quantile regression (Romano et al., 2019, eq. 7): it
-        makes the interval cover the asked share of held-out faces. A negative one narrows.
+        The correction is that of conformalised quantile regression (Romano et al., 2019, eq. 7):
+        it makes the interval cover the asked share of held-out faces. A negative one narrows.
         """
-        low = torch.minimum(self.low - margin, self.age).clamp(*map(float, ages))
-        high = torch.maximum(self.high + margin, self.age).clamp(*map(float, ages))
+        low = torch.minimum(self.low - correction, self.age).clamp(*map(float, ages))
+        high = torch.maximum(self.high + correction, self.age).clamp(*map(float, ages))
         return Estimate(self.age, low, high, self.distribution)
 
 

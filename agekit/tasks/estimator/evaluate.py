@@ -123,7 +123,7 @@ class EstimatorEvaluation(AgeEvaluation):
         """Its weights and its calibration."""
         self.network.load_state_dict(load_file(generation / WEIGHTS))
         metrics = json.loads((generation / METRICS).read_text(encoding="utf-8"))
-        self.network.margin = metrics["interval"]["margin"]
+        self.network.correction = metrics["interval"]["margin"]
 
     def estimates(self, data: TrainingFaces) -> dict[str, NDArray[np.float32]]:
         """The ages, their intervals, and what each of several heads says."""

@@ -55,7 +55,7 @@ class AgeEstimator(nn.Module):
         rule: how a distribution becomes an age, ``expectation`` (CEN eq. 16) or ``median``.
         level: the share of faces an interval is meant to hold, 0 to 1.
         mirror: whether `forward_tta` averages over a face and its mirror image.
-        margin: years by which intervals are moved out, from calibration; see `Estimate.widen`.
+        correction: years by which intervals are moved out, from calibration; see `Estimate.widen`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AgeEstimator(nn.Module):
         *,
         rule: str = "expectation",
         level: float = 0.9,
-        margin: float = 0.0,
+        correction: float = 0.0,
         mirror: bool = False,
     ) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class AgeEstimator(nn.Module):
         self.ages = ages
         self.rule = rule
         self.level = level
-        self.margin = margin
+        self.correction = correction
         self.mirror = mirror
 
     def forward(
@@ -112,4 +112,4 @@ class AgeEstimator(nn.Module):
 
     def estimate(self, raw: Mapping[str, Tensor]) -> Estimate:
         """Raw outputs to the calibrated estimate: the mean over the heads (CEN eq. 18)."""
-        return combine(list(self.per_head(raw).values())).widen(self.margin, self.ages)
+        return combine(list(self.per_head(raw).values())).widen(self.correction, self.ages)

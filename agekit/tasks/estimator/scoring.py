@@ -22,7 +22,7 @@ from agekit.training.faces import TrainingFaces
 from agekit.zoo.config import ImageConfig
 
 __all__ = [
-    "conformal_margin",
+    "conformal_correction",
     "fixed_outputs",
     "generation_metrics",
     "inference",
@@ -67,13 +67,13 @@ def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -
     return {"age": estimate.age, "low": estimate.low, "high": estimate.high}
 
 
-def conformal_margin(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tensor) -> float:
+def conformal_correction(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tensor) -> float:
     """The years by which intervals must be moved out to hold `network.level` of new faces.
 
     Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
     quantile, at ``(1 + 1/n) level``, of how far each true age lies outside its interval. A head
-    without a distribution has the age itself for an interval, so the margin is then the quantile of
-    its absolute errors.
+    without a distribution has the age itself for an interval, so the correction is then the
+    quantile of its absolute errors.
 
     Args:
         network: its `level` is met.

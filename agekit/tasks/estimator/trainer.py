@@ -16,7 +16,7 @@ from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.metrics import mae
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe
-from agekit.tasks.estimator.scoring import conformal_margin, generation_metrics, raw_outputs
+from agekit.tasks.estimator.scoring import conformal_correction, generation_metrics, raw_outputs
 from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher
 from agekit.tasks.estimator.terms import Term, build_term, require_no_teacher
 from agekit.training.trainer import Trainer
@@ -77,7 +77,7 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
 
     def restored(self, network: AgeEstimator, metrics: Mapping[str, Any]) -> None:
         """Its calibration."""
-        network.margin = metrics["interval"]["margin"]
+        network.correction = metrics["interval"]["margin"]
 
     def _teacher(
         self, number: int, network: AgeEstimator | None, online: bool, terms: Sequence[Term]
@@ -109,10 +109,10 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
             for split in dict.fromkeys([calibrated_on, *self.faces.scored])
         }
         age = self.faces.age(calibrated_on).to(self.device)
-        network.margin = conformal_margin(network, outputs[calibrated_on], age)
+        network.correction = conformal_correction(network, outputs[calibrated_on], age)
         interval = {
             "level": network.level,
-            "margin": network.margin,
+            "margin": network.correction,
             "calibrated_on": calibrated_on,
         }
         return {"interval": interval} | {

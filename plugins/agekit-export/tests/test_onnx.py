@@ -55,8 +55,8 @@ def write(folder: Path, recipe: str, overrides=()) -> Path:
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.8, 1.2)
-    network.margin = 1.5
-    interval = {"level": 0.8, "margin": network.margin, "calibrated_on": "val"}
+    network.correction = 1.5
+    interval = {"level": 0.8, "margin": network.correction, "calibrated_on": "val"}
     info = {"name": f"small {recipe}", "recipe": recipe, "dataset": "synthfaces"}
     save_model(folder, network, model_config(plan, network, info, interval, FACE), {}, "")
     return folder

@@ -8,7 +8,7 @@ from agekit.tasks.estimator.base import Head
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.metrics import coverage
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.scoring import conformal_margin
+from agekit.tasks.estimator.scoring import conformal_correction
 
 
 class Guess(Head):
@@ -37,7 +37,7 @@ def faces(n, half, seed):
 @pytest.mark.parametrize("half", [0.0, 3.0, 15.0])
 def test_intervals_hold_their_share_of_fresh_faces(level, half):
     net = network(level)
-    net.margin = conformal_margin(net, *faces(2000, half, seed=1))
+    net.correction = conformal_correction(net, *faces(2000, half, seed=1))
     raw, true = faces(20000, half, seed=2)
     estimate = net.estimate(raw)
     assert coverage(estimate.low, estimate.high, true) == pytest.approx(level, abs=0.025)
@@ -46,14 +46,14 @@ def test_intervals_hold_their_share_of_fresh_faces(level, half):
 def test_margin_is_the_quantile_of_the_errors_by_hand():
     """|errors| 1, 2, 3, 4: the ceil(5 * 0.5) = third."""
     raw = {"guess": torch.tensor([[31.0, 0.0], [28.0, 0.0], [33.0, 0.0], [26.0, 0.0]])}
-    assert conformal_margin(network(0.5), raw, torch.full((4,), 30.0)) == 3.0
+    assert conformal_correction(network(0.5), raw, torch.full((4,), 30.0)) == 3.0
 
 
 def test_too_wide_an_interval_has_a_negative_margin():
     raw = {"guess": torch.tensor([[31.0, 10.0], [28.0, 10.0], [33.0, 10.0]])}
-    assert conformal_margin(network(0.5), raw, torch.full((3,), 30.0)) == 2.0 - 10.0
+    assert conformal_correction(network(0.5), raw, torch.full((3,), 30.0)) == 2.0 - 10.0
 
 
 def test_few_faces_take_the_largest_error():
     raw = {"guess": torch.tensor([[31.0, 0.0], [25.0, 0.0]])}
-    assert conformal_margin(network(0.9), raw, torch.full((2,), 30.0)) == 5.0
+    assert conformal_correction(network(0.9), raw, torch.full((2,), 30.0)) == 5.0

@@ -56,7 +56,7 @@ def write_untrained(
             f"{recipe} is a recipe of the kind {resolved.kind!r}, not of an estimator"
         )
     network = build(recipe, ages, size=SIZE).eval()
-    network.margin = MARGIN
+    network.correction = MARGIN
     interval = {"level": 0.9, "margin": MARGIN, "calibrated_on": "val"}
     config = model_config(resolved, network, INFO, interval, face or Alignment())
     save_model(folder, network, config, METRICS, estimator_card(config, METRICS))
