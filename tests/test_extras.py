@@ -140,6 +140,7 @@ def test_a_command_is_one_error_and_a_hint(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_be_loaded_is_one_error(tmp_path: Path) -> None:
     """As OpenCV where the system has no libGL.so.1, which the wheel without a display needs not."""
     site = tmp_path / "site"
@@ -178,6 +179,7 @@ def test_what_runs_models_needs_no_library_of_training(without: Run) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_part_that_lacks_a_library_is_a_warning_of_doctors(without: Run) -> None:
     program = """
 from agekit_testkit.doctor.examine import load_parts

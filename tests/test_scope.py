@@ -152,6 +152,7 @@ def test_the_recipe_that_a_recipe_extends_is_its_own_distributions(
     assert is_open("agekit-cen:cen")
 
 
+@pytest.mark.slow
 def test_every_shipped_recipe_stands_a_clash(clash: Callable[[], None]) -> None:
     """None names a part of a distribution that its own does not require."""
     recipes = [e for e in RECIPES.entries() if e.distribution.startswith("agekit")]

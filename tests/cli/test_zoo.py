@@ -239,6 +239,7 @@ def test_verify_names_the_file_and_exits_1(run_agekit, several, made):
     assert "unusable: " in done.stderr
 
 
+@pytest.mark.slow
 def test_verify_of_what_is_not_here(run_agekit, several):
     done = run_agekit("zoo", "verify", "cen-a")
     assert (done.returncode, done.stdout) == (1, "")

@@ -164,6 +164,7 @@ def test_torn_tails_are_cut_off(root: Path, cache: Path) -> None:
     assert_right(root, FacePool.open(SIZE))
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_a_chunk(root: Path) -> None:
     survived = 0
     for stop_at in (8, 16):
@@ -185,6 +186,7 @@ def test_kill_9_loses_at_most_a_chunk(root: Path) -> None:
     assert_right(root, FacePool.open(SIZE))
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment(root: Path) -> None:
     rng = np.random.default_rng(0)
     process = build(root, pause=0.02)

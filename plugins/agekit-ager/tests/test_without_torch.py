@@ -74,6 +74,7 @@ def test_an_exported_ager_needs_no_torch(write_plugin, tmp_path, monkeypatch):
         load_aging("none.onnx")
 
 
+@pytest.mark.slow
 def test_the_default_ager_and_its_judge_need_no_torch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(draw(person(0, 1), 30, 128)).save("face.png")

@@ -17,6 +17,8 @@ from agekit_bench.result import CellError
 from agekit_bench.result_files import Speeds
 from agekit_testkit.results import draw_faces, write_failure, write_made_result
 
+pytestmark = pytest.mark.slow
+
 FACES = draw_faces(200, people=60)
 EVIL = '<script>document.title = "taken"</script><img src=x onerror="document.title = 1">'
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from agekit_testkit.results import draw_faces, write_failure, write_made_result
 from click.testing import CliRunner
 
 from agekit.errors import ConfigError
+from tests import warm
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +20,7 @@ NOISE = np.random.default_rng(0).normal(0, 4, 150)
 
 
 def run(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "agekit", "bench", *arguments],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return warm.run("bench", *arguments, cwd=folder, env={**os.environ, "COLUMNS": "200"})
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 SUITE = """
 name: small
 description: for a test
@@ -23,17 +25,18 @@ rows:
 
 
 @pytest.fixture
-def bench(run_agekit: Callable, tmp_path: Path) -> Callable:
+def bench(tmp_path: Path) -> Callable:
     """Runs ``agekit bench`` beside a suite ``small.yaml``."""
     (tmp_path / "small.yaml").write_text(SUITE)
 
     def run(*arguments: object, **more: str):
         home = {"AGEKIT_CACHE": str(tmp_path / "cache"), "AGEKIT_DATA": "", "COLUMNS": "200"}
-        return run_agekit("bench", *map(str, arguments), **{**home, **more})
+        return warm.run("bench", *arguments, env={**os.environ, **home, **more}, cwd=tmp_path)
 
     return run
 
 
+@pytest.mark.slow
 def test_the_suites_are_listed(bench: Callable, tmp_path: Path) -> None:
     done = bench("list", AGEKIT_SUITES=str(tmp_path))
     assert done.returncode == 0, done.stderr

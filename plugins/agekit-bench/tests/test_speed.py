@@ -18,6 +18,9 @@ from agekit_bench.speed.timing import BLOCKS, FEWEST, attempt, measure
 from agekit_bench.speed.workload import Asked, Inference, Training, Workload, workloads
 
 from agekit.errors import ConfigError
+from tests import warm
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 SMALL = ("--batch-sizes", "2,4", "--size", "32", "--seconds", "0.1", "--device", "cpu")
@@ -134,13 +137,7 @@ def test_a_training_step_changes_the_weights() -> None:
 
 
 def agekit(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "agekit", "bench", "speed", *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return warm.run("bench", "speed", *arguments, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def test_the_command_answers_in_json_and_keeps_it(tmp_path) -> None:

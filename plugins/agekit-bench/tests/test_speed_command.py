@@ -39,6 +39,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(speed, arguments)
 
 
+@pytest.mark.slow
 def test_one_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
     out = tmp_path / "speed.json"
     done = run("reg-resnet10-tiny", "or-cnn", *SMALL, "--json", "--out", str(out))

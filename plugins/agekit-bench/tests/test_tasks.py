@@ -82,6 +82,7 @@ def test_a_suite_of_another_task_is_run_reported_and_ranked(
     assert all("Balanced accuracy, %" in text and "more is better" in text for text in page)
 
 
+@pytest.mark.slow
 def test_more_of_a_figure_is_better_where_its_task_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +101,7 @@ def test_more_of_a_figure_is_better_where_its_task_says_so(
     assert not any("per-face" in flag for row in table["rows"] for flag in row["flags"])
 
 
+@pytest.mark.slow
 def test_results_of_a_task_that_is_not_here_are_shown_and_not_ranked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -290,6 +290,7 @@ def test_in_and_out_again_unchanged(reference, tmp_path):
     assert all(torch.equal(a[key], b[key]) for key in b)
 
 
+@pytest.mark.slow
 def test_compiled_networks_are_written_under_plain_names(tmp_path):
     network = resnet_6blocks(width=4)
     network.compile()

@@ -82,6 +82,7 @@ def test_random_damage_is_told(tmp_path: Path, compressed: bool) -> None:
         read(tmp_path / "x.mat", damaged)
 
 
+@pytest.mark.slow
 def test_memory_and_time_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     huge = {"s": {"a": np.zeros((1, 10_000_000))}}
     savemat(tmp_path / "x.mat", huge, do_compression=True)

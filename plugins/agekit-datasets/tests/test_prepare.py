@@ -72,6 +72,7 @@ class Pointed(Csv):
         return replace(table, points=points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown", [0, 1])
 def test_a_dataset_that_says_the_points_is_cut_by_them(
     unknown, marked, photos, tmp_path, monkeypatch

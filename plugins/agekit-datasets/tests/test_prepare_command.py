@@ -88,6 +88,7 @@ def test_photos_are_cut_and_trained_on(agekit, tmp_path):
     assert "20/sea.png: no face found" in text
 
 
+@pytest.mark.slow
 def test_chips_are_only_scaled(agekit, chips, tmp_path):
     out = tmp_path / "out"
     arguments = ("folder", "--root", chips, "--out", out, "--no-detect", "--size", 32)

@@ -164,6 +164,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_the_bundled_model_needs_no_torch(tmp_path: Path) -> None:
     photo = write_face(tmp_path / "photo.png", 30, size=96)
     words = ["predict", str(photo), "--no-detect", "--json", "--with", "gender"]

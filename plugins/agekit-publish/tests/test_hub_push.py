@@ -130,6 +130,7 @@ def test_errors_of_the_hub(hub, model, status, path, says):
     assert says in refused(model, REPO).message
 
 
+@pytest.mark.slow
 def test_trouble_while_uploading_that_passes(hub, model):
     hub.misbehave(Fault(methods=("PUT",), times=1, status=500))
     push_model(model, REPO)

@@ -112,6 +112,7 @@ def test_a_guide_sees_as_its_estimator_does_and_sends_gradients_to_faces_alone()
     assert abs(guide(images, torch.ones(1, 4)).item() - age.item()) > 0.01
 
 
+@pytest.mark.slow
 def test_a_teacher_is_learnt():
     torch.manual_seed(0)
     network = ChangeUNet(8)

@@ -160,6 +160,7 @@ def test_what_is_refused_is_told_in_a_sentence(service, photo):
     assert ask(port, "GET", "/health")[0] == 200, "it is there still"
 
 
+@pytest.mark.slow
 def test_clients_that_hang_are_left_and_others_answered(service, photo):
     """One sends no head, one half a head, one half a body, one a body without end."""
     heads = (
@@ -354,6 +355,7 @@ def test_an_ager_is_served(serving):
         assert status == 422 and words in json.loads(body)["error"]
 
 
+@pytest.mark.slow
 def test_a_head_that_does_not_come(serving, monkeypatch):
     monkeypatch.setattr(Timed, "head_within", 0.2)
     port = serving(make_app(Slow(), Settings()))

@@ -229,6 +229,7 @@ def test_doctor_checks_every_part_and_none_costs_another(run_agekit, write_plugi
     assert (found["d-good"]["check"], found["per-face"]["check"]) == ("passed", "failed")
 
 
+@pytest.mark.slow
 def test_doctor_ends_a_part_that_hangs_and_what_it_started(run_agekit, write_plugin, tmp_path):
     pid = tmp_path / "pid"
     hangs = f"""

@@ -71,6 +71,7 @@ def test_the_table_has_a_row_a_face_and_no_formula(
     assert {row["gender"] for row in rows} <= {"male", "female", ""}
 
 
+@pytest.mark.slow
 def test_the_worst_faces_are_drawn_and_the_curve_where_there_is_one(
     made: Callable[..., FaceErrors], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
