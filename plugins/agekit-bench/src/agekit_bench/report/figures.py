@@ -116,15 +116,10 @@ def plots_of(table: Table) -> list[Plot]:
     wanted: tuple[tuple[str, str, Callable[[Row], float | int | None]], ...] = (
         (f"{word} and size", "parameters", lambda row: row.parameters),
         (f"{word} and speed", "faces a second", lambda row: row.rate),
-        (f"{word} and data", "training faces", _training_faces),
+        (f"{word} and data", "training faces", lambda row: row.train_faces),
     )
     plots = [_plot(table, rows, of, title, label) for title, label, of in wanted]
     return [plot for plot in plots if plot is not None]
-
-
-def _training_faces(row: Row) -> int | None:
-    found = row.facts.get("train_faces")
-    return found if isinstance(found, int) else None
 
 
 def _plot(

@@ -17,8 +17,11 @@ __all__ = [
     "cut_in_words",
     "ends",
     "figure",
+    "kilojoules",
     "listed",
+    "megabytes",
     "metrics_of",
+    "plus_minus",
     "seconds",
     "seeds_of",
     "share",
@@ -157,9 +160,13 @@ def figure(value: Spread | None, metric: Metric) -> str:
     """A figure over seeds: ``5.41 ± 0.03``."""
     if value is None:
         return ""
-    scale = 100 if metric.percent else 1
-    text = _minus(f"{value.mean * scale:.{metric.decimals}f}")
-    return text if value.std is None else f"{text} ± {value.std * scale:.{metric.decimals}f}"
+    return plus_minus(value, metric.decimals, 100 if metric.percent else 1)
+
+
+def plus_minus(value: Spread, decimals: int, scale: float = 1) -> str:
+    """A mean over seeds and its deviation, where there are several: ``5.41 ± 0.03``."""
+    text = _minus(f"{value.mean * scale:.{decimals}f}")
+    return text if value.std is None else f"{text} ± {value.std * scale:.{decimals}f}"
 
 
 def signed(value: float, decimals: int = 2) -> str:
@@ -204,6 +211,16 @@ def seconds(value: float | None) -> str:
 def count(value: float | None) -> str:
     """A number of things, by thousands; empty for None."""
     return "" if value is None else f"{value:,.0f}"
+
+
+def megabytes(value: float | None) -> str:
+    """Bytes in MB, by thousands; empty for None."""
+    return count(None if value is None else value / 1e6)
+
+
+def kilojoules(value: float | None) -> str:
+    """Joules in kJ, with one decimal; empty for None."""
+    return "" if value is None else f"{value / 1e3:.1f}"
 
 
 def short(value: float) -> str:

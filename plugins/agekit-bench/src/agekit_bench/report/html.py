@@ -15,13 +15,22 @@ from agekit_bench.report.claims import verdict
 from agekit_bench.report.format import Metric, metrics_of
 from agekit_bench.report.model import Leaderboard, Table
 from agekit_bench.report.views import SuiteView
-from agekit_bench.stats.intervals import Spread
 
 __all__ = ["TITLE", "render_page"]
 
 
 TITLE = "agekit leaderboard"
-_FORMATS = ("arrow", "count", "ends", "figure", "seeds_of", "share", "short", "signed")
+_FORMATS = (
+    "arrow",
+    "count",
+    "ends",
+    "figure",
+    "plus_minus",
+    "seeds_of",
+    "share",
+    "short",
+    "signed",
+)
 
 
 def render_page(board: Leaderboard, title: str = TITLE) -> str:
@@ -45,7 +54,6 @@ def render_page(board: Leaderboard, title: str = TITLE) -> str:
     environment.globals.update(
         {name: getattr(formats, name) for name in _FORMATS},
         main_metric=_main_metric,
-        spread_text=_spread_text,
         verdict=verdict,
     )
     suites = [SuiteView(b, f"suite-{i}") for i, b in enumerate(board.standings, 1)]
@@ -85,11 +93,6 @@ def _hash(text: str) -> str:
 
 def _main_metric(table: Table) -> Metric:
     return metrics_of(table, every=True)[0]
-
-
-def _spread_text(value: Spread, decimals: int) -> str:
-    text = f"{value.mean:.{decimals}f}"
-    return text if value.std is None else f"{text} ± {value.std:.{decimals}f}"
 
 
 def _totals(board: Leaderboard) -> str:

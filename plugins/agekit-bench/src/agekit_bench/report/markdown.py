@@ -13,6 +13,7 @@ from agekit_bench.report.format import (
     figure,
     listed,
     metrics_of,
+    plus_minus,
     seconds,
     seeds_of,
     short,
@@ -20,7 +21,6 @@ from agekit_bench.report.format import (
 )
 from agekit_bench.report.model import Answer, Leaderboard, Row, SuiteReport, Table
 from agekit_bench.report.papers import PaperRow, PaperTable
-from agekit_bench.stats.intervals import Spread
 
 __all__ = ["render_markdown"]
 
@@ -180,17 +180,11 @@ def _printed_row(table: PaperTable, row: PaperRow) -> list[str]:
     cells = [_text(f"{row.label} ({row.note})" if row.note else row.label)]
     figures = zip(table.columns, row.reported, row.reproduced, row.links, strict=True)
     for (_, decimals), told, got, link in figures:
-        cells += [told or "–", "waiting" if got is None else _reproduced(got, decimals, link)]
+        here = "waiting" if got is None else _link(plus_minus(got, decimals), link)
+        cells += [told or "–", here]
     cells.append("–" if row.parameters is None else short(row.parameters))
     cells.append(count(row.counted))
     return cells
-
-
-def _reproduced(value: Spread, decimals: int, link: str | None) -> str:
-    text = f"{value.mean:.{decimals}f}"
-    if value.std is not None:
-        text += f" ± {value.std:.{decimals}f}"
-    return _link(text, link)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -151,6 +151,23 @@ class Row:
         return self.rank == 1 and not self.rank_note
 
     @property
+    def train_faces(self) -> int | None:
+        """How many faces it was trained on, where that is kept."""
+        found = self.facts.get("train_faces")
+        return found if isinstance(found, int) else None
+
+    @property
+    def memory(self) -> int | None:
+        """Peak bytes of any seed."""
+        return max((run.memory for run in self.runs if run.memory), default=None)
+
+    @property
+    def energy(self) -> float | None:
+        """Joules, mean over the seeds that tell."""
+        known = [run.energy for run in self.runs if run.energy is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
     def to_baseline(self) -> Difference | None:
         """The difference and what it is over."""
         if self.difference is None:

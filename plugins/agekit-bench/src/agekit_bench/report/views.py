@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from agekit_bench.report.columns import Column, columns_of, scaled, tenths
+from agekit_bench.report.columns import Column, columns_of
 from agekit_bench.report.figures import Plot, far_off, numbered, plots_of
-from agekit_bench.report.format import Metric, count, figure, listed, metrics_of, seconds
+from agekit_bench.report.format import (
+    Metric,
+    figure,
+    kilojoules,
+    listed,
+    megabytes,
+    metrics_of,
+    seconds,
+)
 from agekit_bench.report.model import Row, SuiteReport, Table
 from agekit_bench.stats.intervals import Share, Spread, spread
 from agekit_bench.stats.subgroups import Check, CheckScore, PartScore
@@ -174,8 +182,8 @@ class TableView:
         ]
         costs = [
             line("Training", (seconds(run.train_seconds) for run in runs), "wall clock"),
-            line("Peak memory, MB", (count(scaled(run.memory, 1e6)) for run in runs)),
-            line("Energy, kJ", (tenths(scaled(run.energy, 1e3)) for run in runs)),
+            line("Peak memory, MB", (megabytes(run.memory) for run in runs)),
+            line("Energy, kJ", (kilojoules(run.energy) for run in runs)),
         ]
         return [one for one in [*figures, *costs] if any(one.texts)]
 
