@@ -1,6 +1,12 @@
-"""The field's metrics of estimated against true ages."""
+"""The field's metrics of estimated against true ages: what they are called, and what they are.
+
+A new one is a function, a line of `summary`, and a row of `METRICS`: every evaluation,
+``metrics.json``, result file and leaderboard then has it.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from agekit.data.table import age_bins
 
 __all__ = [
+    "METRICS",
+    "Metric",
     "bias",
     "ca",
     "coverage",
@@ -18,6 +26,52 @@ __all__ = [
     "per_age_bin",
     "summary",
 ]
+
+
+class Metric(NamedTuple):
+    """A metric and how it is shown.
+
+    Args:
+        name: in files and answers.
+        title: for people.
+        help: one line.
+        decimals: how many are shown.
+        percent: whether a share is shown in %.
+        better: ``less`` or ``more``; "" where neither is.
+        shown: whether it is in the short table.
+    """
+
+    name: str
+    title: str
+    help: str
+    decimals: int = 2
+    percent: bool = False
+    better: str = ""
+    shown: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The title, with its unit where that is %."""
+        return f"{self.title}, %" if self.percent else self.title
+
+
+_YEARS = (3, 5, 7)
+METRICS = (
+    Metric("mae", "MAE", "mean absolute error, years", better="less"),
+    Metric("epsilon", "ε-error", "mean of 1 - exp(-(x - μ)² / 2σ²)", 3, better="less"),
+    *(
+        Metric(f"ca{n}", f"CA({n})", f"errors below {n} years", 1, True, "more", n == 5)
+        for n in _YEARS
+    ),
+    *(
+        Metric(f"cs{n}", f"CS@{n}", f"errors of at most {n} years", 1, True, "more", False)
+        for n in _YEARS
+    ),
+    Metric("bias", "Bias", "mean signed error, years; above 0 faces are taken for older"),
+    Metric("coverage", "Coverage", "true ages in their interval", 1, True),
+    Metric("interval_width", "Width", "of the intervals, years", 1, shown=False),
+)
+"""All that `summary` gives, in the order of tables."""
 
 
 def _errors(estimated: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
@@ -103,8 +157,8 @@ def summary(
 ) -> dict[str, float]:
     """All scalar metrics of one set of faces; ε-error only over faces with a sigma."""
     out = {"mae": mae(estimated, true), "bias": bias(estimated, true)}
-    out |= {f"ca{n}": ca(estimated, true, n) for n in (3, 5, 7)}
-    out |= {f"cs{n}": cs(estimated, true, n) for n in (3, 5, 7)}
+    out |= {f"ca{n}": ca(estimated, true, n) for n in _YEARS}
+    out |= {f"cs{n}": cs(estimated, true, n) for n in _YEARS}
     if sigma is not None:
         known = np.isfinite(np.asarray(sigma, np.float64))
         if known.any():

@@ -91,3 +91,10 @@ def test_summary_holds_every_scalar_as_a_float():
 @pytest.mark.parametrize("sigma", [None, [nan] * 4])
 def test_summary_has_no_epsilon_error_without_a_sigma(sigma):
     assert "epsilon" not in metrics.summary(ESTIMATED, TRUE, sigma=sigma)
+
+
+def test_every_metric_has_a_row_that_says_how_it_is_shown():
+    ends = {"low": [19.0], "high": [23.0]}
+    given = metrics.summary([21.0], [20.0], sigma=[2.0], **ends)
+    assert set(given) == {metric.name for metric in metrics.METRICS}
+    assert len(given) == len(metrics.METRICS)

@@ -14,7 +14,7 @@ from agekit.data.table import MAX_AGE
 from agekit.errors import AgekitError, DataError
 from agekit.registry import TASKS
 from agekit.task import Task
-from agekit.tasks.estimator.metrics import bias, coverage, cs, mae, summary
+from agekit.tasks.estimator.metrics import METRICS, bias, coverage, cs, mae, summary
 from agekit_bench.predictions import Scored, parts_by, read_predictions, read_scored
 from agekit_bench.result import Evaluation, Result
 
@@ -24,7 +24,7 @@ __all__ = ["face_reasons", "figure_reasons", "known_reasons", "part_reasons"]
 _KEY = re.compile(r"[0-9a-f]{32}")
 _YEARS = 2e-3
 _TOO_GOOD = 0.5
-_OF_AGES = frozenset(summary([0.0], [0.0], sigma=[1.0], low=[0.0], high=[0.0]))
+_OF_AGES = frozenset(metric.name for metric in METRICS)
 
 
 def figure_reasons(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from agekit_bench.report.format import Metric, count, figure, kilojoules, megabytes, seconds
+from agekit.tasks.estimator.metrics import Metric
+from agekit_bench.report.format import count, figure, kilojoules, megabytes, seconds
 from agekit_bench.report.model import Row
 
 __all__ = ["Column", "columns_of"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from agekit.tasks.estimator.metrics import METRICS, Metric
 from agekit_bench.report.model import Facts, Table
 from agekit_bench.stats.comparison import Difference
 from agekit_bench.stats.intervals import Interval, Spread
 
 __all__ = [
-    "Metric",
     "arrow",
     "count",
     "cut_in_words",
@@ -30,47 +29,8 @@ __all__ = [
 ]
 
 
-class Metric(NamedTuple):
-    """A column of figures.
-
-    Args:
-        name: in result files.
-        title: for people.
-        help: one line.
-        decimals: how many are shown.
-        percent: whether a share is shown in %.
-        better: ``less`` or ``more``; "" where neither is.
-        shown: whether it is in the short table.
-    """
-
-    name: str
-    title: str
-    help: str
-    decimals: int = 2
-    percent: bool = False
-    better: str = ""
-    shown: bool = True
-
-    @property
-    def heading(self) -> str:
-        """The title, with its unit where that is %."""
-        return f"{self.title}, %" if self.percent else self.title
-
-
 _KNOWN = (
-    Metric("mae", "MAE", "mean absolute error, years", better="less"),
-    Metric("epsilon", "ε-error", "mean of 1 - exp(-(x - μ)² / 2σ²)", 3, better="less"),
-    *(
-        Metric(f"ca{n}", f"CA({n})", f"errors below {n} years", 1, True, "more", n == 5)
-        for n in (3, 5, 7)
-    ),
-    *(
-        Metric(f"cs{n}", f"CS@{n}", f"errors of at most {n} years", 1, True, "more", False)
-        for n in (3, 5, 7)
-    ),
-    Metric("bias", "Bias", "mean signed error, years; above 0 faces are taken for older"),
-    Metric("coverage", "Coverage", "true ages in their interval", 1, True),
-    Metric("interval_width", "Width", "of the intervals, years", 1, shown=False),
+    *METRICS,
     Metric("max", "Max", "years added, at most", 1, better="more", shown=False),
     Metric("avg", "Avg", "years added, on average", 1, better="more"),
     *(

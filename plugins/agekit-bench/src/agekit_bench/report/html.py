@@ -10,9 +10,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from agekit.bootstrap import RESAMPLES
+from agekit.tasks.estimator.metrics import Metric
 from agekit_bench.report import format as formats
 from agekit_bench.report.claims import verdict
-from agekit_bench.report.format import Metric, metrics_of
+from agekit_bench.report.format import metrics_of
 from agekit_bench.report.model import Leaderboard, Table
 from agekit_bench.report.views import SuiteView
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from agekit.tasks.estimator.metrics import Metric
 from agekit_bench.report.columns import Column, columns_of
 from agekit_bench.report.figures import Plot, far_off, numbered, plots_of
 from agekit_bench.report.format import (
-    Metric,
     figure,
     kilojoules,
     listed,
