@@ -22,7 +22,7 @@ from PIL import (
 from agekit.errors import DataError
 from agekit.extras import install_command
 
-__all__ = ["HEIC_HINT", "HEIC_SUFFIXES", "has_image", "is_image", "reader_of"]
+__all__ = ["HEIC_HINT", "HEIC_SUFFIXES", "has_image", "is_image", "kind_of", "reader_of"]
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 HEIC_HINT = f"{install_command('heic')} to read it, or convert it to JPEG"
@@ -49,6 +49,8 @@ _OTHERS = (
     (b"8BPS", "a Photoshop image"),
     (b"%PDF", "a PDF document"),
     (b"<svg", "an SVG drawing"),
+    (b"<!", "a page of the web, not the file itself"),
+    (b"<html", "a page of the web, not the file itself"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself (git lfs pull)"),
 )
 _HEAD = 64
@@ -69,8 +71,7 @@ def reader_of(data: bytes, name: str) -> Callable[[BytesIO], ImageFile.ImageFile
         return AvifImagePlugin.AvifImageFile
     if brands & _HEIC:
         return _heic_reader(name)
-    kind = next((kind for magic, kind in _OTHERS if data.startswith(magic)), "")
-    kind = "a video, which agekit-video reads" if brands else kind
+    kind = "a video, which agekit-video reads" if brands else _other(data)
     raise DataError(
         f"{name}: not an image agekit reads{kind and f': {kind}'}",
         "use JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, PNM, or HEIC with agekit[heic]",
@@ -95,6 +96,16 @@ def has_image(path: str | os.PathLike[str]) -> bool:
     binary = head[:2] == b"BM" and head[6:10] == bytes(4)
     netpbm = head[:1] == b"P" and head[2:3].isspace()
     return sure or binary or netpbm or head[8:12] == b"WEBP"
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Such as "an image" or "a PDF document", by a file's first bytes; "" if they do not say."""
+    with open(path, "rb") as file:
+        return "an image" if has_image(path) else _other(file.read(_HEAD))
+
+
+def _other(data: bytes) -> str:
+    return next((kind for magic, kind in _OTHERS if data.startswith(magic)), "")
 
 
 def _brands(data: bytes) -> set[bytes]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agekit.data.formats import kind_of
 from agekit.errors import ModelError
 from agekit.zoo.files import WEIGHTS
 from agekit.zoo.folder import read_weights
@@ -68,4 +69,6 @@ def read_state_dict(path: Path, wrappers: Sequence[str]) -> tuple[dict[str, Tens
 
 
 def _damaged(path: Path) -> ModelError:
+    if kind := kind_of(path):
+        return ModelError(f"{path} is {kind}", "name a checkpoint of PyTorch, or .safetensors")
     return ModelError(f"{path} is no checkpoint of PyTorch, or is damaged", "download it again")

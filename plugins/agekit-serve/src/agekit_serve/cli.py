@@ -40,7 +40,8 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes, each with the model in memory; one uses all cores for its networks.",
+    help="Processes, each with the model in memory; one uses all cores for its networks. Of "
+    "several, /metrics tells of the one that answers.",
 )
 @click.option(
     "--max-bytes",
