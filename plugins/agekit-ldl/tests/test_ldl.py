@@ -120,3 +120,20 @@ def test_losses_of_half_precision_outputs_are_float32():
     raw = torch.tensor([[0.0, inf, 0.0]]).clamp(max=30000).half()
     for loss in (CrossEntropy(), GaussianLDL()):
         assert loss(raw, target(11)).dtype == torch.float32
+
+
+def test_adjusted_logits_are_linear_between_ages_and_constant_beyond():
+    head = LDLHead(2, (10, 14), adjust={"11": 0, "13": log(4)})
+    p = head.estimate(logits([1, 1, 1, 1, 1]), "expectation", 0.9).distribution
+    assert p.tolist()[0] == pytest.approx([1 / 12, 1 / 12, 2 / 12, 4 / 12, 4 / 12])
+    assert "shift" not in head.state_dict() and head(torch.zeros(1, 2)).shape == (1, 5)
+    plain = LDLHead(2, (10, 14)).estimate(logits([1, 1, 1, 1, 1]), "median", 0.9)
+    assert head.estimate(logits([1, 1, 1, 1, 1]), "median", 0.9).age > plain.age
+
+
+@pytest.mark.parametrize(
+    "adjust", [{}, {"old": 1}, {"50": "much"}, 0.3, {"50": inf}, {"50": 1, "50.0": 2}, {"inf": 1}]
+)
+def test_an_adjustment_that_is_none_is_refused(adjust):
+    with pytest.raises(ConfigError, match="ldl: adjust"):
+        LDLHead(2, AGES, adjust=adjust)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agekit.errors import ConfigError
+from agekit_ldl.by_age import points_by_age
 
 __all__ = ["LabelNoise"]
 
@@ -35,18 +36,11 @@ class LabelNoise(nn.Module):
     def __init__(self, sigma: float | Mapping[str, float], name: str) -> None:
         super().__init__()
         given = sigma if isinstance(sigma, Mapping) else {"0": sigma}
-        try:
-            points = sorted((float(age), float(years)) for age, years in given.items())
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"{name}: sigma must map ages to years (got {sigma!r})",
-                "such as sigma: {0: 1, 10: 1.5, 30: 4, 50: 5}",
-            ) from None
-        if not points or not all(years > 0 and isfinite(years) for _, years in points):
+        example = "sigma: {0: 1, 10: 1.5, 30: 4, 50: 5}"
+        points = points_by_age(given, f"{name}: sigma", "years", example)
+        if not all(years > 0 and isfinite(years) for _, years in points):
             raise ConfigError(f"{name}: sigma must be above 0 years (got {sigma!r})")
         ages = [age for age, _ in points]
-        if not all(map(isfinite, ages)) or len({*ages}) < len(ages):
-            raise ConfigError(f"{name}: sigma must name each age once (got {sigma!r})")
         self.common = points[0][1] if len(points) == 1 else None
         self.register_buffer("ages", torch.tensor(ages), persistent=False)
         self.register_buffer("years", torch.tensor([y for _, y in points]), persistent=False)
