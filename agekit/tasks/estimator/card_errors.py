@@ -97,7 +97,8 @@ def error_section(
         blocks.append(_figures(["dataset"], [([name], part) for name, part in parts.items()]))
     blocks += _by_part(row, f"{split} split")
     for name, part in parts.items():
-        blocks += _by_part(part, f"{split} split, {code(name)} alone")
+        own = {key: value for key, value in part.items() if value != row.get(key)}
+        blocks += _by_part(own, f"{split} split, {code(name)} alone")
     return blocks + [text for text in [_spread(row)] if text]
 
 
