@@ -176,7 +176,7 @@ def test_statistics_become_an_ager_that_takes_any_age(here, capsys, caplog):
     by_torch = agekit.load_aging("run", "cpu", "torch")
     wish = (np.array([40, 30, 25], np.float32), np.array([20, 55, 70], np.float32))
     chips = np.stack([face("b.png", age) for age in (40, 30, 25)])
-    one, other = (x.engine.run(chips, wish) for x in (ager, by_torch))
+    one, other = (x.engine.run(chips, wish).pixels for x in (ager, by_torch))
     assert one == pytest.approx(other, abs=0.51)
     code, _, err = run(capsys, "export", "run", "--out", "levels.onnx", "--half")
     assert code == 0, err

@@ -116,3 +116,38 @@ def test_detail_finer_than_the_chip_stays_where_nothing_moved_and_goes_where_hai
     assert far(out, old) < far(blurred, old)
     assert far(out, old) < far(added, old)
     assert far(out, old) < 0.5 * far(young, old)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5, 4.0])
+def test_detail_of_the_photo_moves_with_the_face(scale):
+    side = round(64 * scale)
+    draws = np.random.default_rng(0)
+    photo = np.repeat(draws.integers(60, 200, (side, side, 1)), 3, 2).astype(np.uint8)
+    there = np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
+    chip = cv2.resize(photo, (64, 64), interpolation=cv2.INTER_AREA)
+    aged = chip.astype(np.float32)
+    aged[20:44, 20:44] = chip[22:46, 20:44]
+    moved = np.zeros((64, 64, 2), np.float32)
+    moved[20:44, 20:44, 1] = 2
+    part = slice(round(26 * scale), round(38 * scale))
+    off = round(2 * scale)
+    wanted = photo[part.start + off : part.stop + off, part].astype(int)
+    told, untold = (
+        np.abs(paste(photo, [CutFace(chip, aged, there, by)])[part, part] - wanted).mean()
+        for by in (moved, None)
+    )
+    assert told < 4
+    assert scale == 1 or told < untold / 4
+
+
+def test_a_face_that_does_not_move_is_pasted_as_if_nobody_said_so():
+    draws = np.random.default_rng(0)
+    photo = draws.integers(0, 256, (150, 120, 3)).astype(np.uint8)
+    there = np.array([[0.5, 0.1, 3], [-0.1, 0.5, 2]])
+    chip = draws.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    aged = np.clip(chip + 9.0, 0, 255).astype(np.float32)
+    one, other = (
+        paste(photo, [CutFace(chip, aged, there, by)])
+        for by in (None, np.zeros((64, 64, 2), np.float32))
+    )
+    assert np.abs(one.astype(int) - other).max() <= 1

@@ -7,7 +7,8 @@ import pytest
 import torch
 from agekit_prototypes.bands import blur, normalise, split, to_rgb, to_ycc
 from agekit_prototypes.calibration import STRENGTHS, calibrate, filled, strength_for
-from agekit_prototypes.network import DECADES, NODES, PrototypeAger, interpolation
+from agekit_prototypes.network import DECADES, NODES, PrototypeAger, interpolation, moved_by
+from agekit_prototypes.registration import SIDE, learn_shape, registered
 from agekit_prototypes.selection import chosen, seen, sharper
 from agekit_prototypes.statistics import Statistics, kernel, logistic, shares
 from agekit_testkit import check_generator
@@ -123,6 +124,113 @@ def test_more_years_are_more_change_and_the_other_way_the_opposite(ager):
     detail = [float(ager(x, years(20), years(to))[here].std()) for to in ages]
     assert detail == sorted(detail)
     assert float(ager(x, years(60), years(20))[here].std()) < float(x[here].std())
+
+
+@pytest.fixture
+def longer():
+    """Of men alike of all ages whose mouths lie a twentieth of the side lower at 85 than at 0."""
+    made = PrototypeAger(side=32)
+    made.energies.fill_(-6)
+    made.strength.fill_(1)
+    for k, age in enumerate(NODES):
+        made.shape[:, k, 1, 4:7] = 0.05 * age / 85
+    return made
+
+
+def test_places_move_by_the_difference_of_the_shapes(longer):
+    x = torch.full((1, 3, SIZE, SIZE), -0.2)
+    x[..., 35, 18:30] = 0.2
+    made, moved = longer.changed(x, years(0), years(85))
+    assert int((made - x)[0, 0, :, 24].argmax()) == 37
+    assert float(moved[0, 1, 34, 24]) == pytest.approx(-0.05, abs=0.005)
+    assert moved[0, 0].abs().max() < 1e-6
+    back, _ = longer.changed(x, years(85), years(0))
+    assert int((back - x)[0, 0, :, 24].argmax()) == 33
+    half, _ = longer.changed(x, years(0), years(42.5))
+    assert int((half - x)[0, 0, :, 24].argmax()) == 36
+
+
+@pytest.mark.parametrize(("age", "to"), [(40, 40), (85, 110), (-3, 0)])
+def test_nothing_moves_between_ages_of_one_shape(longer, age, to):
+    _, moved = longer.changed(noise(1), years(age), years(to))
+    assert moved.abs().max() == 0
+
+
+def test_nothing_moves_outside_of_the_face(longer):
+    longer.shape.fill_(0)
+    longer.shape[:, -1] = 0.05
+    x = noise(2)
+    made, moved = longer.changed(x, years(0, 0), years(85, 85))
+    assert moved[:, 1, 24, 24].abs().min() > 0.04
+    for edge in (np.s_[..., :2], np.s_[..., -2:], np.s_[..., 0, :]):
+        assert (made[edge] == x[edge]).all()
+        assert moved[edge].abs().max() == 0
+
+
+def test_what_moves_by_whole_pixels_is_as_sharp_as_it_was():
+    x = noise(1)
+    moved = torch.zeros(1, 2, SIZE, SIZE)
+    moved[:, 0, 10:20, 10:20] = 3 / SIZE
+    moved[:, 1, 10:20, 10:20] = -2 / SIZE
+    made = moved_by(x, moved)
+    torch.testing.assert_close(made[..., 10:20, 10:20], x[..., 8:18, 13:23], atol=2e-4, rtol=0)
+    assert (made[..., 20:, :] == x[..., 20:, :]).all()
+
+
+def test_a_model_made_before_shapes_were_known_moves_nothing(ager):
+    old = ager.state_dict()
+    del old["shape"]
+    made = PrototypeAger(side=24)
+    made.shape.fill_(1)
+    made.load_state_dict(old)
+    _, moved = made.changed(noise(1), years(20), years(70))
+    assert moved.abs().max() == 0
+
+
+@pytest.mark.parametrize("cast", [(0, 0, 0), (0.1, 0, -0.1)])
+def test_a_grey_or_brown_photo_gets_no_other_colour(cast):
+    made = PrototypeAger(side=24)
+    made.energies.fill_(-6)
+    made.means[:, -1, 1, 14:20] = 0.05
+    grey = noise(1).mean(1, keepdim=True) * 0.5
+    x = grey.expand(1, 3, SIZE, SIZE) + torch.tensor(cast)[:, None, None]
+    change = made(x, years(20), years(85)) - x
+    assert (change.amax(1) - change.amin(1)).max() < 1e-4
+    coloured = x + 0.1 * noise(1, 3)
+    made.means[:, :, 1] += 0.01
+    change = made(coloured, years(20), years(85)) - coloured
+    assert (change.amax(1) - change.amin(1)).max() > 0.02
+
+
+def _squares(count, offsets):
+    """Faces of two eyes and a mouth that lies some pixels lower."""
+    faces = np.full((count, SIDE, SIDE, 3), 150, np.uint8)
+    for face, down in zip(faces, offsets, strict=True):
+        for y, x in ((41, 29), (41, 57)):
+            face[y : y + 7, x : x + 10] = 60
+        face[72 + down : 80 + down, 36:60] = 60
+    return faces
+
+
+def test_registration_finds_what_lies_lower():
+    down = np.array([-3, 0, 3, 0] * 6)
+    flow = registered(PrototypeAger(), _squares(24, down), np.ones((24, 48, 48), bool))
+    mouth = flow[:, 74:78, 40:56, 1].mean((1, 2))
+    assert np.corrcoef(mouth, down)[0, 1] > 0.95
+    assert mouth[down > 0].mean() - mouth[down < 0].mean() > 2.5
+    assert np.abs(flow[:, 42:46, 30:38]).mean() < 0.5
+    assert np.abs(flow[..., :4, :]).max() == 0
+
+
+def test_the_shape_of_each_age_is_the_mean_of_its_faces():
+    ages, down = np.repeat([10.0, 60.0], 16), np.repeat([0, 4], 16)
+    gender = np.arange(32) % 2
+    made = PrototypeAger()
+    share = shares(ages, gender, np.zeros(32, int))
+    learn_shape(made, _squares(32, down), np.ones((32, 48, 48), bool), share)
+    lower = (made.shape[:, 12] - made.shape[:, 2]).float()[:, 1, 19, -3:]
+    assert lower.mean() * SIDE > 1.5
+    assert made.shape.isfinite().all() and made.shape[:, 17].abs().max() == 0
 
 
 def test_exposure_and_tint_stay(ager):

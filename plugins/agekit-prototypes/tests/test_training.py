@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from agekit_ager import load_aging
 from agekit_ager.judges.base import Judge, Verdict
@@ -57,7 +58,9 @@ def test_a_model_says_its_ages_and_holds_averages_alone(model):
     config = json.loads((model / "config.json").read_text())
     assert config["generator"]["type"] == "prototypes"
     assert config["face"]["margin"] == 0.05
-    assert config["ages"][0] < 20 and config["ages"][1] > 60
+    assert config["ages"][0] < 20 and 60 < config["ages"][1] <= 85
+    given = onnxruntime.InferenceSession(model / "model.onnx").get_outputs()
+    assert [one.name for one in given] == ["aged", "moved"]
     assert (model / "model.safetensors").stat().st_size < 1_000_000
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "recipe `prototypes`: mean faces" in card and "epoch" not in card

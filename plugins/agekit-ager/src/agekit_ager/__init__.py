@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agekit_ager.image import DIRECTIONS, AgedFace, AgedImage, Direction
     from agekit_ager.judges.base import Judge, Verdict
     from agekit_ager.load import load_aging
-    from agekit_ager.model import FaceAger
+    from agekit_ager.model import FaceAger, MovingGenerator
     from agekit_ager.pairs import PairBatch
     from agekit_ager.predictor import FaceAging
     from agekit_ager.recipe import AgerRecipe
@@ -38,6 +38,7 @@ __all__ = [
     "FaceAger",
     "FaceAging",
     "Judge",
+    "MovingGenerator",
     "PairBatch",
     "Verdict",
     "ager_card",
@@ -55,7 +56,7 @@ _PLACES = {
     "image": "DIRECTIONS AgedFace AgedImage Direction",
     "judges.base": "Judge Verdict",
     "load": "load_aging",
-    "model": "FaceAger",
+    "model": "FaceAger MovingGenerator",
     "pairs": "PairBatch",
     "predictor": "FaceAging",
     "recipe": "AgerRecipe",

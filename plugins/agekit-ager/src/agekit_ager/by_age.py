@@ -31,6 +31,7 @@ from agekit.training.trainer import Trainer
 from agekit_ager.build import build_network
 from agekit_ager.domains import rows_where
 from agekit_ager.metrics import age_errors
+from agekit_ager.model import MovingGenerator
 from agekit_ager.recipe import AgerRecipe
 from agekit_ager.start import network_image, start_from
 
@@ -207,7 +208,10 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
     def export(
         self, trainer: AgeTrainer, network: nn.Module, info: dict[str, Any]
     ) -> dict[str, Any]:
-        """The model folder."""
+        """The model folder, with the ages of the training as far as the generator tells them."""
+        first, last = trainer.ages
+        if isinstance(network, MovingGenerator) and network.reach is not None:
+            first, last = max(first, network.reach[0]), min(last, network.reach[1])
         return export_model(
             trainer,
             network,
@@ -215,5 +219,5 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
             trainer.faces.counts,
             generator=trainer.recipe.generator,
             image=network_image(trainer.recipe),
-            ages=trainer.ages,
+            ages=(first, last),
         )

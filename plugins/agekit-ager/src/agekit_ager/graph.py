@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from agekit.onnx.card import OnnxGraph
 from agekit.tasks.generator import Generator
 from agekit_ager.build import load_ager
-from agekit_ager.model import DIRECTIONS, Direction, FaceAger
-from agekit_ager.pairs import to_network, to_pixels
+from agekit_ager.model import DIRECTIONS, Direction, FaceAger, MovingGenerator
+from agekit_ager.pairs import moved_pixels, to_network, to_pixels
 
 __all__ = ["AgedPixels", "PixelsByAge", "graphs"]
 
 TOLERANCE = {"aged": 1.0}
 """The most that an output may differ from torch's, grey levels."""
+MOVED = {"moved": 0.05}
+"""Likewise, pixels."""
 
 
 def graphs(folder: Path) -> list[OnnxGraph]:
@@ -32,12 +34,18 @@ def graphs(folder: Path) -> list[OnnxGraph]:
     outputs = {"aged": f"uint8 (N, {size}, {size}, 3), RGB, the same faces older or younger"}
     if config.ages is not None:
         first, last = config.ages
+        moves = isinstance(ager, MovingGenerator)
+        if moves:
+            outputs["moved"] = (
+                f"float32 (N, {size}, {size}, 2), by how many pixels to the right and down what "
+                "each pixel of aged shows lay in pixels"
+            )
         return [
             OnnxGraph(
                 PixelsByAge(ager).eval(),
                 outputs,
-                TOLERANCE,
-                "grey levels",
+                TOLERANCE | (MOVED if moves else {}),
+                "grey levels, pixels" if moves else "grey levels",
                 "RGB from -1 to 1",
                 {"ages": (round(first), round(last))},
                 {
@@ -88,5 +96,8 @@ class PixelsByAge(nn.Module):
         self.generator = generator
 
     def forward(self, pixels: Tensor, age: Tensor, to: Tensor) -> tuple[Tensor, ...]:
-        """Pixels (N, S, S, 3) uint8 and years (N,) to the same pixels, aged."""
+        """Pixels (N, S, S, 3) uint8 and years (N,) to the same pixels, aged; and how they moved."""
+        if isinstance(self.generator, MovingGenerator):
+            made, moved = self.generator.changed(to_network(pixels), age, to)
+            return to_pixels(made), moved_pixels(moved)
         return (to_pixels(self.generator(to_network(pixels), age, to)),)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from agekit.tasks.generator import Generator
 from agekit_ager.image import DIRECTIONS, YEARS, Direction
 
-__all__ = ["DIRECTIONS", "YEARS", "Direction", "FaceAger"]
+__all__ = ["DIRECTIONS", "YEARS", "Direction", "FaceAger", "MovingGenerator"]
 
 
 class FaceAger(nn.Module):
@@ -36,3 +38,29 @@ class FaceAger(nn.Module):
         back: Direction = "young" if to == "old" else "old"
         out: Tensor = self(self(images, to), back)
         return out
+
+
+class MovingGenerator(Generator):
+    """A generator that takes ages, and says how it moved what it shows.
+
+    A photo that is finer than what the generator is given keeps its detail by it, moved alike.
+
+    Attributes:
+        reach: the first and the last age that it tells from their neighbours, years, whatever it
+            was trained on; None where nothing but its training bounds it.
+    """
+
+    takes_ages: ClassVar[bool] = True
+    reach: ClassVar[tuple[float, float] | None] = None
+
+    def changed(self, images: Tensor, age: Tensor, to: Tensor) -> tuple[Tensor, Tensor]:
+        """The faces, and by how much what each place shows lay to the right and down before.
+
+        Returns:
+            (N, 3, S, S) from -1 to 1, and (N, 2, S, S), shares of the side.
+        """
+        raise NotImplementedError
+
+    def forward(self, images: Tensor, age: Tensor, to: Tensor) -> Tensor:
+        """The faces alone."""
+        return self.changed(images, age, to)[0]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agekit.data.base_loader import BaseLoader, Batching
 
-__all__ = ["PairBatch", "PairLoader", "to_network", "to_pixels"]
+__all__ = ["PairBatch", "PairLoader", "moved_pixels", "to_network", "to_pixels"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,11 @@ class PairLoader(BaseLoader):
 def to_network(pixels: Tensor) -> Tensor:
     """(N, S, S, 3) uint8 to (N, 3, S, S) float32, -1 to 1."""
     return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
+
+
+def moved_pixels(moved: Tensor) -> Tensor:
+    """(N, 2, S, S), shares of the side, to (N, S, S, 2) float32, pixels."""
+    return (moved.float() * moved.shape[-1]).permute(0, 2, 3, 1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

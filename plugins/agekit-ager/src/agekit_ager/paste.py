@@ -33,11 +33,14 @@ class CutFace:
         aged: (S, S, 3) float32, 0 to 255.
         there: (2, 3): the similarity from pixels of the photo to pixels of the chip, (0, 0) the
             upper left corner of either.
+        moved: (S, S, 2) by how many pixels of the chip to the right and down what `aged` shows lay
+            in `chip`; None where nothing moved, or nobody says.
     """
 
     chip: NDArray[np.uint8]
     aged: Plane
     there: NDArray[np.float64]
+    moved: Plane | None = None
 
     def window(self, width: int, height: int) -> tuple[int, int, int, int]:
         """The part of a photo that the chip may cover: left, top, right, bottom, whole pixels."""
@@ -54,9 +57,9 @@ def paste(photo: NDArray[np.uint8], faces: Sequence[CutFace]) -> NDArray[np.uint
     """Puts aged faces back.
 
     What is carried over is what ageing changed; detail of the photo that is finer than the chip's
-    pixels stays, as far as the chip's own finest detail came through the ageing: it stays sharp
-    where nothing moved, and goes where hair or a wrinkle went. All of it fades out towards the
-    chip's edge; beyond, pixels stay as they are. Where faces overlap they share.
+    pixels stays, moved as the ager says, as far as the chip's own finest detail came through the
+    ageing: it goes where hair or a wrinkle went. All of it fades out towards the chip's edge;
+    beyond, pixels stay as they are. Where faces overlap they share.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -79,9 +82,9 @@ def paste(photo: NDArray[np.uint8], faces: Sequence[CutFace]) -> NDArray[np.uint
             if others:
                 total = weight + sum(_weight(other, strip) for other in others)
                 weight = weight * weight / np.maximum(total, 1e-6)
-            old, aged, kept = (_warp(layer, face, strip) for layer in layers)
-            detail = photo[where] - old
-            change = aged - old - (1 - np.clip(kept, 0, 1))[..., None] * detail
+            aged, kept = (_warp(layer, face, strip) for layer in layers[1:])
+            detail = _detail(photo, face, layers[0], strip)
+            change = aged + np.clip(kept, 0, 1)[..., None] * detail - photo[where]
             here = out[where]
             here[:] = np.clip(np.rint(here + weight[..., None] * change), 0, 255)
     return out
@@ -93,7 +96,8 @@ def _layers(face: CutFace) -> tuple[Plane, Plane, Plane]:
     For a photo in which the face is smaller than the chip they are averaged down to its scale.
     """
     chip = face.chip.astype(np.float32)
-    layers = (chip, face.aged.astype(np.float32), _kept(chip, face.aged))
+    came = chip if face.moved is None else _moved(chip, face.moved)
+    layers = (chip, face.aged.astype(np.float32), _kept(came, face.aged))
     side = round(chip.shape[0] / max(_scale(face), 1.0))
     if side == chip.shape[0]:
         return layers
@@ -101,6 +105,32 @@ def _layers(face: CutFace) -> tuple[Plane, Plane, Plane]:
         cv2.resize(layer, (max(1, side),) * 2, interpolation=cv2.INTER_AREA) for layer in layers
     ]
     return small[0], small[1], small[2]
+
+
+def _detail(
+    photo: NDArray[np.uint8], face: CutFace, chip: Plane, strip: tuple[int, int, int, int]
+) -> Plane:
+    """(h, w, 3): what a photo has in a strip that the chip has not, moved as the ager moved it."""
+    if face.moved is None:
+        left, top, right, bottom = strip
+        return np.asarray(photo[top:bottom, left:right] - _warp(chip, face, strip))
+    # The strip and as much about it as anything moves, so that what comes from beyond is there.
+    back = np.linalg.inv(face.there[:, :2]).astype(np.float32)
+    away = _warp(face.moved, face, strip) @ back.T
+    reach = int(np.ceil(np.abs(away).max())) + 2
+    height, width = photo.shape[:2]
+    left, top = max(strip[0] - reach, 0), max(strip[1] - reach, 0)
+    wide = (left, top, min(strip[2] + reach, width), min(strip[3] + reach, height))
+    detail = photo[wide[1] : wide[3], wide[0] : wide[2]] - _warp(chip, face, wide)
+    return _moved(detail, away, (strip[0] - left, strip[1] - top))
+
+
+def _moved(plane: Plane, by: Plane, corner: tuple[int, int] = (0, 0)) -> Plane:
+    """A plane with, at each place of a part of it, what lies there plus `by`, (h, w, 2) pixels."""
+    y, x = np.mgrid[0 : by.shape[0], 0 : by.shape[1]].astype(np.float32)
+    at = (x + corner[0] + by[..., 0], y + corner[1] + by[..., 1])
+    moved: Any = cv2.remap(plane, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved)
 
 
 def _kept(chip: Plane, aged: Plane) -> Plane:

@@ -49,14 +49,22 @@ class SeenFaces:
 
     def made(self, target: Target) -> tuple[NDArray[np.float32], Pixels]:
         """The faces of one target, and the photo or the chip with them."""
-        after = self.ager.engine.run(self.pixels, self._wish(target))
+        after, moved = self.ager.engine.run(self.pixels, self._wish(target))
         if self.ager.ages is not None:
             after[self.unknown] = self.pixels[self.unknown]
+            if moved is not None:
+                moved[self.unknown] = 0
         if not self.placed:
             return after, np.rint(after[0]).astype(np.uint8)
         cuts = [
-            CutFace(chip.pixels, face, there)
-            for chip, face, there in zip(self.chips, after, self.there, strict=True)
+            CutFace(chip.pixels, face, there, by)
+            for chip, face, there, by in zip(
+                self.chips,
+                after,
+                self.there,
+                [None] * len(after) if moved is None else moved,
+                strict=True,
+            )
         ]
         return after, paste(self.photo, cuts)
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from agekit.tasks.generator import Generator
-from agekit_ager.engine import Wish
-from agekit_ager.model import FaceAger
-from agekit_ager.pairs import to_network
+from agekit_ager.engine import AgedChips, Wish
+from agekit_ager.model import FaceAger, MovingGenerator
+from agekit_ager.pairs import moved_pixels, to_network
 
 __all__ = ["TorchAging"]
 
@@ -33,9 +33,9 @@ class TorchAging:
         self.device = device
 
     @torch.no_grad()
-    def run(self, pixels: NDArray[np.uint8], wish: Wish) -> NDArray[np.float32]:
+    def run(self, pixels: NDArray[np.uint8], wish: Wish) -> AgedChips:
         """See `agekit_ager.engine.AgingEngine.run`."""
-        parts = []
+        parts, moves = [], []
         for start in range(0, len(pixels), BATCH):
             some = slice(start, start + BATCH)
             images = to_network(torch.from_numpy(pixels[some]).to(self.device))
@@ -43,8 +43,13 @@ class TorchAging:
                 given: list[Any] = [wish]
             else:
                 given = [torch.from_numpy(years[some]).to(self.device) for years in wish]
-            parts.append(self.ager(images, *given).float())
+            if isinstance(self.ager, MovingGenerator):
+                made, moved = self.ager.changed(images, *given)
+                moves.append(moved_pixels(moved))
+            else:
+                made = self.ager(images, *given)
+            parts.append(made.float())
         scaled: NDArray[np.float32] = (
             torch.cat(parts).add(1).mul(127.5).clamp(0, 255).permute(0, 2, 3, 1).cpu().numpy()
         )
-        return scaled
+        return AgedChips(scaled, torch.cat(moves).cpu().numpy() if moves else None)

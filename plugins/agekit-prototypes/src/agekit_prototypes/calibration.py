@@ -97,7 +97,7 @@ def _aged(
     ager: PrototypeAger, images: Tensor, have: Tensor, to: float, strength: float
 ) -> NDArray[np.uint8]:
     wanted = torch.full_like(have, to)
-    made = ager(images, have, wanted, torch.full_like(have, strength))
+    made, _ = ager.changed(images, have, wanted, torch.full_like(have, strength))
     pixels = made.add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
     out: NDArray[np.uint8] = pixels.numpy()
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from agekit_ager import AgeEvolver, AgeTrainer
@@ -12,6 +13,7 @@ from agekit.errors import ConfigError
 from agekit.plugin import Culprit, Faces
 from agekit_prototypes.calibration import USUAL, calibrate
 from agekit_prototypes.network import PrototypeAger
+from agekit_prototypes.registration import SIDE, learn_shape
 from agekit_prototypes.selection import chosen, seen, sharper, sources
 from agekit_prototypes.statistics import Statistics, shares
 
@@ -32,7 +34,7 @@ class PrototypesEvolver(AgeEvolver):
     """
 
     def __init__(
-        self, *, most: int = 150, guide: str | None = "cen-resnet18-tiny", tried: int = 10
+        self, *, most: int = 150, guide: str | None = "sord-lite0", tried: int = 10
     ) -> None:
         for name, value in (("most", most), ("tried", tried)):
             if value < 1:
@@ -84,15 +86,18 @@ class PrototypesEvolver(AgeEvolver):
         kept, age, gender = rows[keep], age[keep], table.gender[rows[keep]].astype(np.int64)
         share = shares(age, gender, part[keep] * 1000 + table.group[kept])
         statistics = Statistics(ager, trainer.recipe.data.size)
+        there = np.stack([seen(table.images, int(row)) for row in kept])
         for start in range(0, len(keep), BATCH):
             now = slice(start, start + BATCH)
             statistics.add(
                 np.stack([pixels[i] for i in keep[now]]),
-                np.stack([seen(table.images, int(row)) for row in kept[now]]),
+                there[now],
                 share[..., now],
                 gender[now],
             )
         statistics.finish()
+        small = [cv2.resize(pixels[i], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for i in keep]
+        learn_shape(ager, np.stack(small), there, share)
         return len(keep)
 
     def _calibrate(self, ager: PrototypeAger, trainer: AgeTrainer) -> None:

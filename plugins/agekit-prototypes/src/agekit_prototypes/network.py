@@ -3,23 +3,24 @@
 After Burt and Perrett, "Perception of age in adult Caucasian male faces" (Proceedings of the Royal
 Society B 1995), who add the difference of two groups' mean faces, and Tiddeman, Burt and Perrett
 (IEEE Computer Graphics and Applications 2001), who scale each band of detail by the ratio of the
-groups' local energies.
+groups' local energies; the shape is moved by the difference of the groups' mean shapes, as all of
+them do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from agekit_ager import MovingGenerator
 from torch import Tensor
 
 from agekit.errors import ConfigError
 from agekit.faces.align import frame as five_points
 from agekit.faces.align import standard
-from agekit.plugin import Generator
 from agekit_prototypes.bands import (
     SCALES,
     blur,
@@ -33,7 +34,7 @@ from agekit_prototypes.bands import (
     to_ycc,
 )
 
-__all__ = ["DECADES", "NODES", "PrototypeAger", "interpolation"]
+__all__ = ["DECADES", "NODES", "PrototypeAger", "interpolation", "moved_by"]
 
 NODES = tuple(float(age) for age in range(0, 90, 5))
 """The ages of the prototypes, years."""
@@ -51,6 +52,8 @@ COLOUR, MOST_COLOUR = 0.8, 0.04
 
 MOST_SHADE = 0.1
 """The most by which the lowest band changes, of a face of contrast 0.15."""
+MOST_SHAPE = 2.0
+"""The most of the prototypes' difference of shape that is taken."""
 
 
 def interpolation(ages: Tensor, nodes: Sequence[float]) -> Tensor:
@@ -69,7 +72,7 @@ def interpolation(ages: Tensor, nodes: Sequence[float]) -> Tensor:
     return (1 - (inside[:, None] - at).abs() / apart).clamp(min=0)
 
 
-class PrototypeAger(Generator):
+class PrototypeAger(MovingGenerator):
     """Makes faces any age.
 
     All that it knows is in its buffers, the left half of each field; the right one is its mirror.
@@ -80,8 +83,10 @@ class PrototypeAger(Generator):
     """
 
     takes_ages: ClassVar[bool] = True
+    reach: ClassVar[tuple[float, float] | None] = (NODES[0], NODES[-1])
     means: Tensor
     energies: Tensor
+    shape: Tensor
     strength: Tensor
     gender: Tensor
     bias: Tensor
@@ -96,6 +101,8 @@ class PrototypeAger(Generator):
         coarse = (2, len(NODES), BANDS + 1, side // 4, side // 8)
         self.register_buffer("means", torch.zeros(shape, dtype=torch.float16))
         self.register_buffer("energies", torch.zeros(coarse, dtype=torch.float16))
+        shape = (2, len(NODES), 2, side // 4, side // 8)
+        self.register_buffer("shape", torch.zeros(shape, dtype=torch.float16))
         self.register_buffer("strength", torch.ones(len(DECADES), len(DECADES)))
         self.register_buffer("gender", torch.zeros(3 * GRID * GRID))
         self.register_buffer("bias", torch.zeros(1))
@@ -105,10 +112,10 @@ class PrototypeAger(Generator):
         """The distance of the eyes, as a share of the side."""
         return float(np.linalg.norm(self.points[1] - self.points[0]))
 
-    def forward(
+    def changed(
         self, images: Tensor, age: Tensor, to: Tensor, strength: Tensor | None = None
-    ) -> Tensor:
-        """Ages faces.
+    ) -> tuple[Tensor, Tensor]:
+        """Ages faces, and says where what they show lay.
 
         Args:
             images: (N, 3, S, S) RGB from -1 to 1.
@@ -118,7 +125,7 @@ class PrototypeAger(Generator):
                 calibrated.
 
         Returns:
-            (N, 3, S, S) from -1 to 1.
+            (N, 3, S, S) from -1 to 1, and (N, 2, S, S) as `MovingGenerator.changed`.
         """
         size = images.shape[-1]
         far = oval(self.points, size).to(images)[None, None]
@@ -138,21 +145,24 @@ class PrototypeAger(Generator):
         for k, band in enumerate(bands[:-1]):
             own, usual, gain = band[:, :1], band[:, 1:2], band[:, 2:]
             spread = (energy[:, k : k + 1] / 2).exp()
-            there = (own.square() * core).sum((2, 3), keepdim=True)
-            whole = ((spread.square() + usual.square()) * core).sum((2, 3), keepdim=True)
-            share = (there / whole.clamp(min=1e-8)).sqrt().clamp(max=1)
+            expected = (spread.square() + usual.square()).sqrt()
+            share = _share(own, expected, core)
             ratio = ((later - energy)[:, k : k + 1] * s / 2).clamp(log(LEAST), log(MOST[k]))
-            most = UNUSUAL * (spread.square() + usual.square()).sqrt()
+            most = UNUSUAL * expected
             detail = torch.maximum(torch.minimum(own, most), -most)
             change = change + (ratio.exp() - 1) * detail + s * share * gain
         own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
         off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
         gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
         change = change + MOST_SHADE * (s.clamp(max=1.5) * gain / MOST_SHADE).tanh()
-        tint = (COLOUR * s.clamp(max=1) * shift[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
+        colour = COLOUR * _share(x[:, 1:], before[:, 1:], core)
+        tint = (colour * s.clamp(max=1) * shift[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
         tint = tint - (tint * core).sum((2, 3), keepdim=True)
         whole = to_rgb(torch.cat([change, tint], 1) * scale)
-        return (images + 2 * self.mask(x, far) * whole).clamp(-1, 1)
+        aged = images + 2 * self.mask(x, far) * whole
+        away = self.shape_at(age, women, size) - self.shape_at(to, women, size)
+        moved = away * step(far, 0.95, 1.2) * s.clamp(max=MOST_SHAPE)
+        return moved_by(aged, moved).clamp(-1, 1), moved
 
     def calibrated(self, age: Tensor, target: Tensor) -> Tensor:
         """(N,) the strength at which faces come to look as old as they are to look."""
@@ -182,6 +192,18 @@ class PrototypeAger(Generator):
         inner = step(far, 0.55, 0.85)
         return step(far, 0.9, 1.15) * (inner + (1 - inner) * skin)
 
+    def shape_at(self, ages: Tensor, women: Tensor, size: int) -> Tensor:
+        """(N, 2, S, S) where what the common frame shows lies in faces of ages, off by shares."""
+        weight, both = interpolation(ages, NODES), torch.stack([1 - women, women], 1)
+        half = torch.einsum("ng,nk,gkcyx->ncyx", both, weight, self.shape.float())
+        mirror = half.new_tensor([-1.0, 1.0])[:, None, None]
+        return _enlarged(torch.cat([half, half.flip(-1) * mirror], -1), size)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Models made before shapes were known move nothing."""
+        state_dict.setdefault(f"{prefix}shape", torch.zeros_like(self.shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     def _at(self, ages: Tensor, women: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """The mean faces (N, 3, S, S) and logarithms of energies (N, 5, S, S) of ages."""
         weight = interpolation(ages, NODES)
@@ -190,9 +212,28 @@ class PrototypeAger(Generator):
         for field in (self.means, self.energies):
             half = torch.einsum("ng,nk,gkcyx->ncyx", both, weight, field.float())
             full = torch.cat([half, half.flip(-1)], -1)
-            out.append(
-                torch.nn.functional.interpolate(
-                    full, (size, size), mode="bilinear", align_corners=False
-                )
-            )
+            out.append(_enlarged(full, size))
         return out[0], out[1]
+
+
+def moved_by(images: Tensor, moved: Tensor) -> Tensor:
+    """Images (N, C, S, S) with, at each place, what lay there plus `moved` (N, 2, S, S)."""
+    ticks = (torch.arange(images.shape[-1], device=images.device) + 0.5) / images.shape[-1]
+    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
+    at = torch.stack([x, y], -1) + moved.float().permute(0, 2, 3, 1)
+    made = torch.nn.functional.grid_sample(
+        images.float(), 2 * at - 1, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    return torch.where((moved == 0).all(1, keepdim=True), images, made.to(images))
+
+
+def _enlarged(fields: Tensor, size: int) -> Tensor:
+    return torch.nn.functional.interpolate(
+        fields, (size, size), mode="bilinear", align_corners=False
+    )
+
+
+def _share(own: Tensor, usual: Tensor, core: Tensor) -> Tensor:
+    """(N, 1, 1, 1) how much there is in photos of what there usually is, at most all of it."""
+    there, whole = ((x.square() * core).sum((1, 2, 3), keepdim=True) for x in (own, usual))
+    return (there / whole.clamp(min=1e-8)).sqrt().clamp(max=1)
