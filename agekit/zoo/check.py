@@ -90,7 +90,7 @@ def graph_outputs(folder: Path, config: ModelConfig) -> dict[str, list[float]]:
             elif values.ndim == 4:
                 n, side, _, _ = values.shape
                 cut = values[:, : side // 2 * 2, : side // 2 * 2] / 127.5 - 1
-                quarters = cut.reshape(n, 2, side // 2, 2, side // 2, 3).mean((2, 4))
+                quarters = cut.reshape(n, 2, side // 2, 2, side // 2, -1).mean((2, 4))
                 found[f"{name}: {output}"] = _rounded(quarters.transpose(0, 3, 1, 2))
     return found
 
