@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 from agekit_cyclegan.step import CycleGANStep
+from agekit_gender.trainer import GenderStep
+from agekit_reaging.step import GameStep, TeacherStep
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -41,7 +43,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     assert torch.cuda.is_available(), "torch sees no GPU"
     pretended = "FAKE_GPUS" in os.environ
-    Rehearsal.watch_steps(EstimatorStep, CycleGANStep)
+    Rehearsal.watch_steps(EstimatorStep, CycleGANStep, GenderStep, TeacherStep, GameStep)
     reports = {}
     for name in sys.argv[2:]:
         with Rehearsal() if pretended else nullcontext() as rehearsal:
