@@ -27,7 +27,7 @@ import torch
 from mmengine.hooks import Hook
 
 from agekit.data.loader import Batch
-from agekit.data.split import load_faces
+from agekit.data.split import Faces, load_faces
 from agekit.device import describe_device, pick_device
 from agekit.recipe import LossTerm, Resolved, resolve
 from agekit.tasks.estimator.faces import EstimatorFaces
@@ -44,61 +44,88 @@ __all__ = ["main"]
 STEPS = 10
 
 
-class NetworkAlone(Hook):  # type: ignore[misc]
-    """After every few training steps times as many of the same network on a batch already there."""
+class Alone:
+    """Training steps of a network and its losses on a batch that is already there.
 
-    def __init__(self, trainer: Callable[[], EstimatorTrainer], terms: list[LossTerm]) -> None:
-        self.trainer, self.terms = trainer, terms
-        self.ratios: list[float] = []
-        self.step: EstimatorStep | None = None
+    Args:
+        trainer: of which are the network, the batch and the optimiser.
+        terms: the losses.
+        dtype: of autocast, or None for float32.
+    """
 
-    def before_train_epoch(self, runner: Any) -> None:
-        """Builds the other network once, and lets the epoch warm up."""
-        if self.step is None:
-            trainer = self.trainer()
-            built = [build_term(term) for term in self.terms]
-            self.step = EstimatorStep(trainer.network(1), built, None, runner.model._dtype)
-            self.batch = next(
-                iter(trainer.faces.training_loader(trainer.recipe.train.batch_size, 0))
-            )
-            self.optimizer = optim_wrapper(trainer.recipe.train, self.step)
-            self._alone()
-        self.began: float | None = None
+    def __init__(
+        self, trainer: EstimatorTrainer, terms: list[LossTerm], dtype: torch.dtype | None
+    ) -> None:
+        built = [build_term(term) for term in terms]
+        self.step = EstimatorStep(trainer.network(1), built, None, dtype)
+        loader = trainer.faces.training_loader(trainer.recipe.train.batch_size, 0)
+        self.batch: Batch = next(iter(loader))
+        self.optimizer = optim_wrapper(trainer.recipe.train, self.step)
 
-    def after_train_iter(self, runner: Any, batch_idx: int, *_: Any, **__: Any) -> None:
-        """Pairs `STEPS` training steps, the loader's work included, with as many alone."""
-        if (batch_idx + 1) % STEPS:
-            return
-        _wait(self.batch)
-        now = time.perf_counter()
-        alone = self._alone()
-        if self.began is not None:
-            self.ratios.append(alone / (now - self.began))
-        self.began = time.perf_counter()
-
-    def _alone(self) -> float:
-        assert self.step is not None
-        began = time.perf_counter()
+    def __call__(self) -> None:
+        """`STEPS` steps."""
         self.step.train()
         for _ in range(STEPS):
             self.step.train_step(self.batch, self.optimizer)
-        _wait(self.batch)
-        return time.perf_counter() - began
 
 
-def _wait(batch: Batch) -> None:
-    if batch.age.is_cuda:
+Others = Callable[[torch.dtype | None], dict[str, Callable[[], None]]]
+
+
+class Beside(Hook):  # type: ignore[misc]
+    """After every few training steps times as many of others.
+
+    Args:
+        others: makes them, given the type of autocast; each call of one takes `STEPS` steps.
+
+    Attributes:
+        ratios: the time of each over that of the training, pair by pair.
+    """
+
+    def __init__(self, others: Others) -> None:
+        self._make = others
+        self._others: dict[str, Callable[[], None]] = {}
+        self.ratios: dict[str, list[float]] = {}
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Builds the others once, and lets the epoch warm up."""
+        if not self._others:
+            self._others = self._make(runner.model._dtype)
+            self.ratios = {name: [] for name in self._others}
+            for other in self._others.values():
+                other()
+        self.began: float | None = None
+
+    def after_train_iter(self, runner: Any, batch_idx: int, *_: Any, **__: Any) -> None:
+        """Pairs `STEPS` training steps, the loader's work included, with as many of each other."""
+        if (batch_idx + 1) % STEPS:
+            return
+        spent = None if self.began is None else _now() - self.began
+        for name, other in self._others.items():
+            began = _now()
+            other()
+            if spent is not None:
+                self.ratios[name].append((_now() - began) / spent)
+        self.began = _now()
+
+
+def _now() -> float:
+    """Seconds, once the device has done what it was given."""
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()
+    return time.perf_counter()
 
 
-def make_trainer(resolved: Resolved, device: torch.device, folder: str) -> EstimatorTrainer:
-    """A trainer on synthfaces that shows nothing and keeps everything in `folder`."""
+def make_trainer(
+    resolved: Resolved, device: torch.device, folder: str, faces: Faces | None = None
+) -> EstimatorTrainer:
+    """A trainer, on synthfaces if not told, that shows nothing and keeps all in `folder`."""
     run = Run(Path(folder))
     display = Display(None, None)
     recipe = resolved.recipe
     assert isinstance(recipe, EstimatorRecipe)
-    faces = EstimatorFaces(load_faces("synthfaces"), recipe.data, device)
-    return EstimatorTrainer(recipe=recipe, faces=faces, run=run, display=display, seed=0)
+    data = EstimatorFaces(faces or load_faces("synthfaces"), recipe.data, device)
+    return EstimatorTrainer(recipe=recipe, faces=data, run=run, display=display, seed=0)
 
 
 def pairs(
@@ -109,10 +136,10 @@ def pairs(
     **options: Any,
 ) -> list[float]:
     """Trains a generation; the network's time alone over the training's, pair by pair."""
-    hook = NetworkAlone(lambda: trainer, alone)
+    hook = Beside(lambda dtype: {"alone": Alone(trainer, alone, dtype)})
     trainer.hooks = [hook]
     trainer.generation(number, terms, **options)
-    return hook.ratios
+    return hook.ratios["alone"]
 
 
 def show(what: str, value: float, ratios: list[float], bound: float, at_least: bool) -> bool:
