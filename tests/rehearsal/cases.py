@@ -125,6 +125,8 @@ def recipe(name: str, folder: Path, device: str) -> Any:
         small += ["--set", "train.amp=fp32"]
     if asked.evolver.type == "cyclegan":
         small += ["--set", "generator.width=4", "--set", "evolver.discriminator_width=4"]
+    if getattr(asked.data, "sample", None):  # it asks for more faces than are drawn
+        small += ["--set", "data.sample=null"]
     answer = _agekit(
         *("train", whole, "csv", "--root", root, "--epochs", "2", *small),
         *("--device", device, "--out", folder / name),
