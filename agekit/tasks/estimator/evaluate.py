@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from agekit.data.split import Faces
 from agekit.data.table import SPLITS
+from agekit.device import autocast_dtype, has_bfloat16
 from agekit.errors import counted
 from agekit.tasks.estimator.build import load_estimator
 from agekit.tasks.estimator.challenge import (
@@ -50,6 +51,8 @@ class EstimatorEvaluation(AgeEvaluation):
         worst: a PNG of the faces of the largest errors.
         abstain: the share of faces to leave without an answer, those of the widest intervals.
         challenge: the ages, in years, from which on faces are let in by an age check.
+        amp: ``bf16`` computes in bfloat16, which is quicker where the device has it and moves some
+            ages by tenths of a year; ``fp32`` does not.
     """
 
     config: EstimatorConfig
@@ -66,12 +69,13 @@ class EstimatorEvaluation(AgeEvaluation):
         worst: Path | None = None,
         abstain: float = 0.0,
         challenge: Sequence[int] = (),
+        amp: str = "fp32",
     ) -> None:
         self.table, self.plot, self.worst, self.abstain = table, plot, worst, abstain
         self.network, self.config = load_estimator(folder, device)
         self.challenge = challenge
         check_ages(challenge, self.config.ages, self.config.name)
-        self.device = device
+        self.device, self.amp = device, amp
         self.split = split
 
     def score(self, faces: Faces, display: Display) -> dict[str, Any]:
@@ -83,7 +87,8 @@ class EstimatorEvaluation(AgeEvaluation):
             the `challenge_rates` of each.
         """
         data = evaluation_faces(faces, self.config.image, self.split, self.device, display)
-        raw = raw_outputs(self.network, data.loader(self.split))
+        dtype = autocast_dtype(self.amp, self.device)
+        raw = raw_outputs(self.network, data.loader(self.split), dtype=dtype)
         metrics = generation_metrics(self.network, raw, data, self.split)
         of_faces = self._face_errors(raw, data)
         if self.table is not None:
@@ -97,6 +102,11 @@ class EstimatorEvaluation(AgeEvaluation):
         if self.abstain:
             out["answered"] = of_faces.answered(1 - self.abstain)
         remarks: list[str | None] = []
+        if dtype is not None:
+            out["amp"] = self.amp
+            remarks.append("computed in bfloat16: figures to publish are of float32")
+            if not has_bfloat16(self.device):
+                remarks.append(f"{self.device} has no bfloat16 of its own: float32 is quicker here")
         if of_faces.surest is None and (self.abstain or self.plot):
             remarks.append("all intervals are as wide: nothing tells which faces are surer")
         if self.challenge:

@@ -33,7 +33,11 @@ __all__ = [
 
 @torch.no_grad()
 def raw_outputs(
-    network: AgeEstimator, batches: Iterable[Batch], *, as_trained: bool = False
+    network: AgeEstimator,
+    batches: Iterable[Batch],
+    *,
+    as_trained: bool = False,
+    dtype: torch.dtype | None = None,
 ) -> dict[str, Tensor]:
     """Raw outputs by head for all faces, in order, float32, (N, ...), on the network's device.
 
@@ -41,10 +45,14 @@ def raw_outputs(
         network: is put in evaluation mode.
         batches: the faces.
         as_trained: as an offspring learns from them, without the mirror images.
+        dtype: of autocast, or None for float32.
     """
     network.eval()
     ask = network if as_trained else network.forward_tta
-    parts: list[dict[str, Tensor]] = [ask(batch.images) for batch in batches]
+    parts: list[dict[str, Tensor]] = []
+    for batch in batches:
+        with torch.autocast(batch.images.device.type, dtype, enabled=dtype is not None):
+            parts.append(ask(batch.images))
     return {head: torch.cat([part[head].float() for part in parts]) for head in network.heads}
 
 

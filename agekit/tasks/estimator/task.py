@@ -40,6 +40,7 @@ class EstimatorTask(Task):
         "worst": "--worst",
         "abstain": "--abstain",
         "challenge": "--challenge",
+        "amp": "--amp",
     }
     inference: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:inference")
     outputs: Lazy[Any] = Lazy("agekit.tasks.estimator.scoring:fixed_outputs")

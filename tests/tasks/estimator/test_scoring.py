@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from agekit.data.loader import Batch
 from agekit.tasks.estimator.base import Head
 from agekit.tasks.estimator.estimate import Estimate
 from agekit.tasks.estimator.metrics import coverage
 from agekit.tasks.estimator.model import AgeEstimator
-from agekit.tasks.estimator.scoring import conformal_correction
+from agekit.tasks.estimator.scoring import conformal_correction, raw_outputs
 
 
 class Guess(Head):
@@ -57,3 +58,16 @@ def test_too_wide_an_interval_has_a_negative_margin():
 def test_few_faces_take_the_largest_error():
     raw = {"guess": torch.tensor([[31.0, 0.0], [25.0, 0.0]])}
     assert conformal_correction(network(0.9), raw, torch.full((2,), 30.0)) == 5.0
+
+
+def test_autocast_reaches_the_network_and_leaves_float32():
+    """1 + 2^-9 is 1 in bfloat16, which has seven bits."""
+    net = AgeEstimator(nn.Linear(2, 2, bias=False), {"guess": Guess(2, (0, 120))}, (0, 120))
+    with torch.no_grad():
+        net.backbone.weight.copy_(torch.eye(2))
+    one = torch.full((1, 2), 1 + 2**-9)
+    batch = Batch(one, torch.zeros(1), torch.zeros(1), torch.zeros(1, dtype=torch.int64))
+    exact = raw_outputs(net, [batch])["guess"]
+    rounded = raw_outputs(net, [batch], dtype=torch.bfloat16)["guess"]
+    assert exact.tolist() == one.tolist()
+    assert rounded.dtype == torch.float32 and rounded.tolist() == [[1.0, 1.0]]
