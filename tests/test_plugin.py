@@ -43,6 +43,7 @@ WITHIN = {
     "agekit-explain",
     "agekit-export",
     "agekit-publish",
+    "agekit-search",
     "agekit-testkit",
 }
 """Made of the inside of the core: a task that was part of it, commands that work with all of it,

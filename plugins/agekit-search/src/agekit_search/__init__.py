@@ -1,0 +1,1 @@
+"""Hyper-parameters of recipes, found on a dataset."""
