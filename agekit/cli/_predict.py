@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -43,8 +43,6 @@ from agekit.zoo.locate import find
 __all__ = ["Options", "answer"]
 
 _INTERVAL = "the interval in brackets is meant to hold the true age of {:g} % of faces"
-
-
 _OVER = "over {:g} is yes or no where the whole interval says so, which proves the age of nobody"
 _OTHER = "choose another with --model; `agekit zoo list` has some"
 
@@ -130,16 +128,8 @@ def answer(inputs: Sequence[str], asked: Options) -> None:
     with ExitStack() as stack:
         takers = [tally.add, *map(stack.enter_context, _takers(asked, images, predictor, whole))]
         stack.enter_context(asked.stdout_is_kept())
-        if predictor is None:
-            predictions = iter([Prediction(path, (), unread[path]) for path in paths])
-        else:
-            predictions = predictor.stream(
-                paths, asked.detect, asked.faces, batch_size=asked.batch_size, **given
-            )
         progress = stack.enter_context(ProgressBar(console(), "images", len(images), few=FEW))
-        for prediction in predictions:
-            if asked.over is not None:
-                prediction = judged(prediction, asked.over)
+        for prediction in _predictions(asked, predictor, paths, unread, given):
             if prediction.error is not None and not asked.as_json and prediction.path not in unread:
                 say(f"error: {prediction.error}")
             if predictor is not None and prediction.faces and not tally.faces:
@@ -150,6 +140,27 @@ def answer(inputs: Sequence[str], asked: Options) -> None:
             progress.step()
     if len(images) > FEW or asked.table is not None:
         say(tally.text())
+    _conclude(tally, whole)
+
+
+def _predictions(
+    asked: Options,
+    predictor: PredictorBase | None,
+    paths: Sequence[str],
+    unread: Mapping[str, str],
+    given: Mapping[str, Any],
+) -> Iterator[Prediction]:
+    """The answer for each image; without a model, why none of them can be read."""
+    if predictor is None:
+        yield from (Prediction(path, (), unread[path]) for path in paths)
+        return
+    found = predictor.stream(paths, asked.detect, asked.faces, batch_size=asked.batch_size, **given)
+    for prediction in found:
+        yield prediction if asked.over is None else judged(prediction, asked.over)
+
+
+def _conclude(tally: Tally, whole: bool) -> None:
+    """Says what was left out; fails where no face was found, or an image could not be read."""
     for note in tally.notes():
         say(f"note: {note}")
     if whole and tally.images > tally.unread and not tally.faces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,9 +56,8 @@ class Resolved:
         """
         if not changes:
             return self
-        kind, data = self.recipe.kind, json.loads(self.recipe.model_dump_json())
         mistakes: list[str] = []
-        recipe = _validate(merge(data, changes), kind, mistakes)
+        recipe = _validate(merge(self.to_dict(), changes), self.recipe.kind, mistakes)
         if recipe is None:
             raise ConfigError(mistakes, "set these keys by --set KEY=VALUE")
         return Resolved(self.name, recipe, self.said)
@@ -78,10 +77,14 @@ class Resolved:
         rate = {"optimizer": {"lr": recipe.train.optimizer.lr}} if started else {}
         return recipe == self.with_changes({"data": data, "train": rate}).recipe
 
+    def to_dict(self) -> dict[str, Any]:
+        """The whole recipe as plain data."""
+        data: dict[str, Any] = json.loads(self.recipe.model_dump_json())
+        return data
+
     def to_yaml(self) -> str:
         """The whole recipe as YAML that `resolve` reads back to the same."""
-        data = json.loads(self.recipe.model_dump_json())
-        return f"# {self.name}\n" + yaml.safe_dump(data, sort_keys=False, width=100)
+        return f"# {self.name}\n" + yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
 
 
 def resolve(
@@ -112,35 +115,50 @@ def resolve(
         with _collected(mistakes):
             for one in members(dataset):
                 DATASETS.find(one)
-    if data is not None:
-        kind = _kind(name, data, mistakes)
-        task = _task(kind)
-        written = _with_preset(name, dict(data), preset, []).get("data")
-        chosen = not _is_file(name) and _split(name)[1] is not None
-        said = set() if chosen or not isinstance(written, dict) else set(written)
-        sections = {"train": _TRAIN, **task.recipe.sections}
-        data = _with_preset(name, merge(sections, data), preset, mistakes)
-        asked = list(overrides)
-        if generations is not None:
-            asked.insert(0, f"evolver.generations={generations}")
-        if epochs is not None:
-            asked.insert(0, f"train.epochs={epochs}")
-        data, wrong = override(data, asked)
-        mistakes += wrong
-        part = task.recipe.open_part
-        if isinstance(data.get(part), str):
-            data[part] = {"type": data[part]}
-        elif part not in data:
-            choose = _how_to_choose(name, part, task.recipe.example)
-            mistakes.append(f"the recipe {name!r} leaves its {part} open; {choose}")
-        recipe = _validate(data, kind, mistakes)
-        mistakes += check_parts(data, task)
-        if recipe is not None and not mistakes:
-            said |= assigned(asked, "data")
-            return Resolved(name, recipe, frozenset(said))
-    raise ConfigError(
-        mistakes, "see `agekit list recipes`, `agekit list datasets` and `agekit recipe show NAME`"
-    )
+    asked = [] if epochs is None else [f"train.epochs={epochs}"]
+    asked += [] if generations is None else [f"evolver.generations={generations}"]
+    recipe = None if data is None else _check(name, data, preset, [*asked, *overrides], mistakes)
+    if recipe is None:
+        raise ConfigError(
+            mistakes,
+            "see `agekit list recipes`, `agekit list datasets` and `agekit recipe show NAME`",
+        )
+    return recipe
+
+
+def _check(
+    name: str,
+    data: dict[str, Any],
+    preset: str | None,
+    overrides: Sequence[str],
+    mistakes: list[str],
+) -> Resolved | None:
+    """What a recipe's data come to with its preset and overrides; None where there are mistakes."""
+    kind = _kind(name, data, mistakes)
+    task = _task(kind)
+    said = _said(name, data, preset)
+    sections = {"train": _TRAIN, **task.recipe.sections}
+    whole, wrong = override(_with_preset(name, merge(sections, data), preset, mistakes), overrides)
+    mistakes += wrong
+    part = task.recipe.open_part
+    if isinstance(whole.get(part), str):
+        whole[part] = {"type": whole[part]}
+    elif part not in whole:
+        choose = _how_to_choose(name, part, task.recipe.example)
+        mistakes.append(f"the recipe {name!r} leaves its {part} open; {choose}")
+    recipe = _validate(whole, kind, mistakes)
+    mistakes += check_parts(whole, task)
+    if recipe is None or mistakes:
+        return None
+    return Resolved(name, recipe, frozenset(said | assigned(overrides, "data")))
+
+
+def _said(name: str, data: Mapping[str, Any], preset: str | None) -> set[str]:
+    """The keys of ``data`` that a recipe says of its own network, not of one that was chosen."""
+    if not _is_file(name) and _split(name)[1] is not None:
+        return set()
+    written = _with_preset(name, dict(data), preset, []).get("data")
+    return set(written) if isinstance(written, dict) else set()
 
 
 def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:

@@ -183,12 +183,9 @@ def write_failure(
 
 def _recipe(spec: CellSpec) -> dict[str, Any] | None:
     """The cell's recipe as plain data; None where its file is broken by now."""
-    try:
-        resolved = resolve(spec.recipe, preset=spec.preset, overrides=spec.settings)
-    except AgekitError:
-        return None
-    plain: dict[str, Any] = json.loads(resolved.recipe.model_dump_json())
-    return plain
+    with suppress(AgekitError):
+        return resolve(spec.recipe, preset=spec.preset, overrides=spec.settings).to_dict()
+    return None
 
 
 def _machine(folder: Path) -> Machine | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import torch
 
@@ -61,7 +59,7 @@ def make_result(
     scored = list(score(spec, done, config, device))
     parts = [estimates for _, estimates in scored if estimates is not None]
     predictions = write_predictions(predictions_path(spec.result), parts) if parts else None
-    recipe = _recipe(Run(done.run))
+    recipe = resolve(str(Run(done.run).recipe)).to_dict()
     write_result(
         spec.result,
         Result(
@@ -86,12 +84,6 @@ def make_result(
             licence=DATASETS.get(spec.dataset).licence or None,
         ),
     )
-
-
-def _recipe(run: Run) -> dict[str, Any]:
-    recipe = resolve(str(run.recipe)).recipe
-    plain: dict[str, Any] = json.loads(recipe.model_dump_json())
-    return plain
 
 
 def _facts(
