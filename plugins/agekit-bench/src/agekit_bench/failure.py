@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Literal
 
 from agekit.errors import AgekitError, TrainingError, causes, lacks_memory, one_line
 
-__all__ = ["Kind", "classify", "ended", "oom_kills", "plain"]
+__all__ = ["Kind", "classify", "ended", "last_lines", "oom_kills", "plain"]
 
 Kind = Literal["raised", "memory", "diverged", "killed", "timeout"]
 
@@ -63,6 +64,22 @@ def oom_kills() -> int:
                 if key == "oom_kill":
                     total += int(value)
     return total
+
+
+def last_lines(path: Path, most: int) -> list[str]:
+    """The lines in the last bytes of a file, the first of them cut off; none if it is not there.
+
+    Args:
+        path: the file, which may be growing.
+        most: how many bytes.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - most))
+            return file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
 
 
 def _line(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from agekit.errors import AgekitError
 from agekit.recipe import resolve
-from agekit_bench.failure import Kind, ended, oom_kills, plain
+from agekit_bench.failure import Kind, ended, last_lines, oom_kills, plain
 from agekit_bench.machine import code_state
 from agekit_bench.process import MACHINE, OUTCOME, RUN
 from agekit_bench.result import CellError, Machine, Result
@@ -32,7 +32,7 @@ LOG = "output.log"
 _POLL = 0.2
 _GRACE = 5.0
 _LOG_LINES = 40
-_LOG_CHARACTERS = 6000
+_LOG_BYTES = 6000
 
 
 def attempt(
@@ -163,13 +163,12 @@ def write_failure(
     names = {str(spec.root): "ROOT", str(folder): "CELL", str(Path.home()): "~"}
     info = _info(folder)
     recipe = _recipe(spec)
+    log = "\n".join(last_lines(folder / LOG, _LOG_BYTES)[-_LOG_LINES:])
     result = Result(
         **spec.identity,
         split_hash=info.get("split_hash"),
         status="failed",
-        error=CellError(
-            kind=kind, message=plain(message, names), log=plain(_tail(folder / LOG), names)
-        ),
+        error=CellError(kind=kind, message=plain(message, names), log=plain(log, names)),
         recipe=recipe,
         recipe_hash=None if recipe is None else canonical_hash(recipe),
         wall_seconds={"train": round(seconds, 3)},
@@ -202,14 +201,3 @@ def _info(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return info if isinstance(info, dict) else {}
-
-
-def _tail(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _LOG_CHARACTERS))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-_LOG_LINES:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from rich.text import Text
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit_bench.cells import Cell
+from agekit_bench.failure import last_lines
 from agekit_bench.result import Result
 
 __all__ = ["Counts", "ProgressTable", "progress_of"]
@@ -131,15 +131,10 @@ def progress_of(run: Path) -> str:
 
 def _last_record(path: Path) -> dict[str, Any]:
     """The last whole line of a run's metrics."""
-    with suppress(OSError, ValueError):
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4096))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-        for line in reversed(lines):
-            with suppress(ValueError):
-                record = json.loads(line)
-                return record if isinstance(record, dict) else {}
+    for line in reversed(last_lines(path, 4096)):
+        with suppress(ValueError):
+            record = json.loads(line)
+            return record if isinstance(record, dict) else {}
     return {}
 
 

@@ -16,7 +16,7 @@ from agekit_bench.report.ranking import badness, ranking_of, ranks_by_figure, wh
 from agekit_bench.report.rows import Group, Position, detail_of, make_row, read_entries
 from agekit_bench.result import Evaluation, Result
 from agekit_bench.result_files import Speeds
-from agekit_bench.stats.comparison import Comparison, compare
+from agekit_bench.stats.comparison import compare
 from agekit_bench.suite import Claim, Suite
 
 __all__ = ["Scope", "suite_tables"]
@@ -157,7 +157,7 @@ def _table(
         ranks = ranks_by_figure(ranking, groups)
     rates = {id(group): context.speeds.of(group.first.result) for group in groups}
     measured = sum(rate is not None for rate in rates.values()) > 1
-    compared = with_faces if comparison is not None else []
+    places = {} if comparison is None else {id(g): i for i, g in enumerate(with_faces)}
     own_first = context.by_generation and context.baseline is None
     bases = [
         _first_generation(groups, group) if own_first else _named(groups, context.baseline, group)
@@ -171,7 +171,11 @@ def _table(
             f"{anchor}/{number}",
             group,
             context.hrefs,
-            position=_position(comparison, compared, group, base),
+            position=(
+                Position(comparison, places[id(group)], places.get(id(base)))
+                if comparison is not None and id(group) in places
+                else None
+            ),
             rank=ranks.get(id(group)),
             is_baseline=group is base,
             detail=detail_of(group, groups, context.by_generation, same),
@@ -220,16 +224,6 @@ def _table(
 
 def _href(context: _Context) -> str | None:
     return None if context.speeds.path is None else context.hrefs[context.speeds.path]
-
-
-def _position(
-    comparison: Comparison | None, ranked: Sequence[Group], group: Group, base: Group | None
-) -> Position | None:
-    """Where a row is in the comparison; None where it is not."""
-    place = _index(ranked, group)
-    if comparison is None or place is None:
-        return None
-    return Position(comparison, place, _index(ranked, base))
 
 
 def _comparable(groups: list[Group]) -> list[Group]:
@@ -282,7 +276,3 @@ def _shared(results: Sequence[Result], common_overrides: set[str]) -> Facts:
     facts: list[Facts] = [{"backbone": r.backbone, **r.facts} for r in results]
     shared = {k: v for k, v in facts[0].items() if all(k in f and f[k] == v for f in facts)}
     return shared | dict(override.split("=", 1) for override in sorted(common_overrides))
-
-
-def _index(groups: Sequence[Group], wanted: Group | None) -> int | None:
-    return next((i for i, group in enumerate(groups) if group is wanted), None)
