@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -75,6 +77,18 @@ def test_a_group_by_itself_prints_its_help(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("Usage: agekit")
     assert "\\x0a" not in lines[0]
+
+
+def test_the_notebook_is_the_first_page_and_holds_no_outputs() -> None:
+    code = runpy.run_path(str(ROOT / "docs" / "make_notebook.py"))
+    text = (ROOT / "docs" / "start.ipynb").read_text("utf-8")
+    page = code["PAGE"].read_text("utf-8")
+    assert text == code["notebook"](page), "python docs/make_notebook.py docs/start.ipynb"
+    cells = [c for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
+    run = [body for language, body in blocks(code["PAGE"]) if language in ("sh", "python")]
+    told = ["".join(cell["source"]).removeprefix("%%bash\n").strip() for cell in cells]
+    assert told == [body.strip() for body in run]
+    assert not any(cell["outputs"] for cell in cells)
 
 
 @pytest.mark.slow

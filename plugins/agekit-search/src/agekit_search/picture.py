@@ -36,10 +36,11 @@ def draw_curve(path: Path, curve: Curve, begin: float, least: float) -> None:
             (least, f"least: {least:.2g}", COLOURS[1]),
         ):
             axes.axvline(rate, color=colour, linestyle="--", label=name)
-        finite = smooth[np.isfinite(smooth)]
-        first, low = float(finite[0]), float(finite.min())
-        room = max(first - low, 1e-3 * abs(first), 1e-9)
-        axes.set_ylim(low - 0.2 * room, first + 0.6 * room)
+        # All losses up to the least; what is far above them, where training breaks, is cut off.
+        before = np.array([*curve.losses[: curve.rates.index(least) + 1], smooth[0]])
+        low, high = float(before.min()), float(before.max())
+        room = max(high - low, 1e-3 * abs(high), 1e-9)
+        axes.set_ylim(low - 0.15 * room, high + 0.4 * room)
         axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
         axes.legend()
         write_from_memory(path, partial(figure.savefig, format="png", dpi=130))

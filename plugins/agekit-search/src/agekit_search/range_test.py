@@ -18,6 +18,8 @@ __all__ = ["Curve", "Enough", "RangeTest"]
 _SMOOTHING = 0.9
 _DIVERGED = 4.0
 """Times the least loss so far, from which on more is nothing new."""
+_SPAN = 20
+"""The share of the curve over which its fall is measured is one by this."""
 _FIRST = 0.1
 """The share of the steps before the end that say nothing: the average is young."""
 
@@ -61,14 +63,15 @@ class Curve:
         smooth = self.smooth[: int(finite.argmin()) if not finite.all() else None]
         first = int(_FIRST * len(smooth))
         least = first + int(smooth[first:].argmin()) if len(smooth) > first else 0
-        falls = np.diff(smooth[first : least + 1])
+        span = max(1, len(smooth) // _SPAN)
+        falls = smooth[first + span : least + 1] - smooth[first : max(first, least + 1 - span)]
         if not len(falls) or falls.min() >= 0:
             raise TrainingError(
                 "the loss falls at no learning rate between "
                 f"{self.rates[0]:.3g} and {self.rates[-1]:.3g}",
                 "begin lower (--low), or take more --steps",
             )
-        return self.rates[first + int(falls.argmin())], self.rates[least]
+        return self.rates[first + span // 2 + int(falls.argmin())], self.rates[least]
 
 
 class Enough(AgekitError):
