@@ -77,8 +77,8 @@ def lr_find(recipe: str, dataset: str, plot: Path | None, as_json: bool, **optio
     """Find a learning rate for RECIPE on DATASET.
 
     RECIPE and DATASET are those of `agekit train`. The rate rises from step to step while the
-    recipe trains; told are the rate at which the loss falls fastest, to begin with, and that of the
-    least loss, which is too high. Nothing is kept of the training.
+    recipe trains; told are a rate to begin with, where the loss falls fastest but at most a tenth
+    of that of the least loss, and the latter, which is too high. Nothing is kept of the training.
     """
     if not options["low"] < options["high"]:
         raise click.UsageError("--low is to be below --high.")
@@ -96,7 +96,7 @@ def lr_find(recipe: str, dataset: str, plot: Path | None, as_json: bool, **optio
         ]
         emit_json({"lr": begin, "least": least, "steps": steps})
         return
-    click.echo(f"learning rate {begin:.2g}: there the loss falls fastest; least at {least:.2g}")
+    click.echo(f"learning rate {begin:.2g} to begin with; the loss is least at {least:.2g}")
     click.echo(f"--set train.optimizer.lr={begin:.2g}")
 
 

@@ -32,8 +32,8 @@ def draw_curve(path: Path, curve: Curve, begin: float, least: float) -> None:
         axes.plot(curve.rates, curve.losses, color=COLOURS[0], linewidth=0.8, label="loss")
         axes.plot(curve.rates, smooth, color=COLOURS[3], label="smoothed")
         for rate, name, colour in (
-            (begin, f"falls fastest: {begin:.2g}", COLOURS[2]),
-            (least, f"least: {least:.2g}", COLOURS[1]),
+            (begin, f"to begin with: {begin:.2g}", COLOURS[2]),
+            (least, f"least loss: {least:.2g}", COLOURS[1]),
         ):
             axes.axvline(rate, color=colour, linestyle="--", label=name)
         # All losses up to the least; what is far above them, where training breaks, is cut off.

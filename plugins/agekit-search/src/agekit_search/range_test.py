@@ -18,6 +18,7 @@ __all__ = ["Curve", "Enough", "RangeTest"]
 _SMOOTHING = 0.9
 _DIVERGED = 4.0
 """Times the least loss so far, from which on more is nothing new."""
+_BELOW = 10
 _SPAN = 20
 """The share of the curve over which its fall is measured is one by this."""
 _FIRST = 0.1
@@ -54,7 +55,10 @@ class Curve:
         return True
 
     def best(self) -> tuple[float, float]:
-        """The rate at which the loss falls fastest, and the one at which it is least.
+        """A rate to begin with, and the one at which the loss is least.
+
+        The first is where the loss falls fastest, but at most a tenth of the second: where losses
+        are noisy, the steepest fall may be one from a spike, near to where training breaks.
 
         Raises:
             TrainingError: the loss falls nowhere.
@@ -71,7 +75,8 @@ class Curve:
                 f"{self.rates[0]:.3g} and {self.rates[-1]:.3g}",
                 "begin lower (--low), or take more --steps",
             )
-        return self.rates[first + span // 2 + int(falls.argmin())], self.rates[least]
+        steepest = self.rates[first + span // 2 + int(falls.argmin())]
+        return min(steepest, self.rates[least] / _BELOW), self.rates[least]
 
 
 class Enough(AgekitError):
