@@ -9,6 +9,7 @@ import click
 
 from agekit.cli.dataset_options import dataset_options, split_option
 from agekit.cli.options import (
+    FloatRange,
     check_png,
     device_option,
     given,
@@ -59,7 +60,7 @@ def _challenge_ages(
 )
 @click.option(
     "--abstain",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="Estimators: also say how it errs if that share of the faces, those of the widest "
     "intervals, gets no answer.",

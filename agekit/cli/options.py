@@ -5,6 +5,7 @@ An option is a decorator; the line below it says which argument it gives the com
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from agekit.extras import require
 from agekit.zoo.index import default_model
 
 __all__ = [
+    "FloatRange",
     "batch_size_option",
     "check_photo_options",
     "check_png",
@@ -35,6 +37,16 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+class FloatRange(click.FloatRange):
+    """click's, which takes NaN for a number of every range."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number; NaN is refused."""
+        if math.isnan(number := super().convert(value, param, ctx)):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 def given(*, but: Iterable[str] = ()) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import json_option, refuse
+from agekit.cli.options import FloatRange, json_option, refuse
 from agekit.cli.output import emit_json, only_json_on_stdout
 from agekit.errors import counted
 from agekit.plugin import is_model
@@ -35,7 +35,7 @@ __all__ = ["convert"]
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(-0.5, 4, min_open=True),
+    type=FloatRange(-0.5, 4, min_open=True),
     help="The faces it was trained on were aligned, with this share of the frame's side around "
     "them; else chips are taken as they are.",
 )

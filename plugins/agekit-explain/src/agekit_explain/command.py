@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ import numpy as np
 from agekit.cli._answers import Tally, photo_targets
 from agekit.cli._boxes import read_boxes
 from agekit.cli.options import (
+    FloatRange,
     batch_size_option,
     check_photo_options,
     device_option,
@@ -83,7 +83,7 @@ _LEAST = 0.05
 )
 @click.option(
     "--patch",
-    type=click.FloatRange(0.01, 1),
+    type=FloatRange(0.01, 1),
     default=0.2,
     show_default=True,
     metavar="SHARE",
@@ -138,8 +138,6 @@ class _Options:
             raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
         if self.table not in (None, STDOUT) and os.path.isdir(str(self.table)):
             raise click.UsageError(f"--csv {self.table} is not a file; - is stdout.")
-        if math.isnan(self.patch):
-            raise click.UsageError("--patch nan is no share of the face.")
         check_photo_options(self.detect, self.boxes)
         if self.plot is not None:
             require("figures", "--plot")

@@ -15,6 +15,7 @@ from agekit.cli.dataset_options import (
     roots_option,
 )
 from agekit.cli.options import (
+    FloatRange,
     check_png,
     device_option,
     json_option,
@@ -46,7 +47,7 @@ _EPOCHS = 100_000
 @set_option
 @click.option(
     "--low",
-    type=click.FloatRange(0, min_open=True),
+    type=FloatRange(0, min_open=True),
     default=1e-6,
     show_default=True,
     metavar="RATE",
@@ -54,7 +55,7 @@ _EPOCHS = 100_000
 )
 @click.option(
     "--high",
-    type=click.FloatRange(0, min_open=True),
+    type=FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
     metavar="RATE",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import batch_size_option, device_option, runtime_option
+from agekit.cli.options import FloatRange, batch_size_option, device_option, runtime_option
 from agekit.errors import MissingLibraryError
 
 __all__ = ["serve"]
@@ -73,7 +73,7 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1),
+    type=FloatRange(0.1),
     default=15.0,
     show_default=True,
     help="Seconds that a client has to send a request.",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agekit.cli.convert import Converter
-from agekit.cli.options import json_option
+from agekit.cli.options import FloatRange, json_option
 from agekit.cli.output import emit_json, only_json_on_stdout
 from agekit.errors import counted
 from agekit_ssrnet.h5 import is_hdf5
@@ -29,7 +29,7 @@ __all__ = ["convert"]
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(-0.5, 4, min_open=True),
+    type=FloatRange(-0.5, 4, min_open=True),
     help="The faces it was trained on were aligned, with this share of the frame's side around "
     "them; else chips are taken as they are.",
 )

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from agekit.cli.options import batch_size_option, device_option, json_option, runtime_option
+from agekit.cli.options import (
+    FloatRange,
+    batch_size_option,
+    device_option,
+    json_option,
+    runtime_option,
+)
 
 __all__ = ["video"]
 
@@ -37,13 +43,13 @@ class _Video(click.Command):
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FloatRange(0, min_open=True),
     metavar="S",
     help="Look at so much of it, and no further.",
 )
 @click.option(
     "--every",
-    type=click.FloatRange(0),
+    type=FloatRange(0),
     default=0.2,
     show_default=True,
     metavar="S",

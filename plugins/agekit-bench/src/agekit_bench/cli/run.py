@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agekit.cli.dataset_options import columns_option
-from agekit.cli.options import device_option, json_option, out_option
+from agekit.cli.options import FloatRange, device_option, json_option, out_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.errors import counted
 from agekit.recipe.merge import parse_value
@@ -62,9 +62,7 @@ def _run_options(command: Command) -> Command:
             help="Submit the cells as jobs by submitit; local tries that out on this machine.",
         ),
         click.option("--retry-failed", is_flag=True, help="Try cells again that failed."),
-        click.option(
-            "--timeout", type=click.FloatRange(1), metavar="SECONDS", help="For each cell."
-        ),
+        click.option("--timeout", type=FloatRange(1), metavar="SECONDS", help="For each cell."),
         click.option(
             "--jobs",
             type=click.IntRange(1),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli.options import device_option, json_option, out_option, refuse
+from agekit.cli.options import FloatRange, device_option, json_option, out_option, refuse
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table, to_plain
 from agekit.errors import ConfigError
 from agekit_bench.cli.cells import gathering
@@ -90,7 +90,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float) ->
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05, _LONGEST),
+    type=FloatRange(0.05, _LONGEST),
     default=3.0,
     show_default=True,
     callback=_finite,

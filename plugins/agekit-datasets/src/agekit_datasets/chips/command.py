@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agekit.cli.dataset_options import columns_option, root_option
-from agekit.cli.options import device_option, json_option, refuse
+from agekit.cli.options import FloatRange, device_option, json_option, refuse
 from agekit.cli.output import console, emit_json, only_json_on_stdout
 from agekit.errors import ConfigError, counted
 from agekit.plugin import (
@@ -49,7 +49,7 @@ _SIZE = 224
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(-0.25, 4),
+    type=FloatRange(-0.25, 4),
     help="Around the standard frame, as a share of its side; else such that the head is whole.",
 )
 @click.option(

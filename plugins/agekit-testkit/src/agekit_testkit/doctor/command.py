@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from agekit.cli.options import json_option
+from agekit.cli.options import FloatRange, json_option
 from agekit.cli.output import emit_json, print_table
 from agekit.errors import counted
 from agekit_testkit.doctor.examine import DoctorReport, examine
@@ -24,7 +24,7 @@ __all__ = ["doctor"]
 )
 @click.option(
     "--limit",
-    type=click.FloatRange(1, 3600),
+    type=FloatRange(1, 3600),
     default=120,
     show_default=True,
     metavar="SECONDS",
