@@ -20,7 +20,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def main() -> None:
     """Writes the picture to the path on the command line; another width follows it."""
-    width = int(sys.argv[2]) if len(sys.argv) > 2 else 870
+    width = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
     with PageServer(make_site(None)) as server, sync_playwright() as started:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -31,6 +31,8 @@ def main() -> None:
         page.get_by_text("try a drawn one").click()
         page.get_by_text("Face 3").wait_for(timeout=60_000)
         shown = Image.open(BytesIO(page.screenshot(full_page=True)))
+        box = page.locator("footer").bounding_box()
+        shown = shown.crop((0, 0, shown.width, int(box["y"]))) if box else shown
         browser.close()
         server.shutdown()
     shown.convert("RGB").save(sys.argv[1], quality=88)
