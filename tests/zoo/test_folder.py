@@ -45,7 +45,7 @@ def test_round_trip_gives_the_same_outputs(model, tmp_path):
     network, config = load_estimator(model)
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     original = agekit.build("ldl-reg-resnet10-tiny", ages=(10, 40), size=32).eval()
-    original.margin = 1.5
+    original.correction = 1.5
     with torch.no_grad():
         one, two = original(images), network(images)
     for head in ("ldl", "reg"):
