@@ -156,6 +156,18 @@ def test_nothing_moves_between_ages_of_one_shape(longer, age, to):
     assert moved.abs().max() == 0
 
 
+def test_no_strength_draws_lines_of_the_means_as_black_as_it_is_strong():
+    made = PrototypeAger(side=24)
+    made.energies.fill_(-4)
+    made.means[:, 0, 0, 9:11] = -1
+    x = noise(1) * 0.5
+    change = [
+        float((made.changed(x, years(60), years(0), years(s))[0] - x)[..., 18:22, 20:28].mean())
+        for s in (0.5, 1.0, 3.0)
+    ]
+    assert 0 > change[0] > change[1] > change[2] > 1.6 * change[1]
+
+
 def test_nothing_moves_outside_of_the_face(longer):
     longer.shape.fill_(0)
     longer.shape[:, -1] = 0.05

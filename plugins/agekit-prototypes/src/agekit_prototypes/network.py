@@ -52,7 +52,9 @@ COLOUR, MOST_COLOUR = 0.8, 0.04
 
 MOST_SHADE = 0.1
 """The most by which the lowest band changes, of a face of contrast 0.15."""
-MOST_SHAPE = 2.0
+MOST_LINE = 0.07
+"""Likewise, by the difference of the means, each band of detail: eyes are not to turn black."""
+MOST_SHAPE = 3.0
 """The most of the prototypes' difference of shape that is taken."""
 
 
@@ -150,7 +152,8 @@ class PrototypeAger(MovingGenerator):
             ratio = ((later - energy)[:, k : k + 1] * s / 2).clamp(log(LEAST), log(MOST[k]))
             most = UNUSUAL * expected
             detail = torch.maximum(torch.minimum(own, most), -most)
-            change = change + (ratio.exp() - 1) * detail + s * share * gain
+            line = MOST_LINE * (s * share * gain / MOST_LINE).tanh()
+            change = change + (ratio.exp() - 1) * detail + line
         own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
         off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
         gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
