@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from agekit_ager import load_aging
+from agekit_ager.graph import graphs
 from agekit_ager.judges.base import Judge, Verdict
 from agekit_synthfaces import draw, person
 from agekit_synthfaces.dataset import SynthFaces
@@ -59,8 +59,8 @@ def test_a_model_says_its_ages_and_holds_averages_alone(model):
     assert config["generator"]["type"] == "prototypes"
     assert config["face"]["margin"] == 0.05
     assert config["ages"][0] < 20 and 60 < config["ages"][1] <= 85
-    given = onnxruntime.InferenceSession(model / "model.onnx").get_outputs()
-    assert [one.name for one in given] == ["aged", "moved"]
+    [graph] = graphs(model)
+    assert list(graph.outputs) == ["aged", "moved"]
     assert (model / "model.safetensors").stat().st_size < 1_000_000
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "recipe `prototypes`: mean faces" in card and "epoch" not in card
@@ -77,7 +77,7 @@ def test_drawn_people_change_as_they_truly_do(model):
             [made] = ager.age([photo], to=ages[1], judge=Told(ages[0]), detect=False)
             change, truth = made.after - now, then - now
             alike.append((change * truth).sum() / np.sqrt((change**2).sum() * (truth**2).sum()))
-        assert np.mean(alike) > 0.03
+        assert np.mean(alike) > 0.02
 
 
 def test_a_face_of_the_age_it_is_to_be_is_left_alone(model):
