@@ -91,6 +91,7 @@ def test_mistakes_are_told_in_a_line_and_a_hint(
     assert "  hint: " in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("--seeds", "0,x"), ("--seeds", "-1"), ("--root", "morph"), ("--slurm", "a"), ("--jobs", "0")],
@@ -100,6 +101,7 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], bench: Callable) ->
     assert done.returncode == 2 and "Error: Invalid value" in done.stderr
 
 
+@pytest.mark.slow
 def test_parameters_of_jobs_need_a_cluster(bench: Callable) -> None:
     done = bench("run", "small.yaml", "--slurm", "timeout_min=3")
     assert done.returncode == 2 and "--cluster" in done.stderr

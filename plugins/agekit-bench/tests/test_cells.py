@@ -48,6 +48,7 @@ def test_open_recipes_are_crossed_with_the_backbones(write_suite: Callable[..., 
     assert fixed.resolved.recipe.evolver.arguments["generations"] == 2
 
 
+@pytest.mark.slow
 def test_cells_are_chosen_and_changed(write_suite: Callable[..., Path]) -> None:
     rows = "  - {label: one, recipe: reg}\n  - {label: two, recipe: ldl}\n"
     suite = load_suite(write_suite(rows, HEAD))

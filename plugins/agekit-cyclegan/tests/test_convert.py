@@ -104,6 +104,7 @@ def same(one, other):
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_checkpoints_become_a_model_and_come_back_unchanged(agekit, here):
     write_checkpoints(here / "horses")
     code, out, err = agekit("convert", "horses", "--out", "ager", *OPTIONS)

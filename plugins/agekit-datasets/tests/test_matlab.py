@@ -52,6 +52,7 @@ def test_numbers_and_texts(tmp_path: Path) -> None:
     assert np.isnan(numbers(columns["b"])).all() and texts(columns["a"]) == ["", "", ""]
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_reader_is_told(tmp_path: Path) -> None:
     told = set[str]()
     for place in _TAG:

@@ -121,6 +121,7 @@ def test_small_pictures_are_tested_on_and_not_trained_on(root: Path) -> None:
     assert set(np.delete(faces.codes, names.index("small"))) <= {0, 2}
 
 
+@pytest.mark.slow
 def test_5_percent_are_to_test_on(tmp_path: Path) -> None:
     """Of 400, between 8 and 36, whatever the hash."""
     rows = [person(f"p{i}", 1975 - 30 * (i % 2)) for i in range(400)]

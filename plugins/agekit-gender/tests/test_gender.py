@@ -131,6 +131,7 @@ def test_it_is_scored(model: Path, answer: Any, capsys: pytest.CaptureFixture[st
     assert code == 1 and "is a gender classifier, which takes no judges" in err
 
 
+@pytest.mark.slow
 def test_it_is_shown_beside_the_age(
     model: Path, answer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_model_says_its_ages_and_holds_averages_alone(model):
     assert not list(Path(model).glob("*.jpg"))
 
 
+@pytest.mark.slow
 def test_drawn_people_change_as_they_truly_do(model):
     ager = load_aging(model, "cpu")
     for ages in ((25, 62), (62, 25)):

@@ -21,6 +21,7 @@ EVALUATION = {
 }
 
 
+@pytest.mark.slow
 def test_an_agers_evaluation_is_on_its_card(tmp_path):
     path = tmp_path / "evaluation.json"
     path.write_text(json.dumps(EVALUATION))

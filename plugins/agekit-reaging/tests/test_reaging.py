@@ -140,6 +140,7 @@ def test_a_game_moves_both_and_lets_guides_in_late():
         assert any(not torch.equal(before[n], step.state_dict()[n]) for n in names)
 
 
+@pytest.mark.slow
 def test_a_run_makes_a_model_that_ages_faces(tmp_path):
     out = tmp_path / "run"
     sets = ["generator.width=4", "evolver.width=4", "evolver.teacher=null", "evolver.guides=[]"]

@@ -158,6 +158,7 @@ def dense(x, at):
     return x.reshape(-1) @ at["kernel"] + at["bias"]
 
 
+@pytest.mark.slow
 def test_a_mobilenet_answers_as_numpy_does(agekit, tmp_path, caplog):
     layers = mobilenet()
     inner = [name for name in layers if name.startswith(("conv_", "conv1"))]
