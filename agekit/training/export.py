@@ -15,7 +15,6 @@ from agekit.registry import REGISTRIES, TASKS
 from agekit.task import Task
 from agekit.training.trainer import Trainer
 from agekit.zoo.cards.provenance import training_facts
-from agekit.zoo.cards.results import eval_files
 from agekit.zoo.config import ModelConfig
 from agekit.zoo.folder import save_model
 from agekit.zoo.graphs import carry_graphs
@@ -56,7 +55,7 @@ def export_model(
     counts: Mapping[str, int],
     **own: Any,
 ) -> dict[str, Any]:
-    """Writes the model folder of a run: weights, configuration, metrics, card, evaluation results.
+    """Writes the model folder of a run: weights, configuration, metrics, card.
 
     Then the ONNX files are added to it, where they can be made.
 
@@ -77,7 +76,6 @@ def export_model(
     task: Task = TASKS.get(recipe.kind)
     config: ModelConfig = task.config(**common_config(recipe, network, facts, faces.face), **own)
     card = task.card(config, metrics)
-    extra = eval_files(config, metrics)
-    save_model(trainer.run.model, network, config, metrics, card, extra, keep=True)
+    save_model(trainer.run.model, network, config, metrics, card, keep=True)
     carry_graphs(trainer.run.model)
     return scored

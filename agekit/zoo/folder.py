@@ -51,7 +51,6 @@ def save_model(
     config: ModelConfig,
     metrics: Mapping[str, Any],
     card: str,
-    extra: Mapping[str, str] | None = None,
     keep: bool = False,
 ) -> None:
     """Writes a model folder aside and puts it in place whole, replacing one that is there.
@@ -62,7 +61,6 @@ def save_model(
         config: what ``config.json`` is to hold.
         metrics: what ``metrics.json`` is to hold.
         card: the text of ``README.md``.
-        extra: texts of further files by their path in the folder.
         keep: whether what else is in the folder stays there.
     """
     from safetensors.torch import save  # needs torch, without which configurations are read
@@ -76,8 +74,6 @@ def save_model(
         write_text(aside / CONFIG, config.model_dump_json(indent=1) + "\n")
         write_text(aside / METRICS, json.dumps(metrics, indent=1) + "\n")
         write_text(aside / CARD, card)
-        for name, text in (extra or {}).items():
-            write_text(aside / name, text)
         for other in folder.iterdir() if keep and folder.is_dir() else ():
             # An ONNX file is of the weights that were there before.
             if other.name not in _PARTS and not is_graph(other.name) and not is_aside(other.name):

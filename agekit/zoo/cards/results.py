@@ -2,8 +2,8 @@
 
 The Hub's current form is ``.eval_results/<dataset>.yaml``
 (https://huggingface.co/docs/hub/eval-results); the older one, ``model-index``, is in the header of
-the card. The Hub shows the former where the dataset's repository declares the task; see
-`benchmark`.
+the card. The Hub shows the former where the dataset's repository declares the task, so that only
+who publishes can name it; the latter names no repository.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from agekit.errors import counted
+from agekit.errors import ModelError, counted
 from agekit.registry import TASKS
 from agekit.task import HubTask
 from agekit.zoo.cards.text import clean, interval, mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "OWN_DATA",
     "Score",
-    "benchmark",
     "eval_files",
     "hub_licence",
     "identifier",
@@ -39,8 +38,6 @@ __all__ = [
     "scores",
 ]
 
-OWNER = "agekit"
-"""Whose dataset repositories on the Hub declare the tasks of agekit's protocols."""
 OWN_DATA = "yours"
 """The licence of a dataset made of the user's own files."""
 UNLISTED = "unlisted"
@@ -146,43 +143,43 @@ def score_notes(unit: str, n: int | None, ends: Any, where: Mapping[str, Any]) -
     return "; ".join(part for part in parts if part)
 
 
-def benchmark(config: ModelConfig, dataset: str) -> str | None:
-    """The Hub repository that declares a dataset's tasks; None where there can be none.
-
-    None for data of the user's own, for several datasets together, and for data that the model's
-    configuration says nothing of.
-    """
-    licence = mapping(config.trained, "data").get("licence")
-    if config.trained.get("dataset") != dataset or licence in (None, "", OWN_DATA):
-        return None
-    if config.trained.get("parts"):
-        return None
-    return f"{OWNER}/{dataset}"
-
-
-def eval_files(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, str]:
+def eval_files(
+    config: ModelConfig, metrics: Mapping[str, Any], benchmarks: Mapping[str, str]
+) -> dict[str, str]:
     """The current form: texts of YAML files by their path in the model folder.
 
     Args:
         config: the model's configuration.
         metrics: what the model folder's ``metrics.json`` holds.
+        benchmarks: dataset → the Hub's repository of it that declares the tasks, ``ORG/REPO``.
+
+    Raises:
+        ModelError: the model has no test figures of one of the datasets.
     """
-    files: dict[str, list[dict[str, Any]]] = {}
-    for one in scores(config, metrics):
-        repository = benchmark(config, one.dataset)
-        if repository is not None and one.split == "test":
-            task = identifier(f"{one.protocol}_{one.metric}")
-            files.setdefault(f"{EVAL_RESULTS}/{identifier(one.dataset)}.yaml", []).append(
-                {
-                    "dataset": {"id": repository, "task_id": task},
-                    "value": one.value,
-                    "notes": one.notes,
-                }
+    found = [one for one in scores(config, metrics) if one.split == "test"]
+    names = sorted({one.dataset for one in found})
+    files: dict[str, str] = {}
+    for dataset, repository in benchmarks.items():
+        entries = [
+            {
+                "dataset": {
+                    "id": repository,
+                    "task_id": identifier(f"{one.protocol}_{one.metric}"),
+                },
+                "value": one.value,
+                "notes": one.notes,
+            }
+            for one in found
+            if one.dataset == dataset
+        ]
+        if not entries:
+            raise ModelError(
+                f"{config.name} has no test figures of {dataset}",
+                f"it has those of {', '.join(names)}" if names else "it has none of any dataset",
             )
-    return {
-        path: yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=1000)
-        for path, entries in files.items()
-    }
+        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=1000)
+        files[f"{EVAL_RESULTS}/{identifier(dataset)}.yaml"] = text
+    return files
 
 
 def legacy_results(config: ModelConfig, metrics: Mapping[str, Any]) -> list[EvalResult]:
@@ -199,7 +196,7 @@ def legacy_results(config: ModelConfig, metrics: Mapping[str, Any]) -> list[Eval
         EvalResult(
             task_type=hub.pipeline,
             task_name=hub.title,
-            dataset_type=benchmark(config, one.dataset) or UNLISTED,
+            dataset_type=UNLISTED,
             dataset_name=f"{one.dataset}:{one.protocol}",
             dataset_config=one.protocol,
             dataset_split=one.split,

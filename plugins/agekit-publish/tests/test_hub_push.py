@@ -51,6 +51,27 @@ def test_exactly_the_files_of_the_model(hub, model):
     assert not hub.is_private(REPO)
 
 
+def test_benchmarks_are_those_that_are_named(hub, make_model):
+    model = make_model()
+    config = json.loads((model / "config.json").read_text())
+    config["trained"] |= {"dataset": "utkface", "protocol": "utkface:hash-80-10-10"}
+    (model / "config.json").write_text(json.dumps(config))
+    dry = push_model(model, REPO, benchmarks={"utkface": "faces/utkface"}, dry_run=True)
+    push_model(model, REPO, benchmarks={"utkface": "faces/utkface"})
+    assert pushed_files(hub) == [".eval_results/utkface.yaml", *FOUR] == sorted(dry.files)
+    told = hub.commit(REPO).files[".eval_results/utkface.yaml"].data.decode()
+    assert "id: faces/utkface" in told and "task_id: hash-80-10-10_mae" in told
+    assert not (model / ".eval_results").exists(), "the model folder stays as it was"
+    for name, repository, why in (
+        ("imdb", "faces/imdb", "no test figures of imdb"),
+        ("utkface", "faces", "'faces' does not name a"),
+        ("utkface", "faces/utkface@main", "'faces/utkface@main' does not name a dataset's"),
+        ("utkface", "hf-hub:faces/utkface", "'hf-hub:faces/utkface' does not name a dataset's"),
+    ):
+        assert why in refused(model, "org/other", benchmarks={name: repository}).message
+    assert not [request for request in hub.requests if "other" in request.path]
+
+
 def test_the_entry_pulls_what_was_pushed(hub, model):
     done = push_model(model, REPO)
     entry = parse_entry(write_entry(done.entry), "entry")

@@ -15,6 +15,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from agekit.discovery import core_version
 from agekit.errors import ModelError
 from agekit.zoo.add import entry_for
+from agekit.zoo.cards.results import eval_files
 from agekit.zoo.entry import ZooEntry
 from agekit.zoo.files import (
     CARD,
@@ -31,6 +32,7 @@ from agekit.zoo.graphs import carry_graphs
 from agekit.zoo.hub.cache import is_offline
 from agekit.zoo.hub.client import endpoint
 from agekit.zoo.hub.errors import explain
+from agekit.zoo.metrics import model_metrics
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.verify import verify
 
@@ -90,16 +92,20 @@ class Ready(NamedTuple):
 
 
 @contextmanager
-def ready(folder: Path, like: ZooEntry | None = None) -> Iterator[Ready]:
+def ready(
+    folder: Path, like: ZooEntry | None = None, benchmarks: Mapping[str, str] | None = None
+) -> Iterator[Ready]:
     """Checks a model, loads it, and gives it ONNX files where it carries none.
 
     Args:
         folder: a model folder or a run folder with a model.
         like: what an index has of it: what its files must be; its name, description and licence
             stay.
+        benchmarks: of which evaluation results are made, see `eval_files`.
 
     Raises:
-        ModelError: the model is not whole, does not load, or is not what the index has.
+        ModelError: the model is not whole, does not load, is not what the index has, or has no
+            figures of a benchmark.
     """
     model = model_folder(folder)
     if model is None:
@@ -107,12 +113,32 @@ def ready(folder: Path, like: ZooEntry | None = None) -> Iterator[Ready]:
     files_to_push(model)
     for problem in verify(model, like):
         raise ModelError(f"{problem.file}: {problem.text}", "a broken model is not pushed")
-    with _with_graphs(model) as whole:
+    with _with_graphs(model) as whole, TemporaryDirectory(prefix="agekit-push-") as place:
+        results = _results(whole, benchmarks or {}, Path(place))
         entry = entry_for(whole, f"local:{model}")
         if like is not None:
             kept = ("name", "description", "licence", "default")
             entry = replace(entry, **{key: getattr(like, key) for key in kept})
-        yield Ready(files_to_push(whole), entry)
+        yield Ready(files_to_push(whole) | results, entry)
+
+
+def _results(model: Path, benchmarks: Mapping[str, str], place: Path) -> dict[str, Path]:
+    """The evaluation results of a model, written to a place, by their path in the repository."""
+    for dataset, repository in benchmarks.items():
+        if repository.startswith(HUB_PREFIX) or parse_hub_name(repository).revision is not None:
+            raise ModelError(
+                f"{repository!r} does not name a dataset's repository on the Hub",
+                f"the form is --benchmark {dataset}=ORG/REPO",
+            )
+    if not benchmarks:
+        return {}
+    config = read_config(model)
+    texts = eval_files(config, model_metrics(model, config.task), benchmarks)
+    out = {}
+    for name, text in texts.items():
+        out[name] = place / Path(name).name
+        out[name].write_text(text, encoding="utf-8")
+    return out
 
 
 def push_model(
@@ -123,6 +149,7 @@ def push_model(
     create_pr: bool = False,
     tag: str | None = None,
     token: str | None = None,
+    benchmarks: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> Pushed:
     """Publishes a model: makes the repository if there is none, and commits the model's files.
@@ -134,6 +161,7 @@ def push_model(
         create_pr: open a pull request in place of changing the main branch.
         tag: to give the commit.
         token: None takes `$HF_TOKEN` or the one of `hf auth login`.
+        benchmarks: dataset → the Hub's repository of it that is to show the test figures.
         dry_run: check everything here, and do not speak to the Hub.
 
     Raises:
@@ -143,7 +171,7 @@ def push_model(
         raise ModelError(f"{repo!r} does not name a repository", "the form is ORG/REPO")
     if create_pr and tag is not None:
         raise ModelError("a pull request has no tag", "tag the commit once it is merged")
-    with ready(folder) as model:
+    with ready(folder, benchmarks=benchmarks) as model:
         if dry_run:
             return Pushed(repo, model.sizes, replace(model.entry, source=f"{HUB_PREFIX}{repo}"))
         return send(model, repo, private=private, create_pr=create_pr, tag=tag, token=token)

@@ -21,12 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["push"]
 
 
+def _by_dataset(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    found = {}
+    for text in value:
+        dataset, equals, repo = text.partition("=")
+        if not (dataset and equals and repo):
+            raise click.BadParameter(f"{text!r} is not DATASET=ORG/REPO.")
+        if dataset in found:
+            raise click.BadParameter(f"{dataset} is given twice.")
+        found[dataset] = repo
+    return found
+
+
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("repo", metavar="ORG/NAME")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--create-pr", is_flag=True, help="Open a pull request, leave the main branch.")
 @click.option("--tag", help="Give the commit a tag, such as v1.")
+@click.option(
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    callback=_by_dataset,
+    metavar="DATASET=ORG/REPO",
+    help="Tell the test figures on DATASET to the Hub, for the leaderboard of that dataset "
+    "repository; may be repeated.",
+)
 @click.option(
     "--space",
     is_flag=True,
@@ -40,15 +63,17 @@ def push(
     private: bool,
     create_pr: bool,
     tag: str | None,
+    benchmarks: dict[str, str],
     space: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Publish the model of a run folder or a model folder on the Hub, as ORG/NAME.
 
-    The model is checked and loaded first. Then its weights, configuration, card, metrics and
-    evaluation results are committed, and nothing else. Prints the entry for the zoo's index, to be
-    reviewed and kept as a JSON there. The token is that of `hf auth login`, or $HF_TOKEN.
+    The model is checked and loaded first. Then its weights, configuration, card, metrics and the
+    evaluation results of --benchmark are committed, and nothing else. Prints the entry for the
+    zoo's index, to be reviewed and kept as a JSON there. The token is that of `hf auth login`, or
+    $HF_TOKEN.
     """
     from agekit_publish.push import push_model, push_space
 
@@ -58,7 +83,15 @@ def push(
         raise click.UsageError("--space pushes a page: leave out --create-pr and --dry-run.")
     with only_json_on_stdout(as_json), ExitStack() as stack:
         page = stack.enter_context(_page(run)) if space else None
-        done = push_model(run, repo, private=private, create_pr=create_pr, tag=tag, dry_run=dry_run)
+        done = push_model(
+            run,
+            repo,
+            private=private,
+            create_pr=create_pr,
+            tag=tag,
+            benchmarks=benchmarks,
+            dry_run=dry_run,
+        )
         where = page and push_space(page, repo, private=private)
     if as_json:
         emit_json(
