@@ -166,6 +166,8 @@ def _become(request: Mapping[str, Any], status: int, out: int, err: int) -> None
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    if threads := request["env"].get("OMP_NUM_THREADS"):  # which torch asks for when it is imported
+        sys.modules["torch"].set_num_threads(int(threads))
     more = request["env"].get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [request["cwd"], *filter(None, more)]
     sys.argv = ["agekit", *request["argv"]]

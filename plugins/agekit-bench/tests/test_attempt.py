@@ -161,7 +161,7 @@ def test_a_suite_killed_again_and_again_ends_as_one_left_alone(
         files = (tmp_path / "parts" / "runs").rglob("metrics.jsonl")
         return sum(len(file.read_text().splitlines()) for file in files)
 
-    for count, number in ((1, signal.SIGKILL), (3, signal.SIGTERM)):
+    for count, number in ((1, signal.SIGKILL), (3, signal.SIGTERM), (5, signal.SIGINT)):
         process = start_bench("run", path, "--out", "parts", "--resume")
         wait_for(lambda: epochs() >= count, process)  # noqa: B023
         process.send_signal(number)
