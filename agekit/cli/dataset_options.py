@@ -86,7 +86,8 @@ def _parse_where(
 root_option = click.option(
     "--root",
     type=click.Path(path_type=Path),
-    help="Where the dataset lies; else $AGEKIT_DATA/<dataset>.",
+    help="Where the dataset lies, or hf://datasets/ORG/NAME[@REVISION]; else "
+    "$AGEKIT_DATA/<dataset>.",
 )
 """→ `root: Path | None`, the folder of one dataset."""
 roots_option = click.option(
@@ -94,7 +95,8 @@ roots_option = click.option(
     multiple=True,
     callback=_parse_by_dataset,
     metavar="DIR|DATASET=DIR",
-    help="Where the dataset lies; else $AGEKIT_DATA/<dataset>. Of several: one for each.",
+    help="Where the dataset lies, or hf://datasets/ORG/NAME[@REVISION]; else "
+    "$AGEKIT_DATA/<dataset>. Of several: one for each.",
 )
 """→ `root: str | dict[str, str] | None`, the folder of the dataset, or dataset → folder."""
 columns_option = click.option(

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from agekit._paths import expand_user, nearest_path
+from agekit.data.hub_root import local_root
 from agekit.errors import AgekitError, ConfigError, DataError
 
 __all__ = [
@@ -102,7 +103,7 @@ def data_root(
 
     Args:
         dataset: the dataset's registry name.
-        root: the folder the user named.
+        root: the folder the user named, or one of the Hub, see `local_root`.
         file_allowed: whether any file will do (a csv of labels); shards always do.
         option: what gives it on the command line.
 
@@ -111,7 +112,7 @@ def data_root(
     """
     hint = f"pass {option}, or set AGEKIT_DATA so that $AGEKIT_DATA/{dataset} is the dataset"
     if root is not None:
-        place, origin = expand_user(root), ""
+        place, origin = expand_user(local_root(root)), ""
     elif base := os.environ.get("AGEKIT_DATA"):
         place, origin = expand_user(base) / dataset, " (from $AGEKIT_DATA)"
     else:

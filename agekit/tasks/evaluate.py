@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from agekit.data.columns import Columns
+from agekit.data.hub_root import local_root
 from agekit.data.several import converted
 from agekit.data.split import Faces, Root, load_faces
 from agekit.data.table import SPLITS
@@ -188,7 +189,7 @@ def evaluate(
     faces = evaluation.select(load_faces(dataset, root, protocol, columns=columns))
     faces.rows(split)  # type: ignore[arg-type]
     display = Display(console, None)
-    roots = converted(faces.dataset, root, "--root", Path)
+    roots = converted(faces.dataset, root, "--root", local_root)
     config = evaluation.config
     with within_model(config):
         framing = find_framing(

@@ -16,6 +16,7 @@ from safetensors.torch import save
 
 from agekit.data.alignment import Alignment
 from agekit.data.columns import Columns
+from agekit.data.hub_root import local_root
 from agekit.data.notes import in_the_report
 from agekit.data.several import AND, converted, members
 from agekit.data.split import Faces, Root, load_faces
@@ -126,7 +127,9 @@ def train(
         "protocol": faces.protocol,
         "split_hash": faces.split_hash,
         "protocol_file": converted(faces.dataset, protocol, "--protocol", _protocol_file),
-        "root": converted(faces.dataset, root, "--root", lambda place: str(Path(place).resolve())),
+        "root": converted(
+            faces.dataset, root, "--root", lambda place: str(local_root(place).resolve())
+        ),
         **({"parts": faces.parts_told()} if faces.parts else {}),
         "init": str(init) if init is not None else None,
         "seed": seed,
@@ -158,7 +161,7 @@ def train(
             place,
             wanted=alignment or (None if start is None else start.face),
             model=str(init) if alignment is None else "this run",
-            root=converted(faces.dataset, root, "--root", Path),
+            root=converted(faces.dataset, root, "--root", local_root),
             detector=detector,
             as_chips=as_chips,
             must_fit=alignment is not None,

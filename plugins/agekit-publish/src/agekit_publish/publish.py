@@ -29,7 +29,8 @@ from agekit.zoo.index import IndexedModel, read_index
 from agekit.zoo.locate import folder_here
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit_publish.add import must_take_files
-from agekit_publish.push import Ready, hub_api, ready, send
+from agekit_publish.push import hub_api, send
+from agekit_publish.ready import Ready, ready
 
 __all__ = ["Publication", "State", "publish_zoo"]
 

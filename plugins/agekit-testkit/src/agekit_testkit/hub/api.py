@@ -15,9 +15,10 @@ __all__ = ["Api"]
 
 
 class Api:
-    """Answers the requests of the client, for repositories of models and of Spaces.
+    """Answers the requests of the client, for repositories of models, datasets and Spaces.
 
-    The Space `org/name` is kept as ``spaces/org/name``, as its address has it.
+    The Space `org/name` is kept as ``spaces/org/name``, a dataset as ``datasets/org/name``, as
+    their addresses have it.
 
     Args:
         store: what the Hub keeps; changed by commits.
@@ -28,7 +29,7 @@ class Api:
         self.store = store
         self.reads = reads = HubReads(store)
         writes = HubWrites(store, endpoint)
-        model = "/api/(?:models/|(?=spaces/))((?:spaces/)?[^/]+/[^/]+)"
+        model = "/api/(?:models/|(?=spaces/|datasets/))((?:spaces/|datasets/)?[^/]+/[^/]+)"
         routes: list[tuple[str, str, Callable[..., Answer]]] = [
             ("GET", "/api/whoami-v2", reads.whoami),
             ("POST", "/api/repos/create", writes.create),
@@ -46,7 +47,7 @@ class Api:
             ("POST", r"/((?:spaces/)?[^/]+/[^/]+)\.git/info/lfs/objects/batch", writes.batch),
             ("PUT", "/lfs/([0-9a-f]{64})", writes.upload),
             ("POST", "/lfs/verify", writes.verify),
-            ("GET", "/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", reads.file),
+            ("GET", "/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", reads.file),
         ]
         self._routes = [(method, re.compile(path), call) for method, path, call in routes]
 
