@@ -60,8 +60,8 @@ class _Bin(_Part):
     ages: str
 
 
-class _Errors(MetricsSchema):
-    """One split of an estimator."""
+class _Figures(MetricsSchema):
+    """Of faces of one split or dataset."""
 
     n: int | None = None
     mae: Number = None
@@ -75,7 +75,18 @@ class _Errors(MetricsSchema):
     by_age: list[_Bin] | None = None
     by_gender: dict[str, _Part] | None = None
     by_group: dict[str, _Part] | None = None
-    by_dataset: dict[str, _Part] | None = None
+
+
+class _Dataset(_Figures):
+    """Of the faces of one of several datasets."""
+
+    n: int
+
+
+class _Errors(_Figures):
+    """One split of an estimator."""
+
+    by_dataset: dict[str, _Dataset] | None = None
 
 
 class _Interval(MetricsSchema):
