@@ -18,6 +18,8 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import FileRecord
 from agekit.zoo.hub.pull import plan_pull, pull
 
+pytestmark = pytest.mark.slow
+
 REPO = "org/model"
 WEIGHTS = "model.safetensors"
 SETTLED = 0.06

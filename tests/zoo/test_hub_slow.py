@@ -15,6 +15,8 @@ from agekit.zoo.entry import FileRecord
 from agekit.zoo.hub import client
 from agekit.zoo.hub.pull import pull
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "1" * 40
 PAUSE = 0.02
 RIGHT = b"right"

@@ -13,6 +13,8 @@ from safetensors.numpy import save
 from agekit.errors import ModelError
 from agekit.zoo.hub.pull import plan_pull, pull
 
+pytestmark = pytest.mark.slow
+
 REPO = "org/model"
 WEIGHTS = "model.safetensors"
 CONFIG = {

@@ -20,6 +20,8 @@ from torch import nn
 from agekit.errors import ConfigError
 from agekit.plugin import Generator
 
+pytestmark = pytest.mark.slow
+
 SIZE = 24
 ADAM = {"lr": 2e-3, "betas": (0.5, 0.999)}
 NAMES = {

@@ -13,7 +13,10 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import parse_entry, write_entry
 from agekit.zoo.hub.pull import pull
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 """The client's own upload still passes its bytes the old way."""
 REPO = "org/model"
 FOUR = ["README.md", "config.json", "metrics.json", "model.safetensors"]

@@ -32,6 +32,8 @@ from agekit.cli import main
 from agekit.inference.face import Face
 from agekit.inference.prediction import Prediction
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photo():

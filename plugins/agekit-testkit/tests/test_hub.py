@@ -22,7 +22,10 @@ from huggingface_hub.errors import (
 )
 from safetensors.numpy import save_file
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 """The client's own upload still passes its bytes the old way."""
 REPO = "org/model"
 WEIGHTS = "model.safetensors"
