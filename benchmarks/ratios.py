@@ -48,11 +48,8 @@ from agekit.zoo.index import default_model
 
 __all__ = ["main"]
 
-NOT_MEASURED = {
-    "uniface": "fetches its weights from elsewhere when it is first used",
-    "deepface": "fetches its weights from elsewhere when it is first used",
-    "insightface": "fetches its weights from elsewhere when it is first used",
-}
+NOT_MEASURED = ("uniface", "deepface", "insightface")
+"""They fetch their weights from elsewhere when they are first used."""
 Pair = tuple[Tensor, Tensor]
 
 
@@ -239,9 +236,10 @@ def main() -> None:
         for who, one in found.items():
             print(f"\nfirst answer of a new process by {who}: {one['first_answer']:.2f} s", end="")
     print("\n")
-    missing = {} if PEER in models else {PEER: "is not installed: pip install 'agekit[judges]'"}
-    for package, why in (missing | NOT_MEASURED).items():
-        print(f"not measured: {package} {why}")
+    if PEER not in models:
+        print(f"not measured: {PEER} is not installed: pip install 'agekit[judges]'")
+    for package in NOT_MEASURED:
+        print(f"not measured: {package} fetches its weights from elsewhere when it is first used")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from agekit.cli._answers import (
 )
 from agekit.cli._boxes import read_boxes
 from agekit.cli.options import check_photo_options, model_or_default
-from agekit.cli.output import STDOUT, console, only_json_on_stdout, say
+from agekit.cli.output import STDOUT, check_table, console, only_json_on_stdout, say
 from agekit.errors import ConfigError, DataError
 from agekit.extras import require
 from agekit.inference.attribute import FaceAttribute, find_attribute, load_attribute
@@ -77,11 +76,7 @@ class Options:
             click.UsageError: saying which options.
             AgekitError: a model is not there, or what draws pictures is not installed.
         """
-        if self.as_json and self.table == STDOUT:
-            raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
-        table = None if self.table == STDOUT else self.table
-        if table is not None and os.path.exists(table) and not os.path.isfile(table):
-            raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+        check_table(self.table, self.as_json)
         if self.distribution and not self.as_json:
             raise click.UsageError("--distribution adds to --json: give both.")
         check_photo_options(self.detect, self.boxes)

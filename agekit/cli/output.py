@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STDOUT",
+    "check_table",
     "console",
     "csv_table",
     "emit_json",
@@ -85,6 +87,19 @@ def only_json_on_stdout(as_json: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def check_table(place: str | None, as_json: bool) -> None:
+    """Refuses a place for `--csv` that cannot be, before any work.
+
+    Raises:
+        click.UsageError: it is no file, or is stdout, where `--json` answers.
+    """
+    if place == STDOUT:
+        if as_json:
+            raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
+    elif place is not None and os.path.exists(place) and not os.path.isfile(place):
+        raise click.UsageError(f"--csv {place} is not a file; - is stdout.")
 
 
 @contextmanager

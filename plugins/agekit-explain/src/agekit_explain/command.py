@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from agekit.cli.options import (
 )
 from agekit.cli.output import (
     STDOUT,
+    check_table,
     console,
     csv_table,
     emit_json,
@@ -134,10 +134,7 @@ class _Options:
 
     def check(self) -> None:
         """Refuses what does not go together, before any image is looked for."""
-        if self.as_json and self.table == STDOUT:
-            raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
-        if self.table not in (None, STDOUT) and os.path.isdir(str(self.table)):
-            raise click.UsageError(f"--csv {self.table} is not a file; - is stdout.")
+        check_table(self.table, self.as_json)
         check_photo_options(self.detect, self.boxes)
         if self.plot is not None:
             require("figures", "--plot")

@@ -14,7 +14,15 @@ from typing import Any, Literal
 import click
 
 from agekit.cli.options import model_or_default
-from agekit.cli.output import STDOUT, console, csv_table, emit_json, only_json_on_stdout, say
+from agekit.cli.output import (
+    STDOUT,
+    check_table,
+    console,
+    csv_table,
+    emit_json,
+    only_json_on_stdout,
+    say,
+)
 from agekit.errors import DataError, counted
 from agekit.plugin import ProgressBar, is_image, load, require
 from agekit_video.answers import COLUMNS, Answer, lines, rows
@@ -61,11 +69,7 @@ class Options:
             raise click.UsageError(
                 f"{images[0]} is an image: `agekit predict` it apart from the videos."
             )
-        if self.as_json and self.table == STDOUT:
-            raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
-        table = None if self.table == STDOUT else self.table
-        if table is not None and os.path.exists(table) and not os.path.isfile(table):
-            raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+        check_table(self.table, self.as_json)
         if self.plot is not None:
             require("figures", "--plot")
         if self.show:

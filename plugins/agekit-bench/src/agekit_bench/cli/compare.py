@@ -17,6 +17,7 @@ from agekit.cli.dataset_options import (
 from agekit.cli.options import check_png, device_option, json_option
 from agekit.cli.output import (
     STDOUT,
+    check_table,
     console,
     csv_table,
     emit_json,
@@ -73,10 +74,7 @@ def compare(
         raise click.UsageError("name two models or more, and then the dataset.")
     if twice := next((name for name in models if models.count(name) > 1), None):
         raise click.UsageError(f"{twice} is named twice.")
-    if as_json and table == STDOUT:
-        raise click.UsageError("--json and --csv - both answer on stdout: give one of them.")
-    if table not in (None, STDOUT) and Path(str(table)).is_dir():
-        raise click.UsageError(f"--csv {table} is not a file; - is stdout.")
+    check_table(table, as_json)
     with only_json_on_stdout(as_json or table == STDOUT):
         found = compare_models(models, dataset, console=console(), **options)
         if plot is not None:
