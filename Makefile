@@ -64,16 +64,16 @@ demo: setup
 	@echo "figures: $(RUN)/figures and $(RUN)/prediction.png"
 
 quick: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m 'not slow and not heavy'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not heavy'
 
 test: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=30 -m 'not heavy'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 -m 'not heavy'
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=30
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30
 
 rehearsal: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -v --durations=0 tests/rehearsal

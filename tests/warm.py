@@ -7,6 +7,7 @@ there is no fork the command is started as usual.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -174,7 +175,11 @@ def _become(request: Mapping[str, Any], status: int, out: int, err: int) -> None
 
 
 if __name__ == "__main__":
+    gc.disable()
     for library in LIBRARIES:
         import_module(library)
+    gc.freeze()  # else each process that is forked would look through, and copy, what it shares
+    atexit.register(gc.unfreeze)  # extension modules complain of what is never freed
     _serve(socket.socket(fileno=int(sys.argv[1])))
+    gc.enable()
     runpy.run_module("agekit", run_name="__main__", alter_sys=True)
