@@ -91,6 +91,8 @@ class OnnxGraph:
         about: what else `OnnxCard` says of it.
         more: what it takes beside pixels, float32 (N,) each, in order: what that is, and values by
             which it is tried.
+        half: the most that weights in half precision may change its first output, in its unit; None
+            is a hundred times its tolerance.
     """
 
     module: Any
@@ -100,6 +102,7 @@ class OnnxGraph:
     inside: str
     about: Mapping[str, Any]
     more: Mapping[str, tuple[str, Sequence[float]]] = field(default_factory=dict)
+    half: float | None = None
 
 
 def parse_card(text: str | None, name: str) -> OnnxCard:

@@ -8,7 +8,9 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from numpy.typing import NDArray
 
 from agekit._paths import expand_user, nearest_path
 from agekit.atomic import write_bytes, write_text
@@ -22,38 +24,33 @@ from agekit.onnx.session import MOST_BYTES, open_session
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.files import CONFIG, ONNX, WEIGHTS, graph_file, model_folder, small_text
+from agekit.zoo.files import (
+    CONFIG,
+    ONNX,
+    WEIGHTS,
+    graph_file,
+    model_folder,
+    small_text,
+    tensor_types,
+)
 from agekit.zoo.folder import licence_of, read_config
 from agekit.zoo.locate import locate
 from agekit.zoo.names import plain_name
 
 __all__ = [
     "VARIABLE",
-    "CheckedGraph",
     "add_graphs",
     "carry_graphs",
     "check_outputs",
     "described_graphs",
     "find_exported",
-    "make_graph",
+    "half_weights",
     "open_graph",
     "open_listed",
 ]
 
 VARIABLE = "AGEKIT_ONNX"
 """Set to 0, models are trained and published without ONNX files."""
-
-
-class CheckedGraph(NamedTuple):
-    """A graph as it is written.
-
-    Args:
-        data: the bytes of the ONNX file.
-        differences: the largest difference of each output from torch's on drawn faces.
-    """
-
-    data: bytes
-    differences: dict[str, float]
 
 
 def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[OnnxGraph, OnnxCard]]:
@@ -67,10 +64,10 @@ def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[On
         ConfigError: a package is not installed, or models of its task have none.
         ModelError: the model is damaged.
     """
-    from agekit.onnx.program import OPSET
-
     for package in ("onnx", "onnxscript", "onnxruntime"):
         package_module(package, package, EXTRA)
+    from agekit.onnx.program import OPSET
+
     config: ModelConfig = read_config(folder)
     task: Task = TASKS.get(config.task)
     if task.graphs is None:
@@ -108,28 +105,10 @@ def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[On
     ]
 
 
-def make_graph(graph: OnnxGraph, card: OnnxCard) -> CheckedGraph:
-    """Makes an ONNX file and runs it beside torch on drawn faces.
-
-    Raises:
-        ModelError: it cannot be exported, or comes out different by more than its tolerance.
-    """
-    from agekit.onnx.program import compare, serialise
-
-    data = serialise(graph, card)
-    differences = compare(graph, card, data)
-    most = graph.tolerance
-    wrong = [f"{name} by {d:.2g}" for name, d in differences.items() if not d <= most[name]]
-    if wrong:
-        raise ModelError(
-            f"{card.name} comes out different as ONNX ({', '.join(wrong)}): nothing written",
-            "report it with the model's config.json and the versions of torch and onnxscript",
-        )
-    return CheckedGraph(data, differences)
-
-
 def add_graphs(folder: Path) -> list[str]:
     """Writes the ONNX files of a model into its folder, and their hashes into ``config.json``.
+
+    Of weights that are stored in half precision they hold half precision too.
 
     Returns:
         Their names.
@@ -138,10 +117,19 @@ def add_graphs(folder: Path) -> list[str]:
         ConfigError: see `described_graphs`.
         ModelError: see `described_graphs` and `make_graph`; then nothing is written.
     """
-    made = {
-        graph_file(graph.about.get("to")): make_graph(graph, card).data
-        for graph, card in described_graphs(folder)
-    }
+    described, made = described_graphs(folder), {}
+    from agekit.onnx.program import half_graph, make_graph
+
+    weights = half_weights(folder)
+    types = {*tensor_types(folder / WEIGHTS).values()}
+    for graph, card in described:
+        one = make_graph(graph, card)
+        if weights and not {"F32", "F64", "BF16"} & types:
+            try:
+                one = half_graph(graph, card, one, weights)
+            except ModelError as error:
+                tell(f"the ONNX file holds single precision: {error.message}")
+        made[graph_file(graph.about.get("to"))] = one.data
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
     for name, data in made.items():
         write_bytes(folder / name, data)
@@ -149,6 +137,19 @@ def add_graphs(folder: Path) -> list[str]:
     config = json.loads(small_text(folder / CONFIG)) | {"onnx_sha256": hashes}
     write_text(folder / CONFIG, json.dumps(config, indent=1, ensure_ascii=False) + "\n")
     return [*made]
+
+
+def half_weights(folder: Path) -> dict[str, NDArray[Any]]:
+    """The weights of a model that are stored in half precision, by name.
+
+    Raises:
+        ModelError: they cannot be read.
+    """
+    from safetensors import safe_open
+
+    types = tensor_types(folder / WEIGHTS)
+    with safe_open(folder / WEIGHTS, "numpy") as tensors:
+        return {name: tensors.get_tensor(name) for name, kind in types.items() if kind == "F16"}
 
 
 def carry_graphs(folder: Path) -> None:

@@ -10,6 +10,7 @@ from agekit.discovery import CORE
 from agekit.errors import ModelError
 from agekit.zoo.add import entry_of
 from agekit.zoo.entry import parse_entry
+from agekit.zoo.files import tensor_types
 from agekit.zoo.index import (
     find_model,
     known_names,
@@ -82,6 +83,8 @@ def test_what_comes_with_agekit_is_valid():
                 folder = place.folder / entry.source.removeprefix("bundled:")
                 sizes = {name: (folder / name).stat().st_size for name in entry.files}
                 assert sizes == {name: record.size for name, record in entry.files.items()}
+                if {*tensor_types(folder / "model.safetensors").values()} <= {"F16", "I64"}:
+                    assert sizes["model.onnx"] < 1.05 * sizes["model.safetensors"], path
     assert {"agekit-core", "agekit-models"} <= {place.provider for place in places()}
 
 

@@ -54,7 +54,7 @@ def graphs(folder: Path, *, embeddings: bool = False) -> list[OnnxGraph]:
         outputs["embedding"] = f"float32 (N, {made[-1].shape[1]}), the pooled features"
     about = {"ages": config.ages, "rule": config.rule, "level": config.interval.level}
     inside = PixelGraph.inside(config.image, mirror=config.mirror)
-    return [OnnxGraph(module, outputs, TOLERANCE, "years", inside, about)]
+    return [OnnxGraph(module, outputs, TOLERANCE, "years", inside, about, half=0.25)]
 
 
 def middle(size: int, crop_pct: float) -> Tensor:

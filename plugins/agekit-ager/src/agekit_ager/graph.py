@@ -18,6 +18,8 @@ TOLERANCE = {"aged": 1.0}
 """The most that an output may differ from torch's, grey levels."""
 MOVED = {"moved": 0.05}
 """Likewise, pixels."""
+HALF = 4.0
+"""As `TOLERANCE`, of a file with weights in half precision."""
 
 
 def graphs(folder: Path) -> list[OnnxGraph]:
@@ -52,6 +54,7 @@ def graphs(folder: Path) -> list[OnnxGraph]:
                     "age": ("float32 (N,), how old the faces look, years", (first, last)),
                     "to": ("float32 (N,), how old they are to look, years", (last, first, last)),
                 },
+                half=HALF,
             )
         ]
     return [
@@ -62,6 +65,7 @@ def graphs(folder: Path) -> list[OnnxGraph]:
             "grey levels",
             "RGB from -1 to 1",
             {"to": to},
+            half=HALF,
         )
         for to in DIRECTIONS
     ]

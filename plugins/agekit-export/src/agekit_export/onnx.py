@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
 from agekit.onnx.card import Direction, OnnxCard, OnnxGraph, Precision
-from agekit.onnx.program import FACES, compare
+from agekit.onnx.program import FACES, CheckedGraph, compare, half_graph, make_graph
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.files import ONNX, graph_file
 from agekit.zoo.folder import read_config
-from agekit.zoo.graphs import CheckedGraph, described_graphs, make_graph
+from agekit.zoo.graphs import described_graphs, half_weights
 from agekit.zoo.locate import locate
 from agekit_export.calibration import CalibrationFaces, calibration_faces
-from agekit_export.reduced import MOST_YEARS, Reduction, halve, measure, quantise
+from agekit_export.reduced import MOST_YEARS, Reduction, measure, quantise
 
 __all__ = ["Exported", "export_onnx"]
 
-MOST_HALF = {"years": 0.25, "grey levels": 4.0}
-"""The most that half precision may change, on drawn faces."""
 _ENDINGS: dict[Precision, str] = {"float32": "", "float16": "-half", "int8": "-int8"}
 
 
@@ -107,7 +104,7 @@ def export_onnx(
                 "integers need an estimator, and faces to calibrate on", "give --calibrate"
             )
         faces = calibration_faces(calibrate, root, config)
-    made = [(plan, *_made(plan, faces)) for plan in plans]
+    made = [(plan, *_made(plan, folder, faces)) for plan in plans]
     for plan, graph, measured in made:
         write_text(plan.json, _json(plan, graph, measured))
         write_bytes(plan.onnx, graph.data)
@@ -144,27 +141,24 @@ def _plans(
     return plans
 
 
-def _made(plan: _Plan, faces: CalibrationFaces | None) -> tuple[CheckedGraph, Reduction | None]:
+def _made(
+    plan: _Plan, folder: Path, faces: CalibrationFaces | None
+) -> tuple[CheckedGraph, Reduction | None]:
     """The bytes of a file, how far they are from torch, and from the whole file."""
     whole = make_graph(plan.graph, plan.card)
     if plan.card.precision == "float32":
         return whole, None
     if faces is None:
-        small, measured = halve(whole.data, plan.card.name), None
-    else:
-        small = quantise(whole.data, plan.card, faces.calibrated)
-        measured = measure(whole.data, small, plan.card.name, faces)
-    differences = compare(plan.graph, plan.card, small)
-    first, moved = next(iter(differences.items()))
-    most = MOST_HALF[plan.graph.unit] if measured is None else math.inf
-    if not moved <= most or (measured is not None and not measured.mean <= MOST_YEARS):
-        far = moved if measured is None else measured.mean
+        return half_graph(plan.graph, plan.card, whole, half_weights(folder)), None
+    small = quantise(whole.data, plan.card, faces.calibrated)
+    measured = measure(whole.data, small, plan.card.name, faces)
+    if not measured.mean <= MOST_YEARS:
         raise ModelError(
-            f"{plan.card.name} comes out too different in {plan.card.precision}: its {first} by "
-            f"{far:.2g} {plan.graph.unit}: nothing written",
+            f"{plan.card.name} comes out too different in int8: its ages by {measured.mean:.2g} "
+            "years: nothing written",
             "export it without, or calibrate on more faces that look like those it will see",
         )
-    return CheckedGraph(small, differences), measured
+    return CheckedGraph(small, compare(plan.graph, plan.card, small)), measured
 
 
 def _file(out: Path | None, name: str, *, single: bool) -> Path:

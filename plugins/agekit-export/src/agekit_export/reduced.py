@@ -1,4 +1,4 @@
-"""ONNX files made smaller: weights in half precision, or convolutions in 8-bit integers."""
+"""ONNX files with convolutions in 8-bit integers, measured beside the whole ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from onnxruntime.quantization import (  # type: ignore[import-untyped]
     CalibrationDataReader,
     QuantFormat,
@@ -26,16 +25,15 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 )
 
 from agekit.errors import ModelError, one_line
-from agekit.onnx.card import INPUT, METADATA, OnnxCard
+from agekit.onnx.card import INPUT, OnnxCard
+from agekit.onnx.program import with_card
 from agekit.onnx.session import open_session
 from agekit_export.calibration import CalibrationFaces
 
-__all__ = ["Reduction", "halve", "measure", "quantise"]
+__all__ = ["Reduction", "measure", "quantise"]
 
 MOST_YEARS = 2.0
 """The most that ages may move on average by integers; what moves further is broken."""
-_SMALL = 1024
-"""Numbers of a tensor that is not worth halving: means, biases."""
 _BATCH = 16
 _TURNS = 5
 
@@ -75,37 +73,6 @@ class Reduction:
         return asdict(self)
 
 
-def halve(data: bytes, name: str) -> bytes:
-    """Stores the large weights in half precision; they are computed with in single precision.
-
-    Args:
-        data: an ONNX file.
-        name: of the model, for errors.
-
-    Raises:
-        ModelError: a weight is too large for half precision.
-    """
-    model = onnx.load_model_from_string(data)
-    casts = []
-    for weight in model.graph.initializer:
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < _SMALL:
-            continue
-        with np.errstate(over="ignore"):
-            half = numpy_helper.to_array(weight).astype(np.float16)
-        if not np.isfinite(half).all():
-            raise ModelError(
-                f"{name}: a weight is too large for half precision", "leave out --half"
-            )
-        whole = weight.name
-        weight.CopyFrom(numpy_helper.from_array(half, f"{whole}.half"))
-        cast = onnx.helper.make_node("Cast", [weight.name], [whole], to=onnx.TensorProto.FLOAT)
-        casts.append(cast)
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return bytes(model.SerializeToString())
-
-
 def quantise(data: bytes, card: OnnxCard, faces: NDArray[np.uint8]) -> bytes:
     """Computes convolutions in 8-bit integers, their ranges being those that faces give.
 
@@ -139,13 +106,7 @@ def quantise(data: bytes, card: OnnxCard, faces: NDArray[np.uint8]) -> bytes:
         model = onnx.load(small)
     if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise ModelError(f"{card.name} has no convolution: nothing to quantise", "use --half")
-    kept = [one for one in model.metadata_props if one.key != METADATA]
-    del model.metadata_props[:]
-    about = {one.key: one.value for one in kept} | {
-        METADATA: card.model_dump_json(exclude_none=True)
-    }
-    onnx.helper.set_model_props(model, about)
-    return bytes(model.SerializeToString())
+    return with_card(model, card)
 
 
 def measure(whole: bytes, small: bytes, name: str, faces: CalibrationFaces) -> Reduction:
