@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -22,6 +23,7 @@ from agekit.task import Task
 
 __all__ = ["CASES", "recipe"]
 
+CHILD = Path(__file__).parent / "child"
 Case = Callable[[Path, str], Any]
 CASES: dict[str, Case] = {}
 _OPEN_PARTS = (
@@ -110,6 +112,26 @@ def exported(folder: Path, device: str) -> Any:
     with pytest.raises(SystemExit) as ended, redirect_stderr(said):
         main(["predict", str(folder / "photo.png"), "--model", str(file), "--device", device])
     return [ended.value.code, said.getvalue()]
+
+
+@_case
+def cell(folder: Path, device: str) -> Any:
+    """A cell of a suite, which trains and is scored in a process of its own."""
+    suite = folder / "suite.yaml"
+    suite.write_text(
+        "name: one\ndescription: a cell\npreset: quick\nseeds: [0]\nbackbones: [resnet10-tiny]\n"
+        "protocols: [{dataset: csv}]\n"
+        "rows: [{label: LDL, recipe: ldl, set: {data.size: 32, train.batch_size: 16}}]\n"
+    )
+    report = folder / "cell.json"
+    with pytest.MonkeyPatch.context() as patch:
+        if "FAKE_GPUS" in os.environ:
+            patch.setenv("PYTHONPATH", str(CHILD))
+        patch.setenv("REHEARSAL_REPORT", str(report))
+        root = f"csv={_faces(folder)}"
+        words = ("--epochs", "2", "--root", root, "--device", device, "--out", folder / "bench")
+        [found] = _agekit("bench", "run", suite, *words)["cells"]
+    return [found, json.loads(report.read_text()) if report.exists() else None]
 
 
 def recipe(name: str, folder: Path, device: str) -> Any:

@@ -14,7 +14,7 @@ import torch
 from agekit.registry import RECIPES
 
 HERE = Path(__file__).parent
-ALL = ("speed", "estimator", "ager", "judged", "exported")
+ALL = ("speed", "estimator", "ager", "judged", "exported", "cell")
 BUDGET = {"estimator": 300, "ager": 2100}
 """Operations that a training step may hand to the GPU: each costs the host some microseconds."""
 
@@ -71,6 +71,8 @@ def right(reports: dict[str, Any]) -> None:
     assert on_gpu == pytest.approx(on_cpu, abs=0.01)
     code, said = reports["exported"]["answer"]
     assert code == 1 and "this ONNX Runtime cannot compute on cuda:0" in said
+    cell, _ = reports["cell"]["answer"]
+    assert cell["state"] == "done"
 
 
 def test_everything_on_one_gpu(pretence: dict[str, str], tmp_path: Path) -> None:
@@ -79,6 +81,9 @@ def test_everything_on_one_gpu(pretence: dict[str, str], tmp_path: Path) -> None
         sound(reports[name])
         assert 0 < reports[name]["operations_a_step"] <= most
     right(reports)
+    _, cell = reports["cell"]["answer"]
+    sound(cell)
+    assert cell["steps"] == 6 and cell["operations_a_step"] <= BUDGET["estimator"]
 
 
 def test_faces_that_do_not_fit_the_gpu_stream(pretence: dict[str, str], tmp_path: Path) -> None:
