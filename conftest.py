@@ -17,6 +17,7 @@ from PIL import Image
 
 from agekit import discovery
 from agekit.kinds import KINDS
+from tests import warm
 
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 """The Hub's client reads it when it is imported; a Hub on the loopback interface has no Xet."""
@@ -109,6 +110,17 @@ def run_agekit(plugin_site: Path, tmp_path: Path) -> RunAgekit:
             text=True,
             timeout=120,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_warm(plugin_site: Path, tmp_path: Path) -> RunAgekit:
+    """As `run_agekit`, for commands that compute: the process is forked where torch is there."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {**os.environ, "PYTHONPATH": str(plugin_site), **environment}
+        return warm.run(*arguments, env=own, cwd=tmp_path)
 
     return run
 

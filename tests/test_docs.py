@@ -16,6 +16,7 @@ import click
 import pytest
 
 from agekit.cli import agekit, main
+from tests import warm
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,26 +95,25 @@ def test_the_notebook_is_the_first_page_and_holds_no_outputs() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["index.md", "own-photos.md"])
 def test_a_guide_runs_as_it_stands(page: str, tmp_path: Path) -> None:
-    script = ["set -eu"]
-    for language, text in blocks(ROOT / "docs" / page):
-        if language == "sh":
-            script.append(text)
-        elif language == "python":
-            script += ["python - <<'END'", text.rstrip(), "END"]
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "AGEKIT_CACHE": str(tmp_path / "cache"),
         "HF_HUB_OFFLINE": "1",
     }
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    for language, text in blocks(ROOT / "docs" / page):
+        lines = text.replace("\\\n", " ").splitlines()
+        if language == "sh" and all(line.startswith("agekit ") for line in lines):
+            for line in lines:
+                words = shlex.split(line, comments=True)[1:]
+                done = warm.run(*words, env=environment, cwd=tmp_path)
+                assert done.returncode == 0, line + done.stdout + done.stderr
+        elif language in ("sh", "python"):
+            command = ["bash", "-euc", text] if language == "sh" else ["python", "-c", text]
+            ran = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True
+            )
+            assert ran.returncode == 0, text + ran.stdout + ran.stderr
 
 
 @pytest.mark.slow

@@ -195,28 +195,28 @@ def test_info_of_what_is_none(run_agekit, several):
 
 
 @pytest.mark.slow
-def test_add_list_info_verify_predict(run_agekit, own, made, tmp_path):
-    done = run_agekit(
+def test_add_list_info_verify_predict(run_warm, own, made, tmp_path):
+    done = run_warm(
         "zoo", "add", str(made), "--name", "small", "--half", "--out", str(own), "--json"
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["entry"] == str(own / "small.json")
     assert answer["bytes"] < 2_600_000 and answer["change"] < 0.1
-    [listed] = json.loads(run_agekit("zoo", "list", "small", "--json").stdout)
+    [listed] = json.loads(run_warm("zoo", "list", "small", "--json").stdout)
     assert (listed["source"], listed["cached"]) == ("bundled:small", True)
     assert listed["metrics"]["mae"] == 6.25
-    text = run_agekit("zoo", "info", "small").stdout
+    text = run_warm("zoo", "info", "small").stdout
     assert "synthfaces:tiny, split hash 0123456789abcdef" in text
     assert "Apache-2.0 (synthfaces)" in text
-    done = run_agekit("zoo", "verify", "small", str(made))
+    done = run_warm("zoo", "verify", "small", str(made))
     assert (done.returncode, done.stdout) == (0, f"small: ok\n{made}: ok\n"), done.stderr
-    again = run_agekit("zoo", "add", str(made), "--name", "small", "--out", str(own))
+    again = run_warm("zoo", "add", str(made), "--name", "small", "--out", str(own))
     assert again.returncode == 1 and "is there already" in again.stderr
     from PIL import Image
 
     Image.new("RGB", (40, 40), "grey").save(tmp_path / "face.png")
-    done = run_agekit("predict", "face.png", "--model", "small", "--no-detect", "--json")
+    done = run_warm("predict", "face.png", "--model", "small", "--no-detect", "--json")
     assert done.returncode == 0, done.stderr
     assert 10 <= json.loads(done.stdout)[0]["faces"][0]["age"] <= 40
 

@@ -103,7 +103,7 @@ def leftovers(hub: LoopbackHub) -> list[str]:
 
 
 @pytest.mark.slow
-def test_from_a_model_to_a_prediction_by_way_of_the_hub(hub, run_agekit, tmp_path):
+def test_from_a_model_to_a_prediction_by_way_of_the_hub(hub, run_warm, tmp_path):
     recipe = "ldl-resnet10-tiny"
     network = api.build(recipe, ages=(10, 40), size=32)
     interval = {"level": 0.9, "margin": 0.0, "calibrated_on": "val"}
@@ -112,25 +112,25 @@ def test_from_a_model_to_a_prediction_by_way_of_the_hub(hub, run_agekit, tmp_pat
     card = "---\nlibrary_name: agekit\ntags: [face]\n---\n# tiny\n"
     save_model(tmp_path / "run" / "model", network, config, {}, card)
 
-    done = run_agekit("zoo", "push", "run", "org/tiny", "--tag", "v1")
+    done = run_warm("zoo", "push", "run", "org/tiny", "--tag", "v1")
     assert done.returncode == 0, done.stderr
     entry = json.loads(done.stdout)
     assert f"commit {entry['revision']}" in done.stderr
     (tmp_path / "zoo" / "tiny.json").write_text(done.stdout)
 
-    (listed,) = json.loads(run_agekit("zoo", "list", "tiny", "--json").stdout)
+    (listed,) = json.loads(run_warm("zoo", "list", "tiny", "--json").stdout)
     assert listed["cached"] is False
-    done = run_agekit("zoo", "pull", "tiny")
+    done = run_warm("zoo", "pull", "tiny")
     assert (done.returncode, done.stderr) == (0, "")
     folder = Path(done.stdout.strip())
     assert folder.name == entry["revision"]
     hub.fail(500)
-    done = run_agekit("zoo", "verify", "tiny")
+    done = run_warm("zoo", "verify", "tiny")
     assert (done.returncode, done.stdout) == (0, "tiny: ok\n")
 
     face = str(write_face(tmp_path / "face.png"))
     asked = ["predict", face, "--device", "cpu", "--json", "--model"]
-    one, two = (run_agekit(*asked, model) for model in ("tiny", "run"))
+    one, two = (run_warm(*asked, model) for model in ("tiny", "run"))
     assert one.returncode == 0, one.stderr
     assert json.loads(one.stdout) == json.loads(two.stdout)
 

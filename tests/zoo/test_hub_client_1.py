@@ -13,11 +13,13 @@ ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.prefix) / "hub-1"
 TESTS = [
     "tests/cli/test_zoo_hub.py",
+    "tests/zoo/test_hub_attacks.py",
     "tests/zoo/test_hub_pull.py",
+    "tests/zoo/test_hub_trouble.py",
     "plugins/agekit-publish/tests/test_hub_push.py",
 ]
 CHOSEN = (
-    "by_way_of or clients_own or pulls_what or pull_request or tags or two_processes "
+    "clients_own or pulls_what or pull_request or tags or two_processes "
     "or another_host or again_and_again or errors_of_the_hub"
 )
 
