@@ -12,7 +12,7 @@ _MAPPINGS = {"Dict", "Mapping", "dict"}
 
 
 def fits(annotation: str, value: object) -> bool | None:
-    """Whether `value` is of the annotated type.
+    """True if `value` is of the annotated type.
 
     An int is a float, a bool is no number, and a list stands for any sequence, a tuple too.
 

@@ -177,7 +177,7 @@ def unknown(kind: str, name: str) -> UnknownNameError:
 
 
 def how_to_upgrade(name: str) -> str:
-    """What brings a newer or a whole version of a distribution, as a hint.
+    """A hint: the command that brings a newer or a whole version of a distribution.
 
     An editable install is its source: pip's ``-U`` would put another in its place. Where it came
     from is what the installer noted in ``direct_url.json`` (PEP 610).

@@ -57,7 +57,7 @@ def aside_of(path: Path) -> Path:
 
 
 def is_aside(name: str) -> bool:
-    """Whether a file or folder of this name is, or was, written aside by agekit."""
+    """True if a file or folder of this name is, or was, written aside by agekit."""
     return _ASIDE.match(name) is not None
 
 
@@ -78,7 +78,7 @@ def sweep(folder: Path, *, alone: bool = False) -> None:
 
 
 def _is_left(aside: re.Match[str]) -> bool:
-    """Whether the process that wrote it is known to have ended."""
+    """True if the process that wrote it is known to have ended."""
     pid = int(aside["pid"])
     if aside["host"] != _HOST or os.name == "nt":
         return False

@@ -1,4 +1,4 @@
-"""How sure means and shares are: the bootstrap, over faces or groups of them; Wilson's interval."""
+"""Confidence intervals: the bootstrap, over faces or groups of them; Wilson's, of shares."""
 
 from __future__ import annotations
 

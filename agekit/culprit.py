@@ -36,7 +36,7 @@ class Culprit:
     method: str = "forward"
 
     def error(self, what: str, hint: str = "", cause: BaseException | None = None) -> ContractError:
-        """What is to be raised.
+        """The error to be raised.
 
         Args:
             what: it does wrong, as a sentence goes on after its name.
@@ -99,7 +99,7 @@ class Culprit:
         return found or self._first_line(modules)
 
     def _first_line(self, modules: set[str]) -> str:
-        """Where the method is defined, or else what makes the part."""
+        """The place where the method is defined, or else what makes the part."""
         with suppress(AgekitError):
             called: Any = getattr(type(self.made), self.method, None)
             for one in (called, REGISTRIES[self.kind].get(self.name)):

@@ -1,4 +1,4 @@
-"""Which device trains, in which precision, beside which other processes."""
+"""The device that trains, its precision, and the other processes beside it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _local_gpu() -> int:
 
 @cache
 def _fault_of_gpu(index: int) -> tuple[bool, str]:
-    """Whether a GPU seems to be there, and why it cannot be used; "" where it can.
+    """True if a GPU seems to be there, and why it cannot be used; "" where it can.
 
     It is tried: torch finds GPUs that fail at their first operation, and of a driver that it
     cannot use it only warns.
@@ -195,7 +195,7 @@ def autocast_dtype(amp: str, device: torch.device) -> torch.dtype | None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 natively."""
+    """True if a device computes in bfloat16 natively."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -230,7 +230,7 @@ def float32_products(kind: str, device: torch.device) -> Iterator[None]:
 
 
 def float32_kind(amp: str, device: torch.device) -> str:
-    """How float32 is multiplied in a training: as ``tf32`` on a GPU, where not all is to be exact.
+    """The multiplication of float32 in a training: ``tf32`` on a GPU, where not all is to be exact.
 
     Args:
         amp: of the recipe; ``fp32`` is exact, ``ieee``.
@@ -245,7 +245,7 @@ def _set_tf32(on: bool) -> None:
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
-    """What a figure measured on this device must be quoted with."""
+    """The facts that a figure measured on this device must be quoted with."""
     # mmengine has two distributions of one import name, so the module itself is asked.
     from mmengine.version import __version__ as mmengine_version
 

@@ -171,7 +171,7 @@ def refresh() -> None:
 
 
 def module_paths(module: str) -> list[Path]:
-    """Where a module's source would lie, found without importing anything.
+    """The paths where a module's source would lie, found without importing anything.
 
     Args:
         module: a dotted name.

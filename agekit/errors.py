@@ -115,7 +115,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an error, its causes aside, says that memory is lacking: of Python, torch or CUDA."""
+    """True if an error, its causes aside, says that memory is lacking: of Python, torch or CUDA."""
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _MEMORY)
 
 

@@ -57,7 +57,7 @@ def install_command(extra: str, distribution: str = CORE) -> str:
 
 
 def has_all() -> bool:
-    """Whether the distribution is installed that brings all official plugins and libraries."""
+    """True if the distribution is installed that brings all official plugins and libraries."""
     try:
         metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:

@@ -34,7 +34,7 @@ class Family:
 
     @property
     def prefix(self) -> str:
-        """What such a name begins with."""
+        """The beginning of such a name."""
         return self.pattern.partition("<")[0]
 
 

@@ -1,4 +1,4 @@
-"""What the authors of plugins import from: the contracts of every kind of part, and their tools.
+"""The names that plugins import: the contracts of every kind of part, and their tools.
 
 A name is imported from where it lies when it is first asked for, so that a plugin of datasets
 loads no torch. Errors are in `agekit.errors`, checks in `agekit_testkit`; what is nowhere here is

@@ -127,7 +127,7 @@ class Registry:
         return Entry(self.kind, family.prefix + name, value, CORE, version, API_VERSION)
 
     def pinned(self, name: str) -> str:
-        """What means the same part in any scope: with its distribution where several give the name.
+        """The name of the same part in any scope: with its distribution where several give it.
 
         Raises:
             AgekitError: see `find`.

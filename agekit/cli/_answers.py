@@ -100,7 +100,7 @@ class Tally:
         return text + (f"; {self.unread:,} could not be read" if self.unread else "")
 
     def notes(self) -> Iterator[str]:
-        """What people should know of how the faces were found."""
+        """Notes for people on how the faces were found."""
         if self.turned:
             yield f"in {self.turned:,} of the images there are faces on their side or upside down"
         for warning, paths in islice(self.warned.items(), _WARNINGS):
@@ -114,7 +114,7 @@ class Tally:
             yield f"{cut}, where no eyes, nose and mouth were found: {self.doubt}"
 
     def unknown_alignment(self, model: str) -> str:
-        """What people should know of faces found in photos for a model that says of no point."""
+        """A note on faces found in photos for a model that says of no point."""
         return (
             f"{model} does not say how its faces were cut; the faces found are cut to the standard "
             f"frame, and {self.doubt}"
@@ -204,7 +204,7 @@ def csv_rows(place: str, attributes: Sequence[str] = ()) -> Iterator[Taker]:
 
 
 def photo_targets(plot: str, images: Sequence[ImageFile]) -> list[Path]:
-    """Where the marked copy of each photo goes: `plot` itself of a single one, else below it.
+    """The path of each photo's marked copy: `plot` itself of a single one, else below it.
 
     Raises:
         UsageError: `plot` names a file of another kind, or one file for several photos.

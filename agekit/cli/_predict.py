@@ -66,7 +66,7 @@ class Options:
 
     @property
     def exported(self) -> bool:
-        """Whether the model is a file that was exported."""
+        """True if the model is a file that was exported."""
         return self.model is not None and self.model.endswith(ONNX)
 
     def check(self) -> None:
@@ -194,7 +194,7 @@ def _check_over(predictor: Predictor, years: int) -> None:
 
 
 def _say_of_ages(predictor: PredictorBase, tally: Tally, asked: Options, whole: bool) -> None:
-    """What people should know of ages, before the first of them."""
+    """Prints what people should know of ages, before the first of them."""
     if whole and predictor.alignment_unknown:
         say(f"note: {tally.unknown_alignment(predictor.name)}")
     if predictor.level is not None and not asked.as_json:
@@ -209,7 +209,7 @@ def _say_one_thing_each(keys: Sequence[str | None]) -> None:
 
 
 def _attributes(asked: Options) -> list[FaceAttribute]:
-    """What else is to be said of each face; tells which model says it."""
+    """The models that say more of each face; tells which they are."""
     loaded = [load_attribute(name, asked.device, asked.runtime) for name in asked.attributes]
     _say_one_thing_each([one.key for one in loaded])
     for name, one in zip(asked.attributes, loaded, strict=True):
@@ -221,7 +221,7 @@ def _attributes(asked: Options) -> list[FaceAttribute]:
 def _takers(
     asked: Options, images: Sequence[ImageFile], predictor: PredictorBase | None, whole: bool
 ) -> Iterator[AbstractContextManager[Taker]]:
-    """What takes each answer: pictures, and one of JSON, CSV and lines; JSON beside a CSV file."""
+    """The writers of answers: pictures, and one of JSON, CSV and lines; JSON beside a CSV file."""
     if predictor is not None and asked.plot is not None and whole:
         targets = photo_targets(asked.plot, images)
         keep_inputs([image.path for image in images], targets)

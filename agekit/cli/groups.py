@@ -23,7 +23,7 @@ __all__ = ["CommandGroup", "LazyCommand", "LazyGroup"]
 
 
 class LazyCommand(NamedTuple):
-    """Where a command lives, and the line `--help` shows for it.
+    """The place of a command, and the line `--help` shows for it.
 
     Args:
         module: the module to import.
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
         return name, command, args[1:]
 
     def missing(self, name: str) -> str:
-        """What is said of a name that is no command."""
+        """The error of a name that is no command."""
         return f"no command {name!r}{nearest(name, self.table)}"
 
     def descriptions(self) -> Mapping[str, str]:
@@ -164,7 +164,7 @@ class CommandGroup(LazyGroup):
             raise
 
     def missing(self, name: str) -> str:
-        """What is said of a name that is no command."""
+        """The error of a name that is no command."""
         told = f"no command {name!r}{nearest(name, [*self.table, *self._of_plugins()])}"
         return f"{told} (plugins may give more: see `agekit plugins list`)"
 

@@ -162,7 +162,7 @@ def print_table(
 
 
 def to_plain(value: Any) -> Any:
-    """What JSON can hold: NaN and infinities become None, paths and keys text, arrays lists."""
+    """A value as JSON holds it: NaN and infinities are None, paths and keys text, arrays lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):

@@ -45,7 +45,7 @@ class _Filter(NamedTuple):
     here: bool
 
     def takes(self, model: IndexedModel, here: bool) -> bool:
-        """Whether a model is one of them."""
+        """True if a model is one of them."""
         entry = model.entry
         dataset = _protocol(entry).partition(":")[0]
         givers = {normalise(name) for name in (model.provider, *entry.requires)}
@@ -110,7 +110,7 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
 
 
 def _rank(entry: ZooEntry, sort: str) -> tuple[bool, str, float, str]:
-    """What a model is sorted by; an error within its test set, as two sets' say nothing."""
+    """The key that models are sorted by; errors within their test set, as two sets' say nothing."""
     if sort == "mae":
         if (mae := entry.metrics.get("mae")) is None:
             return True, "", 0, entry.name

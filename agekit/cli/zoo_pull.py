@@ -22,7 +22,7 @@ __all__ = ["pull"]
 
 
 class _Source(NamedTuple):
-    """Where a model is on the Hub, and what its files must be; or in which folder it is here."""
+    """A model's place on the Hub, and what its files must be; or its folder here."""
 
     repo: str = ""
     revision: str | None = None

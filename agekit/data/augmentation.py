@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Mixing:
-    """Which faces of a batch are mixed into which, and how much of each is left.
+    """The faces of a batch that are mixed into others, and how much of each is left.
 
     Attributes:
         partner: (N,) int64, the position in the batch of the face that is mixed into each.
@@ -77,7 +77,7 @@ class MixingAugmentation(Augmentation):
 
     @abstractmethod
     def mixing(self, drawn: Tensor) -> Mixing:
-        """What a call mixes for the same parameters (N, P)."""
+        """The mixing of a call with the same parameters (N, P)."""
 
 
 def chosen(drawn: Tensor, changed: Tensor, images: Tensor) -> Tensor:

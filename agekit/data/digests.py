@@ -33,7 +33,7 @@ class DigestMemory:
         self.width = width
 
     def load(self) -> dict[bytes, bytes]:
-        """What is remembered, by key; a torn last record is left out."""
+        """The remembered hashes, by key; a torn last record is left out."""
         try:
             data = self.path.read_bytes()
         except OSError:

@@ -159,19 +159,19 @@ class _Links:
         self.root, self.paths = root, paths
 
     def may_be(self, place: str) -> bool:
-        """Whether what is at `place` may lie where it does."""
+        """True if what is at `place` may lie where it does."""
         target = os.path.realpath(place)
         return _is_below(target, self.root) or self._is_store(target) or self._is_usual
 
     def _is_store(self, target: str) -> bool:
-        """Whether a file is kept by content for folders such as this one."""
+        """True if a file is kept by content for folders such as this one."""
         folder = Path(target).parent
         hub = folder.name == "blobs" and self.root.is_relative_to(folder.with_name("snapshots"))
         return hub or "/.git/annex/objects/" in target or "/.dvc/cache/" in target
 
     @cached_property
     def _is_usual(self) -> bool:
-        """Whether links that lead out are several, and at least half of the files."""
+        """True if links that lead out are several, and at least half of the files."""
         places = (os.path.join(self.root, path) for path in self.paths)
         out = sum(not _is_below(os.path.realpath(place), self.root) for place in places)
         return out > 1 and 2 * out >= len(self.paths)

@@ -79,13 +79,13 @@ def reader_of(data: bytes, name: str) -> Callable[[BytesIO], ImageFile.ImageFile
 
 
 def is_image(path: str) -> bool:
-    """Whether the ending is that of an image that is read here."""
+    """True if the ending is that of an image that is read here."""
     suffix = os.path.splitext(path)[1].lower()
     return suffix in _SUFFIXES or (suffix in HEIC_SUFFIXES and _reads_heic())
 
 
 def has_image(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's first bytes are those of an image that is read here."""
+    """True if a file's first bytes are those of an image that is read here."""
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD)

@@ -47,7 +47,7 @@ _ROUNDING = 1e-5
 
 
 def is_path(image: object) -> TypeGuard[FilePath]:
-    """Whether it is the path of a file."""
+    """True if it is the path of a file."""
     return isinstance(image, str | os.PathLike)
 
 
@@ -58,13 +58,13 @@ def path_of(image: object) -> str:
 
 
 def is_tensor(value: object) -> bool:
-    """Whether it is a torch tensor; imports no torch."""
+    """True if it is a torch tensor; imports no torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
 def is_one(images: object) -> bool:
-    """Whether it is an image by itself, and not a list or a batch of them."""
+    """True if it is an image by itself, and not a list or a batch of them."""
     return is_path(images) or _in_memory(images) or (_is_array(images) and not _is_list(images))
 
 
@@ -160,7 +160,7 @@ def _checked(images: Iterable[Any]) -> Iterator[ImageLike]:
 
 
 def _in_memory(image: object) -> bool:
-    """Whether it is the bytes of a file, an open file or a Pillow image."""
+    """True if it is the bytes of a file, an open file or a Pillow image."""
     if isinstance(image, bytes | bytearray | memoryview | Image.Image):
         return True
     read = getattr(image, "read", None)
@@ -170,12 +170,12 @@ def _in_memory(image: object) -> bool:
 
 
 def _is_array(value: object) -> bool:
-    """Whether it is a numpy array or a torch tensor."""
+    """True if it is a numpy array or a torch tensor."""
     return isinstance(value, np.ndarray) or is_tensor(value)
 
 
 def _is_list(array: Any) -> bool:
-    """Whether an array is a batch, or a list of paths or of other images."""
+    """True if an array is a batch, or a list of paths or of other images."""
     listed = array.ndim == 1 and not is_tensor(array) and array.dtype.kind in "OU"
     return listed or array.ndim == 4
 

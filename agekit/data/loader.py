@@ -151,7 +151,7 @@ class FaceLoader(BaseLoader):
 
     @property
     def resident(self) -> bool:
-        """Whether the pixels are kept on the device."""
+        """True if the pixels are kept on the device."""
         return self._resident is not None
 
     def __len__(self) -> int:

@@ -42,7 +42,7 @@ _DIGEST = re.compile("[0-9a-f]{32}")
 
 
 def is_prepared(place: Path) -> bool:
-    """Whether a folder holds chips that were prepared, or are being prepared."""
+    """True if a folder holds chips that were prepared, or are being prepared."""
     return (place / MANIFEST).is_file() or (place / PLAN_FILE).is_file()
 
 

@@ -1,4 +1,4 @@
-"""How often each training face is drawn: rare ages, and small datasets, more often."""
+"""Weights by which training faces are drawn: rare ages, and small datasets, more often."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sampling:
 
 
 def age_weights(age: NDArray[np.float32], config: BalanceConfig) -> NDArray[np.float64]:
-    """How often faces are drawn by their ages, 1 on average.
+    """The weights of faces by their ages, 1 on average.
 
     Args:
         age: (N,) years.
@@ -60,7 +60,7 @@ def age_weights(age: NDArray[np.float32], config: BalanceConfig) -> NDArray[np.f
 def dataset_weights(
     table: FaceTable, rows: NDArray[np.int64], weights: Mapping[str, float]
 ) -> NDArray[np.float64] | None:
-    """How often faces are drawn by their datasets; 1 for a dataset that is not named.
+    """The weights of faces by their datasets; 1 for a dataset that is not named.
 
     Args:
         table: of one or several datasets.

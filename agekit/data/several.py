@@ -54,7 +54,7 @@ def must_be_one(dataset: str, what: str) -> None:
 
 
 def for_each(dataset: str, given: Any, what: str) -> tuple[dict[str, Any], Any]:
-    """What is given for each of the datasets of a name, and what for all.
+    """The values given for each of the datasets of a name, and for all.
 
     Args:
         dataset: the name.
@@ -82,7 +82,7 @@ def for_each(dataset: str, given: Any, what: str) -> tuple[dict[str, Any], Any]:
 
 
 def converted(dataset: str, given: Any, what: str, form: Callable[[Any], Any]) -> Any:
-    """What is given for one dataset in another form; of several, dataset → each that has one.
+    """A value for one dataset in another form; of several, dataset → each that has one.
 
     Args:
         dataset: see `for_each`, as for the next two.

@@ -55,7 +55,7 @@ class Sheet:
         return len(self.rows)
 
     def has(self, *names: str) -> bool:
-        """Whether there is a column of one of the names; see `column`."""
+        """True if there is a column of one of the names; see `column`."""
         return any(self._index(name) is not None for name in names)
 
     def column(self, *names: str, default: str | None = None) -> list[str]:
@@ -97,12 +97,12 @@ class Sheet:
 
     @property
     def decimal_comma(self) -> bool:
-        """Whether a comma in a number is a decimal point."""
+        """True if a comma in a number is a decimal point."""
         return self.delimiter != ","
 
 
 def is_missing(text: str) -> bool:
-    """Whether a cell says that there is no value."""
+    """True if a cell says that there is no value."""
     return text.lower() in _MISSING
 
 

@@ -62,7 +62,7 @@ def place_of(
 
 
 def culprit_of(reader: Dataset) -> Culprit:
-    """Who is to be named where a reader does wrong: by its entry, or as it calls itself."""
+    """Names a reader that does wrong: by its entry, or as it calls itself."""
     made = type(reader)
     here = (made.__module__, made.__qualname__)
     names = [e.name for e in DATASETS.entries() if (e.module, e.attribute) == here]

@@ -101,7 +101,7 @@ class Faces:
         return found
 
     def parts_told(self) -> list[dict[str, str]]:
-        """What runs and results keep of each of several datasets."""
+        """The record of each of several datasets that runs and results keep."""
         return [
             {"dataset": part.dataset, "protocol": part.protocol, "split_hash": part.split_hash}
             for part in self.parts
@@ -216,7 +216,7 @@ def _load_several(
 
 
 def _of(dataset: str, tell: Callable[[str], None]) -> Callable[[str], None]:
-    """What tells the notes of one of several datasets."""
+    """The words that tell the notes of one of several datasets."""
     return lambda note: tell(f"{dataset}: {note}")
 
 

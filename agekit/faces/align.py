@@ -123,7 +123,7 @@ def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> ND
 
 
 def is_upright(points: NDArray[np.floating]) -> bool:
-    """Whether a face is within 45 degrees of upright.
+    """True if a face is within 45 degrees of upright.
 
     Args:
         points: (5, 2) x and y, in the order of `TEMPLATE`.
@@ -223,7 +223,7 @@ def beyond(have: NDArray[np.float64], want: NDArray[np.float64]) -> float:
 def differ(
     have: NDArray[np.float64], want: NDArray[np.float64], tolerance: float = TOLERANCE
 ) -> bool:
-    """Whether points are not in one place, for a model."""
+    """True if points are not in one place, for a model."""
     return bool(np.abs(have - want).max() > tolerance)
 
 

@@ -1,4 +1,4 @@
-"""What a model of another task adds to the answer about a face, such as its gender."""
+"""Models of other tasks that add to the answer about a face, such as its gender."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FaceAttribute(FaceModel, ABC):
 
     @property
     def key(self) -> str:
-        """What the answers are called."""
+        """The name of the answers."""
         return str(self.config.task)
 
     def answers(self, group: Sequence[Seen], most: int) -> list[Answer]:
@@ -130,7 +130,7 @@ def find_attribute(name: str) -> tuple[str, str | None]:
 def _engine(
     folder: Path, config: Any, task: Task, device: str, runtime: Runtime
 ) -> tuple[Run, Any]:
-    """What computes the graph of a model, and where."""
+    """The function that computes a model's graph, and its device."""
     if choose_runtime(config, runtime, device) == "onnx":
         session, card = open_listed(folder, config, device=device)
         names = [*card.outputs]

@@ -122,7 +122,7 @@ def in_frame(
 
 
 def _told(path: str) -> NDArray[np.float64] | None:
-    """Where the points lie in the chips of a folder that was prepared, if the image is in one."""
+    """The places of the points in the chips of a prepared folder, if the image is in one."""
     return _told_above(str(Path(path).parent)) if path else None
 
 

@@ -19,7 +19,7 @@ _AGES = ("age", "low", "high")
 
 
 class AgeEngine(Protocol):
-    """What computes the ages of an estimator."""
+    """Computes the ages of an estimator."""
 
     @property
     def runtime(self) -> str:
@@ -27,7 +27,7 @@ class AgeEngine(Protocol):
 
     @property
     def device(self) -> Any:
-        """Where it computes, a torch device or its name."""
+        """Its torch device or the name of that."""
 
     def run(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Chips (N, S, S, 3) to age, low, high (N,) in years and, where there is one, p (N, K)."""

@@ -18,7 +18,7 @@ Points = tuple[tuple[float, float], ...]
 
 
 class Answer(NamedTuple):
-    """What another model says of a face.
+    """Another model's answer about a face.
 
     Args:
         value: plain data, for JSON.
@@ -59,11 +59,11 @@ class Face:
 
     @property
     def upright(self) -> bool | None:
-        """Whether it is within 45 degrees of upright; None if its points are not known."""
+        """True if it is within 45 degrees of upright; None if its points are not known."""
         return None if self.points is None else is_upright(np.array(self.points))
 
     def is_over(self, years: float) -> bool | None:
-        """Whether its whole interval is at or over an age, or below it; None if it is on both."""
+        """True if its whole interval is at or over an age, or below it; None if it is on both."""
         low, high = self.interval
         return True if low >= years else False if high < years else None
 
@@ -122,7 +122,7 @@ class Chip(NamedTuple):
         ages: Sequence[int],
         p: Sequence[float] | None,
     ) -> Face:
-        """What a model says of it; `ages` are the label ages of the distribution `p`, if any."""
+        """A model's answer as a face; `ages` are the label ages of the distribution `p`, if any."""
         labels, shares = ((), None) if p is None else (tuple(ages), tuple(p))
         return Face(age, interval, self.box, labels, shares, self.score, self.points)
 

@@ -54,7 +54,7 @@ class FaceFinder:
 
     @cached_property
     def detector(self) -> Detector:
-        """What finds faces; made when first needed.
+        """The detector of faces; made when first needed.
 
         Raises:
             UnknownNameError: it is not installed.

@@ -130,12 +130,12 @@ def _around(points: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _mirrored(points: NDArray[np.float64]) -> bool:
-    """Whether the points are plainly those of a face in a mirror; a profile may be either."""
+    """True if the points are plainly those of a face in a mirror; a profile may be either."""
     return _misfit(points[list(MIRRORED)]) < _misfit(points) / 2
 
 
 def _misfit(points: NDArray[np.float64]) -> float:
-    """How far from the standard places they come to lie at best."""
+    """The distance from the standard places at which they come to lie at best."""
     try:
         there = similarity(points, TEMPLATE)
     except DataError:

@@ -33,11 +33,11 @@ GROUP_PIXELS = 8_000_000
 
 
 class SaysMore(Protocol):
-    """What says one thing of each face beside its age, as `agekit.inference.attribute` does."""
+    """A model that says one thing more of each face, as `agekit.inference.attribute` has them."""
 
     @property
     def key(self) -> str:
-        """What the answers are called."""
+        """The name of the answers."""
 
     def answers(self, group: Sequence[Seen], most: int) -> list[Answer]:
         """The answers about the faces of some images, in order, at most so many at once."""
@@ -68,17 +68,17 @@ class FaceModel:
 
     @property
     def detects(self) -> bool:
-        """Whether it looks for faces when not told: it was trained on faces cut from photos."""
+        """True if it looks for faces when not told: it was trained on faces cut from photos."""
         return self.face.align == "five-points"
 
     @property
     def alignment_unknown(self) -> bool:
-        """Whether faces found in photos are cut in a way the model says nothing of."""
+        """True if faces found in photos are cut in a way the model says nothing of."""
         return not self.detects and self.face.points is None
 
     @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces and cuts them out; made when first needed.
+        """The finder, which finds faces and cuts them out; made when first needed.
 
         Raises:
             UnknownNameError: the model's detector is not installed.

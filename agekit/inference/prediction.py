@@ -22,7 +22,7 @@ __all__ = ["Prediction"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was found in one image, or why it could not be read.
+    """The faces found in one image, or the reason why it could not be read.
 
     Attributes:
         path: the image's; empty for one that came in memory.

@@ -1,4 +1,4 @@
-"""What computes a model: torch, or ONNX Runtime, which needs no torch."""
+"""The runtime of a model: torch, or ONNX Runtime, which needs no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRIVERS = ("libcuda.so.1", "nvcuda.dll", "libamdhip64.so")
 
 
 def choose_runtime(config: ModelConfig, runtime: str, device: str) -> Literal["onnx", "torch"]:
-    """What is to compute a model folder.
+    """The runtime that is to compute a model folder.
 
     Args:
         config: the folder's.
@@ -39,7 +39,7 @@ def choose_runtime(config: ModelConfig, runtime: str, device: str) -> Literal["o
 
 
 def has_gpu() -> bool:
-    """Whether torch would compute on a GPU; it is asked, and imported, only where one may be."""
+    """True if torch would compute on a GPU; it is asked, and imported, only where one may be."""
     if "torch" not in sys.modules and not (find_spec("torch") and _may_have_gpu()):
         return False
     from agekit.device import pick_device
@@ -48,7 +48,7 @@ def has_gpu() -> bool:
 
 
 def _may_have_gpu() -> bool:
-    """Whether a driver of GPUs is installed; a library is looked at in a moment, torch is not."""
+    """True if a driver of GPUs is installed; a library is looked at in a moment, torch is not."""
     if sys.platform == "darwin":
         return True
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):

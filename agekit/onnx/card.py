@@ -36,7 +36,7 @@ Age = Annotated[int, Field(ge=0, le=150)]
 
 
 class OnnxCard(Schema):
-    """How to use an exported model.
+    """The metadata of an exported model: how to use it.
 
     Attributes:
         format: the version of this schema.

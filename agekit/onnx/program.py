@@ -166,7 +166,7 @@ def serialise(graph: OnnxGraph, card: OnnxCard) -> bytes:
 
 
 def _tried(graph: OnnxGraph, card: OnnxCard) -> dict[str, Tensor]:
-    """What it is tried with, `FACES` rows each."""
+    """Inputs to try it with, `FACES` rows each."""
     more = {name: np.resize(values, FACES) for name, (_, values) in graph.more.items()}
     return {INPUT: drawn_faces(card.size)} | {
         name: torch.from_numpy(values.astype(np.float32)) for name, values in more.items()

@@ -87,7 +87,7 @@ def _providers(runtime: Any, device: str) -> list[Any]:
 
 
 def _cores() -> int:
-    """How many this process may use."""
+    """The number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

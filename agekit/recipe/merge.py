@@ -32,7 +32,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """What YAML gave, as JSON holds it: dates become text, every key of a mapping too.
+    """YAML's values as JSON holds them: dates become text, every key of a mapping too.
 
     Raises:
         ValueError: JSON cannot hold it: a number that is not finite, a mapping inside itself.

@@ -63,7 +63,7 @@ class Resolved:
         return Resolved(self.name, recipe, self.said)
 
     def was(self, written: Mapping[str, Any], *, started: bool = False) -> bool:
-        """Whether a recipe that was written down, maybe by an older agekit, is this one.
+        """True if a recipe that was written down, maybe by an older agekit, is this one.
 
         Args:
             written: the recipe as plain data.
@@ -133,7 +133,7 @@ def _check(
     overrides: Sequence[str],
     mistakes: list[str],
 ) -> Resolved | None:
-    """What a recipe's data come to with its preset and overrides; None where there are mistakes."""
+    """The recipe with its preset and overrides applied; None where there are mistakes."""
     kind = _kind(name, data, mistakes)
     task = _task(kind)
     said = _said(name, data, preset)

@@ -1,4 +1,4 @@
-"""What a recipe may say: every key, its type, its default."""
+"""The schema of recipes: every key, its type, its default."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class ScheduleConfig(PartConfig):
 
 
 class TrainConfig(StrictSchema):
-    """How one generation is trained, and which weights are kept.
+    """The training of one generation, and which of its weights are kept.
 
     ``hooks`` of mmengine's kind act in every generation. ``accumulate`` batches make one update.
     ``init_lr`` is the learning rate in place of the optimizer's where a model is started from. Of
@@ -186,12 +186,12 @@ class BalanceConfig(StrictSchema):
         return self
 
     def holds(self, epoch: int, epochs: int) -> bool:
-        """Whether an epoch, counted from 0, is one of those."""
+        """True if an epoch, counted from 0, is one of those."""
         return self.since <= epoch / epochs < self.until
 
 
 class DataConfig(StrictSchema):
-    """What a network sees of a face: image side in pixels, normalisation, augmentation.
+    """A face as the network sees it: image side in pixels, normalisation, augmentation.
 
     ``augment`` crops and flips; ``augments`` come after that, in their order. ``crop_pct`` is the
     share of each side, in the middle, that evaluation takes.
@@ -211,7 +211,7 @@ class DataConfig(StrictSchema):
 
 
 class Recipe(StrictSchema):
-    """What the recipes of every kind say, their parts chosen and their preset applied.
+    """The keys of the recipes of every kind, their parts chosen and their preset applied.
 
     Attributes:
         parts: the keys that name parts, each with the kind of part; ``heads.*`` names one under
@@ -243,7 +243,7 @@ class Recipe(StrictSchema):
 
     @property
     def pretrained(self) -> bool:
-        """Whether the network itself starts from weights of others."""
+        """True if the network itself starts from weights of others."""
         return False
 
     def named_parts(self) -> Iterator[tuple[str, PartConfig]]:

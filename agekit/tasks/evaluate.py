@@ -124,7 +124,7 @@ class AgeEvaluation(Evaluation):
 
     @abstractmethod
     def estimates(self, data: TrainingFaces) -> Mapping[str, NDArray[np.float32]]:
-        """What is estimated of the faces of the split, in their order.
+        """The estimates of the faces of the split, in their order.
 
         Returns:
             ``age`` and the ends ``low`` and ``high`` of its interval, (N,) years each; and

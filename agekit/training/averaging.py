@@ -35,7 +35,7 @@ class WarmedAverage(BaseAveragedModel):  # type: ignore[misc]
         averaged_param.lerp_(source_param, self.share(steps))
 
     def share(self, steps: int) -> float:
-        """What an update takes of the network's weights after so many steps."""
+        """The share that an update takes of the network's weights after so many steps."""
         updates: int = steps // self.interval
         return 1.0 - min(self.decay, updates / (9 + updates))
 

@@ -1,4 +1,4 @@
-"""What a trial asks of what a part gives: a tensor, its shape, its values, its gradient."""
+"""Checks of what a part gives in a trial: a tensor, its shape, its values, its gradient."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def check_gradients(culprit: Culprit, network: nn.Module, *, reached: bool = Tru
 
 
 def untouched(network: nn.Module) -> bool:
-    """Whether there are weights to train and none has a gradient."""
+    """True if there are weights to train and none has a gradient."""
     trained = [p for p in network.parameters() if p.requires_grad]
     return bool(trained) and all(p.grad is None for p in trained)
 
 
 def kind_of(value: object) -> str:
-    """What was given, in words."""
+    """The kind of what was given, in words."""
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 

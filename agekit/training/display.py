@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a live display on a terminal, plain lines elsewhere."""
+"""The display of a training: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Display", "Watched", "format_losses"]
 
 @dataclass(frozen=True)
 class Watched:
-    """What epochs and generations are compared by on the validation split: the less, the better.
+    """The figure that compares epochs and generations on the validation split: less is better.
 
     Attributes:
         key: of the split's metrics.

@@ -102,7 +102,7 @@ def build_evolver(part: PartConfig, kind: str = "estimator") -> Evolver[Any]:
 
 
 def _gives_nothing(function: Callable[..., Any]) -> bool:
-    """Whether the source of a function is known, and returns no value anywhere."""
+    """True if the source of a function is known, and returns no value anywhere."""
     try:
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
     except (OSError, TypeError, SyntaxError, ValueError):

@@ -28,7 +28,7 @@ _LOCAL = ("root", "init", "protocol_file", "framing")
 def common_config(
     recipe: Recipe, network: nn.Module, info: Mapping[str, Any], face: Alignment
 ) -> dict[str, Any]:
-    """What every `ModelConfig` says of a trained network, by its keys.
+    """The values of `ModelConfig` for a trained network, by its keys.
 
     Args:
         recipe: what it was trained by.

@@ -78,7 +78,7 @@ class TrainingFaces:
 
     @property
     def skipped(self) -> int:
-        """How many rows or images are left out."""
+        """The number of rows or images that are left out."""
         return sum(not problem.kept for problem in self.problems)
 
     def require(self, split: str) -> None:
@@ -110,7 +110,7 @@ class TrainingFaces:
             )
 
     def has(self, split: str) -> bool:
-        """Whether a split has usable rows."""
+        """True if a split has usable rows."""
         return split in self._rows
 
     def rows(self, split: str) -> NDArray[np.int64]:
@@ -124,7 +124,7 @@ class TrainingFaces:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many usable rows each split has, of those that have some."""
+        """The number of usable rows of each split that has some."""
         return {split: len(rows) for split, rows in self._rows.items() if split != "all"}
 
     def age(self, split: str) -> Tensor:
@@ -163,7 +163,7 @@ class TrainingFaces:
         return self.loader("val", ours_only=True) if self.has("val") else None
 
     def sampling(self, epochs: int) -> Sampling | None:
-        """How often the training faces are drawn in so many epochs; None where each comes once."""
+        """The draws of the training faces in so many epochs; None where each comes once."""
         return None
 
     def training_loader(self, batch_size: int, seed: int, epochs: int = 1) -> FaceLoader:

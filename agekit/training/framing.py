@@ -29,7 +29,7 @@ _STANDARD = "the standard"
 
 
 class Framing(Schema):
-    """Where faces lie in the data, and where in what a model is shown of them.
+    """The alignment of faces in the data, and in what a model is shown of them.
 
     Attributes:
         data: as the data says, or as measured where it does not.
@@ -129,12 +129,12 @@ class _Ask:
 
     @property
     def target(self) -> NDArray[np.float64] | None:
-        """Where the points are to lie, (5, 2) shares of the side, where that is known."""
+        """The places for the points, (5, 2) shares of the side, where that is known."""
         return None if self.wanted is None else known_points(self.wanted)
 
     @property
     def aimless(self) -> bool:
-        """Whether there is a model that does not say where the points lie in its faces."""
+        """True if there is a model that does not say where the points lie in its faces."""
         return self.wanted is not None and self.target is None
 
 

@@ -1,4 +1,4 @@
-"""What each file of a run must be: SHA-256 hashes, written before the files they are of."""
+"""SHA-256 hashes of a run's files, written before the files they are of."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Hashes:
         return listed.files
 
     def problem(self, path: Path) -> str | None:
-        """What is wrong with a file that is there; None if nothing is."""
+        """The fault of a file that is there; None if it has none."""
         known = (self.read() or {}).get(self._name(path))
         if known is None:
             return "it was not written by this run"

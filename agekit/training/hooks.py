@@ -289,7 +289,7 @@ def course_hooks(course: Course) -> list[Hook]:
 
 
 def is_read(runner: Runner, batch_idx: int) -> bool:
-    """Whether the losses are read after a batch: each time that 25 are done, and at the end."""
+    """True if the losses are read after a batch: each time that 25 are done, and at the end."""
     return (batch_idx + 1) % READ_EVERY == 0 or batch_idx + 1 == len(runner.train_dataloader)
 
 

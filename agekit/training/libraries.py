@@ -1,4 +1,4 @@
-"""What timm and mmengine have by the dozen: names, read from their source, and how one is built."""
+"""The optimisers, schedules and hooks of timm and mmengine: names, read from their source."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _parsed(module: str) -> ast.Module | None:
 
 
 def _imported(tree: ast.Module, package: str) -> dict[str, str]:
-    """What a module imports from beside it: name → `module:object`."""
+    """The imports of a module from beside it: name → `module:object`."""
     return {
         alias.asname or alias.name: f"{package}.{node.module}:{alias.name}"
         for node in tree.body

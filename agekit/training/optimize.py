@@ -1,4 +1,4 @@
-"""What a recipe says of the optimiser and the schedule, as mmengine's Runner takes it."""
+"""A recipe's optimiser and schedule, as mmengine's Runner takes them."""
 
 from __future__ import annotations
 

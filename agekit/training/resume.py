@@ -185,7 +185,7 @@ def lengthen(run: Run, begun: Resolved, after: Resolved) -> list[str]:
 
 
 def _generations(recipe: Recipe) -> int:
-    """How many an evolver trains, as the recipe says or by its own default; else 1."""
+    """The number an evolver trains, as the recipe says or by its own default; else 1."""
     given = recipe.evolver.arguments.get("generations")
     if given is None:
         known = signature.parameters(EVOLVERS.find(recipe.evolver.type)) or {}

@@ -64,7 +64,7 @@ class Run:
         return self.generation(number) / _CHECKPOINT
 
     def is_finished(self, number: int) -> bool:
-        """Whether a generation is trained and scored."""
+        """True if a generation is trained and scored."""
         return (self.generation(number) / METRICS).exists()
 
     def best(self, number: int, epoch: int) -> Path:
@@ -189,7 +189,7 @@ class Run:
         ]
 
     def damaged(self, path: Path, problem: str) -> ModelError:
-        """What to tell of a damaged file, and what to do.
+        """An error about a damaged file, with what to do.
 
         Args:
             path: the file.
@@ -217,7 +217,7 @@ class Run:
         return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
 
     def read_info(self) -> dict[str, Any]:
-        """What ``run.json`` holds.
+        """The content of ``run.json``.
 
         Raises:
             ModelError: it is damaged, or says that there are weights to start from, and none are.

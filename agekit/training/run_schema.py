@@ -1,4 +1,4 @@
-"""What ``run.json`` and the lines of ``metrics.jsonl`` say, and how they are read."""
+"""The schemas of ``run.json`` and of the lines of ``metrics.jsonl``, and how they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["parse_info", "parse_records"]
 
 
 class _Info(BaseModel):
-    """What every run says of itself; there is more in it."""
+    """The keys of every run; there are more."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -38,7 +38,7 @@ class _Info(BaseModel):
 
 
 class _Epoch(BaseModel):
-    """What every line of the metrics says; there is more in it."""
+    """The keys of every line of the metrics; there are more."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -33,7 +33,7 @@ class Loader(Protocol):
 
     @property
     def sampler(self) -> Any:
-        """What has `set_epoch`."""
+        """The object that has `set_epoch`."""
 
     def __len__(self) -> int:
         """The number of batches."""

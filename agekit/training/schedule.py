@@ -34,7 +34,7 @@ SHORTEST_RISE = 1.5
 
 @dataclass(frozen=True)
 class Span:
-    """What a schedule is spread over.
+    """The steps that a schedule is spread over.
 
     Attributes:
         epochs: of the generation.

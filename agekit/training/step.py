@@ -1,4 +1,4 @@
-"""What the training steps of one network have in common, on one device or several."""
+"""The base of the training steps of one network, on one device or several."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class NetworkStep(BaseModel):  # type: ignore[misc]
         return self.call(*inputs, **options)
 
     def call(self, *inputs: Any, **options: Any) -> Any:
-        """What the network gives, over the processes where there are several."""
+        """The network's output, over the processes where there are several."""
         network = self._parallel[0] if self._parallel else self.network
         return network(*inputs, **options)
 

@@ -36,7 +36,7 @@ L = TypeVar("L", bound=Trainer[Any])
 
 @dataclass(frozen=True)
 class Start:
-    """What a run starts from.
+    """The start of a run.
 
     Attributes:
         weights: kept with the run.
@@ -73,7 +73,7 @@ class TrainingTask(ABC, Generic[D, L]):
         return self
 
     def frame(self, recipe: Any) -> Alignment | None:
-        """Where faces have to lie for the recipe's network; None where it takes them anywhere."""
+        """The places where faces have to lie for the recipe's network; None where it takes any."""
         return None
 
     def select(self, recipe: Any, faces: Faces) -> Faces:
@@ -85,7 +85,7 @@ class TrainingTask(ABC, Generic[D, L]):
         return {}
 
     def timed_step(self, recipe: Any) -> TimedStep | None:
-        """What makes a step of a recipe's first generation, to be timed; None where nothing does.
+        """A maker of a step of a recipe's first generation, to be timed; None where there is none.
 
         It is given images (N, 3, S, S) on their device and the type of autocast, and makes the
         network, new, and a function that trains it once on these images.
@@ -123,7 +123,7 @@ class TrainingTask(ABC, Generic[D, L]):
         return ()
 
     def watched(self, faces: Faces) -> str | None:
-        """What a hook of a recipe may monitor, in mmengine's words; None without a split for it."""
+        """The key a recipe's hook may monitor, in mmengine's words; None without a split for it."""
         there = bool((faces.codes == SPLITS.index("val")).any())
         return f"val/{self.trainer_type.watched.key}" if there else None
 
@@ -143,7 +143,7 @@ class TrainingTask(ABC, Generic[D, L]):
 
     @abstractmethod
     def describe(self, data: D) -> str:
-        """How many faces of what."""
+        """The number of faces, and of what."""
 
     def remarks(self, data: D, info: Mapping[str, Any]) -> Iterable[str]:
         """Lines that a person should read before the training.
@@ -157,7 +157,7 @@ class TrainingTask(ABC, Generic[D, L]):
     def first_weights(
         self, recipe: Any, fixed: Collection[str]
     ) -> tuple[dict[str, Any], list[str]]:
-        """Where the weights come from that a run without a model to start from begins with.
+        """The origin of the weights of a run that starts from no model.
 
         Args:
             recipe: what is going to be trained.
@@ -187,7 +187,7 @@ class TrainingTask(ABC, Generic[D, L]):
     def trainer(
         self, recipe: Any, data: D, run: Run, display: Display, info: Mapping[str, Any]
     ) -> L:
-        """What the evolver works with, in a run as its `info` has it."""
+        """The trainer that the evolver works with, in a run as its `info` has it."""
         made: Any = self.trainer_type(
             recipe=recipe,
             faces=data,

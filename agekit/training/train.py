@@ -181,7 +181,7 @@ def train(
 
 
 def _givers(dataset: str, faces: Faces) -> dict[str, str]:
-    """What gives the dataset and, where it is known, the detector its faces were found by."""
+    """The distributions of the dataset and, where it is known, of the detector of its faces."""
     entries = [DATASETS.find(name) for name in members(dataset)]
     for part in faces.parts or (faces,):
         if part.face.align != "chips":
@@ -202,7 +202,7 @@ def _protocol_file(protocol: str) -> str | None:
 
 
 def _of_main(action: Callable[[], T]) -> T | None:
-    """What an action gives in the first process, which keeps it; in the others None."""
+    """The result of an action in the first process, which keeps it; in the others None."""
     found: list[T] = []
     from_main(lambda: found.append(action()))
     return found[0] if found else None

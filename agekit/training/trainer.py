@@ -1,4 +1,4 @@
-"""What every evolver works with: the run, and the engine that trains one generation."""
+"""The trainer that every evolver works with: the run, and the engine of one generation."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Trainer(ABC, Generic[N]):
 
     @property
     def device(self) -> torch.device:
-        """Where to train."""
+        """The device to train on."""
         device: torch.device = self.faces.device
         return device
 

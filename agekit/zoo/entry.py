@@ -95,7 +95,7 @@ Line = Annotated[str, _line]
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """What a file must be: its SHA-256 in 64 hex digits, and its size in bytes."""
+    """A file's SHA-256 in 64 hex digits, and its size in bytes."""
 
     sha256: Annotated[str, _sha256]
     size: Annotated[int, whole_number(MOST_BYTES)]
@@ -103,7 +103,7 @@ class FileRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """What a model was trained on and scored by; what is unknown is empty.
+    """The data a model was trained on and scored by; what is unknown is empty.
 
     Attributes:
         dataset: registry name.
@@ -120,7 +120,7 @@ class TrainingData:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a model made of a fixed input when its entry was written; see `agekit.zoo.check`.
+    """A model's answer to a fixed input when its entry was written; see `agekit.zoo.check`.
 
     Attributes:
         input: which one.
@@ -241,7 +241,7 @@ def write_entry(entry: ZooEntry) -> str:
 
 
 def _contradictions(entry: ZooEntry) -> list[str]:
-    """What is wrong with keys that are good one by one."""
+    """The contradictions between keys that are good one by one."""
     out = [
         f"files: files must hold {name}" for name in (WEIGHTS, CONFIG) if name not in entry.files
     ]

@@ -264,6 +264,6 @@ def _contributed() -> list[Place]:
 
 
 def _folder(package: str, provider: str) -> Place:
-    """Where the folder `package.folder` of a plugin lies."""
+    """The path of the folder `package.folder` of a plugin."""
     there = [path for path in module_paths(package) if path.is_dir()]
     return Place(there[0] if there else Path(package.replace(".", os.sep)), provider)

@@ -149,7 +149,7 @@ def _check_network(
 def _check_graphs(
     folder: Path, config: ModelConfig, entry: ZooEntry | None
 ) -> Iterator[FileProblem]:
-    """What is wrong with the ONNX files: other bytes, another model, other outputs."""
+    """The faults of the ONNX files: other bytes, another model, other outputs."""
     for name in config.onnx_sha256:
         try:
             open_listed(folder, config, name)

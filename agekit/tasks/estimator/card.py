@@ -97,7 +97,7 @@ _FIGURES = {
 
 
 def estimator_scores(config: EstimatorConfig, metrics: Mapping[str, Any]) -> list[Score]:
-    """What an estimator scored on its test split, for `agekit.zoo.cards.results`."""
+    """An estimator's scores on its test split, for `agekit.zoo.cards.results`."""
     test, level = mapping(metrics, "test"), config.interval.level
     out = _scores(config.trained, test, level)
     for part in mappings(config.trained, "parts"):

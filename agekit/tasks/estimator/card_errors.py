@@ -1,4 +1,4 @@
-"""How large an estimator's errors are and for whom, for its card."""
+"""The errors of an estimator, overall and by age, gender and group, for its card."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _cell(row: Mapping[str, Any], key: str, form: str) -> str:
 def _reading(
     metrics: Mapping[str, Any], trained: Mapping[str, Any], row: Mapping[str, Any], calibrated: str
 ) -> str:
-    """What the columns are, and what the interval and the seeds say."""
+    """The meaning of the columns, the interval and the seeds."""
     text = [
         "MAE is the mean absolute error and bias the mean error, in years; CA(5) the share of "
         "errors below 5 years, CS@5 of at most 5; coverage the share of true ages within their "
@@ -173,7 +173,7 @@ def _reading(
 
 
 def _faces(calibrated_on: str) -> str:
-    """What the intervals were calibrated on, in words."""
+    """The faces the intervals were calibrated on, in words."""
     if calibrated_on == "train":
         return "the faces it was trained on"
     if calibrated_on == "holdout":

@@ -1,4 +1,4 @@
-"""What an estimator's model folder says: ``config.json`` and ``metrics.json``."""
+"""The files of an estimator's model folder: ``config.json`` and ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class IntervalConfig(StrictSchema):
 
 
 class EstimatorConfig(ModelConfig):
-    """What the ``config.json`` of an estimator's model folder holds."""
+    """The content of an estimator's ``config.json``."""
 
     task: Literal["estimator"] = "estimator"
     backbone: PartConfig

@@ -116,7 +116,7 @@ class FaceErrors:
         }
 
     def risk_coverage(self) -> list[dict[str, Any]]:
-        """What `answered` gives of each tenth of the faces more; nothing where nothing tells."""
+        """`answered` of each tenth of the faces more; nothing where nothing tells faces apart."""
         found = [self.answered(tenth / 10) for tenth in range(1, 11)]
         return [one for one in found if one is not None]
 

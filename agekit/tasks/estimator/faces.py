@@ -105,7 +105,7 @@ class EstimatorFaces(TrainingFaces):
         return low, high
 
     def outside(self, split: str) -> int:
-        """How many faces of a split are younger or older than the label ages."""
+        """The number of faces of a split that are younger or older than the label ages."""
         low, high = self.config.ages or self.ages
         age = self.faces.table.age[self._rows[split]].round() if self.has(split) else np.empty(0)
         return int(((age < low) | (age > high)).sum())

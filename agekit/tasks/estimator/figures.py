@@ -80,7 +80,7 @@ def distributions(
     ages: tuple[int, int],
     by_generation: Sequence[NDArray[np.float32]],
 ) -> None:
-    """How the label distributions of a few faces evolve: the paper's figure 3.
+    """Draws how the label distributions of a few faces evolve: the paper's figure 3.
 
     Args:
         path: the PNG to write.

@@ -74,7 +74,7 @@ def foreign_start(path: Path, recipe: EstimatorRecipe, faces: Faces) -> Start:
 
 
 def _prefix(theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
-    """What stands before the names of the backbone, as ``module.`` of a parallel training."""
+    """The prefix before the names of the backbone, as ``module.`` of a parallel training."""
     seen: Counter[str] = Counter()
     for name in theirs:
         parts = name.split(".")
@@ -85,7 +85,7 @@ def _prefix(theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
 
 
 def _unfit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-    """What of a file is not as the backbone needs it, by name."""
+    """The names in a file that are not as the backbone needs them."""
     wrong = []
     for name, ours in wanted.items():
         theirs = found.get(name)

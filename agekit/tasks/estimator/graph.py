@@ -95,7 +95,7 @@ class PixelGraph(nn.Module):
 
     @staticmethod
     def inside(image: ImageConfig, *, mirror: bool) -> str:
-        """What is done to the pixels, in words, for `OnnxGraph.inside`."""
+        """The steps done to the pixels, in words, for `OnnxGraph.inside`."""
         keep = "" if image.crop_pct == 1 else f"the middle {image.crop_pct:g}, scaled up; "
         twice = "; the mean over the face and its mirror image" if mirror else ""
         return f"{keep}RGB in 0-1 less {list(image.mean)}, over {list(image.std)}{twice}"

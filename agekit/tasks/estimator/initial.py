@@ -30,7 +30,7 @@ __all__ = ["adopt", "adopt_images", "estimator_start", "initial_weights"]
 def estimator_start(
     model: str | Path, recipe: EstimatorRecipe, faces: Faces, fixed: Collection[str]
 ) -> Start:
-    """What a recipe takes from an estimator: backbone, heads that fit, images, label ages.
+    """The start a recipe takes from an estimator: backbone, heads that fit, images, label ages.
 
     The label ages are the model's where they cover those of the training faces, and a head is
     taken where its label ages stay. What the user set stays as it is set.
@@ -96,7 +96,7 @@ def estimator_start(
 def adopt_images(
     theirs: ImageConfig, ours: Any, fixed: Collection[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """How a model takes images, where a recipe says otherwise and the user nothing.
+    """The way a model takes images, where a recipe says otherwise and the user nothing.
 
     Args:
         theirs: the model's.
@@ -174,7 +174,7 @@ def _unfit(
 
 
 def _is_one(registry: Registry, ours: PartConfig, its: PartConfig, config: EstimatorConfig) -> bool:
-    """Whether the names of two parts, a recipe's and a model's, mean one."""
+    """True if the names of two parts, a recipe's and a model's, mean one."""
     with within(config.requires):
         meant = registry.find(its.type)
     return registry.find(ours.type) == meant

@@ -59,7 +59,7 @@ class Predictor(PredictorBase):
 
     @property
     def runtime(self) -> str:
-        """What computes: ``torch`` or ``onnx``."""
+        """The runtime that computes: ``torch`` or ``onnx``."""
         return self.engine.runtime
 
     def estimate(self, chips: Sequence[Chip]) -> list[Face]:

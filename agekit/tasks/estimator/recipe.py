@@ -1,4 +1,4 @@
-"""What a recipe of an estimator may say."""
+"""The schema of an estimator's recipe."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ HeadName = Annotated[str, AfterValidator(_check_head_name)]
 
 
 def is_pretrained(backbone: PartConfig) -> bool:
-    """Whether a recipe's backbone starts from weights of others."""
+    """True if a recipe's backbone starts from weights of others."""
     return backbone.type.startswith(HUB_PREFIX) or bool(backbone.arguments.get("pretrained"))
 
 
 class EstimatorDataConfig(DataConfig):
-    """What an estimator sees; the first and the last of the label ages, whole years.
+    """A face as an estimator sees it; the first and the last of the label ages, whole years.
 
     Without ``ages`` they are those of the training faces. ``balance`` draws rare ages more often;
     ``weights`` says how often a face of each of several datasets is drawn beside one of another.
@@ -60,7 +60,7 @@ class EstimatorDataConfig(DataConfig):
 
 
 class EstimateConfig(StrictSchema):
-    """How a distribution becomes an age, and the share its interval is meant to hold.
+    """The way from a distribution to an age, and the share its interval is meant to hold.
 
     ``mirror`` averages the outputs over a face and its mirror image. ``holdout`` is a share of the
     training faces that is not trained on: the intervals are calibrated on it, in place of the
@@ -96,7 +96,7 @@ class EstimatorRecipe(Recipe):
 
     @property
     def pretrained(self) -> bool:
-        """Whether the backbone starts from weights of others."""
+        """True if the backbone starts from weights of others."""
         return is_pretrained(self.backbone)
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ class OnlineTeacher:
 
 
 class EstimatorStep(NetworkStep):
-    """What mmengine's Runner trains: one step over a batch of faces.
+    """The model that mmengine's Runner trains: one step over a batch of faces.
 
     Args:
         network: the estimator to train.
@@ -125,7 +125,7 @@ class EstimatorStep(NetworkStep):
         return groups
 
     def forward(self, batch: Batch) -> LossInputs:
-        """What the losses may ask for: raw outputs by head, features, the teacher's outputs."""
+        """The inputs of losses: raw outputs by head, features, the teacher's outputs."""
         with self.autocast(batch.images.device):
             if self._features:
                 raw, features = self.call(batch.images, with_features=True)

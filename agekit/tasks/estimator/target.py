@@ -1,4 +1,4 @@
-"""What an estimator is trained against: a batch of ages in the units the losses need."""
+"""The target of an estimator: a batch of ages in the units the losses need."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _OF_TEACHER = ("teacher", "teacher_outputs")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a loss asks for, read once from the signature of its `forward`.
+    """The inputs that a loss asks for, read once from the signature of its `forward`.
 
     Attributes:
         names: keys of `GIVEN`.
@@ -88,23 +88,23 @@ class Asked:
 
     @property
     def learns_from_teacher(self) -> bool:
-        """Whether it cannot do without the generation before."""
+        """True if it cannot do without the generation before."""
         return any(name in self.required for name in _OF_TEACHER)
 
     @property
     def of_teacher(self) -> bool:
-        """Whether it can learn from the generation before."""
+        """True if it can learn from the generation before."""
         return any(name in self.names for name in _OF_TEACHER)
 
     @property
     def all_heads(self) -> bool:
-        """Whether it sees more outputs than those of its own head."""
+        """True if it sees more outputs than those of its own head."""
         return any(name in self.names for name in ("outputs", "features"))
 
 
 @dataclass(frozen=True)
 class LossInputs:
-    """What a step has for its losses.
+    """The values that a step has for its losses.
 
     Attributes:
         outputs: raw outputs by head, (N, ...) each.

@@ -74,7 +74,7 @@ def timm_backbone(model: str, *, pretrained: bool | None = None, **arguments: An
 
 
 def own_images(backbone: PartConfig) -> dict[str, Any]:
-    """How timm's weights take images: size, mean and std; empty where a backbone has none of them.
+    """The images timm's weights take: size, mean and std; empty where a backbone has none of them.
 
     Raises:
         ConfigError: the repository of the Hub cannot be read.

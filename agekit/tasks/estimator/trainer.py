@@ -1,4 +1,4 @@
-"""What the evolvers of estimators work with: networks, faces, generations."""
+"""The trainer that evolvers of estimators work with: networks, faces, generations."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _timed_step(
 
 
 def _drawn(data: EstimatorFaces) -> Iterator[str]:
-    """How often faces are drawn, where that differs among them."""
+    """The weights by which faces are drawn, where these differ."""
     balance = data.config.balance
     if balance is not None:
         age = data.age("train").numpy()

@@ -132,7 +132,7 @@ class Trial:
         }
 
     def estimate(self) -> None:
-        """What the heads make of their outputs, as an evaluation asks them."""
+        """The estimates that the heads make of their outputs, as an evaluation asks for them."""
         self.network.eval()
         with torch.no_grad():
             raw, _ = self._look()
@@ -269,7 +269,7 @@ class Trial:
 
 
 def _told(term: LossTerm) -> str:
-    """What there is to say of a loss that was written for an older interface."""
+    """A note on a loss that was written for an older interface."""
     if not Asked.by(LOSSES.get(term.type)).by_position:
         return ""
     entry = LOSSES.find(term.type)

@@ -62,7 +62,7 @@ def training_facts(recipe: Recipe, faces: Faces, counts: Mapping[str, int]) -> d
 
 
 def _dataset_facts(faces: Faces) -> dict[str, Any]:
-    """What a dataset says of itself; of several, each fact once, with the dataset's name before."""
+    """A dataset's facts; of several, each fact once, with the dataset's name before."""
     if faces.parts:
         each = {part.dataset: _dataset_facts(part) for part in faces.parts}
         out: dict[str, Any] = {

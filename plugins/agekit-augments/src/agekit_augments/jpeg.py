@@ -41,7 +41,7 @@ class Jpeg(Augmentation):
         self.register_buffer("offset", torch.tensor([128.0, 0.0, 0.0]).view(3, 1, 1))
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed, and what its quality multiplies the tables by."""
+        """Draws which images are changed, and what their quality multiplies the tables by."""
         quality = between(*self.quality, uniform[:, 1]).round()
         factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
         return torch.stack([(uniform[:, 0] < self.p).float(), factor], 1)

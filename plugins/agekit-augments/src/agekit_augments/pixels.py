@@ -58,7 +58,7 @@ class Grey(Augmentation):
         self.p = require_share("grey: p", p)
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed."""
+        """True if each image is changed."""
         return (uniform < self.p).float()
 
     def forward(self, images: Tensor, drawn: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Colour(Augmentation):
         self.register_buffer("yiq", yiq)
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed, its three factors, and the angle of its hue."""
+        """Draws which images are changed, their three factors, and the angles of their hues."""
         factors = [between(1 - s, 1 + s, uniform[:, k + 1]) for k, s in enumerate(self.spans)]
         angle = 2 * math.pi * between(-self.hue, self.hue, uniform[:, 4])
         return torch.stack([(uniform[:, 0] < self.p).float(), *factors, angle], 1)
@@ -148,7 +148,7 @@ class Blur(Augmentation):
         self.sigma = require_range("blur: sigma", sigma, 0.01, 100)
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed, and its sigma."""
+        """Draws which images are changed, and their sigmas."""
         return torch.stack(
             [(uniform[:, 0] < self.p).float(), between(*self.sigma, uniform[:, 1])], 1
         )
@@ -188,7 +188,7 @@ class Rotation(Augmentation):
         self.shift = require_share("rotation: shift", shift)
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed, and the two rows of its affine map."""
+        """Draws which images are changed, and the two rows of their affine maps."""
         on, angle, scale, right, down = uniform.double().T
         angle = math.radians(self.degrees) * (2 * angle - 1)
         scale = 1 / between(*self.scale, scale)
@@ -232,7 +232,7 @@ class Erasing(Augmentation):
         self.colour = colour
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Whether each image is changed; top, left, bottom and right as shares; the colour."""
+        """Draws which images are changed; top, left, bottom and right as shares; the colours."""
         on, area, ratio, top, left = uniform[:, :5].T
         area = between(*self.area, area)
         ratio = torch.exp(between(math.log(self.ratio[0]), math.log(self.ratio[1]), ratio))

@@ -1,4 +1,4 @@
-"""Where suites are found: those that are installed, and the snapshots beside results."""
+"""Suites: those that are installed, and the snapshots beside results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ENDINGS = (".yaml", ".yml")
 
 
 class Listing(NamedTuple):
-    """What a list says of a suite.
+    """A suite as lists show it.
 
     Args:
         name: what it is called by.
@@ -94,7 +94,7 @@ def list_suites(remarks: list[str]) -> list[Listing]:
 
 
 def count_cells(suite: Mapping[str, Any]) -> int:
-    """How many cells a suite has, as its file says; nothing is checked.
+    """The number of cells of a suite, as its file says; nothing is checked.
 
     Args:
         suite: as plain data.
@@ -110,7 +110,7 @@ def count_cells(suite: Mapping[str, Any]) -> int:
 
 @cache
 def is_open(recipe: str) -> bool:
-    """Whether a recipe leaves its backbone, or generator, to be chosen; False if it is unknown."""
+    """True if a recipe leaves its backbone, or generator, to be chosen; False if it is unknown."""
     try:
         if recipe.endswith(ENDINGS) or resolve_recipe_name(recipe)[1] is not None:
             return False

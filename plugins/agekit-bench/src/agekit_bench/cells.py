@@ -51,7 +51,7 @@ class Cell(CellId):
         return self.path(Path()).with_suffix("").as_posix()
 
     def folder(self, out: Path) -> Path:
-        """Where it works: its specification, log and run."""
+        """Its working folder: specification, log and run."""
         return out / RUNS / self.name
 
 
@@ -173,7 +173,7 @@ class _Resolver:
 
 
 def takes_judges(kind: str) -> bool:
-    """Whether models of a task are scored by judges, and then on what they were trained on alone.
+    """True if models of a task are scored by judges, and then on what they were trained on alone.
 
     Raises:
         AgekitError: there is no such task.

@@ -74,7 +74,7 @@ class ModelComparison:
 
     @property
     def remarks(self) -> list[str]:
-        """What has to be known of the figures."""
+        """Notes that have to be known of the figures."""
         exposed = [f"{one.name} {one.exposure}" for one in self.models if one.exposure]
         left = self.comparison.left_out
         if left:
@@ -210,7 +210,7 @@ def exposure(
     root: Root | Mapping[str, Root] | None = None,
     columns: Columns | None = None,
 ) -> str:
-    """How the faces of a split were part of a model's training; "" where they were not.
+    """The part that a split's faces had in a model's training; "" where they had none.
 
     Where the model was trained by another split of the data, that is made again, and pictures are
     compared by their contents.

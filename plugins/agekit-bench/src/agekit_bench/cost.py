@@ -1,4 +1,4 @@
-"""What a suite will cost, and how long the rest will take: estimates from measured rates alone.
+"""Estimates of a suite's cost, and of the time left, from measured rates alone.
 
 Work is counted as what an image asks for x training images x epochs x generations; a rate is work
 by second. An image asks for the operations of a forward pass. Of cells of one running suite its
@@ -50,7 +50,7 @@ _SHARE = 0.8
 
 
 class Rates:
-    """How fast cells were trained.
+    """Measured rates of training.
 
     Args:
         results: those there are; the median of the same recipe is taken, else of the same
@@ -180,7 +180,7 @@ _sizes: dict[tuple[str, int], Size | None] = {}
 
 
 class Size(NamedTuple):
-    """What training a recipe costs.
+    """The cost of training a recipe.
 
     Args:
         parameters: of the model; heads have label ages 0 to 100.

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def is_uncut(suite: Suite, dataset: str, root: Path | None) -> bool:
-    """Whether the faces of a dataset have to be cut out first.
+    """True if the faces of a dataset have to be cut out first.
 
     Those of whole photos have to, unless the suite takes them as they are. Where it says where
     faces are to lie, so have those of a dataset that is not at hand and does not say where they
@@ -135,7 +135,7 @@ def read_protocols(
 
 
 def _drawn(cell: Cell, faces: Faces) -> str:
-    """What a cell draws of the faces, or why it cannot; "" for nothing."""
+    """A note on what a cell draws of the faces, or why it cannot; "" for nothing."""
     recipe = cell.resolved.recipe
     try:
         drawn = training_of(recipe).select(recipe, faces)
@@ -146,7 +146,7 @@ def _drawn(cell: Cell, faces: Faces) -> str:
 
 @dataclass(frozen=True)
 class DatasetLocation:
-    """Where a dataset lies.
+    """The folder of a dataset.
 
     Attributes:
         root: None where it needs none, or is not here.
@@ -162,7 +162,7 @@ class DatasetLocation:
 def locate_datasets(
     found: Iterable[Cell], suite: Suite, roots: Mapping[str, Path]
 ) -> dict[str, DatasetLocation]:
-    """Where the datasets of cells, and those a suite scores besides, lie.
+    """Locates the datasets of cells, and those a suite scores besides.
 
     Args:
         found: the cells.
@@ -217,7 +217,7 @@ def name_columns(
 
 
 def cross_specs(suite: Suite, places: Mapping[str, DatasetLocation]) -> list[CrossSpec]:
-    """What finished models are scored on besides, of the datasets that are here."""
+    """The other datasets that finished models are scored on, of those that are here."""
     return [
         CrossSpec(
             **cross.model_dump(),

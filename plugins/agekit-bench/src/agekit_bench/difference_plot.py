@@ -1,4 +1,4 @@
-"""How models' errors differ, drawn: a line an interval, a row a part of the faces."""
+"""A plot of how models' errors differ: a line an interval, a row a part of the faces."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 
 
 def classify(error: BaseException) -> tuple[Kind, str]:
-    """What happened, and one line about it.
+    """The kind of a failure, and one line about it.
 
     Memory is lacking where a `MemoryError`, or torch saying so for a CPU or a GPU, is the error or
     what it came from. Diverged is a training that stopped for a number that is not finite.
@@ -36,7 +36,7 @@ def classify(error: BaseException) -> tuple[Kind, str]:
 
 
 def ended(code: int, killed_before: int, killed_now: int) -> tuple[Kind, str]:
-    """What happened to a process that left no word.
+    """The failure of a process that left no word.
 
     Args:
         code: its exit code, negative for a signal.
@@ -55,7 +55,7 @@ def ended(code: int, killed_before: int, killed_now: int) -> tuple[Kind, str]:
 
 
 def oom_kills() -> int:
-    """How many processes the kernel killed for want of memory so far, as far as it tells."""
+    """The number of processes that the kernel killed for want of memory, as far as it tells."""
     total = 0
     for counter in _COUNTERS:
         with suppress(OSError, ValueError):

@@ -139,7 +139,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def _outcome(folder: Path) -> tuple[Kind, str] | None:
-    """What the process said of its failure, if it could."""
+    """The failure that the process wrote down, if it could."""
     try:
         told = json.loads((folder / OUTCOME).read_bytes())
         return told["kind"], str(told["message"])
@@ -188,14 +188,14 @@ def _recipe(spec: CellSpec) -> dict[str, Any] | None:
 
 
 def _machine(folder: Path) -> Machine | None:
-    """What the process said it runs on, if it got that far."""
+    """The machine that the process wrote down, if it got that far."""
     with suppress(OSError, ValueError):
         return Machine.model_validate_json((folder / MACHINE).read_bytes())
     return None
 
 
 def _info(folder: Path) -> dict[str, Any]:
-    """What the run says of itself, if it got that far."""
+    """The run's `run.json`, if it got that far."""
     try:
         info = json.loads((folder / RUN / "run.json").read_bytes())
     except (OSError, ValueError):

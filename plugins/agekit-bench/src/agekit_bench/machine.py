@@ -1,4 +1,4 @@
-"""What a cell runs on: machine, versions, the state of the code, the energy of its GPU."""
+"""The surroundings of a cell: machine, versions, the state of the code, the energy of its GPU."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def code_state() -> CodeState | None:
 
 
 def machine(device: torch.device) -> Machine:
-    """What a cell runs on."""
+    """The machine that a cell runs on."""
     from agekit.device import describe_device
 
     told = describe_device(device)
@@ -72,7 +72,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints; None where it is not there or fails."""
+    """The output of a command; None where it is not there or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""What is left to do of a suite, and what can be known to be wrong before it is begun."""
+"""The cells of a suite that are left to do, and mistakes that can be known before they begin."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan(
     places: Mapping[str, DatasetLocation],
     weights: Mapping[str, str],
 ) -> list[CellStatus]:
-    """Where every cell stands, in their order.
+    """The status of every cell, in their order.
 
     Args:
         found: the cells.

@@ -56,7 +56,7 @@ GENDERS = ("male", "female")
 
 @dataclass(frozen=True)
 class Estimates:
-    """What one generation made of N faces.
+    """One generation's estimates of N faces.
 
     Attributes:
         protocol: what they are of.
@@ -163,7 +163,7 @@ class Scored:
         return len(self.key)
 
     def same_faces(self, other: Scored) -> bool:
-        """Whether `other` has the same faces with the same ages."""
+        """True if `other` has the same faces with the same ages."""
         return np.array_equal(self.key, other.key) and np.array_equal(self.age, other.age)
 
     def take(self, index: NDArray[np.int64]) -> Scored:

@@ -137,7 +137,7 @@ def _train(folder: Path, spec: CellSpec) -> tuple[TrainResult, bool]:
 
 
 def _is_begun(run: Path, spec: CellSpec, resolved: Resolved) -> bool:
-    """Whether a run is there that is this cell's: another recipe's is none."""
+    """True if a run is there that is this cell's: another recipe's is none."""
     from agekit.recipe import resolve
 
     try:

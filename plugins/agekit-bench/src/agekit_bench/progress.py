@@ -1,4 +1,4 @@
-"""What a person sees while a suite runs: a live table on a terminal, plain lines elsewhere."""
+"""The display of a running suite: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Counts", "ProgressTable", "progress_of"]
 
 @dataclass
 class Counts:
-    """How many cells are where.
+    """The number of cells by status.
 
     Attributes:
         total: of the suite, less those that lack something.
@@ -120,7 +120,7 @@ class ProgressTable:
 
 
 def progress_of(run: Path) -> str:
-    """How far a run is: ``generation 2, epoch 5, MAE 5.31``, of the validation."""
+    """The progress of a run: ``generation 2, epoch 5, MAE 5.31``, of the validation."""
     record = _last_record(run / "metrics.jsonl")
     if not record:
         return "starting"

@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 def predictions_path(path: Path) -> Path:
-    """Where the per-face estimates of the result at `path` lie: beside it."""
+    """The path of the per-face estimates of the result at `path`: beside it."""
     return path.with_suffix(".parquet")
 
 
@@ -67,7 +67,7 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def is_kept(path: Path) -> bool:
-    """Whether the result of a finished cell is at `path`, if of another version, which stays.
+    """True if the result of a finished cell is at `path`, if of another version, which stays.
 
     What is there and cannot be opened may be one; what is damaged is none.
     """

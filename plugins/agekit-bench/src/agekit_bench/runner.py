@@ -128,7 +128,7 @@ class _Runner:
         return plan(self.found, self.out, self.places, self.weights)
 
     def _sort(self, started: Sequence[CellStatus]) -> None:
-        """What is to be done, and what is settled."""
+        """Sorts cells into those to do and those settled."""
         again = self.options.retry_failed
         for planned in started:
             name = planned.cell.name
@@ -184,7 +184,7 @@ class _Runner:
                 self.board.begun(cell, counts)
 
     def _width(self) -> int:
-        """How many cells may be running."""
+        """The most cells that may be running."""
         if self.options.cluster is not None and self.options.jobs == 1:
             return len(self.found)
         return self.options.jobs
@@ -224,7 +224,7 @@ class _Runner:
         )
 
     def _cross(self, cell: Cell) -> list[CrossSpec]:
-        """What the cell is scored on besides; its own protocol is none of it."""
+        """The other datasets that the cell is scored on; its own protocol is none of them."""
         if takes_judges(cell.kind):
             return []
         return [rule for rule in self.cross if whole_name(rule)[1] != cell.protocol]
@@ -250,7 +250,7 @@ class _Runner:
             self.board.ended(item.cell, result, counts)
 
     def _result(self, item: _Running) -> Result | None:
-        """What an attempt gave; a job that the cluster ended is a failure of its cell."""
+        """The result of an attempt; a job that the cluster ended is a failure of its cell."""
         try:
             result: Result | None = item.future.result()
         except Exception as error:

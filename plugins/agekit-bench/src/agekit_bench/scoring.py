@@ -87,7 +87,7 @@ def score(
 
 
 def scored_split(faces: Faces) -> Split:
-    """What finished models are scored on: the test, or what comes nearest to it."""
+    """The split that finished models are scored on: the test, or what comes nearest to it."""
     return next(s for s in _PREFERRED if (faces.codes == SPLITS.index(s)).any())
 
 
@@ -99,7 +99,7 @@ def _as_trained(
     split: Split,
     framing: Framing,
 ) -> Evaluation:
-    """What the run measured on its own test faces, of all where none are counted apart."""
+    """The metrics that the run measured on its own test faces, or on all of them."""
     counts = config.trained["faces"]
     tests = sum(n for name, n in counts.items() if name.split()[-1] == "test")
     figures: dict[str, float] = task.evaluation.figures(done.metrics["test"])
@@ -136,13 +136,13 @@ def _score_cross(
 
 
 def _framing_of(run: Run) -> Framing | None:
-    """How a run showed its faces to the model; None of one from before that was kept."""
+    """The framing of a run's faces; None of one from before that was kept."""
     told = json.loads(run.info.read_text(encoding="utf-8")).get("framing")
     return None if told is None else Framing.model_validate(told)
 
 
 def alignments(framing: Framing) -> dict[str, Any]:
-    """What an `Evaluation` keeps of how faces were shown."""
+    """The fields of an `Evaluation` on how faces were shown."""
     return {
         "data_alignment": framing.data,
         "shown_alignment": framing.shown,

@@ -1,4 +1,4 @@
-"""What the process of one cell is told."""
+"""The specification that the process of one cell is given."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SPEC = "cell.json"
 
 
 class CrossSpec(Cross):
-    """What a finished model is scored on besides, and where that lies."""
+    """Another dataset that a finished model is scored on, and where it lies."""
 
     root: Path | None = None
     columns: dict[str, str] = Field(default_factory=dict)
@@ -75,12 +75,12 @@ class CellSpec(CellId):
 
     @property
     def as_chips(self) -> bool:
-        """Whether the middle squares of photos are taken as they are."""
+        """True if the middle squares of photos are taken as they are."""
         return self.alignment is not None and self.alignment.align == "whole"
 
     @property
     def frame(self) -> Alignment | None:
-        """Where its faces are to lie, point by point; None where that is left to the data."""
+        """The places of its faces' points; None where that is left to the data."""
         if self.alignment is None or self.as_chips:
             return None
         return standard(self.alignment.margin, self.alignment.detector)
@@ -163,7 +163,7 @@ def hash_initial(weights: str | None, alignment: Alignment | None = None) -> str
 
 
 def is_same_initial(folder: Path, start: str) -> bool:
-    """Whether the run in a cell's folder started from these weights, as far as that was kept."""
+    """True if the run in a cell's folder started from these weights, as far as that was kept."""
     with suppress(OSError, ValueError):
         return (folder / START).read_text(encoding="ascii").strip() == start
     return True

@@ -34,7 +34,7 @@ _LONGEST_TEXT = 20_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is thought of a result file.
+    """The verdict on a result file.
 
     Attributes:
         path: of it.
@@ -87,7 +87,7 @@ def check(path: Path, folder: Path, known: Known) -> Verdict:
 
 
 def _names(result: Result) -> Iterator[str]:
-    """What is wrong with the names that become names of folders and files."""
+    """The faults of names that become names of folders and files."""
     for name, text in (
         ("suite", result.suite),
         ("recipe_name", result.recipe_name),

@@ -68,7 +68,7 @@ class OnProtocol(Schema):
 
 
 class Cross(OnProtocol):
-    """What finished models are scored on besides."""
+    """Other data that finished models are scored on."""
 
     split: Literal["train", "val", "test", "all"] = "test"
 
@@ -105,7 +105,7 @@ class Row(Schema):
 
 
 class Suite(Schema):
-    """What is compared on what.
+    """A comparison: rows, datasets, seeds and claims.
 
     Attributes:
         name: letters, digits, ``.``, ``_`` and ``-``.

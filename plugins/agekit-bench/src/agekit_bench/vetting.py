@@ -1,4 +1,4 @@
-"""Whether the figures of somebody's result are sane, and those of its per-face estimates."""
+"""Checks of the figures of somebody's result, and of its per-face estimates."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _sane(scored: Scored) -> Iterator[str]:
 
 
 def _agreeing(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
-    """Where the metrics are not those of the predictions."""
+    """Metrics that are not those of the predictions."""
     if evaluation.n != len(scored):
         yield f"{evaluation.n} faces are told, the predictions have {len(scored)}"
         return
@@ -142,7 +142,7 @@ def _agreeing(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
 def known_reasons(
     scored: Scored, evaluation: Evaluation, known: Mapping[Path, Result]
 ) -> Iterator[str]:
-    """What an evaluation says otherwise than the results that are there, or than its own faces.
+    """Contradictions between an evaluation and the results that are there, or its own faces.
 
     Args:
         scored: its faces.
@@ -175,7 +175,7 @@ def _alike(other: Result, evaluation: Evaluation) -> list[Evaluation]:
 
 
 def _counted(alike: Sequence[Evaluation], evaluation: Evaluation) -> Iterator[str]:
-    """What follows from the split and is told otherwise than by every other result of it."""
+    """Values that follow from the split and contradict every other result of it."""
     for name in ("subject_exclusive", "skipped"):
         theirs = {json.dumps(getattr(one, name)) for one in alike}
         told = json.dumps(getattr(evaluation, name))
@@ -213,7 +213,7 @@ Range = tuple[float, float]
 
 
 def part_reasons(scored: Scored, evaluation: Evaluation) -> Iterator[str]:
-    """Where ``by`` is not what `agekit_bench.scoring.parts_of` makes of the estimates.
+    """Parts of ``by`` that are not what `agekit_bench.scoring.parts_of` makes of the estimates.
 
     An evaluation may leave out a kind of parts, but no part of a kind that it has. Nothing is said
     of faces without a possible age.

@@ -1,4 +1,4 @@
-"""What cells run in: threads that wait for processes, or jobs of a cluster; devices and signals."""
+"""Workers of cells: threads that wait for processes, or jobs of a cluster; devices and signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Submit = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Options:
-    """How a suite is run.
+    """The options of a suite's run.
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; several jobs share all GPUs out.

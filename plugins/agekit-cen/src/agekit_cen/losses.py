@@ -1,4 +1,4 @@
-"""What an offspring learns from its ancestor: CEN (arXiv 1809.07447) eq. 5-7 and 10-13."""
+"""The losses of an offspring against its ancestor: CEN (arXiv 1809.07447) eq. 5-7 and 10-13."""
 
 from __future__ import annotations
 

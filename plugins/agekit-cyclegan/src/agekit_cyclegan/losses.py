@@ -1,4 +1,4 @@
-"""What the networks minimise: least squares against the discriminators, L1 around the cycle.
+"""The losses of the networks: least squares against the discriminators, L1 around the cycle.
 
 CycleGAN (arXiv 1703.10593): section 4 for the squares, eq. 2 for the cycle, section 5.2 for the
 identity. Values are in float32 or wider whatever comes in.

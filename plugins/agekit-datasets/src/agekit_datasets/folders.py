@@ -1,4 +1,4 @@
-"""Which folder the paths in a list of labels start from."""
+"""The folder that the paths in a list of labels start from."""
 
 from __future__ import annotations
 

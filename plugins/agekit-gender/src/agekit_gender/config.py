@@ -1,4 +1,4 @@
-"""What a gender classifier's model folder says: ``config.json`` and ``metrics.json``."""
+"""The files of a gender classifier's model folder: ``config.json`` and ``metrics.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well genders are told: accuracy, over all and by age."""
+"""Metrics of gender classifiers: accuracy, over all and by age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe of the kind gender may say."""
+"""The schema of a gender classifier's recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the evolvers of gender classifiers work with: a network, faces, generations."""
+"""The trainer that evolvers of gender classifiers work with: a network, faces, generations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a distribution over the label ages says: an age, an interval, its mean and variance."""
+"""Statistics of a distribution over the label ages: age, interval, mean and variance."""
 
 from __future__ import annotations
 

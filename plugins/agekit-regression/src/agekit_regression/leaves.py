@@ -1,4 +1,4 @@
-"""How the leaves of a regression forest are fitted: k-means to start, then variational bounding."""
+"""The fit of a regression forest's leaves: k-means to start, then variational bounding."""
 
 from __future__ import annotations
 

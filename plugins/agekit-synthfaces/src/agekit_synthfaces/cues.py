@@ -1,4 +1,4 @@
-"""What age does to one person: every cue as a number that changes smoothly and one way only."""
+"""The cues of age in one person, as numbers that change smoothly and one way only."""
 
 from __future__ import annotations
 

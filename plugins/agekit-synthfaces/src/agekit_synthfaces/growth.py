@@ -1,4 +1,4 @@
-"""How a head grows: the cardioidal strain; and the ramps that every cue of age is made of."""
+"""The growth of a head: the cardioidal strain; and the ramps that every cue of age is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is drawn: everything about a person that does not change with age."""
+"""The person that is drawn: everything about them that does not change with age."""
 
 from __future__ import annotations
 

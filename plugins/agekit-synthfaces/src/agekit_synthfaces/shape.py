@@ -1,4 +1,4 @@
-"""Where things are: from the mean grown face to one person at one age in one pose."""
+"""The places of a face's parts: from the mean grown face to one person at one age in one pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the authors of plugins work with: a check of each kind of part, and more for their tests.
+"""Tools for the authors of plugins: a check of each kind of part, and more for their tests.
 
 `agekit_testkit.doctor` and `agekit_testkit.scaffold` are the commands `agekit plugins doctor` and
 `agekit plugins new`. For tests that need more than a part checked, `agekit_testkit.hub` is a Hub on

@@ -1,4 +1,4 @@
-"""Whether a face is still the same person's, by dlib's face recognition."""
+"""The person that is drawn: everything about them that does not change with age."""
 
 from __future__ import annotations
 

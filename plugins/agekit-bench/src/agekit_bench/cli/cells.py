@@ -1,4 +1,4 @@
-"""What the commands about suites share: options that choose cells, and how cells are shown."""
+"""Options that choose the cells of a suite, and tables of cells, for several commands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _YEAR = 365.25 * 24 * 3600
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which cells, and where data and weights lie: what the options of `cell_options` were given.
+    """The values of the options of `cell_options`: which cells, and where data and weights lie.
 
     Attributes:
         only: globs.
@@ -164,7 +164,7 @@ def _roots_option(command: Command) -> Command:
 
 
 def cell_options(command: Command) -> Command:
-    """Which cells, how large, and where their datasets lie → `chosen: Chosen`.
+    """Options for which cells, how large, and where their datasets lie → `chosen: Chosen`.
 
     `--only`, `--seeds`, `--preset`, `--epochs`, `--protocol` and `--root`; and whatever else of
     `Chosen` the command has options for.

@@ -85,7 +85,7 @@ def report(
 
 
 def _name_of(suite: str | None) -> str | None:
-    """What results call a suite, whose file may be called otherwise."""
+    """The name that results have for a suite, whose file may be called otherwise."""
     from agekit.errors import ConfigError
     from agekit_bench.catalog import find_suites, load_suite
 

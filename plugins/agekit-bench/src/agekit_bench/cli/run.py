@@ -44,7 +44,7 @@ def _settings(
 
 
 def _run_options(command: Command) -> Command:
-    """How cells are run, and who judges agers → `options: Options`."""
+    """Options for how cells are run, and who judges agers → `options: Options`."""
     whole = gathering("options", Options)(command)
     for option in (
         click.option(

@@ -31,7 +31,7 @@ _MOST_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is measured, and how: the options of the command."""
+    """The options of the command: what is measured, and how."""
 
     train: bool
     infer: bool

@@ -1,4 +1,4 @@
-"""What rows on the same faces say of a suite's claims."""
+"""Answers to a suite's claims by rows on the same faces."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def _answer(of: str, pairs: Sequence[_Pair], comparison: Comparison) -> Answer:
 
 
 def _is(group: Group, generation: int | None, groups: Sequence[Group]) -> bool:
-    """Whether a row is of a generation, or, of None, of the last there is."""
+    """True if a row is of a generation, or, of None, of the last there is."""
     last = max(g.first.evaluation.generation for g in groups if g.training == group.training)
     return group.first.evaluation.generation == (last if generation is None else generation)
 
 
 def _alike(group: Group, other: Group) -> bool:
-    """Whether two rows differ in nothing that a claim is not about."""
+    """True if two rows differ in nothing that a claim is not about."""
     if group.label == other.label:
         return group is not other and group.training == other.training
     mine, its = group.first.result, other.first.result
@@ -92,7 +92,7 @@ def _alike(group: Group, other: Group) -> bool:
 
 
 def _of(claim: Claim, better: Group, other: Group, groups: Sequence[Group]) -> str:
-    """What the claim's own words do not say of a pair."""
+    """The words about a pair that the claim's own words leave out."""
     told = [better.label] if claim.row is None else []
     if len(claim.beats) > 1:
         told.append(f"against {other.label}")

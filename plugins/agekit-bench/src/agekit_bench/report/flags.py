@@ -1,4 +1,4 @@
-"""What makes a comparison unfair or a figure doubtful, in words."""
+"""Flags of unfair comparisons and doubtful figures, in words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row_flags(
     most_faces: int,
     unranked: str,
 ) -> list[str]:
-    """What a reader of a row has to know.
+    """The flags of a row.
 
     Args:
         group: its seeds.
@@ -67,7 +67,7 @@ def row_flags(
 
 
 def _differences_from(result: Result, baseline: Result) -> list[str]:
-    """What differs from the baseline besides the method."""
+    """Differences from the baseline besides the method."""
     mine, its = ({"backbone": r.backbone, **r.facts} for r in (result, baseline))
     differing = _differing(mine, its)
     out = [
@@ -95,7 +95,7 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[s
 
 
 def _trained_by(result: Result) -> str:
-    """What its recipe says, without what is said to people only."""
+    """A hash of its recipe, without what is said to people only."""
     recipe = result.recipe or {}
     return canonical_hash({key: value for key, value in recipe.items() if key not in _FOR_PEOPLE})
 
@@ -115,7 +115,7 @@ def table_flags(
     most_seeds: int,
     has_baseline: bool,
 ) -> list[str]:
-    """What a reader of a table has to know: leaks first.
+    """The flags of a table: leaks first.
 
     Args:
         results: one of each row.
@@ -158,7 +158,7 @@ def _leaks(
     evaluations: Sequence[Evaluation],
     comparison: Comparison | None,
 ) -> Iterator[str]:
-    """How faces or people that were trained on may be among those scored."""
+    """Ways in which faces or people that were trained on may be among those scored."""
     is_own = scored.protocol == result.protocol
     same_data = _dataset(scored.protocol) == _dataset(result.protocol)
     exclusive = {evaluation.subject_exclusive for evaluation in evaluations}
@@ -193,7 +193,7 @@ def _doubts(comparison: Comparison | None, most_seeds: int) -> Iterator[str]:
 
 
 def _cut_otherwise(result: Result, scored: Evaluation) -> list[str]:
-    """Whether faces of other data are cut in another way than those that were trained on."""
+    """True if faces of other data are cut in another way than those that were trained on."""
     mine, its = result.facts.get("margin"), scored.margin
     if scored.alignment is None or not isinstance(mine, int | float) or its is None:
         return []

@@ -1,4 +1,4 @@
-"""How figures are written: names, decimals, units."""
+"""The formatting of figures: names, decimals, units."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def short(value: float) -> str:
 
 
 def cut_in_words(alignment: object, margin: object) -> str:
-    """How faces were cut, such as ``faces cut tighter than the detector does``.
+    """The cut of faces in words, such as ``faces cut tighter than the detector does``.
 
     Args:
         alignment: ``five-points``, ``chips`` or ``whole``.

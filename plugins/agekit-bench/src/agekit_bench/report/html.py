@@ -88,7 +88,7 @@ def _squeezed(text: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a content security policy calls a text by."""
+    """A text's name in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

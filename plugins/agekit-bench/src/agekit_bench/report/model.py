@@ -1,4 +1,4 @@
-"""What a leaderboard is made of, as plain data."""
+"""The data of a leaderboard."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Answer(Difference):
-    """Whether one row errs less than another, or several do on average, each than its own other.
+    """True if one row errs less than another, or several do on average, each than its own other.
 
     Attributes:
         of: what is compared, as far as the claim leaves it open.
@@ -37,7 +37,7 @@ class Answer(Difference):
 
 @dataclass(frozen=True)
 class Finding:
-    """What the figures say of a claim.
+    """A claim, and what the figures say of it.
 
     Attributes:
         claim: one sentence without its full stop.
@@ -147,12 +147,12 @@ class Row:
 
     @property
     def is_best(self) -> bool:
-        """Whether it has rank 1, and nothing is to be said against it."""
+        """True if it has rank 1, and nothing is to be said against it."""
         return self.rank == 1 and not self.rank_note
 
     @property
     def train_faces(self) -> int | None:
-        """How many faces it was trained on, where that is kept."""
+        """The number of faces it was trained on, where that is kept."""
         found = self.facts.get("train_faces")
         return found if isinstance(found, int) else None
 
@@ -241,7 +241,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class SuiteReport:
-    """What the results of a suite say.
+    """The results of a suite.
 
     Attributes:
         name: the suite's.

@@ -146,7 +146,7 @@ def _suite(table: Reported) -> Suite | None:
 
 
 def _options(suite: Suite) -> Iterator[str]:
-    """What a suite is to be given: datasets, models to start from, and who judges agers."""
+    """The options that a suite needs: datasets, models to start from, and who judges agers."""
     yield from (f"--root {name}=DIR" for name in _datasets(suite))
     starts = (row.init for row in suite.rows if row.init is not None)
     yield from (f"--init {name}=MODEL" for name in dict.fromkeys(starts) if not suite.row(name))
@@ -218,7 +218,7 @@ def _one_training(row: ReportedRow, results: Mapping[Path, Result]) -> dict[Path
 
 
 def _made_with(result: Result) -> str:
-    """How a reproduced model was trained, as far as its recipe's name does not say."""
+    """The training of a reproduced model, as far as its recipe's name does not say."""
     preset = [f"preset {result.preset}"] if result.preset else []
     told = ", ".join([*preset, *(o for o in result.overrides if not o.startswith("preset="))])
     return f"here: {told}" if told else ""

@@ -18,7 +18,7 @@ __all__ = ["badness", "ranking_of", "ranks_by_figure", "why_unranked"]
 
 
 def ranking_of(kind: str) -> Ranking | None:
-    """What models of a task are ranked by; None where nothing is, or the task is not here."""
+    """The figure that models of a task are ranked by; None without one, or without the task."""
     with suppress(AgekitError):
         task: Task = TASKS.get(kind)
         return task.ranked_by
@@ -48,7 +48,7 @@ def why_unranked(ranking: Ranking | None, group: Group) -> str:
 
 
 def badness(ranking: Ranking | None, row: Row) -> float:
-    """What rows without a rank, or with one rank, are sorted by: the less the better."""
+    """The key of rows without a rank, or with one rank: the less the better."""
     value = row.metrics.get(ranking.name) if ranking else None
     if ranking is None or value is None:
         return float("inf")

@@ -76,7 +76,7 @@ class Group:
 
     @property
     def training(self) -> tuple[str, ...]:
-        """What its seeds and generations share."""
+        """The fields that its seeds and generations share."""
         return self.first.result.training
 
     @property
@@ -88,7 +88,7 @@ class Group:
 def read_entries(
     path: Path, result: Result, by_generation: bool, remarks: list[str]
 ) -> Iterator[Entry]:
-    """What a result gives to tables: its last generation on each protocol.
+    """The entries that a result gives to tables: its last generation on each protocol.
 
     Args:
         path: of the result.
@@ -144,7 +144,7 @@ def _scored(
 
 @dataclass(frozen=True)
 class Position:
-    """Where a row is among those that were compared face by face.
+    """A row's place among those that were compared face by face.
 
     Attributes:
         comparison: of the table's rows.
@@ -282,7 +282,7 @@ def _level(result: Result) -> float | None:
 
 
 def _needs_backbone(group: Group, groups: Sequence[Group]) -> bool:
-    """Whether rows are on several backbones, and its label does not say on which it is."""
+    """True if rows are on several backbones, and its label does not say on which it is."""
     backbones = {(other.label, other.first.result.backbone) for other in groups}
     own = {backbone for label, backbone in backbones if label == group.label}
     named = len(own) == 1 and own.pop() in group.label.lower()
@@ -292,7 +292,7 @@ def _needs_backbone(group: Group, groups: Sequence[Group]) -> bool:
 def detail_of(
     group: Group, groups: Sequence[Group], by_generation: bool, common_overrides: set[str]
 ) -> str:
-    """What tells a row from others of its label: backbone, generation, overrides."""
+    """The words that tell a row from others of its label: backbone, generation, overrides."""
     entry = group.first
     told = [entry.result.backbone] if _needs_backbone(group, groups) else []
     if by_generation:

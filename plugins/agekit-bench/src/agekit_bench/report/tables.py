@@ -23,7 +23,7 @@ __all__ = ["Scope", "suite_tables"]
 
 
 class Scope(NamedTuple):
-    """What the results of one table share; tables are sorted by it.
+    """The key of a table, which its results share; tables are sorted by it.
 
     Args:
         trained_on: a protocol.
@@ -59,7 +59,7 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class _Context:
-    """What is the same for every table of a suite.
+    """The values that are the same for every table of a suite.
 
     Attributes:
         hrefs: how the page links to results.
@@ -235,7 +235,7 @@ def _comparable(groups: list[Group]) -> list[Group]:
 
 
 def _first_generation(groups: Sequence[Group], of: Group) -> Group | None:
-    """What a row's evolution began with."""
+    """The row that a row's evolution began with."""
     mine = of.first.result.training
     return next(
         (

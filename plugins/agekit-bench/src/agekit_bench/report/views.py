@@ -1,4 +1,4 @@
-"""What the page shows of a leaderboard, arranged for its templates."""
+"""Views of a leaderboard for the page's templates."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class TableView:
 
     @cached_property
     def has_ranks(self) -> bool:
-        """Whether any row was compared face by face."""
+        """True if any row was compared face by face."""
         return any(row.rank is not None for row in self.table.rows)
 
     @cached_property
@@ -152,7 +152,7 @@ class TableView:
 
     @cached_property
     def facts(self) -> str:
-        """What a fair comparison pins, and is the same for all rows."""
+        """The conditions of a fair comparison that are the same for all rows."""
         return listed(self.table.facts)
 
     @cached_property
@@ -221,7 +221,7 @@ class TableView:
 
     @cached_property
     def heat(self) -> Callable[[float], int]:
-        """How dark an error on a part is, 0 to 5."""
+        """The shade of an error on a part, 0 to 5."""
         values = [part.mae for row in self.table.rows for part in row.parts]
         low, high = min(values, default=0.0), max(values, default=0.0)
 
@@ -266,7 +266,7 @@ class TableView:
         yield from (row.command, "; ".join(row.flags))
 
     def part_value(self, part: PartScore, name: str) -> tuple[float, str]:
-        """What a part says of a metric of that name: the value and its text."""
+        """A metric of a part by its name: the value and its text."""
         value = _value(getattr(part, _OF_PARTS[name]))
         assert value is not None
         metric = next(metric for metric in self.metrics if metric.name == name)

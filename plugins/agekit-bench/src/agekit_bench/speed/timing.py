@@ -43,7 +43,7 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one workload.
+    """The measurements of one workload.
 
     Attributes:
         name: of the recipe or model.

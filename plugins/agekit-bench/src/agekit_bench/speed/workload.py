@@ -1,4 +1,4 @@
-"""What `agekit bench speed` times: one training step, or one inference, of a recipe or a model."""
+"""Workloads of `agekit bench speed`: a training step, or an inference, of a recipe or model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_STEP = "its evolver lists no losses that a step could be made of"
 
 @dataclass(frozen=True)
 class Asked:
-    """How something is to be timed.
+    """The conditions of a measurement.
 
     Attributes:
         phases: which; none is all there are.
@@ -109,7 +109,7 @@ class Inference(Workload):
     build: Callable[[], nn.Module]
 
     def prepare(self, batch: int, device: torch.device) -> tuple[Run, int]:
-        """What prediction asks of the network."""
+        """The call that prediction makes of the network."""
         assert self.task.inference is not None
         infer, part = self.task.inference(self.build().to(device).eval())
         images = self._images(batch, device)
@@ -125,7 +125,7 @@ class Inference(Workload):
 
 
 def workloads(name: str, asked: Asked | None = None) -> list[Workload]:
-    """What can be timed of a model or a recipe; of a model that is its inference.
+    """The workloads of a model or a recipe; of a model that is its inference.
 
     A name of both is the recipe, unless inference alone is asked for.
 

@@ -1,1 +1,1 @@
-"""How sure figures are, how rows compare on the same faces, and how they do on parts of them."""
+"""Intervals of figures, comparisons of rows on the same faces, and scores on parts of them."""

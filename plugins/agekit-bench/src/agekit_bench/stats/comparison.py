@@ -18,7 +18,7 @@ __all__ = ["Comparison", "Difference", "Rank", "Trainings", "common_faces", "com
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a row's error is above another's.
+    """The excess of a row's error over another's.
 
     Attributes:
         by: years; below 0 the row errs less.
@@ -175,12 +175,12 @@ class Comparison(Trainings):
 
     @cached_property
     def cluster_count(self) -> int:
-        """How many people or pictures the bootstrap draws from."""
+        """The number of people or pictures the bootstrap draws from."""
         return len(np.unique(self.clusters))
 
     @cached_property
     def people(self) -> int:
-        """How many people are named."""
+        """The number of people that are named."""
         return len(np.unique(self.faces.identity[self.faces.identity != ""]))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How sure a figure is: spread over seeds, intervals over faces and trainings, and of shares."""
+"""Uncertainty of figures: spread over seeds, intervals over faces and trainings, and of shares."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Interval:
     high: float
 
     def holds(self, value: float) -> bool:
-        """Whether `value` is in it, its ends included."""
+        """True if `value` is in it, its ends included."""
         return self.low <= value <= self.high
 
 
@@ -83,7 +83,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def effective_size(which: NDArray[Any], clusters: NDArray[Any]) -> float:
-    """How many independent faces the faces of a share are worth: N over the design effect.
+    """The number of independent faces that a share's are worth: N over the design effect.
 
     The effect is the linearised variance over clusters by that of a simple sample (Kish, 1965),
     no less than 1. A share of none or all says nothing of it: each cluster then counts once.

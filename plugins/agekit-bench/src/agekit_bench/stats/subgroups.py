@@ -1,4 +1,4 @@
-"""How a row does on parts of the faces: by age, gender and group."""
+"""Scores of a row on parts of the faces: by age, gender and group."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckScore:
-    """How a row does in a check, on a part of the faces.
+    """A row's score in a check, on a part of the faces.
 
     Attributes:
         check: which.

@@ -64,7 +64,7 @@ class DatasetReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing breaks training."""
+        """True if nothing breaks training."""
         return all(issue.severity != "error" for issue in self.problems)
 
     def to_json(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Age:
 
     @property
     def is_range(self) -> bool:
-        """Whether it stands for more than one age."""
+        """True if it stands for more than one age."""
         return not math.isnan(self.sigma)
 
 

@@ -64,12 +64,12 @@ class _Numbers:
 
     @property
     def is_number(self) -> bool:
-        """Whether they rather are the files' or the people's numbers."""
+        """True if they rather are the files' or the people's numbers."""
         return self.padded or self.serial
 
     @property
     def is_likely(self) -> bool:
-        """Whether all names have one, and they may well be ages."""
+        """True if all names have one, and they may well be ages."""
         return not self.is_number and None not in self.ages and self.distinct > 2
 
 
@@ -200,7 +200,7 @@ def _place(texts: Sequence[str], of: int) -> _Numbers | None:
 
 
 def _is_better(names: _Numbers, folders: Sequence[Age | None], people: bool) -> bool:
-    """Whether the numbers of the files are the ages, and those of their folders are none.
+    """True if the numbers of the files are the ages, and those of their folders are none.
 
     Args:
         names: the numbers of the files.
@@ -239,7 +239,7 @@ def _doubts(
 
 
 def _is_date(path: str) -> bool:
-    """Whether folders on the way are a year and what may be a month or a day in it."""
+    """True if folders on the way are a year and what may be a month or a day in it."""
     names = path.split("/")[:-1]
     return any(
         _YEAR.fullmatch(year) and month.isdecimal() and int(month) <= 12

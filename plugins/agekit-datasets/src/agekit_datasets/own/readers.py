@@ -49,7 +49,7 @@ def _protocols(salt: str) -> dict[str, Protocol]:
 
 
 def _is_one_dataset(tables: list[LabelTable]) -> bool:
-    """Whether tables belong together: just one, or one of each split or folder of a split."""
+    """True if tables belong together: just one, or one of each split or folder of a split."""
     return len(tables) == 1 or (bool(tables) and all(t.below or t.split for t in tables))
 
 

@@ -1,4 +1,4 @@
-"""What agekit asks of a backbone."""
+"""The checks of a backbone."""
 
 from __future__ import annotations
 

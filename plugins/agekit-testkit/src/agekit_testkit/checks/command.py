@@ -1,4 +1,4 @@
-"""What agekit asks of a command that a plugin adds."""
+"""The checks of a command that a plugin adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agekit asks of a dataset."""
+"""The checks of a dataset."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _check_protocol(
 
 
 def _shared(identity: NDArray[np.int64], codes: NDArray[np.int8]) -> int:
-    """How many known people are in more than one split."""
+    """The number of known people that are in more than one split."""
     used = (identity >= 0) & (codes >= 0)
     pairs = np.unique(np.stack([identity[used], codes[used]], 1), axis=0)
     return len(pairs) - len(np.unique(pairs[:, 0]))

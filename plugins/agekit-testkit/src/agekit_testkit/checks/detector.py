@@ -1,4 +1,4 @@
-"""What agekit asks of a face detector."""
+"""The checks of a face detector."""
 
 from __future__ import annotations
 

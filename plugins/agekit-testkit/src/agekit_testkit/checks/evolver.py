@@ -1,4 +1,4 @@
-"""What agekit asks of an evolver."""
+"""The checks of an evolver."""
 
 from __future__ import annotations
 

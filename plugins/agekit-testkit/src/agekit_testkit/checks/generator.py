@@ -1,4 +1,4 @@
-"""What agekit asks of a generator."""
+"""The checks of a generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agekit asks of a head."""
+"""The checks of a head."""
 
 from __future__ import annotations
 

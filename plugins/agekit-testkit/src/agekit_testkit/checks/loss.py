@@ -1,4 +1,4 @@
-"""What agekit asks of a loss."""
+"""The checks of a loss."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _changed(inputs: LossInputs, change: Callable[[Tensor], Tensor]) -> LossInpu
 
 
 def _check_scalar(subject: Subject, scalar: object, raw: Tensor) -> None:
-    """Whether the loss gives a scalar at all, before anything is asked of its values."""
+    """True if the loss gives a scalar at all, before anything is asked of its values."""
     good = isinstance(scalar, Tensor) and scalar.ndim == 0
     shape = tuple(scalar.shape) if isinstance(scalar, Tensor) else type(scalar).__name__
     subject.require(good, f"it gives {shape} for raw output {tuple(raw.shape)}, not a scalar")

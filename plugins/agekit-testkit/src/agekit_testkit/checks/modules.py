@@ -1,4 +1,4 @@
-"""What agekit asks of every part that is a network or a piece of one."""
+"""The checks of every part that is a network or a piece of one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Make = Callable[[], nn.Module]
 
 
 def forward(module: nn.Module, given: Tensor) -> Tensor:
-    """What a module gives for a tensor."""
+    """The output of a module for a tensor."""
     out: Tensor = module(given)
     return out
 

@@ -1,4 +1,4 @@
-"""What agekit asks of a distribution that gives parts."""
+"""The checks of a distribution that gives parts."""
 
 from __future__ import annotations
 

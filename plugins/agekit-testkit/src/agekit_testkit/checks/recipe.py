@@ -1,4 +1,4 @@
-"""What agekit asks of a recipe."""
+"""The checks of a recipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _USUAL = {"backbone": "resnet10-tiny", "generator": "resnet-6blocks"}
 
 
 def with_network(name: str, part: str | None = None) -> tuple[str, bool]:
-    """What is trained of a recipe, and whether the recipe names its network itself.
+    """A recipe with a network to train it with, and whether that is the recipe's own.
 
     Args:
         name: its registry name.

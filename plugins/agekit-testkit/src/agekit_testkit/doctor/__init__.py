@@ -1,1 +1,1 @@
-"""Whether what is installed works: `agekit plugins doctor`."""
+"""`agekit plugins doctor`: checks that what is installed works."""

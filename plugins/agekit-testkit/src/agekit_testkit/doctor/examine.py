@@ -43,7 +43,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class PartReport:
-    """What was found about one part, or about a distribution as a whole.
+    """The findings about one part, or about a distribution as a whole.
 
     Args:
         distribution: its name.
@@ -147,7 +147,7 @@ def load_parts(check: str, limit: str, distribution: str, *labels: str) -> None:
 
 
 def _checked(entry: Entry) -> dict[str, str]:
-    """What the check of a part says."""
+    """The outcome of the check of a part."""
     from agekit_testkit.checks.usual import check_as_used
 
     try:
@@ -163,7 +163,7 @@ def _checked(entry: Entry) -> dict[str, str]:
 
 
 def _remarks(distribution: Distribution) -> list[PartReport]:
-    """What its metadata alone tell."""
+    """Remarks on its metadata alone."""
 
     def remark(status: str, error: str, hint: str = "") -> PartReport:
         return PartReport(distribution.name, distribution.version, "", "", status, error, hint)
@@ -273,7 +273,7 @@ def _contents(file: IO[bytes]) -> bytes:
 
 
 def _answer(label: str, line: bytes) -> dict[str, str] | None:
-    """What `load_parts` wrote about a part; None where it is something else."""
+    """The report of `load_parts` about a part; None where it is something else."""
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):

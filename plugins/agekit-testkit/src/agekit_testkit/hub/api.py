@@ -1,4 +1,4 @@
-"""Which address of a Hub is answered by what."""
+"""The routes of a Hub: which address is answered by what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a Hub misbehaves when told to."""
+"""Faults: the ways a Hub misbehaves when told to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Faults:
             self._faults.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """What is wrong with the answer to this request; counts as having happened."""
+        """The fault of the answer to this request; counts as having happened."""
         with self._lock:
             for fault in self._faults:
                 if method in fault.methods and path.endswith(fault.path) and fault.times != 0:

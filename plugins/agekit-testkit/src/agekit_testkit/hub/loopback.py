@@ -77,7 +77,7 @@ class LoopbackHub:
 
     @property
     def requests(self) -> list[Request]:
-        """What was asked so far, in order."""
+        """The requests so far, in order."""
         return list(self._server.requests)
 
     def forget_requests(self) -> None:
@@ -113,7 +113,7 @@ class LoopbackHub:
             return kept.commit(ref, message, {**kept.commits[kept.refs[ref]].files, **new}).oid
 
     def commit(self, repo: str, revision: str = MAIN) -> Commit:
-        """What a branch, a tag, a pull request (`refs/pr/1`) or a commit holds.
+        """The files of a branch, a tag, a pull request (`refs/pr/1`) or a commit.
 
         Raises:
             KeyError: there is none.
@@ -125,7 +125,7 @@ class LoopbackHub:
         return found
 
     def is_private(self, repo: str) -> bool:
-        """Whether a repository is private.
+        """True if a repository is private.
 
         Raises:
             KeyError: there is none.

@@ -1,4 +1,4 @@
-"""What is asked of a Hub, and what it answers, as its parts pass it on."""
+"""The requests to a Hub and its answers, as its parts pass them on."""
 
 from __future__ import annotations
 

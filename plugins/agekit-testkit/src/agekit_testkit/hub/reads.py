@@ -1,4 +1,4 @@
-"""What a Hub tells of itself and its repositories, and the files it sends."""
+"""Reading from a Hub: itself, its repositories, and their files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HubReads:
         self.listed: list[str] = []
 
     def whoami(self, asked: Asked) -> Answer:
-        """Who the token belongs to."""
+        """The owner of the token."""
         if not asked.known:
             raise Refusal(401, "Invalid credentials in Authorization header")
         token = {"type": "access_token", "accessToken": {"displayName": "test", "role": "write"}}

@@ -25,7 +25,7 @@ PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of the Hub, and what it answered.
+    """A request to the Hub, and its answer.
 
     Args:
         method: `GET`, `HEAD`, ...

@@ -1,4 +1,4 @@
-"""What a Hub keeps: repositories, their commits, and the contents of files."""
+"""The store of a Hub: repositories, their commits, and the contents of files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Blob:
 
     @property
     def pointer(self) -> bytes:
-        """What git keeps in place of a large file."""
+        """The text that git keeps in place of a large file."""
         text = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
         return text.format(self.sha256, len(self.data)).encode()
 
@@ -121,7 +121,7 @@ def blob(content: str | bytes, path: str = "") -> Blob:
 
 
 def is_large(path: str, size: int) -> bool:
-    """Whether a Hub keeps a file as a large one."""
+    """True if a Hub keeps a file as a large one."""
     return path.endswith(LFS_ENDINGS) or size > LFS_SIZE
 
 

@@ -1,4 +1,4 @@
-"""How a Hub takes repositories, commits and tags."""
+"""Writing to a Hub: repositories, commits and tags."""
 
 from __future__ import annotations
 
