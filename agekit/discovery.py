@@ -134,15 +134,7 @@ def entries(kind: str | None = None) -> tuple[Entry, ...]:
         sorted by kind (in the order of `KINDS`), name and distribution; a name that two
         distributions give appears twice.
     """
-    order = list(KINDS)
-    disabled = {found.name for found in distributions() if found.disabled}
-    chosen = [
-        entry
-        for _, found in _scan()
-        for entry in found
-        if kind in (None, entry.kind) and entry.distribution not in disabled
-    ]
-    return tuple(sorted(chosen, key=lambda e: (order.index(e.kind), e.name, e.distribution)))
+    return _entries(kind, os.environ.get(DISABLE_VARIABLE, ""))
 
 
 def core_version() -> str:
@@ -152,22 +144,14 @@ def core_version() -> str:
 
 def distributions() -> tuple[Distribution, ...]:
     """Every distribution that gives parts, the disabled ones too, sorted by name."""
-    listed = os.environ.get(DISABLE_VARIABLE, "")
-    off = {normalise(name.strip()) for name in listed.split(",") if name.strip()}
-    return tuple(
-        replace(
-            found,
-            disabled=normalise(found.name) != CORE
-            and ("all" in off or normalise(found.name) in off),
-        )
-        for found, _ in _scan()
-    )
+    return _distributions(os.environ.get(DISABLE_VARIABLE, ""))
 
 
 def refresh() -> None:
     """Forgets what was found, so that a distribution installed since is seen."""
     invalidate_caches()
-    _scan.cache_clear()
+    for remembered in (_scan, _distributions, _entries):
+        remembered.cache_clear()
 
 
 def module_paths(module: str) -> list[Path]:
@@ -190,6 +174,32 @@ def module_paths(module: str) -> list[Path]:
     if spec.submodule_search_locations is not None:
         return [Path(folder, *rest) for folder in spec.submodule_search_locations]
     return [Path(spec.origin).with_suffix("")] if spec.origin and not rest else []
+
+
+@lru_cache(maxsize=64)
+def _entries(kind: str | None, disabled: str) -> tuple[Entry, ...]:
+    order = list(KINDS)
+    off = {found.name for found in _distributions(disabled) if found.disabled}
+    chosen = [
+        entry
+        for _, found in _scan()
+        for entry in found
+        if kind in (None, entry.kind) and entry.distribution not in off
+    ]
+    return tuple(sorted(chosen, key=lambda e: (order.index(e.kind), e.name, e.distribution)))
+
+
+@lru_cache(maxsize=2)
+def _distributions(disabled: str) -> tuple[Distribution, ...]:
+    off = {normalise(name.strip()) for name in disabled.split(",") if name.strip()}
+    return tuple(
+        replace(
+            found,
+            disabled=normalise(found.name) != CORE
+            and ("all" in off or normalise(found.name) in off),
+        )
+        for found, _ in _scan()
+    )
 
 
 @lru_cache(maxsize=1)

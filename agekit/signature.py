@@ -7,13 +7,20 @@ certainty (`**kwargs`, a decorated function, a compiled module) is not checked a
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from agekit._annotation import fits
-from agekit.discovery import Entry, module_paths
+from agekit.definition import (
+    DEEPEST,
+    Assignment,
+    Function,
+    ModuleSource,
+    find_definition,
+    module_source,
+)
+from agekit.discovery import Entry
 from agekit.errors import nearest
 
 __all__ = ["UNKNOWN", "Param", "check", "describe", "parameters"]
@@ -28,9 +35,6 @@ UNKNOWN: Final = _Unknown()
 """Stands for a default that is missing or is not a literal."""
 
 _TAKE_NOTHING = {"ABC", "Generic", "Module", "Protocol", "object"}
-_DEEPEST = 16
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Assignment = ast.Assign | ast.AnnAssign
 _Params = dict[str, "Param"]
 
 
@@ -49,12 +53,6 @@ class Param:
     required: bool
 
 
-class _Source(NamedTuple):
-    module: str
-    is_package: bool
-    tree: ast.Module
-
-
 def parameters(entry: Entry) -> dict[str, Param] | None:
     """The keyword arguments a part takes, in their order.
 
@@ -66,7 +64,7 @@ def parameters(entry: Entry) -> dict[str, Param] | None:
     Returns:
         name → parameter, or None where they cannot be known.
     """
-    return _of_name(entry.module, entry.attribute, _DEEPEST)
+    return _of_name(entry.module, entry.attribute)
 
 
 def check(entry: Entry, given: Mapping[str, object], reserved: Iterable[str] = ()) -> list[str]:
@@ -115,25 +113,18 @@ def describe(entry: Entry) -> str:
     Args:
         entry: what a registry's `find` gives.
     """
-    return _description(entry.module, entry.attribute, _DEEPEST)
+    found = find_definition(entry.module, entry.attribute)
+    told = "" if found is None else _said(found.node) or _first_paragraph(found.source.tree)
+    source = None if told else module_source(entry.module)
+    return told if source is None else _first_paragraph(source.tree)
 
 
-def _description(module: str, name: str, depth: int) -> str:
-    source = _source(module)
-    if source is None or depth == 0:
-        return ""
-    found = ""
-    for node in _statements(source.tree):
-        if isinstance(node, _Function | ast.ClassDef) and node.name == name:
-            makers = [d for d in node.decorator_list if _callee(d) in ("command", "group")]
-            found = _given_help(makers) or _first_paragraph(node)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    found = _description(_origin(source, node), alias.name, depth - 1)
-        elif name in _assigned(node):
-            found = _given_help([node.value] if isinstance(node, _Assignment) else [])
-    return found or _first_paragraph(source.tree)
+def _said(node: Function | ast.ClassDef | Assignment) -> str:
+    """The help that a command is made with, else the beginning of a docstring."""
+    if isinstance(node, Assignment):
+        return _given_help([node.value])
+    makers = [d for d in node.decorator_list if _callee(d) in ("command", "group")]
+    return _given_help(makers) or _first_paragraph(node)
 
 
 def _given_help(calls: Iterable[ast.expr | None]) -> str:
@@ -148,7 +139,7 @@ def _given_help(calls: Iterable[ast.expr | None]) -> str:
     return str(given.get("short_help") or given.get("help") or "")
 
 
-def _first_paragraph(node: ast.Module | ast.ClassDef | _Function) -> str:
+def _first_paragraph(node: ast.Module | ast.ClassDef | Function) -> str:
     return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
 
 
@@ -167,31 +158,21 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _of_name(module: str, name: str, depth: int) -> _Params | None:
+def _of_name(module: str, name: str, depth: int = DEEPEST) -> _Params | None:
     """The arguments of the class or function `name` of a module; None if it is not there."""
-    source = _source(module)
-    if source is None or depth == 0:
+    found = find_definition(module, name, depth)
+    if found is None or isinstance(found.node, Assignment):
         return None
-    found: _Params | None = None
-    for node in _statements(source.tree):
-        if isinstance(node, _Function) and node.name == name:
-            found = None if node.decorator_list else _of_function(node, method=False)
-        elif isinstance(node, ast.ClassDef) and node.name == name:
-            found = _of_class(source, node, depth - 1)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    found = _of_name(_origin(source, node), alias.name, depth - 1)
-        elif name in _assigned(node):
-            found = None
-    return found
+    if isinstance(found.node, ast.ClassDef):
+        return _of_class(found.source, found.node, found.depth - 1)
+    return None if found.node.decorator_list else _of_function(found.node, method=False)
 
 
-def _of_class(source: _Source, node: ast.ClassDef, depth: int) -> _Params | None:
+def _of_class(source: ModuleSource, node: ast.ClassDef, depth: int) -> _Params | None:
     if any(keyword.arg == "metaclass" for keyword in node.keywords):
         return None
     for statement in node.body:
-        if isinstance(statement, _Function) and statement.name == "__init__":
+        if isinstance(statement, Function) and statement.name == "__init__":
             return None if statement.decorator_list else _of_function(statement, method=True)
     inherited: _Params | None = {}
     for base in node.bases:
@@ -206,7 +187,7 @@ def _of_class(source: _Source, node: ast.ClassDef, depth: int) -> _Params | None
     return {**inherited, **_fields(node)}
 
 
-def _of_function(node: _Function, *, method: bool) -> _Params | None:
+def _of_function(node: Function, *, method: bool) -> _Params | None:
     arguments = node.args
     if arguments.kwarg is not None:
         return None
@@ -256,43 +237,3 @@ def _callee(decorator: ast.expr) -> str:
     """The last name of what is called, as in `@click.command(...)`, or names itself."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return ast.unparse(called).rpartition(".")[2]
-
-
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements of a module, with those that are there for type checkers alone.
-
-    A module that imports its names when they are asked for, such as `agekit.plugin`, says so there.
-    """
-    for node in tree.body:
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            yield from node.body
-        else:
-            yield node
-
-
-def _assigned(node: ast.stmt) -> list[str]:
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
-        targets = [node.target]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def _origin(source: _Source, node: ast.ImportFrom) -> str:
-    """The absolute name of the module that a `from ... import` names."""
-    if node.level == 0:
-        return node.module or ""
-    parts = source.module.split(".")
-    kept = parts[: len(parts) - node.level + int(source.is_package)]
-    return ".".join([*kept, *([node.module] if node.module else [])])
-
-
-def _source(module: str) -> _Source | None:
-    for base in module_paths(module):
-        for path, is_package in ((base / "__init__.py", True), (Path(f"{base}.py"), False)):
-            try:
-                return _Source(module, is_package, ast.parse(path.read_bytes()))
-            except (OSError, SyntaxError, ValueError):
-                continue
-    return None
