@@ -9,6 +9,8 @@ import click
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json
 from agekit.errors import ModelError
+from agekit.zoo.locate import find
+from agekit.zoo.requires import install_command, missing
 
 if TYPE_CHECKING:
     from agekit.zoo.entry import ZooEntry
@@ -21,16 +23,12 @@ __all__ = ["info"]
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Tell what is known of NAME, a model of the zoo, or a model or run folder."""
-    from agekit.zoo.add import entry_of
-    from agekit.zoo.locate import find
-    from agekit.zoo.requires import install_command, missing
+    from agekit.zoo.add import entry_for, entry_of
 
     _, indexed, folder = find(name)
     if indexed is not None:
         entry = entry_of(indexed)
     elif folder is not None:
-        from agekit.zoo.add import entry_for
-
         entry = entry_for(folder, f"local:{folder.absolute()}", check=False)
     else:
         raise ModelError(f"{name} is not on this machine", f"`agekit zoo pull {name}` fetches it")

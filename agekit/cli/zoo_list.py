@@ -12,10 +12,12 @@ from agekit.cli.output import emit_json
 from agekit.discovery import normalise
 from agekit.errors import nearest
 from agekit.registry import TASKS
+from agekit.zoo.index import IndexedModel, read_index
+from agekit.zoo.locate import folders_here
+from agekit.zoo.requires import install_command, missing
 
 if TYPE_CHECKING:
     from agekit.zoo.entry import ZooEntry
-    from agekit.zoo.index import IndexedModel
 
 __all__ = ["list_"]
 
@@ -85,9 +87,6 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
     """
     if as_json:
         refuse("--json answers with all that is known", "quiet")
-    from agekit.zoo.index import read_index
-    from agekit.zoo.locate import folders_here
-
     index = read_index()
     folders = folders_here(index.models.values())
     chosen = _Filter(patterns or ("*",), **filters)
@@ -125,8 +124,6 @@ def _protocol(entry: ZooEntry) -> str:
 
 
 def _document(model: IndexedModel, here: bool) -> dict[str, Any]:
-    from agekit.zoo.requires import missing
-
     entry = model.entry
     return {
         "name": entry.name,
@@ -149,8 +146,6 @@ def _document(model: IndexedModel, here: bool) -> dict[str, Any]:
 
 
 def _row(entry: ZooEntry, here: bool) -> tuple[str, ...]:
-    from agekit.zoo.requires import install_command
-
     mae = entry.metrics.get("mae")
     return (
         entry.name,

@@ -12,11 +12,13 @@ from agekit.cli.options import json_option
 from agekit.cli.output import console, emit_json, only_json_on_stdout, print_table
 from agekit.errors import AgekitError, ModelError
 from agekit.progress import transfers
+from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, copy_files
+from agekit.zoo.hub import pull as hub
+from agekit.zoo.locate import find
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 
 if TYPE_CHECKING:
     from agekit.zoo.entry import FileRecord
-    from agekit.zoo.hub.pull import Pulled
 
 __all__ = ["pull"]
 
@@ -85,8 +87,6 @@ def _pull(
     if source.folder is not None:
         return _row(name, _copied(source, local_dir, dry_run, force))
 
-    from agekit.zoo.hub import pull as hub
-
     if dry_run:
         found = hub.plan_pull(source.repo, source.revision, source.files)
     else:
@@ -114,15 +114,12 @@ def _copied(source: _Source, local_dir: Path | None, dry_run: bool, force: bool)
     assert source.folder is not None
     if local_dir is None or dry_run:
         return source.folder
-
-    from agekit.zoo.files import CARD, CONFIG, METRICS, WEIGHTS, copy_files
-
     names = [n for n in (CARD, CONFIG, METRICS, WEIGHTS) if (source.folder / n).is_file()]
     copy_files(source.folder, names, local_dir, force)
     return local_dir
 
 
-def _row(name: str, folder: Path | None, found: Pulled | None = None) -> dict[str, Any]:
+def _row(name: str, folder: Path | None, found: hub.Pulled | None = None) -> dict[str, Any]:
     return {
         "name": name,
         "folder": folder,
@@ -133,8 +130,6 @@ def _row(name: str, folder: Path | None, found: Pulled | None = None) -> dict[st
 
 
 def _source(name: str, revision: str | None) -> _Source:
-    from agekit.zoo.locate import find
-
     if name.startswith(HUB_PREFIX):
         repo, own = parse_hub_name(name)
         if own is not None and revision is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout
-
-if TYPE_CHECKING:
-    from agekit.zoo.locate import FoundModel
+from agekit.errors import ModelError
+from agekit.zoo.index import Index, read_index
+from agekit.zoo.locate import FoundModel, find, folder_here
 
 __all__ = ["verify"]
 
@@ -31,9 +31,6 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     if bool(names) == every:
         raise click.UsageError("name models, or give --all.")
 
-    from agekit.zoo.index import Index, read_index
-    from agekit.zoo.locate import FoundModel, find, folder_here
-
     index = read_index() if every else Index({}, [])
     models = [find(name) for name in names]
     models += [FoundModel(name, one, folder_here(one)) for name, one in index.models.items()]
@@ -53,7 +50,6 @@ def verify(names: tuple[str, ...], every: bool, as_json: bool) -> None:
 
 
 def _verify(model: FoundModel) -> dict[str, Any]:
-    from agekit.errors import ModelError
     from agekit.zoo.verify import verify
 
     name, indexed, folder = model

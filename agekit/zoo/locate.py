@@ -13,6 +13,8 @@ from agekit._paths import expand_user, nearest_path
 from agekit.errors import ModelError, nearest
 from agekit.zoo.files import CONFIG, WEIGHTS, is_graph, model_folder
 from agekit.zoo.hub.cache import hub_cache, snapshot
+from agekit.zoo.hub.pull import pull
+from agekit.zoo.hub.repository import recall
 from agekit.zoo.index import IndexedModel, find_model, known_names
 from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
 from agekit.zoo.requires import missing, outdated
@@ -137,8 +139,6 @@ def folder_here(model: IndexedModel) -> Path | None:
 
 def _pulled(name: str) -> Path | None:
     """The folder in the cache of a model on the Hub; None if it is not there."""
-    from agekit.zoo.hub.repository import recall
-
     repo, commit = parse_hub_name(name)
     if known := recall(repo, commit):
         commit = known.commit
@@ -168,8 +168,6 @@ def _from_index(model: IndexedModel, progress: Progress | None) -> Path:
         )
     tell_licence(entry.name, entry.licence)
     if entry.hub_repo is not None:
-        from agekit.zoo.hub.pull import pull
-
         return pull(entry.hub_repo, entry.revision, entry.files, progress=progress).folder
     if folder := folder_here(model):
         return folder
@@ -180,8 +178,6 @@ def _from_index(model: IndexedModel, progress: Progress | None) -> Path:
 
 
 def _from_hub(name: str, progress: Progress | None) -> Path:
-    from agekit.zoo.hub.pull import pull
-
     repo, revision = parse_hub_name(name)
     folder = pull(repo, revision, None, progress=progress).folder
     if not is_pinned(revision):

@@ -55,7 +55,7 @@ def pulls(monkeypatch, tmp_path):
         asked.append((repo, revision, files and sorted(files), progress))
         return Pulled(repo, COMMIT, tmp_path / COMMIT, ())
 
-    monkeypatch.setattr("agekit.zoo.hub.pull.pull", pull)
+    monkeypatch.setattr("agekit.zoo.locate.pull", pull)
     return asked
 
 
