@@ -335,6 +335,7 @@ def test_twenty_thousand_rows_are_read_quickly() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_all_rows_are_read_in_half_a_minute_and_two_gigabytes() -> None:
     result = measure()
     assert result["cpu_seconds"] < 30
