@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from agekit._paths import expand_user, nearest_path
 from agekit.atomic import write_bytes, write_text
@@ -24,31 +22,27 @@ from agekit.onnx.session import MOST_BYTES, open_session
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.config import ModelConfig
-from agekit.zoo.files import (
-    CONFIG,
-    ONNX,
-    WEIGHTS,
-    graph_file,
-    model_folder,
-    small_text,
-    tensor_types,
-)
+from agekit.zoo.files import CONFIG, ONNX, WEIGHTS, graph_file, model_folder, small_text
 from agekit.zoo.folder import licence_of, read_config
 from agekit.zoo.locate import locate
 from agekit.zoo.names import plain_name
 
+if TYPE_CHECKING:
+    from agekit.onnx.program import CheckedGraph
+
 __all__ = [
     "VARIABLE",
+    "Reduce",
     "add_graphs",
     "carry_graphs",
     "check_outputs",
     "described_graphs",
     "find_exported",
-    "half_weights",
     "open_graph",
     "open_listed",
 ]
 
+Reduce = Callable[[OnnxGraph, OnnxCard, "CheckedGraph"], "CheckedGraph"]
 VARIABLE = "AGEKIT_ONNX"
 """Set to 0, models are trained and published without ONNX files."""
 
@@ -105,10 +99,12 @@ def described_graphs(folder: Path, *, embeddings: bool = False) -> list[tuple[On
     ]
 
 
-def add_graphs(folder: Path) -> list[str]:
+def add_graphs(folder: Path, reduce: Reduce | None = None) -> list[str]:
     """Writes the ONNX files of a model into its folder, and their hashes into ``config.json``.
 
-    Of weights that are stored in half precision they hold half precision too.
+    Args:
+        folder: of the model.
+        reduce: makes a checked graph smaller before it is written.
 
     Returns:
         Their names.
@@ -118,18 +114,12 @@ def add_graphs(folder: Path) -> list[str]:
         ModelError: see `described_graphs` and `make_graph`; then nothing is written.
     """
     described, made = described_graphs(folder), {}
-    from agekit.onnx.program import half_graph, make_graph
+    from agekit.onnx.program import make_graph
 
-    weights = half_weights(folder)
-    types = {*tensor_types(folder / WEIGHTS).values()}
     for graph, card in described:
-        one = make_graph(graph, card)
-        if weights and not {"F32", "F64", "BF16"} & types:
-            try:
-                one = half_graph(graph, card, one, weights)
-            except ModelError as error:
-                tell(f"the ONNX file holds single precision: {error.message}")
-        made[graph_file(graph.about.get("to"))] = one.data
+        checked = make_graph(graph, card)
+        checked = reduce(graph, card, checked) if reduce else checked
+        made[graph_file(graph.about.get("to"))] = checked.data
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
     for name, data in made.items():
         write_bytes(folder / name, data)
@@ -139,25 +129,12 @@ def add_graphs(folder: Path) -> list[str]:
     return [*made]
 
 
-def half_weights(folder: Path) -> dict[str, NDArray[Any]]:
-    """The weights of a model that are stored in half precision, by name.
-
-    Raises:
-        ModelError: they cannot be read.
-    """
-    from safetensors import safe_open
-
-    types = tensor_types(folder / WEIGHTS)
-    with safe_open(folder / WEIGHTS, "numpy") as tensors:
-        return {name: tensors.get_tensor(name) for name, kind in types.items() if kind == "F16"}
-
-
-def carry_graphs(folder: Path) -> None:
+def carry_graphs(folder: Path, reduce: Reduce | None = None) -> None:
     """As `add_graphs`; says where a model has to do without, which runs by torch alone then."""
     if os.environ.get(VARIABLE) == "0":
         return
     try:
-        add_graphs(folder)
+        add_graphs(folder, reduce)
     except AgekitError as error:
         hint = f" ({error.hint})" if error.hint else ""
         tell(f"the model carries no ONNX file and runs by torch alone: {error.message}{hint}")

@@ -21,15 +21,16 @@ from agekit.cli import main
 from agekit.errors import ModelError
 from agekit.tasks.estimator.build import load_estimator
 from agekit.zoo.folder import save_model
-from agekit.zoo.graphs import add_graphs, described_graphs, half_weights, open_graph
+from agekit.zoo.graphs import add_graphs, described_graphs, open_graph
 from agekit.zoo.verify import verify
 
 pytest.importorskip("onnxscript")
 onnx = pytest.importorskip("onnx")
 
 from agekit_export import onnx as exporting  # noqa: E402
+from agekit_export.half import as_stored, half_graph, half_weights  # noqa: E402
 
-from agekit.onnx.program import CheckedGraph, half_graph, make_graph  # noqa: E402
+from agekit.onnx.program import CheckedGraph, make_graph  # noqa: E402
 
 pytestmark = pytest.mark.slow
 FACES = np.stack([draw(person(1, k), 8.0 * k, 32, k) for k in range(9)])
@@ -97,7 +98,7 @@ def test_weights_in_half_precision_are_kept_as_they_are(model, whole, tmp_path, 
     monkeypatch.setattr("agekit.zoo.graphs.described_graphs", lambda _: [(graph, card)])
     monkeypatch.setattr("agekit.onnx.program.serialise", lambda *_: data)
     folder = shutil.copytree(model, tmp_path / "model")
-    assert add_graphs(folder) == ["model.onnx"]
+    assert add_graphs(folder, as_stored(folder)) == ["model.onnx"]
     _, told = open_graph(folder / "model.onnx")
     assert told.precision == "float16" and verify(folder, None) == []
     ours, theirs = agekit.load(folder, "cpu"), agekit.load(folder, "cpu", "torch")
@@ -115,7 +116,7 @@ def test_what_cannot_be_halved_holds_single_precision(model, whole, tmp_path, mo
     )
     monkeypatch.setattr("agekit.onnx.program.serialise", lambda *_: data)
     folder = shutil.copytree(model, tmp_path / "model")
-    assert add_graphs(folder) == ["model.onnx"]
+    assert add_graphs(folder, as_stored(folder)) == ["model.onnx"]
     assert "the ONNX file holds single precision: tiny comes out too different" in caplog.text
     assert open_graph(folder / "model.onnx")[1].precision == "float32"
 

@@ -165,6 +165,57 @@ def test_what_counts_as_something_else(hub, zoo, agekit, there, code):
     assert agekit("publish", "org", "--only", "one", "--dry-run")[0] == code
 
 
+@pytest.fixture
+def tested(zoo) -> Path:
+    """As `zoo`, `one` having been tested on UTKFace."""
+    path = zoo / "one" / "config.json"
+    config = json.loads(path.read_text())
+    config["trained"] |= {"dataset": "utkface", "protocol": "utkface:hash-80-10-10"}
+    path.write_text(json.dumps(config))
+    return zoo
+
+
+def test_benchmarks_are_told_by_those_that_have_figures(hub, tested, agekit):
+    words = ("publish", "org", "--benchmark", "utkface=faces/utkface")
+    code, out, err = agekit(*words, "--dry-run", "--json")
+    one, two = json.loads(out)["models"]
+    assert code == 0 and written(hub) == []
+    assert (one["benchmarks"], two["benchmarks"]) == (["utkface"], [])
+    assert ".eval_results/utkface.yaml" in one["files"]
+    assert "two: no test figures of utkface: it tells none of them" in err and "one: no" not in err
+    code, _, err = agekit(*words)
+    assert code == 0, err
+    told = hub.commit(ONE).files[".eval_results/utkface.yaml"].data.decode()
+    assert "id: faces/utkface" in told and not (tested / "one/.eval_results").exists()
+    assert not any("eval_results" in name for name in hub.commit(TWO).files)
+    entry = json.loads(Path("zoo-org/one.json").read_text())
+    assert entry["revision"] == hub.commit(ONE).oid
+    first = hub.commit(ONE).oid
+    assert agekit(*words, "--index", "again")[0] == 0 and hub.commit(ONE).oid == first
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "says"),
+    [
+        (["imdb=faces/imdb"], 1, "no model that is to be pushed has test figures of imdb"),
+        (["utkface=faces/utkface", "imdb=faces/imdb"], 1, "to be pushed has test figures of imdb"),
+        (["utkface=faces"], 1, "'faces' does not name a"),
+        (["utkface=hf-hub:faces/u"], 1, "does not name a dataset's repository"),
+        (["utkface=faces/u@main"], 1, "does not name a dataset's repository"),
+        (["imdb=faces"], 1, "'faces' does not name a"),
+        (["utkface"], 2, "is not DATASET=ORG/REPO"),
+        (["utkface="], 2, "is not DATASET=ORG/REPO"),
+        (["utkface=a/b", "utkface=a/c"], 2, "given twice"),
+    ],
+)
+def test_benchmarks_that_cannot_be_told(hub, tested, agekit, named, code, says):
+    words = [word for one in named for word in ("--benchmark", one)]
+    for more in ([], ["--dry-run"]):
+        found, _, err = agekit("publish", "org", *words, *more)
+        assert found == code and says in " ".join(err.split()), err
+    assert written(hub) == [] and not Path("zoo-org").exists()
+
+
 def test_two_at_once(hub, zoo):
     with ThreadPoolExecutor(2) as pool:
         calls = [pool.submit(publish_zoo, "org", Path("index"), only=["one"]) for _ in range(2)]

@@ -10,14 +10,15 @@ from pathlib import Path
 from agekit.atomic import write_bytes, write_text
 from agekit.errors import ConfigError, ModelError
 from agekit.onnx.card import Direction, OnnxCard, OnnxGraph, Precision
-from agekit.onnx.program import FACES, CheckedGraph, compare, half_graph, make_graph
+from agekit.onnx.program import FACES, CheckedGraph, compare, make_graph
 from agekit.registry import TASKS
 from agekit.task import Task
 from agekit.zoo.files import ONNX, graph_file
 from agekit.zoo.folder import read_config
-from agekit.zoo.graphs import described_graphs, half_weights
+from agekit.zoo.graphs import described_graphs
 from agekit.zoo.locate import locate
 from agekit_export.calibration import CalibrationFaces, calibration_faces
+from agekit_export.half import half_graph, half_weights
 from agekit_export.reduced import MOST_YEARS, Reduction, measure, quantise
 
 __all__ = ["Exported", "export_onnx"]

@@ -26,9 +26,9 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 
 from agekit.errors import ModelError, one_line
 from agekit.onnx.card import INPUT, OnnxCard
-from agekit.onnx.program import with_card
 from agekit.onnx.session import open_session
 from agekit_export.calibration import CalibrationFaces
+from agekit_export.half import with_card
 
 __all__ = ["Reduction", "measure", "quantise"]
 

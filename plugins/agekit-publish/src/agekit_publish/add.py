@@ -19,10 +19,10 @@ from agekit.zoo.config import ModelConfig
 from agekit.zoo.entry import ZooEntry, write_entry
 from agekit.zoo.files import small_text, wrap_os_error
 from agekit.zoo.folder import load_network, save_model
-from agekit.zoo.graphs import carry_graphs
 from agekit.zoo.locate import locate
 from agekit.zoo.metrics import model_metrics, parse_metrics
 from agekit.zoo.names import ENTRY_NAME
+from agekit_publish.ready import carry
 
 __all__ = ["Added", "add_model", "must_take_files"]
 
@@ -110,7 +110,7 @@ def add_model(
     with only_one(out):
         _must_be_free(folder, path, force)
         save_model(folder, network, config, metrics, card, keep=True)
-        carry_graphs(folder)
+        carry(folder)
         entry = entry_for(
             folder,
             f"bundled:{name}",

@@ -5,74 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-from huggingface_hub import HfApi
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from agekit.atomic import written
 from agekit.data.home import only_one
 from agekit.data.notes import tell
-from agekit.discovery import core_version
 from agekit.errors import AgekitError, ModelError, UnknownNameError, nearest
 from agekit.zoo.add import entry_of
-from agekit.zoo.entry import ZooEntry, parse_entry, write_entry
+from agekit.zoo.entry import parse_entry, write_entry
 from agekit.zoo.files import wrap_os_error
 from agekit.zoo.hub.cache import is_offline
-from agekit.zoo.hub.client import endpoint, retry
-from agekit.zoo.hub.errors import explain, is_unreachable
+from agekit.zoo.hub.errors import is_unreachable
 from agekit.zoo.hub.pull import pull
-from agekit.zoo.hub.repository import FileSpec
 from agekit.zoo.index import IndexedModel, read_index
 from agekit.zoo.locate import folder_here
-from agekit.zoo.names import HUB_PREFIX, is_pinned, parse_hub_name
+from agekit.zoo.names import HUB_PREFIX, parse_hub_name
 from agekit_publish.add import must_take_files
+from agekit_publish.publication import Publication, listed
 from agekit_publish.push import hub_api, send
-from agekit_publish.ready import Ready, ready
+from agekit_publish.ready import Ready, must_be_repositories, ready, tested
 
-__all__ = ["Publication", "State", "publish_zoo"]
+__all__ = ["publish_zoo"]
 
-State = Literal["create", "change", "same", "not known", "left out", "refused", "published"]
-"""What is to become of a model, and what became of it."""
-_ATTRIBUTES = ".gitattributes"
-"""What the Hub puts into every repository."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Publication:
-    """One model of the zoo on its way.
-
-    Attributes:
-        name: in the index, and of the repository.
-        repo: `org/name`.
-        licence: of its weights.
-        state: see `State`.
-        files: path → bytes.
-        others: paths in the repository that are not the model's, and stay.
-        problem: why it is refused or left out, and how to mend it.
-        commit: that has all files; 40 hex digits.
-        url: of the commit, where it was pushed now.
-        entry: for the index, once its files were pulled back.
-    """
-
-    name: str
-    repo: str
-    licence: str
-    state: State = "create"
-    files: Mapping[str, int] = field(default_factory=dict)
-    others: Sequence[str] = ()
-    problem: str = ""
-    commit: str | None = None
-    url: str | None = None
-    entry: ZooEntry | None = None
-
-    def refuse(self, error: AgekitError) -> None:
-        """Notes what is in its way."""
-        self.state = "refused"
-        self.problem = f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def publish_zoo(
@@ -82,6 +38,7 @@ def publish_zoo(
     only: Sequence[str] = (),
     private: bool = False,
     overwrite: bool = False,
+    benchmarks: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> list[Publication]:
     """Publishes the models of the index whose files are here, and writes their entries.
@@ -97,6 +54,8 @@ def publish_zoo(
         only: names of models; all without.
         private: whether new repositories are private; existing ones have to be.
         overwrite: change repositories and entries that hold something else.
+        benchmarks: dataset → the Hub's repository of it that is to show the test figures of those
+            models that have some.
         dry_run: compare, and change nothing.
 
     Returns:
@@ -105,9 +64,11 @@ def publish_zoo(
 
     Raises:
         ConfigError: no such model, or none with files here.
-        ModelError: there is no token, or the index cannot be written.
+        ModelError: there is no token, the index cannot be written, or no model has test figures of
+            a benchmark.
     """
     parse_hub_name(f"{org}/model")
+    must_be_repositories(benchmarks or {})
     models = _chosen(only)
     must_take_files(index)
     if not dry_run:
@@ -121,17 +82,37 @@ def publish_zoo(
             with _refusing(one):
                 if _left_out(one, model):
                     continue
-                entry = entry_of(model)
-                made[one.name] = it = stack.enter_context(ready(_folder(model), entry))
+                entry, folder = entry_of(model), _folder(model)
+                told = tested(folder, benchmarks or {})
+                made[one.name] = it = stack.enter_context(ready(folder, entry, told))
+                one.benchmarks = [*told]
                 one.licence, one.files = it.entry.licence, it.sizes
                 _compare(one, it, private, overwrite)
                 _must_be_ours(index, one, overwrite)
+        _each_is_told(benchmarks or {}, found)
         if dry_run or any(one.state == "refused" for one in found):
             return found
         _push_all(found, made, private)
         if not any(one.state == "refused" for one in found):
             _write(index, found)
     return found
+
+
+def _each_is_told(benchmarks: Mapping[str, str], found: Sequence[Publication]) -> None:
+    """Refuses a benchmark of which no model tells figures; one that is refused might have some.
+
+    Raises:
+        ModelError: there is one.
+    """
+    told = {name for one in found for name in one.benchmarks}
+    if any(one.state == "refused" for one in found):
+        return
+    for name in benchmarks:
+        if name not in told:
+            raise ModelError(
+                f"no model that is to be pushed has test figures of {name}: nothing pushed",
+                "see `agekit zoo info NAME` for what a model was tested on",
+            )
 
 
 def _chosen(only: Sequence[str]) -> list[IndexedModel]:
@@ -189,7 +170,7 @@ def _compare(one: Publication, model: Ready, private: bool, overwrite: bool) -> 
     if is_offline():
         one.state = "not known"
         return
-    there = _listed(one.repo)
+    there = listed(one.repo)
     if there is None:
         return
     commit, open_to_all, specs = there
@@ -213,27 +194,6 @@ def _compare(one: Publication, model: Ready, private: bool, overwrite: bool) -> 
             "look at it, then replace what differs with --overwrite",
         )
     one.state = "change" if specs else "create"
-
-
-def _listed(repo: str, revision: str | None = None) -> tuple[str, bool, dict[str, FileSpec]] | None:
-    """The commit of a repository, whether all can see it, its files; None where there is none."""
-    api = HfApi(endpoint(), None, "agekit", core_version())
-    try:
-        info = retry(lambda: api.model_info(repo, revision=revision, files_metadata=True))
-    except Exception as error:
-        if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
-            return None
-        raise explain(error, repo, endpoint()) from error
-    if not is_pinned(info.sha):
-        raise ModelError(f"{repo}: the Hub does not say which commit it lists", "try again later")
-    specs = {
-        file.rfilename: FileSpec(
-            file.size or 0, file.lfs.sha256 if file.lfs else "", file.blob_id or ""
-        )
-        for file in info.siblings or ()
-        if file.rfilename != _ATTRIBUTES
-    }
-    return str(info.sha), not info.private, specs
 
 
 def _push_all(found: Sequence[Publication], made: Mapping[str, Ready], private: bool) -> None:
@@ -262,7 +222,7 @@ def _push_one(one: Publication, model: Ready, private: bool) -> None:
         tell(f"{one.repo}: pushed, commit {one.commit}")
     entry = replace(model.entry, source=f"{HUB_PREFIX}{one.repo}", revision=one.commit)
     pull(one.repo, one.commit, entry.files, force=True)
-    _, _, specs = _listed(one.repo, one.commit) or ("", False, {})
+    _, _, specs = listed(one.repo, one.commit) or ("", False, {})
     for name, path in model.files.items():
         if name not in specs or not specs[name].is_met(path):
             raise ModelError(f"{one.repo} has another {name} at commit {one.commit}", "look at it")

@@ -11,9 +11,10 @@ import click
 from agekit.cli.options import json_option
 from agekit.cli.output import emit_json, only_json_on_stdout, print_table, say
 from agekit.errors import counted
+from agekit_publish.push_command import benchmark_option
 
 if TYPE_CHECKING:
-    from agekit_publish.publish import Publication
+    from agekit_publish.publication import Publication
 
 __all__ = ["publish"]
 
@@ -32,6 +33,7 @@ __all__ = ["publish"]
     is_flag=True,
     help="Replace what differs in repositories and entries that are there already.",
 )
+@benchmark_option
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and change nothing.")
 @json_option
 def publish(
@@ -40,6 +42,7 @@ def publish(
     only: tuple[str, ...],
     private: bool,
     overwrite: bool,
+    benchmarks: dict[str, str],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -48,15 +51,22 @@ def publish(
     Every model of `agekit zoo list` whose files are here is checked, loaded and compared with what
     is on the Hub; where one is refused, nothing is pushed. Then those that are lacking are pushed,
     all are pulled back by commit, size and SHA-256, and their entries are written to the folder of
-    the index, which serves as $AGEKIT_ZOO. A call that was cut short wrote no entry: the same
-    command goes on. The token is that of `hf auth login`, or $HF_TOKEN.
+    the index, which serves as $AGEKIT_ZOO. --benchmark tells the figures of each model that has
+    some on that dataset, and says which have none. A call that was cut short wrote no entry: the
+    same command goes on. The token is that of `hf auth login`, or $HF_TOKEN.
     """
     from agekit_publish.publish import publish_zoo
 
     place = index or Path(f"zoo-{org}")
     with only_json_on_stdout(as_json):
         found = publish_zoo(
-            org, place, only=only, private=private, overwrite=overwrite, dry_run=dry_run
+            org,
+            place,
+            only=only,
+            private=private,
+            overwrite=overwrite,
+            benchmarks=benchmarks,
+            dry_run=dry_run,
         )
     refused = [one for one in found if one.state == "refused"]
     written = [place / f"{one.name}.json" for one in found if one.entry and not refused]
@@ -74,6 +84,8 @@ def publish(
             say(
                 f"{one.name}: the licence of its weights is unknown; see `agekit zoo add --licence`"
             )
+        if lacking := [name for name in benchmarks if name not in one.benchmarks and one.files]:
+            say(f"{one.name}: no test figures of {', '.join(lacking)}: it tells none of them")
         if one.others:
             say(f"{one.repo}: other files stay: {', '.join(one.others[:3])}")
     if refused:

@@ -18,7 +18,7 @@ from agekit.errors import counted
 if TYPE_CHECKING:
     from agekit_publish.push import Pushed
 
-__all__ = ["push"]
+__all__ = ["benchmark_option", "push"]
 
 
 def _by_dataset(
@@ -35,13 +35,7 @@ def _by_dataset(
     return found
 
 
-@click.command()
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("repo", metavar="ORG/NAME")
-@click.option("--private", is_flag=True, help="Make a new repository private.")
-@click.option("--create-pr", is_flag=True, help="Open a pull request, leave the main branch.")
-@click.option("--tag", help="Give the commit a tag, such as v1.")
-@click.option(
+benchmark_option = click.option(
     "--benchmark",
     "benchmarks",
     multiple=True,
@@ -50,6 +44,15 @@ def _by_dataset(
     help="Tell the test figures on DATASET to the Hub, for the leaderboard of that dataset "
     "repository; may be repeated.",
 )
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("repo", metavar="ORG/NAME")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request, leave the main branch.")
+@click.option("--tag", help="Give the commit a tag, such as v1.")
+@benchmark_option
 @click.option(
     "--space",
     is_flag=True,

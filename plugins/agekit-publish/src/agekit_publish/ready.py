@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from agekit.data.notes import tell
 from agekit.errors import ModelError
 from agekit.zoo.add import entry_for
-from agekit.zoo.cards.results import eval_files
+from agekit.zoo.cards.results import eval_files, scores
 from agekit.zoo.entry import ZooEntry
 from agekit.zoo.files import (
     CARD,
@@ -30,7 +32,7 @@ from agekit.zoo.metrics import model_metrics
 from agekit.zoo.names import HUB_PREFIX, parse_hub_name
 from agekit.zoo.verify import verify
 
-__all__ = ["Ready", "files_to_push", "ready"]
+__all__ = ["Ready", "carry", "files_to_push", "must_be_repositories", "ready", "tested"]
 
 NEEDED = (WEIGHTS, CONFIG, CARD)
 
@@ -85,12 +87,7 @@ def ready(
 
 def _results(model: Path, benchmarks: Mapping[str, str], place: Path) -> dict[str, Path]:
     """The evaluation results of a model, written to a place, by their path in the repository."""
-    for dataset, repository in benchmarks.items():
-        if repository.startswith(HUB_PREFIX) or parse_hub_name(repository).revision is not None:
-            raise ModelError(
-                f"{repository!r} does not name a dataset's repository on the Hub",
-                f"the form is --benchmark {dataset}=ORG/REPO",
-            )
+    must_be_repositories(benchmarks)
     if not benchmarks:
         return {}
     config = read_config(model)
@@ -102,6 +99,48 @@ def _results(model: Path, benchmarks: Mapping[str, str], place: Path) -> dict[st
     return out
 
 
+def must_be_repositories(benchmarks: Mapping[str, str]) -> None:
+    """Refuses what is no repository of the Hub's.
+
+    Raises:
+        ModelError: one is none.
+    """
+    for dataset, repository in benchmarks.items():
+        if repository.startswith(HUB_PREFIX) or parse_hub_name(repository).revision is not None:
+            raise ModelError(
+                f"{repository!r} does not name a dataset's repository on the Hub",
+                f"the form is --benchmark {dataset}=ORG/REPO",
+            )
+
+
+def tested(model: Path, benchmarks: Mapping[str, str]) -> dict[str, str]:
+    """Those benchmarks of which a model has test figures.
+
+    Raises:
+        ModelError: its configuration or its metrics are damaged.
+    """
+    if not benchmarks:
+        return {}
+    config = read_config(model)
+    known = {
+        one.dataset
+        for one in scores(config, model_metrics(model, config.task))
+        if one.split == "test"
+    }
+    return {name: repository for name, repository in benchmarks.items() if name in known}
+
+
+def carry(model: Path) -> None:
+    """Gives a model its ONNX files, with weights in half precision where the model's are."""
+    if find_spec("agekit_export") is None:
+        tell("ONNX files hold single precision: agekit-export, which halves them, is not installed")
+        carry_graphs(model)
+        return
+    from agekit_export.half import as_stored  # needs torch and onnx
+
+    carry_graphs(model, as_stored(model))
+
+
 @contextmanager
 def _with_graphs(model: Path) -> Iterator[Path]:
     """The model folder; of one that carries no ONNX file, a copy that does, if they can be made."""
@@ -111,7 +150,7 @@ def _with_graphs(model: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix="agekit-push-") as place:
         copy = Path(place, "model")
         shutil.copytree(model, copy)
-        carry_graphs(copy)
+        carry(copy)
         yield copy
 
 
