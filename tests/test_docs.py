@@ -10,16 +10,25 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import pytest
 
 from agekit.cli import agekit, main
+from agekit.recipe import resolve
+from agekit.registry import COMMANDS, DATASETS, REGISTRIES
+from agekit.zoo.index import known_names
 from tests import warm
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "zoo" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+]
 BLOCK = re.compile(r"^<!-- before:\n(.*?)-->|^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 """A fenced block, or what has to be there before a page's own blocks can run."""
 
@@ -31,27 +40,87 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
 
 
 def commands() -> Iterator[tuple[str, str]]:
+    """Each command line, in a block or between backticks, and the page that it is of."""
     for page in PAGES:
+        name = page.relative_to(ROOT).as_posix()
         for language, text in blocks(page):
             if language in ("", "sh"):
                 lines = re.sub(r"\\\n\s*", "", text).splitlines()
-                yield from ((page.name, line) for line in lines if line.startswith("agekit "))
+                yield from ((name, line) for line in lines if line.startswith("agekit "))
+        prose = BLOCK.sub("", page.read_text("utf-8"))
+        found = re.findall(r"`(agekit [^`]+)`", prose)
+        yield from ((name, " ".join(line.split())) for line in found)
 
 
-@pytest.mark.parametrize(("page", "line"), list(commands()))
-def test_commands_and_options_exist(page: str, line: str) -> None:
+def called(page: str, line: str) -> tuple[click.Command, list[str]]:
+    """The command of a line, and the words that it gets."""
     # In an outline of a command, what may be left out stands in brackets.
-    outline = line.split(" #")[0].replace("[", " ").replace("]", " ").replace("|", " ")
+    outline = line.split(" #")[0]
+    if "evolver." not in outline and "data." not in outline:
+        outline = re.sub(r"[\[\]|]", " ", outline)
     words = shlex.split(outline)[1:]
     command: click.Command = agekit
     context = click.Context(command)
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
         found = command.get_command(context, words[0])
         assert found is not None, f"{page}: there is no command {words[0]!r} in {line!r}"
         command, words = found, words[1:]
-    known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+    return command, words
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_commands_options_and_names_exist(page: str, line: str) -> None:
+    command, words = called(page, line)
+    if isinstance(command, click.Group) and words and "." in words[0]:
+        return  # `agekit convert FILE`: which converter reads it, the file says
+    options = [*command.params]
+    if command.name == "predict":  # which hands lines of other files than images over
+        options += COMMANDS.get("video").params
+    known = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
     used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert used <= known | {"--help", "-h"}, f"{page}: {line}"
+    if isinstance(command, click.Group):
+        return
+    with suppress(click.UsageError):
+        given, _, _ = command.make_parser(click.Context(command)).parse_args([*words])
+        for argument, value in given.items():
+            for name in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(name, str) and re.fullmatch(r"[a-z0-9+/_-]+", name):
+                    assert exists(argument, name), f"{page}: {line}: there is no {name}"
+
+
+MADE = {"run", "log-cosh-resnet10-tiny"}
+"""What pages make themselves before they use it."""
+
+
+def exists(argument: str, name: str) -> bool:
+    """Whether there is what an argument of a command names, as far as that is known."""
+    if name in MADE:
+        return True
+    if argument == "recipe":
+        resolve(name)
+    if argument in ("dataset", "datasets"):
+        return {*name.split("+")} <= {*DATASETS.names()}
+    if argument in ("model", "models") and "/" not in name:
+        return name in known_names()
+    return True
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Page, kind and name of each row of the tables of parts in the plugins' own pages."""
+    for page in PAGES:
+        if page.parent.parent.name != "plugins":
+            continue
+        for kind, names in re.findall(r"^\| (\w+) \| (`[^|]+) \|", page.read_text("utf-8"), re.M):
+            for name in re.findall(r"`([\w./-]+)`", names):
+                yield page.parent.name, kind, name
+
+
+@pytest.mark.parametrize(("page", "kind", "name"), list(rows()))
+def test_parts_in_tables_of_plugins_exist(page: str, kind: str, name: str) -> None:
+    assert kind in REGISTRIES, f"{page}: {kind} is no kind of part"
+    entry = REGISTRIES[kind].find(name)
+    assert entry.distribution == page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
