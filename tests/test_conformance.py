@@ -55,6 +55,10 @@ EVOLUTIONS: dict[str, dict[str, Any]] = {
         "options": ("--generations", "2"),
     },
     "forest": {"recipe": "drf-resnet10-tiny"},
+    "taught": {
+        "recipe": "cen-teachers-resnet10-tiny",
+        "options": ("--set", "evolver.teachers=[cen-resnet10-tiny, cen-resnet18-tiny]"),
+    },
     "gender": {"recipe": "gender-resnet10-tiny"},
     "cyclegan": {
         "recipe": "cyclegan-resnet-6blocks",

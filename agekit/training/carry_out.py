@@ -12,7 +12,7 @@ from rich.console import Console
 
 from agekit.culprit import Culprit
 from agekit.device import from_main, rank_and_world
-from agekit.errors import counted
+from agekit.errors import ModelError, counted
 from agekit.recipe import Resolved
 from agekit.training.display import Display
 from agekit.training.evolver import build_evolver
@@ -78,6 +78,13 @@ def carry_out(
     part = recipe.evolver
     evolver = build_evolver(part, recipe.kind)
     culprit = Culprit("evolver", part.type, evolver, "run")
+    for key, now in evolver.facts().items():
+        if info.get(key) != now:
+            raise ModelError(
+                f"the {key} of {run.folder} changed since it began: they are {now}, and were "
+                f"{info.get(key)}",
+                "restore them, or start a new run",
+            )
     try:
         with culprit.doing("fails", but=OSError):
             network = evolver.run(trainer)

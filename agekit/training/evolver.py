@@ -21,6 +21,7 @@ from agekit.registry import EVOLVERS
 if TYPE_CHECKING:
     import torch
 
+    from agekit.data.alignment import Alignment
     from agekit.training.trainer import Trainer
 
 __all__ = ["Evolver", "build_evolver"]
@@ -50,16 +51,27 @@ class Evolver(ABC, Generic[L]):
         """Trains one generation after another and gives the network of the last."""
 
     def rehearse(self, recipe: Any, network: Any, device: torch.device) -> None:
-        """Tries a step of the training on a few images, before a run is made.
+        """Tries what is the evolver's own on a few images, before a run is made.
 
-        What it raises ends the command. Agers are tried by it; without it nothing is tried but the
-        generators.
+        What it raises ends the command. Agers are tried by it, a step of their training; without it
+        nothing is tried but the generators.
 
         Args:
             recipe: what is to be trained.
             network: new, on the device; it is thrown away afterwards.
             device: where.
         """
+
+    def frame(self) -> Alignment | None:
+        """Where faces have to lie for networks that it learns from; None where it has none."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """What ``run.json`` and the model say of such networks, plain data.
+
+        A run whose facts are others than when it began does not go on.
+        """
+        return {}
 
     def initial(self, path: Path) -> dict[str, Tensor]:
         """The weights in a file of a foreign format, for ``--init``, by the network's names.

@@ -21,14 +21,16 @@ from agekit.zoo.files import METRICS, WEIGHTS
 from agekit.zoo.folder import load_weights, read_weights
 from agekit.zoo.metrics import parse_metrics
 
-__all__ = ["Run"]
+__all__ = ["OUTPUTS", "TAUGHT", "Run"]
 
 T = TypeVar("T")
 _LOCK = ".lock"
 _GENERATIONS = "generation-*"
-_CHECKPOINT, _END, _OUTPUTS = "checkpoint.pth", "end.pt", "outputs.safetensors"
+OUTPUTS, TAUGHT = "outputs.safetensors", "taught.safetensors"
+"""What a generation says of the training faces, and what other networks do that it learns from."""
+_CHECKPOINT, _END = "checkpoint.pth", "end.pt"
 _BEST = "best-"
-_FILES = (_CHECKPOINT, _END, METRICS, _OUTPUTS, WEIGHTS)
+_FILES = (_CHECKPOINT, _END, METRICS, OUTPUTS, TAUGHT, WEIGHTS)
 """What a generation is gone on with from."""
 
 
@@ -100,7 +102,7 @@ class Run:
             self.hashes.move(self._end(number), self.checkpoint(number))
         if not self.checkpoint(number).exists():
             return False
-        for name in (METRICS, _OUTPUTS):
+        for name in (METRICS, OUTPUTS):
             self.hashes.remove(self.generation(number) / name)
         return True
 

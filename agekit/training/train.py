@@ -36,6 +36,7 @@ from agekit.recipe.parts import distributions_of
 from agekit.registry import DATASETS, DETECTORS
 from agekit.scope import within
 from agekit.training.carry_out import TrainResult, carry_out, held
+from agekit.training.evolver import build_evolver
 from agekit.training.framing import find_framing
 from agekit.training.reporting import require_logs
 from agekit.training.run import Run
@@ -168,6 +169,7 @@ def train(
         )
     )
     info["framing"] = framing.to_json()
+    info |= build_evolver(resolved.recipe.evolver, resolved.recipe.kind).facts()
     data = task.prepare(resolved.recipe, framing.apply(faces), place, console, seed)
     with held(run):
         info = from_main(lambda: _begin(run, resolved, info, start))

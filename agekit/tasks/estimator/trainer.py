@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.hooks import Hook
 from safetensors.torch import save
+from torch import Tensor
 
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
@@ -19,6 +21,7 @@ from agekit.tasks.estimator.recipe import EstimatorRecipe
 from agekit.tasks.estimator.scoring import conformal_correction, generation_metrics, raw_outputs
 from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep, OnlineTeacher, Teacher
 from agekit.tasks.estimator.terms import Term, build_term, require_no_teacher
+from agekit.training.run import OUTPUTS, TAUGHT
 from agekit.training.trainer import Trainer
 
 __all__ = ["EstimatorTrainer"]
@@ -44,6 +47,8 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
         ancestor: AgeEstimator | None = None,
         online: bool = False,
         inherit: bool = False,
+        teacher: Teacher | None = None,
+        outputs: Callable[[], Mapping[str, Tensor]] | None = None,
         hooks: Sequence[Hook] = (),
     ) -> AgeEstimator:
         """Trains one generation, or loads it where it is already trained.
@@ -54,12 +59,15 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
             ancestor: the generation before, for terms that learn from it.
             online: ask the ancestor about every augmented batch, not once about every face.
             inherit: start from the ancestor's weights.
+            teacher: other networks to learn from in place of an ancestor, asked about every batch.
+            outputs: gives what those say of the training faces as they are: raw outputs of this
+                network's heads, (rows, ...) each; kept in the run, in place of `teacher`.
             hooks: more of mmengine's hooks; they find the `EstimatorStep` in ``runner.model``.
 
         Raises:
             ContractError: a term learns from an ancestor, and there is none.
         """
-        if ancestor is None:
+        if ancestor is None and teacher is None and outputs is None:
             for term in terms:
                 require_no_teacher(term, f"generation {number}")
         network = self.network(number)
@@ -68,9 +76,13 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
             if inherit and ancestor is not None:
                 network.load_state_dict(ancestor.state_dict())
             built = _build_terms(terms)
-            teacher = self._teacher(number, ancestor, online, built)
+            taught = teacher
+            if outputs is not None:
+                taught = self._stored(self.run.generation(number) / TAUGHT, outputs, built)
+            elif ancestor is not None:
+                taught = self._teacher(number, ancestor, online, built)
             dtype = autocast_dtype(self.recipe.train.amp, self.device)
-            step = EstimatorStep(network, built, teacher, dtype).to(self.device)
+            step = EstimatorStep(network, built, taught, dtype).to(self.device)
             self.fit_faces(number, step, lambda given: mae(**given), hooks)
 
         return self.train(number, network, learn)
@@ -80,21 +92,27 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
         network.correction = metrics["interval"]["margin"]
 
     def _teacher(
-        self, number: int, network: AgeEstimator | None, online: bool, terms: Sequence[Term]
-    ) -> Teacher | None:
-        if network is None:
-            return None
+        self, number: int, network: AgeEstimator, online: bool, terms: Sequence[Term]
+    ) -> Teacher:
         if online:
             return OnlineTeacher(network)
-        path = self.run.generation(number - 1) / "outputs.safetensors"
+        path = self.run.generation(number - 1) / OUTPUTS
+        faces = self.faces.loader("train")
+        return self._stored(path, lambda: raw_outputs(network, faces, as_trained=True), terms)
+
+    def _stored(
+        self, path: Path, make: Callable[[], Mapping[str, Tensor]], terms: Sequence[Term]
+    ) -> Teacher:
+        """What is learnt from, on the training faces as they are: made once, kept in the run."""
         if not path.exists():
-            outputs = raw_outputs(network, self.faces.loader("train"), as_trained=True)
+            outputs = make()
             if rank_and_world()[0] == 0:
                 self.run.write(path, save({k: v.cpu() for k, v in outputs.items()}))
         else:
             outputs = self.run.tensors(path)
             rows = len(self.faces.rows("train"))
-            if any(len(outputs.get(term.head, ())) != rows for term in terms):
+            taught = [term.head for term in terms if term.asked.of_teacher]
+            if any(len(outputs.get(head, ())) != rows for head in taught):
                 raise self.run.damaged(path, "it is not of these faces and heads")
         used = {term.head for term in terms}
         if any("teacher_outputs" in term.asked.names for term in terms):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from agekit.data.alignment import Alignment
 from agekit.data.loader import Batch
 from agekit.data.pool import Progress
 from agekit.data.sampling import age_weights
@@ -23,12 +24,12 @@ from agekit.tasks.estimator.faces import EstimatorFaces
 from agekit.tasks.estimator.initial import adopt, estimator_start, initial_weights
 from agekit.tasks.estimator.model import AgeEstimator
 from agekit.tasks.estimator.recipe import EstimatorRecipe, is_pretrained
-from agekit.tasks.estimator.step import EstimatorStep
+from agekit.tasks.estimator.step import CachedTeacher, EstimatorStep
 from agekit.tasks.estimator.terms import build_term
 from agekit.tasks.estimator.timm_bridge import own_images
 from agekit.tasks.estimator.trainer import EstimatorTrainer
 from agekit.tasks.estimator.trial import try_estimator
-from agekit.training.evolver import Evolver
+from agekit.training.evolver import Evolver, build_evolver
 from agekit.training.optimize import optim_wrapper
 from agekit.training.run import Run
 from agekit.training.task import Start, TimedStep, TrainingTask
@@ -47,6 +48,10 @@ class EstimatorTraining(TrainingTask[EstimatorFaces, EstimatorTrainer]):
     trains = AgeEstimator
     trainer_type = EstimatorTrainer
     info: ClassVar[Mapping[str, Any]] = {"crops": CROPS}
+
+    def frame(self, recipe: EstimatorRecipe) -> Alignment | None:
+        """That of the networks that its evolver learns from."""
+        return build_evolver(recipe.evolver, recipe.kind).frame()
 
     def rehearse(
         self,
@@ -157,11 +162,14 @@ def _timed_step(
     if recipe.train.compile:
         network.compile()
     terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(losses)]
-    step = EstimatorStep(network, terms, None, dtype).to(device).train()
+    images = images.to(memory_format=torch.channels_last)
+    with torch.no_grad():  # The network itself stands for what losses of offspring learn from.
+        teacher = CachedTeacher(network.eval()(images))
+    step = EstimatorStep(network, terms, teacher, dtype).to(device).train()
     wrapper = optim_wrapper(recipe.train, step)
     low, high = map(float, network.ages)
     faces = Batch(
-        images.to(memory_format=torch.channels_last),
+        images,
         torch.linspace(low, high, len(images), device=device),
         torch.full((len(images),), torch.nan, device=device),
         torch.arange(len(images), device=device),

@@ -73,7 +73,7 @@ def try_estimator(
     rows = faces.rows("train")
     age = faces.table.age[rows]
     low, high = round(float(age.min())), round(float(age.max()))
-    network = build_estimator(recipe, (low, max(high, low + 1)), seed)
+    network = build_estimator(recipe, recipe.data.ages or (low, max(high, low + 1)), seed)
     some = np.linspace(0, len(rows) - 1, min(_FACES, recipe.train.batch_size)).round().astype(int)
     with own_random(device):
         images = torch.randn(len(some), 3, recipe.data.size, recipe.data.size).to(device)
@@ -93,6 +93,7 @@ def try_estimator(
             )
         try_augmentations(recipe.data, device)
         trial.estimate()
+        evolver.rehearse(recipe, network, device)
         used: set[str] = set()
         for key in loss_arguments(recipe.evolver.model_dump()):
             listed = recipe.evolver.arguments.get(key) or ()

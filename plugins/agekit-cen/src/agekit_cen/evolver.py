@@ -1,13 +1,17 @@
-"""The coupled evolver: ancestor, offspring, and on, as CEN (arXiv 1809.07447) trains them."""
+"""The evolvers: ancestor, offspring, and on, as CEN (arXiv 1809.07447) trains them; or teachers."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
 
 from agekit.errors import ConfigError
-from agekit.plugin import AgeEstimator, EstimatorTrainer, Evolver, LossTerms
+from agekit.plugin import AgeEstimator, Alignment, Batch, EstimatorTrainer, Evolver, LossTerms
+from agekit_cen.teachers import MeanTeacher, Teachers
 
-__all__ = ["Coupled"]
+__all__ = ["Coupled", "Taught"]
 
 
 class Coupled(Evolver[EstimatorTrainer]):
@@ -54,3 +58,62 @@ class Coupled(Evolver[EstimatorTrainer]):
                 inherit=self.start == "ancestor",
             )
         return network
+
+
+class Taught(Evolver[EstimatorTrainer]):
+    """Trains one generation whose ancestor is the mean of several trained models.
+
+    They may be of other backbones, heads, image sizes, means and seeds. Faces are shown in the
+    frame that they were trained on.
+
+    Args:
+        offspring: the loss terms (eq. 15).
+        teachers: estimators: names of the zoo or of the Hub, model or run folders.
+        outputs: what they say is ``stored`` once, of the training faces as they are, decoded at
+            each one's own size; or asked ``online`` of each augmented view, resized for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        offspring: LossTerms,
+        teachers: Sequence[str],
+        outputs: Literal["stored", "online"] = "stored",
+    ) -> None:
+        if not teachers or isinstance(teachers, str):
+            raise ConfigError(
+                "evolver.teachers: must be a list of at least one model",
+                "such as [sord-lite2, sord-lite0]",
+            )
+        self.offspring = offspring
+        self.teachers = Teachers(teachers)
+        self.outputs = outputs
+
+    def frame(self) -> Alignment | None:
+        """That of the teachers."""
+        return self.teachers.frame()
+
+    def facts(self) -> dict[str, Any]:
+        """Their names, and the hashes of their weights."""
+        return {"teachers": self.teachers.facts()}
+
+    def rehearse(self, recipe: Any, network: AgeEstimator, device: torch.device) -> None:
+        """Asks each of them about a few images of noise."""
+        teacher = self._teacher(recipe, network, device)
+        images = torch.randn(2, 3, recipe.data.size, recipe.data.size, device=device)
+        age = torch.full((2,), float(network.ages[0]), device=device)
+        teacher(Batch(images, age, torch.full_like(age, torch.nan), torch.arange(2)))
+
+    def run(self, trainer: EstimatorTrainer) -> AgeEstimator:
+        """One generation."""
+        for line in self.teachers.notes(trainer):
+            trainer.display.line(line)
+        student = trainer.build(0).to(trainer.device)
+        teacher = self._teacher(trainer.recipe, student, trainer.device)
+        if self.outputs == "online":
+            return trainer.generation(1, self.offspring, teacher=teacher)
+        return trainer.generation(1, self.offspring, outputs=lambda: teacher.stored(trainer))
+
+    def _teacher(self, recipe: Any, student: AgeEstimator, device: torch.device) -> MeanTeacher:
+        loaded = self.teachers.load(device)
+        return MeanTeacher(self.teachers, loaded, student, self.offspring, recipe.data)
