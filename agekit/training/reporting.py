@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
+import yaml
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from torch import Tensor
 
 from agekit.device import rank_and_world
-from agekit.errors import ConfigError, nearest
+from agekit.errors import ConfigError, nearest, one_line
 from agekit.extras import LOGS, require
 from agekit.training.hooks import Course, CourseHook, is_read
 
@@ -40,7 +44,7 @@ def report_hooks(course: Course) -> list[Hook]:
         return []
     return [
         ProgressHook(course),
-        *(LogHook(course, _backend(name, course)) for name in course.logs),
+        *(LogHook(course, name, _backend(name, course)) for name in course.logs),
     ]
 
 
@@ -56,7 +60,11 @@ def _backend(name: str, course: Course) -> Any:
     if name == "tensorboard":
         return VISBACKENDS.build({"type": "TensorboardVisBackend", "save_dir": folder})
     if name == "mlflow":
+        # Its files of old are refused by MLflow 3: a database, or the server that is named.
+        server = os.environ.get("MLFLOW_TRACKING_URI")
         own = {"exp_name": "agekit", "run_name": title}
+        own |= {"tracking_uri": server or f"sqlite:///{folder}/mlflow.db"}
+        own |= {} if server else {"artifact_location": (run / name / "artifacts").as_uri()}
         return VISBACKENDS.build({"type": "MLflowVisBackend", "save_dir": folder, **own})
     key = hashlib.sha256(f"{run}:{part}".encode()).hexdigest()[:16]
     start = {"project": "agekit", "group": run.name, "name": title, "dir": folder}
@@ -107,12 +115,18 @@ class LogHook(CourseHook):
 
     Args:
         course: of its generation.
+        name: of the backend, as `--log` has it.
         backend: where to, of `mmengine.visualization`.
     """
 
-    def __init__(self, course: Course, backend: Any) -> None:
+    def __init__(self, course: Course, name: str, backend: Any) -> None:
         super().__init__(course)
+        self.name = name
         self.backend = backend
+
+    def before_train(self, runner: Runner) -> None:
+        """Begins with the recipe, so that what cannot be written to is told before a step."""
+        self._try(self._begin)
 
     def after_train_iter(
         self,
@@ -136,8 +150,31 @@ class LogHook(CourseHook):
 
     def after_train(self, runner: Runner) -> None:
         """Writes what is left."""
-        self.backend.close()
+        self._try(self.backend.close)
 
     def _write(self, scalars: Mapping[str, float], step: int) -> None:
         for name, value in scalars.items():
-            self.backend.add_scalar(name, value, step)
+            self._try(partial(self.backend.add_scalar, name, value, step))
+
+    def _begin(self) -> None:
+        run = self.course.run
+        recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+        if self.name == "wandb":  # mmengine's way would upload the working folder's code too
+            self.backend.experiment.config.update(recipe, allow_val_change=True)
+        else:  # MLflow keeps what is text in the folder of the generation, when it ends
+            work_dir = str(self.course.checkpoint.parent)
+            self.backend.add_config(Config(recipe | {"work_dir": work_dir}))
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        """Does what a library of others does, whose failures are of many kinds.
+
+        Raises:
+            ConfigError: it failed.
+        """
+        try:
+            action()
+        except Exception as error:
+            raise ConfigError(
+                f"--log {self.name} cannot be written to: {one_line(error)}",
+                "mend that and go on by --resume, or train without it",
+            ) from error
