@@ -43,6 +43,7 @@ OFFICIAL: Mapping[tuple[str, str], str] = {
     ("command", "explain"): "agekit-explain",
     ("command", "export"): "agekit-export",
     ("command", "lr-find"): "agekit-search",
+    ("command", "search"): "agekit-search",
     ("command", "plugins.doctor"): "agekit-testkit",
     ("command", "plugins.new"): "agekit-testkit",
     ("command", "serve"): "agekit-serve",

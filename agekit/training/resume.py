@@ -27,7 +27,7 @@ from agekit.training.run import Run
 from agekit.training.task import training_of
 from agekit.zoo.config import DISTRIBUTIONS
 
-__all__ = ["lengthen", "longer", "resume"]
+__all__ = ["generations_of", "lengthen", "longer", "resume"]
 
 
 def resume(
@@ -137,7 +137,7 @@ def longer(
     )
     for name, wanted, had in (
         ("epochs", epochs, begun.recipe.train.epochs),
-        ("generations", generations, _generations(begun.recipe)),
+        ("generations", generations, generations_of(begun.recipe)),
     ):
         if wanted is not None and wanted < had:
             raise ConfigError(
@@ -163,7 +163,7 @@ def lengthen(run: Run, begun: Resolved, after: Resolved) -> list[str]:
     if has > had:
         stays = last - 1
         if run.is_finished(last) and not run.reopen(last):
-            if last >= _generations(after.recipe):
+            if last >= generations_of(after.recipe):
                 raise ConfigError(
                     f"generation {last} of {run.folder} is finished, and the state of its "
                     "optimizer was not kept",
@@ -177,14 +177,14 @@ def lengthen(run: Run, begun: Resolved, after: Resolved) -> list[str]:
         if stays > 0:
             which = "generation 1 stays" if stays == 1 else f"generations 1-{stays} stay"
             told[-1] += f"; {which} as trained for {had}"
-    had, has = _generations(begun.recipe), _generations(after.recipe)
+    had, has = generations_of(begun.recipe), generations_of(after.recipe)
     if has > had:
         told.append(f"from {had} to {has} generations")
     run.write(run.recipe, after.to_yaml())
     return told
 
 
-def _generations(recipe: Recipe) -> int:
+def generations_of(recipe: Recipe) -> int:
     """The number an evolver trains, as the recipe says or by its own default; else 1."""
     given = recipe.evolver.arguments.get("generations")
     if given is None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from rich.console import Console
 from safetensors.torch import save
@@ -21,6 +23,7 @@ from agekit.data.notes import in_the_report
 from agekit.data.several import AND, converted, members
 from agekit.data.split import Faces, Root, load_faces
 from agekit.data.split_file import SPLIT_FILE
+from agekit.data.table import SPLITS
 from agekit.device import (
     describe_device,
     float32_kind,
@@ -67,6 +70,7 @@ def train(
     seed: int = 0,
     out: str | PathLike[str] | None = None,
     logs: Iterable[str] = (),
+    splits: Collection[str] = SPLITS,
     console: Console | None = None,
 ) -> TrainResult:
     """Trains a recipe on a dataset.
@@ -92,6 +96,7 @@ def train(
         seed: of every random choice.
         out: the run's folder; else ``runs/<recipe>-<dataset>-<time>``.
         logs: what to write losses and errors for too: ``tensorboard``, ``wandb``, ``mlflow``.
+        splits: of the protocol, to use no others: without ``test``, its faces are not looked at.
         console: where to show progress; None shows none.
 
     Raises:
@@ -117,9 +122,10 @@ def train(
     run = Run(from_main(lambda: Path(out or _default_folder(resolved.name, dataset))))
     from_main(run.must_be_free)
     task = training_of(resolved.recipe)
-    faces = task.select(
-        resolved.recipe, load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
-    )
+    faces = load_faces(dataset, root, protocol, columns=columns, tell=in_the_report)
+    used = np.isin(faces.codes, [SPLITS.index(split) for split in splits])
+    faces = replace(faces, codes=np.where(used, faces.codes, np.int8(-1)))
+    faces = task.select(resolved.recipe, faces)
     info = {
         "name": f"{resolved.name.replace('/', '-')}-{faces.dataset.replace(AND, '-')}",
         "recipe": resolved.name,
