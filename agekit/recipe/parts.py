@@ -23,7 +23,7 @@ __all__ = [
     "distributions_of",
     "loss_arguments",
     "part_places",
-    "shipped",
+    "registered_recipe",
 ]
 
 
@@ -54,7 +54,7 @@ def distributions_of(recipe: Recipe) -> dict[str, str]:
     return {entry.distribution: entry.version for entry in entries}
 
 
-def shipped(name: str) -> dict[str, Any]:
+def registered_recipe(name: str) -> dict[str, Any]:
     """A recipe on top of the one it extends, and so on down.
 
     A part whose name another distribution gives too is named with its distribution.

@@ -19,7 +19,7 @@ from agekit.data.several import members
 from agekit.errors import AgekitError, ConfigError, UnknownNameError, nearest
 from agekit.kinds import TIMM_PREFIX
 from agekit.recipe.merge import assigned, merge, override, plain
-from agekit.recipe.parts import check_parts, shipped
+from agekit.recipe.parts import check_parts, registered_recipe
 from agekit.recipe.schema import DEFAULT_KIND, Recipe
 from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import DATASETS, RECIPES, TASKS
@@ -175,7 +175,7 @@ def _load(name: str, mistakes: list[str]) -> dict[str, Any] | None:
 def _find(name: str) -> dict[str, Any]:
     """The recipe of a plugin, on the part that its name chooses."""
     recipe, part = _split(name)
-    data = shipped(recipe)
+    data = registered_recipe(recipe)
     if part is not None:
         kind = str(data.get("kind", DEFAULT_KIND))
         known = kind if kind in TASKS.names() else DEFAULT_KIND
@@ -194,7 +194,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"the recipe {path} is not a mapping")
     base = data.pop("extends", None)
-    return merge(shipped(str(base)), data) if base else data
+    return merge(registered_recipe(str(base)), data) if base else data
 
 
 def _choose(data: dict[str, Any], key: str, part: str) -> None:

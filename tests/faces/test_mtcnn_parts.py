@@ -11,7 +11,7 @@ from torch import nn
 
 from agekit.errors import ModelError
 from agekit.faces.mtcnn.candidates import nms, nms_of_smaller, shifted, squared
-from agekit.faces.mtcnn.cascade import Cascade, upright
+from agekit.faces.mtcnn.cascade import Cascade, rightward
 from agekit.faces.mtcnn.engines import Networks, onnx_networks, torch_networks
 from agekit.faces.mtcnn.networks import FILE, ONet, PNet, RNet, load_weights
 from agekit.faces.mtcnn.pyramid import Pyramid
@@ -168,7 +168,7 @@ def test_pictures_longer_than_opencv_can_warp() -> None:
 def test_upright() -> None:
     straight = np.array([[0, 0], [2, 0], [1, 1], [0, 2], [2, 2]], np.float32)
     turn = np.array([[0.8, 0.6], [-0.6, 0.8]], np.float32)
-    both = upright(np.stack([straight, straight @ turn]))
+    both = rightward(np.stack([straight, straight @ turn]))
     np.testing.assert_allclose(both, [[1, 0], [0.8, 0.6]], atol=1e-6)
 
 

@@ -18,7 +18,7 @@ from agekit.faces.mtcnn.candidates import (
 from agekit.faces.mtcnn.engines import Floats, Networks
 from agekit.faces.mtcnn.pyramid import Pyramid
 
-__all__ = ["LARGEST", "WINDOW", "Cascade", "refine_points", "upright"]
+__all__ = ["LARGEST", "WINDOW", "Cascade", "refine_points", "rightward"]
 
 WINDOW = 12
 """Side in pixels of what P-net sees at once: at this size it knows a face."""
@@ -156,7 +156,7 @@ def refine_points(
     Returns:
         The same faces with new points.
     """
-    squares = [_Squares.around(faces.boxes, upright(faces.points)) for faces in candidates]
+    squares = [_Squares.around(faces.boxes, rightward(faces.points)) for faces in candidates]
     for _ in range(_REFINEMENTS):
         crops = [square.cut(pyramid, 48) for square, pyramid in zip(squares, pyramids, strict=True)]
         outputs = run_stage(networks.onet, crops)
@@ -171,7 +171,7 @@ def refine_points(
     return list(candidates)
 
 
-def upright(points: Floats) -> Floats:
+def rightward(points: Floats) -> Floats:
     """The direction to the right in each face, by the line of its eyes and that down its middle.
 
     Args:
@@ -225,4 +225,4 @@ class _Squares:
         boxes = squared(shifts + np.array([-0.5, -0.5, 0.5, 0.5], np.float32))
         centre = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
         side = self.side * (boxes[:, 2] - boxes[:, 0])
-        return _Squares(self.outward(centre)[:, 0], side, upright(points))
+        return _Squares(self.outward(centre)[:, 0], side, rightward(points))

@@ -13,7 +13,7 @@ from agekit.errors import ModelError
 from agekit.zoo.entry import ENDINGS, FILE_NAME, FileRecord
 from agekit.zoo.files import CONFIG, WEIGHTS, copy_files, tensor_types, wrap_os_error
 from agekit.zoo.hub.cache import discard, is_offline, snapshot
-from agekit.zoo.hub.repository import FileSpec, HubModel, remember, resolve
+from agekit.zoo.hub.repository import FileSpec, HubModel, remember, repository_files
 from agekit.zoo.names import is_pinned, parse_hub_name
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _plan(repo: str, model: HubModel) -> Pulled:
 def _model(repo: str, revision: str | None, files: Mapping[str, FileRecord] | None) -> HubModel:
     parse_hub_name(repo if revision is None else f"{repo}@{revision}")
     if files is None:
-        return resolve(repo, revision)
+        return repository_files(repo, revision)
     if revision is None or not is_pinned(revision):
         raise ModelError(f"{repo}: an index names a commit of 40 hex digits, not {revision!r}")
     for name in files:

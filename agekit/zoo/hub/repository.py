@@ -25,7 +25,7 @@ from agekit.zoo.names import is_pinned
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-__all__ = ["FileSpec", "HubModel", "recall", "remember", "resolve"]
+__all__ = ["FileSpec", "HubModel", "recall", "remember", "repository_files"]
 
 MOST_GB_VARIABLE = "AGEKIT_HUB_MOST_GB"
 """Names the most that is fetched of a repository outside the index, in 10^9 bytes."""
@@ -93,7 +93,7 @@ class HubModel:
     files: Mapping[str, FileSpec]
 
 
-def resolve(repo: str, revision: str | None) -> HubModel:
+def repository_files(repo: str, revision: str | None) -> HubModel:
     """The files of a repository, and the commit they are of.
 
     Of a commit that was pulled before, that is known. Else the Hub is asked; where it cannot be
