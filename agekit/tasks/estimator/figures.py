@@ -67,6 +67,8 @@ def curves(path: Path, records: Sequence[dict[str, Any]]) -> None:
             error.plot([r["epoch"] for r in watched], [r["val_mae"] for r in watched], **style)
         for axes in (loss, error):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            if axes.dataLim.ymin >= 0:  # or small steps look like large ones
+                axes.set_ylim(bottom=0)
         loss.set(xlabel="epoch", ylabel="training loss", title="Loss")
         error.set(xlabel="epoch", ylabel="MAE (years)", title="Error on the validation split")
         loss.legend()
@@ -91,6 +93,8 @@ def distributions(
     """
     columns, rows = len(faces), len(by_generation)
     labels = np.arange(ages[0], ages[1] + 1)
+    # One scale for all, or a generation that is surer does not look it.
+    most = max(float(p.max()) for p in by_generation)
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure = _figure(1.9 * columns, 1.5 + 1.15 * rows)
         axes = figure.subplots(
@@ -103,11 +107,14 @@ def distributions(
             picture.set_title(f"{true[column]:.0f} years")
             for row, p in enumerate(by_generation):
                 _distribution(axes[row + 1, column], labels, p[column], true[column], row + 1)
+                axes[row + 1, column].set_ylim(0, 1.05 * most)
                 if column == 0:
                     axes[row + 1, 0].set_ylabel(f"t = {row + 1}")
+                    axes[row + 1, 0].set_yticks([0, most], ["0", f"{most:.1%}"])
                 if row + 1 < rows:
                     axes[row + 1, column].set_xticklabels([])
-        figure.supxlabel("age (years); the dashed line is the true age", fontsize=8)
+        text = "age (years); the dashed line is the true age; heights are probabilities of a year"
+        figure.supxlabel(text, fontsize=8)
         _save(figure, path)
 
 
@@ -117,8 +124,6 @@ def _distribution(
     axes.fill_between(labels, p, color=_colour(generation), alpha=0.35, linewidth=0)
     axes.plot(labels, p, color=_colour(generation), linewidth=1.1)
     axes.axvline(true, color="#444444", linestyle="--", linewidth=0.8)
-    axes.set_ylim(bottom=0)
-    axes.set_yticks([])
 
 
 def scatter(
@@ -180,7 +185,9 @@ def errors(
             share = 100 * np.arange(1, len(risks) + 1) / len(risks)
             steady = share >= min(5.0, share[-1])  # the first few faces are one's luck
             places[1].plot(share[steady], risks[steady], color="#4f8a8b")
-            places[1].axhline(mae, color="#e07a5f", linewidth=0.8, linestyle="--")
+            style = {"linewidth": 0.8, "linestyle": "--", "label": f"all faces: {mae:.2f}"}
+            places[1].axhline(mae, color="#e07a5f", **style)
+            places[1].legend(loc="lower right")
             places[1].set(
                 xlabel="faces answered, the narrowest intervals first (%)",
                 ylabel="MAE (years)",

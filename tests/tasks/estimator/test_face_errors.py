@@ -12,7 +12,7 @@ from agekit_synthfaces import SynthFaces
 
 from agekit.cli import agekit
 from agekit.tasks.estimator.face_errors import COLUMNS, WORST, FaceErrors
-from agekit.tasks.estimator.figures import curves
+from agekit.tasks.estimator.figures import curves, distributions
 
 N = 40
 
@@ -102,6 +102,27 @@ def test_epochs_are_whole_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ]
         curves(tmp_path / "c.png", records)
     assert ticks and all(tick == int(tick) for one in ticks for tick in one)
+
+
+def test_scales_begin_at_nothing_and_generations_share_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans: list[tuple[float, float]] = []
+
+    def keep(figure, path):  # type: ignore[no-untyped-def]
+        spans.extend(axes.get_ylim() for axes in figure.axes)
+
+    monkeypatch.setattr("agekit.tasks.estimator.figures._save", keep)
+    records = [
+        {"generation": 1, "epoch": e, "losses": {"loss": loss}, "val_mae": 5 + loss}
+        for e, loss in enumerate((-0.01, 0.1, 0.2), 1)
+    ]
+    curves(tmp_path / "c.png", records)
+    assert spans[0][0] < 0 and spans[1][0] == 0
+    spans.clear()
+    flat, sharp = np.full((1, 4), 0.25, np.float32), np.array([[0, 0.9, 0.1, 0]], np.float32)
+    distributions(tmp_path / "d.png", [np.zeros((8, 8, 3), np.uint8)], [2], (1, 4), [flat, sharp])
+    assert spans[1] == spans[2] == pytest.approx((0, 1.05 * 0.9))
 
 
 @pytest.mark.parametrize(
