@@ -49,13 +49,16 @@ class _Filter(NamedTuple):
     def takes(self, model: IndexedModel, here: bool) -> bool:
         """True if a model is one of them."""
         entry = model.entry
-        dataset = _protocol(entry).partition(":")[0]
+        parts = [one.partition(":")[0] for one in _protocol(entry).split("+")]
         givers = {normalise(name) for name in (model.provider, *entry.requires)}
         return (
             any(fnmatchcase(entry.name, pattern) for pattern in self.patterns)
             and not any(fnmatchcase(entry.name, pattern) for pattern in self.exclude)
             and self.task in (None, entry.task)
-            and (self.dataset is None or fnmatchcase(dataset, self.dataset))
+            and (
+                self.dataset is None
+                or any(fnmatchcase(name, self.dataset) for name in (*parts, "+".join(parts)))
+            )
             and (self.backbone is None or fnmatchcase(entry.backbone, self.backbone))
             and (self.plugin is None or normalise(self.plugin) in givers)
             and (here or not self.here)
@@ -101,6 +104,8 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
         sets = {_protocol(model.entry) for model in wanted if "mae" in model.entry.metrics}
         if len(sets) > 1:
             click.echo(f"note: the errors are of {len(sets)} test sets; {_COMPARE}", err=True)
+        if usual := [f"{m.entry.name} ({m.entry.task})" for m in wanted if m.entry.default]:
+            click.echo(f"note: used where no model is named: {', '.join(usual)}", err=True)
     for warning in index.warnings:
         click.echo(f"unusable: {warning}", err=True)
     if not wanted and not as_json:
@@ -160,9 +165,11 @@ def _row(entry: ZooEntry, here: bool) -> tuple[str, ...]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
-    """Aligned columns; no row is folded."""
+    """Aligned columns; no row is folded. Where all is installed nothing is said of installing."""
     cells = [_COLUMNS, *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(_COLUMNS))]
+    if not any(row[-1] for row in rows):
+        cells = [row[:-1] for row in cells]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = [
         "  ".join(
             cell.rjust(width) if column in _NUMBERS else cell.ljust(width)

@@ -95,6 +95,17 @@ def test_errors_of_two_test_sets_are_not_mixed(run_agekit, several):
     assert done.stderr.startswith("note: the errors are of 2 test sets; compare them within one")
 
 
+def test_models_of_several_datasets_are_of_each(run_agekit, several):
+    both = {"dataset": "utkface+aaf", "protocol": "utkface:hash-80-10-10+aaf:grouped"}
+    (several / "cen-z.json").write_text(json.dumps(document("cen-z", data=both, default=True)))
+    for wanted in ("aaf", "a*f", "utkface+aaf", "utkface*"):
+        done = run_agekit("zoo", "list", "cen-z", "--dataset", wanted)
+        heads, row = done.stdout.splitlines()
+        assert row.startswith("cen-z ") and heads.endswith("here")
+        assert done.stderr == "note: used where no model is named: cen-z (estimator)\n"
+    assert names(run_agekit("zoo", "list", "cen-z", "--dataset", "grouped", "-q")) == []
+
+
 def test_json_has_what_the_contract_says(run_agekit, several):
     done = run_agekit("zoo", "list", "cen-?", "reg-?", "--json")
     assert (done.returncode, done.stderr) == (0, "")

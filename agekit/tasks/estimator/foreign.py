@@ -52,7 +52,7 @@ def foreign_start(path: Path, recipe: EstimatorRecipe, faces: Faces) -> Start:
     if wrong := _unfit(found, wanted):
         raise ConfigError(
             f"{path} does not fit the backbone {recipe.backbone.type!r}: {listed(wrong)} "
-            f"({len(wrong)} of {len(wanted)} tensors)",
+            f"(the backbone has {len(wanted)} tensors, the file {len(found)})",
             "train the recipe on the backbone that these weights are of",
         )
     taken = {prefix + n: found[n].to(v.dtype) for n, v in wanted.items() if n in found}

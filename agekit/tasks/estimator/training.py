@@ -163,8 +163,10 @@ def _timed_step(
         network.compile()
     terms = [build_term(term, f"{index}-{term.type}") for index, term in enumerate(losses)]
     images = images.to(memory_format=torch.channels_last)
-    with torch.no_grad():  # The network itself stands for what losses of offspring learn from.
-        teacher = CachedTeacher(network.eval()(images))
+    teacher = None
+    if any(term.asked.of_teacher for term in terms):
+        with torch.no_grad():  # The network itself stands for what these learn from.
+            teacher = CachedTeacher(network.eval()(images))
     step = EstimatorStep(network, terms, teacher, dtype).to(device).train()
     wrapper = optim_wrapper(recipe.train, step)
     low, high = map(float, network.ages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from agekit.errors import ConfigError, ModelError
 from agekit.plugin import AgeEstimator, Batch, ImageConfig
 from agekit.recipe import LossTerm, resolve
 from agekit.registry import HEADS
+from agekit.training.task import training_of
 
 TERMS = [
     LossTerm(type="evolved-ldl", head="ldl"),
@@ -66,6 +68,7 @@ def batch(images):
     return Batch(images, torch.full((n,), 11.0), torch.full((n,), torch.nan), torch.arange(n))
 
 
+BOTH = [{"split_hash": "a"}, {"split_hash": "b"}]
 STUDENT = network((10, 12), [0.0, 0.0, 0.0], 0.5)
 WIDE = network((9, 13), [np.log(7.0), 0.0, np.log(2.0), 0.0, np.log(5.0)])
 """Over 10 to 12: 1, 2 and 1 quarters; 9 and 13 are no labels of the student's."""
@@ -166,6 +169,38 @@ def test_models_that_cannot_teach_together(tmp_path):
 def test_the_recipe_names_models_there_are():
     evolver = resolve("cen-teachers-resnet10-tiny").recipe.evolver
     assert [name for name in evolver.arguments["teachers"]] == ["sord-lite2", "sord-lite0"]
+
+
+@pytest.mark.parametrize(
+    ("known", "ours", "told"),
+    [
+        ({"split_hash": "a"}, ["a"], False),
+        ({"split_hash": "b"}, ["a"], True),
+        ({}, ["a"], True),
+        ({"split_hash": "c", "parts": BOTH}, ["a"], False),
+        ({"split_hash": "c", "parts": BOTH[:1]}, ["a", "b"], True),
+        ({"split_hash": "c", "parts": BOTH}, ["a", "b"], False),
+    ],
+)
+def test_a_teacher_of_another_split_is_told(monkeypatch, known, ours, told):
+    config = SimpleNamespace(trained=known, summary="x", ages=(0, 9), face=Alignment())
+    teachers = Teachers(["t"])
+    monkeypatch.setattr(teachers, "configs", [(Path(), config)])
+    parts = [SimpleNamespace(split_hash=one) for one in ours]
+    faces = SimpleNamespace(split_hash="whole", parts=parts) if len(parts) > 1 else parts[0]
+    faces.parts = getattr(faces, "parts", ())
+    trainer = SimpleNamespace(faces=SimpleNamespace(faces=faces, ages=(0, 9)))
+    [line] = teachers.notes(trainer)
+    assert ("was trained by another split" in line) == told
+    assert "does not say where" in line
+
+
+def test_a_step_of_it_can_be_timed():
+    recipe = resolve("cen-teachers-resnet10-tiny", overrides=["data.size=32"]).recipe
+    network, step = training_of(recipe).timed_step(recipe)(torch.zeros(2, 3, 32, 32), None)
+    before = network.backbone.conv1.weight.clone()
+    step()
+    assert not torch.equal(network.backbone.conv1.weight, before)
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,8 @@ class Teachers:
                     "; it does not say where eyes, nose and mouth lie in its faces: it is shown "
                     "these as they are"
                 )
-            if trained.get("split_hash") != faces.split_hash:
+            known = {part.get("split_hash") for part in (trained, *trained.get("parts", ()))}
+            if not {part.split_hash for part in faces.parts or (faces,)} <= known:
                 line += (
                     f"; it was trained by another split ({trained.get('protocol') or 'unknown'}): "
                     "where it knows the faces of val and test, their errors are too good"
