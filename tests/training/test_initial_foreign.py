@@ -77,6 +77,13 @@ def test_half_precision_and_older_files(tmp_path, faces, weights):
     assert "counters of batches are not in it" in found.notes[0]
 
 
+def test_eight_bits_are_made_single_precision(tmp_path, faces, weights):
+    small = {**weights, "conv1.weight": weights["conv1.weight"].to(torch.float8_e4m3fn)}
+    torch.save(small, tmp_path / "w.pth")
+    found = start(tmp_path / "w.pth", faces)
+    assert found.weights["backbone.conv1.weight"].dtype == torch.float32
+
+
 def test_what_does_not_fit_is_named(tmp_path, faces, weights):
     half = dict(list(weights.items())[: len(weights) // 2])
     stats = {name: value for name, value in weights.items() if "running_mean" not in name}
@@ -84,8 +91,14 @@ def test_what_does_not_fit_is_named(tmp_path, faces, weights):
     deeper = {**weights, "layer1.1.conv1.weight": torch.ones(32, 32, 3, 3)}
     wide = ResNet(BasicBlock, [1, 1, 1, 1]).state_dict()
     whole = {**weights, "conv1.weight": weights["conv1.weight"].to(torch.int8)}
+    sparse = {**weights, "conv1.weight": weights["conv1.weight"].to_sparse()}
+    meta = {**weights, "conv1.weight": weights["conv1.weight"].to("meta")}
+    several = {**weights, "conv1.weight": weights["conv1.weight"].to(torch.complex64)}
     for content, says in (
         (half, "is missing"),
+        (sparse, "conv1.weight is sparse"),
+        (meta, "conv1.weight is without values"),
+        (several, "conv1.weight is of type torch.complex64"),
         (stats, "bn1.running_mean is missing"),
         (nan, "bn1.weight holds values that are no numbers"),
         (deeper, "layer1.1.conv1.weight is too many"),

@@ -93,9 +93,11 @@ def _unfit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[st
             wrong += [] if name.endswith(_COUNTER) else [f"{name} is missing"]
         elif theirs.shape != ours.shape:
             wrong.append(f"{name} is {tuple(theirs.shape)}, not {tuple(ours.shape)}")
+        elif theirs.layout != ours.layout or theirs.is_meta:
+            wrong.append(f"{name} is {'without values' if theirs.is_meta else 'sparse'}")
         elif theirs.is_floating_point() != ours.is_floating_point():
             wrong.append(f"{name} is of type {theirs.dtype}")
-        elif not theirs.isfinite().all():
+        elif not theirs.to(ours.dtype).isfinite().all():
             wrong.append(f"{name} holds values that are no numbers")
     parts = {name.partition(".")[0] for name in wanted}
     return wrong + [

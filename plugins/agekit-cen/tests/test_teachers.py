@@ -182,10 +182,10 @@ def test_the_recipe_names_models_there_are():
         ({"split_hash": "c", "parts": BOTH}, ["a", "b"], False),
     ],
 )
-def test_a_teacher_of_another_split_is_told(monkeypatch, known, ours, told):
+def test_a_teacher_of_another_split_is_told(known, ours, told):
     config = SimpleNamespace(trained=known, summary="x", ages=(0, 9), face=Alignment())
     teachers = Teachers(["t"])
-    monkeypatch.setattr(teachers, "configs", [(Path(), config)])
+    teachers.configs = [(Path(), config)]
     parts = [SimpleNamespace(split_hash=one) for one in ours]
     faces = SimpleNamespace(split_hash="whole", parts=parts) if len(parts) > 1 else parts[0]
     faces.parts = getattr(faces, "parts", ())
