@@ -39,8 +39,8 @@ def draw_faces(
     Args:
         photo: (H, W, 3) uint8, RGB, upright.
         faces: with boxes, in pixels of the photo; without any, the photo says so.
-        numbers: of the faces through a video, written before their ages, each in a colour that
-            stays; a frame without a face says nothing.
+        numbers: of the faces, written before their ages, each in a colour of its own; through a
+            video both stay, and a frame without a face says nothing.
     """
     image = Image.fromarray(photo)
     factor = -(-SMALLEST_SIDE // max(image.size))

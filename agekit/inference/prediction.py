@@ -47,6 +47,8 @@ class Prediction:
     def plot(self, image: ImageLike | None = None) -> Image:
         """Draws the faces' boxes, ages and intervals; of a chip, its distribution beside it.
 
+        Several faces have their numbers, as the text of `agekit predict` has them.
+
         Args:
             image: what was predicted, where that is not remembered; see `image`.
 
@@ -60,7 +62,8 @@ class Prediction:
         shown = self if image is None else replace(self, image=image)
         if any(face.box is None for face in self.faces):
             return draw_rows(shown.rows())
-        return draw_faces(shown._pixels(None), self.faces)
+        several = range(1, len(self.faces) + 1) if len(self.faces) > 1 else None
+        return draw_faces(shown._pixels(None), self.faces, several)
 
     def rows(self) -> list[tuple[Pixels, Face]]:
         """Each face with the image it is, as `agekit.inference.plot` draws it."""

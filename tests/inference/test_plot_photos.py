@@ -75,6 +75,15 @@ def test_a_photo_without_a_face_says_so():
     assert (image[40:] == GREY).all()
 
 
+def test_several_faces_are_numbered_and_one_is_not(tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(grey(400, 300)).save(photo)
+    faces = [face(50, 100, 120, 180), face(250, 100, 320, 180)]
+    for some, numbers in ((faces, (1, 2)), (faces[:1], None)):
+        drawn = Prediction(str(photo), tuple(some)).plot()
+        assert drawn.tobytes() == draw_faces(grey(400, 300), some, numbers).tobytes()
+
+
 def test_a_photo_of_very_many_faces():
     rng = np.random.default_rng(0)
     faces = [face(x, y, x + 20, y + 20) for x, y in rng.uniform(0, 600, (150, 2))]
