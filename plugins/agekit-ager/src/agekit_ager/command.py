@@ -88,6 +88,12 @@ __all__ = ["age"]
 )
 @click.option("--no-judge", is_flag=True, help="Do not ask how old the faces look.")
 @click.option(
+    "--steer/--no-steer",
+    default=True,
+    show_default=True,
+    help="Look at each face made and correct it, where the ager has a guide that sees its age.",
+)
+@click.option(
     "--side-by-side/--no-side-by-side",
     "pairs",
     default=True,
@@ -138,7 +144,7 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     shown: list[AgedFace] = []
     with only_json_on_stdout(as_json):
         aging, judge = _loaded(asked, bool(given), tally)
-        more: dict[str, Any] = {"by": asked.by, **given}
+        more: dict[str, Any] = {"by": asked.by, "steer": asked.steer, **given}
         how = (asked.to, asked.detect, asked.faces, judge)
         aged = aging.stream(paths, *how, **more)
         with ProgressBar(console(), "images", len(images), few=FEW) as progress:
@@ -183,6 +189,7 @@ class _Options:
     boxes: str | None
     judge: str | None
     no_judge: bool
+    steer: bool
     pairs: bool
     device: str
 
@@ -213,7 +220,7 @@ def _loaded(asked: _Options, boxed: bool, tally: Tally) -> tuple[FaceAging, Judg
             f"{aging.name} knows no ages, and no years can pass",
             "leave out --gif and --mp4, or use a model that goes by age",
         )
-    judge = None if asked.no_judge else _judge(asked.judge, asked.device)
+    judge = None if asked.no_judge else _judge(asked.judge, aging)
     if judge is None and aging.ages is not None:
         raise ConfigError(
             f"{aging.name} goes by age, and must be told how old faces are: there is no judge",
@@ -239,13 +246,16 @@ def _refuse(unread: Mapping[str, str], paths: Sequence[str], as_json: bool) -> N
     raise click.exceptions.Exit(1)
 
 
-def _judge(name: str | None, device: str) -> Judge | None:
+def _judge(name: str | None, aging: FaceAging) -> Judge | None:
     """Who was named, or the zoo's default estimator; None where that cannot be used here."""
     try:
         with explained():
+            if name is None:
+                return aging.estimator(default_model("estimator"))
+
             from agekit_ager.judges.load import load_judges
 
-            return load_judges([name or default_model("estimator")], device, features=False)[0]
+            return load_judges([name], aging.device, features=False)[0]
     except AgekitError as error:
         if name is not None:
             raise

@@ -27,6 +27,9 @@ class AgerConfig(ModelConfig):
     domains: dict[Literal["young", "old"], str] | None = None
     ages: tuple[float, float] | None = None
 
+    guide: str | None = None
+    """The estimator of the zoo by which an ager by age is steered; see `agekit_ager.steering`."""
+
     @model_validator(mode="after")
     def _goes_one_way(self) -> AgerConfig:
         if (self.domains is None) == (self.ages is None):

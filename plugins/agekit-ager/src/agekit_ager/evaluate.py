@@ -30,6 +30,7 @@ from agekit_ager.recipe import AgerDataConfig
 from agekit_ager.results import AgingResult, age_faces
 from agekit_ager.sample import sampled
 from agekit_ager.scores import accuracy, scores
+from agekit_ager.steering import Steering
 from agekit_ager.tables import result_tables
 
 __all__ = ["AgerEvaluation"]
@@ -69,6 +70,10 @@ class AgerEvaluation(Evaluation):
     ) -> None:
         self.judges = load_judges(judges, device)
         self.ager, self.config = load_ager(folder, device)
+        self.steering: Steering | None = None
+        if self.config.guide is not None and self.config.ages is not None:
+            [guide] = load_judges([self.config.guide], device, features=False)
+            self.steering = Steering(guide, self.config.ages)
         self.device = device
         self.split, self.seed = split, seed
         self.domains, self.where = domains, dict(where or {})
@@ -120,6 +125,11 @@ class AgerEvaluation(Evaluation):
         _require(rows, faces, self.split)
         identity = _identity(remarks)
         years = [faces.table.age[mine] for mine in rows]
+        if self.steering is not None:
+            self.steering.guide.expect(faces.face, "the ager's faces")
+            remarks.append(
+                f"steered by {self.config.guide}, as `agekit age` is: that is no independent judge"
+            )
         if self.config.ages is not None:
             old, young = (f"{age.mean():.0f}" for age in reversed(years))
             remarks.append(f"an ager by age: old is {old} years, young {young}, the domains' means")
@@ -169,6 +179,7 @@ class AgerEvaluation(Evaluation):
                     at[at >= 0],
                     years,
                     float(target.mean()),
+                    self.steering,
                     self.judges,
                     identity,
                     progress.step,

@@ -37,6 +37,7 @@ class AgedFace:
         upright: whether it is within 45 degrees of upright; None for a chip.
         wanted: how old it was to look, years; None of an ager by direction.
         enlarged: by how much it was, to be as large as the ager takes faces; None for a chip.
+        told: the age that the ager was told, by which it came nearest to the wanted one.
     """
 
     box: Box | None = None
@@ -45,12 +46,13 @@ class AgedFace:
     upright: bool | None = None
     wanted: float | None = None
     enlarged: float | None = None
+    told: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As ``agekit age --json`` prints it."""
         years = {"before": self.before, "after": self.after}
         if self.wanted is not None:
-            years["wanted"] = self.wanted
+            years |= {"wanted": self.wanted, "told": self.told}
         shown = {key: None if age is None else round(age, 2) for key, age in years.items()}
         return {**shown, "box": shown_box(self.box)}
 

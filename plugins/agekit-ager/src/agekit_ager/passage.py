@@ -14,7 +14,7 @@ from PIL import Image
 from agekit.atomic import written
 from agekit.errors import MissingLibraryError
 
-__all__ = ["STEPS", "movie_maker", "save_gif", "save_mp4"]
+__all__ = ["STEPS", "between", "movie_maker", "save_gif", "save_mp4"]
 
 STEPS = 25
 """Ages of a passage."""
@@ -24,6 +24,21 @@ WIDEST = {"gif": 480, "mp4": 1280}
 """The longer side of a picture at most, pixels."""
 
 Pixels = NDArray[np.uint8]
+
+
+def between(knots: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Ages from knot to knot, as many years each step within a part.
+
+    Args:
+        knots: (K, N) ages of N faces, K at least 2.
+        count: how many steps, both ends among them; at least 2.
+
+    Returns:
+        (count, N).
+    """
+    along = np.linspace(0, len(knots) - 1, count)
+    at = [np.interp(along, np.arange(len(knots)), face) for face in knots.T]
+    return np.stack(at, 1).astype(np.float32)
 
 
 def movie_maker() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from agekit.data.alignment import Alignment
 from agekit.data.images import ImageLike
-from agekit.errors import ConfigError, DataError
+from agekit.errors import ConfigError, DataError, ModelError
 from agekit.inference.face import Chip
 from agekit.inference.inputs import Picture
 from agekit.inference.model import FaceModel, WhichFaces
 from agekit.zoo.folder import within_model
-from agekit.zoo.index import default_model
+from agekit.zoo.index import default_model, find_model
 from agekit_ager.config import AgerConfig
 from agekit_ager.engine import AgingEngine
 from agekit_ager.image import DIRECTIONS, AgedImage, Direction
 from agekit_ager.passage import STEPS
 from agekit_ager.seen import SeenFaces
-from agekit_ager.wishes import Target, steps, targets
+from agekit_ager.steering import Steering
+from agekit_ager.wishes import Target, targets
 
 if TYPE_CHECKING:
     from agekit_ager.judges.base import Judge
@@ -64,6 +65,7 @@ class FaceAging(FaceModel):
         self.ways = ways
         self.ages = ages
         self.config = config
+        self._estimators: dict[str, Judge] = {}
 
     @property
     def runtime(self) -> str:
@@ -93,6 +95,7 @@ class FaceAging(FaceModel):
         judge: Judge | None = None,
         *,
         by: float | None = None,
+        steer: bool = True,
         boxes: Any = None,
         points: Any = None,
     ) -> list[AgedImage]:
@@ -111,6 +114,8 @@ class FaceAging(FaceModel):
                 chips as the ager takes them. An ager by age has to know how old faces are: without
                 one it asks the zoo's default estimator.
             by: instead of `to`, how many years older, or younger, of an ager by age.
+            steer: whether an ager that has a guide looks at what it made and corrects it, see
+                `agekit_ager.steering`; its guide then is no independent judge of it.
             boxes: of faces that another detector found, as `PredictorBase.predict` takes them.
             points: likewise.
 
@@ -122,7 +127,7 @@ class FaceAging(FaceModel):
             ConfigError: an argument is wrong, something is no image, the ager does not do what is
                 asked, or the model's detector is not installed.
         """
-        options: dict[str, Any] = {"by": by, "boxes": boxes, "points": points}
+        options: dict[str, Any] = {"by": by, "steer": steer, "boxes": boxes, "points": points}
         return list(self.stream(images, to, detect, faces, judge, **options))
 
     def stream(
@@ -134,14 +139,18 @@ class FaceAging(FaceModel):
         judge: Judge | None = None,
         *,
         by: float | None = None,
+        steer: bool = True,
         boxes: Any = None,
         points: Any = None,
     ) -> Iterator[AgedImage]:
         """As `age`, one after the other: holds a few photos in memory, however many come."""
         asked, _ = self.targets(to, by)
         judge = self._judge(judge)
+        steering = self._steering if steer else None
         shown = self.faces_of(images, detect, faces, boxes=boxes, points=points)
-        answers = (self._answer(picture, chips, asked, judge) for [(picture, chips)] in shown)
+        answers = (
+            self._answer(picture, chips, asked, judge, steering) for [(picture, chips)] in shown
+        )
         return (result for results in answers for result in results)
 
     def passage(
@@ -153,6 +162,7 @@ class FaceAging(FaceModel):
         judge: Judge | None = None,
         *,
         by: float | None = None,
+        steer: bool = True,
         boxes: Any = None,
         points: Any = None,
         count: int = STEPS,
@@ -167,6 +177,7 @@ class FaceAging(FaceModel):
             faces: likewise.
             judge: likewise.
             by: likewise.
+            steer: likewise.
             boxes: likewise.
             points: likewise.
             count: how many pictures.
@@ -187,19 +198,40 @@ class FaceAging(FaceModel):
         [[(picture, chips)]] = self.faces_of([image], detect, faces, boxes=boxes, points=points)
         if picture.pixels is None or not chips:
             raise DataError(picture.error or f"{picture.name or 'the image'}: no face found")
-        seen = SeenFaces(self, picture, chips, judge)
-        return (seen.made(target)[1] for target in steps(asked, count))
+        seen = SeenFaces(self, picture, chips, judge, self._steering if steer else None)
+        return seen.passage(asked, count)
 
     def _judge(self, judge: Judge | None) -> Judge | None:
         """Who says how old faces look, told of the frame: whoever was given, or who has to be."""
-        if self.ages is not None and judge is None:
+        if judge is None:
+            return None if self.ages is None else self.estimator(default_model("estimator"))
+        judge.expect(self.face, "the ager's faces")
+        return judge
+
+    @cached_property
+    def _steering(self) -> Steering | None:
+        if self.config is None or self.config.guide is None or self.ages is None:
+            return None
+        if find_model(self.config.guide) is None:
+            raise ModelError(
+                f"{self.name} is steered by {self.config.guide}, which the zoo does not have",
+                "install what brings it, or do without: --no-steer, or steer=False",
+            )
+        return Steering(self.estimator(self.config.guide), self.ages)
+
+    def estimator(self, name: str) -> Judge:
+        """An estimator of the zoo as a judge of these faces, loaded once.
+
+        Raises:
+            ConfigError, ModelError: see `agekit_ager.judges.load.load_judges`.
+        """
+        if name not in self._estimators:
             from agekit_ager.judges.load import load_judges
 
-            names = [default_model("estimator")]
-            [judge] = load_judges(names, self.device, features=False)
-        if judge is not None:
+            [judge] = load_judges([name], self.device, features=False)
             judge.expect(self.face, "the ager's faces")
-        return judge
+            self._estimators[name] = judge
+        return self._estimators[name]
 
     def _answer(
         self,
@@ -207,10 +239,11 @@ class FaceAging(FaceModel):
         chips: Sequence[Chip],
         asked: Sequence[Target],
         judge: Judge | None,
+        steering: Steering | None,
     ) -> Iterator[AgedImage]:
-        seen = (
-            SeenFaces(self, picture, chips, judge) if picture.pixels is not None and chips else None
-        )
+        seen = None
+        if picture.pixels is not None and chips:
+            seen = SeenFaces(self, picture, chips, judge, steering)
         for target in asked:
             if seen is None:
                 yield AgedImage(

@@ -14,6 +14,8 @@ from agekit_ager.judges.base import Judge, Verdict
 from agekit_ager.judges.identity import DlibIdentity
 from agekit_ager.model import Direction, FaceAger
 from agekit_ager.pairs import to_network, to_pixels
+from agekit_ager.steering import Steering
+from agekit_ager.torch_aging import TorchAging
 
 __all__ = ["AgingResult", "FaceScores", "age_faces"]
 
@@ -59,6 +61,7 @@ def age_faces(
     slots: NDArray[np.int64],
     ages: NDArray[np.float32],
     wanted: float,
+    steering: Steering | None,
     judges: Sequence[Judge],
     identity: DlibIdentity | None,
     step: Callable[[int], None],
@@ -73,6 +76,7 @@ def age_faces(
         slots: the faces' places in it, (N,), N at least 1.
         ages: their ages, (N,) years, for an ager by age.
         wanted: the age that such a one makes them, years.
+        steering: of such a one that has a guide, as at its use.
         judges: those who look.
         identity: who tells faces apart; None leaves that out.
         step: told how many faces are done after each batch.
@@ -89,10 +93,10 @@ def age_faces(
             aged = ager(batch, to)
             home = ager(aged, back)
         else:
-            age = torch.from_numpy(ages[start : start + size]).to(batch)
-            years = torch.full_like(age, wanted)
-            aged = ager(batch, age, years)
-            home = ager(aged, years, age)
+            age = ages[start : start + size]
+            years = np.full_like(age, wanted)
+            aged = _aged(TorchAging(ager, device), pixels, age, years, steering).to(batch)
+            home = ager(aged, *(torch.from_numpy(one).to(batch) for one in (years, age)))
         cycle += float((home - batch).abs().mean()) * len(batch)
         for looks, chips in zip(seen, (pixels, to_pixels(aged).cpu().numpy()), strict=True):
             embedded = None if identity is None else identity.embed(chips)
@@ -100,6 +104,21 @@ def age_faces(
         step(len(pixels))
     before, after = map(_join, seen)
     return AgingResult(to, before, after, cycle / len(slots))
+
+
+def _aged(
+    engine: TorchAging,
+    pixels: NDArray[np.uint8],
+    age: NDArray[np.float32],
+    to: NDArray[np.float32],
+    steering: Steering | None,
+) -> torch.Tensor:
+    """Faces aged as `agekit age` does it, (N, 3, S, S) from -1 to 1."""
+    if steering is None:
+        made = engine.run(pixels, (age, to))
+    else:
+        made, _ = steering(lambda *some: engine.run(some[0], some[1:]), pixels, age, to)
+    return torch.from_numpy(made.pixels).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 def _join(parts: Sequence[FaceScores]) -> FaceScores:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from agekit.faces.base import Detection
 from agekit.inference.chips import in_frame
 from agekit.inference.face import Chip
 from agekit.inference.inputs import Picture
-from agekit_ager.engine import Wish
+from agekit_ager.engine import AgedChips
 from agekit_ager.image import AgedFace, AgedImage
+from agekit_ager.passage import between
 from agekit_ager.paste import CutFace, paste
+from agekit_ager.steering import Steering
 from agekit_ager.wishes import Target
 
 if TYPE_CHECKING:
@@ -27,15 +29,22 @@ __all__ = ["SeenFaces"]
 
 Pixels = NDArray[np.uint8]
 Ages = Sequence[float | None]
+Years = NDArray[np.float32]
 
 
 class SeenFaces:
     """An image whose faces are known, to be aged once or more."""
 
     def __init__(
-        self, ager: FaceAging, picture: Picture, chips: Sequence[Chip], judge: Judge | None
+        self,
+        ager: FaceAging,
+        picture: Picture,
+        chips: Sequence[Chip],
+        judge: Judge | None,
+        steering: Steering | None,
     ) -> None:
         assert picture.pixels is not None
+        self.steering = steering
         self.ager, self.name, self.photo, self.judge = ager, picture.name, picture.pixels, judge
         self.chips = chips
         self.pixels = np.stack([chip.pixels for chip in chips])
@@ -46,10 +55,47 @@ class SeenFaces:
         if ager.ages is not None:
             self.now = self._judged(self.photo, self.pixels)[0]
         self.unknown = [k for k, age in enumerate(self.now) if age is None]
+        self._now = np.array([age or 0.0 for age in self.now], np.float32)
 
-    def made(self, target: Target) -> tuple[NDArray[np.float32], Pixels]:
-        """The faces of one target, and the photo or the chip with them."""
-        after, moved = self.ager.engine.run(self.pixels, self._wish(target))
+    def passage(self, targets: Sequence[Target], count: int) -> Iterator[Pixels]:
+        """The photo or the chip as the years pass, through all targets.
+
+        Of one target they pass from how old each face looks.
+
+        Args:
+            targets: of an ager by age.
+            count: how many pictures.
+        """
+        knots = [self._made(target)[1] for target in targets]
+        if len(knots) == 1:
+            knots.insert(0, self._now)
+        for told in between(np.stack(knots), count):
+            yield self._shown(self._run(self.pixels, self._now, told))[1]
+
+    def _made(self, target: Target) -> tuple[AgedChips, Years]:
+        """The faces of one target, and the ages that the ager was told, NaN of directions."""
+        if target.direction is not None:
+            run = self.ager.engine.run(self.pixels, target.direction)
+            return run, np.full(len(self.chips), np.nan, np.float32)
+        wanted = self._wanted(target)
+        if self.steering is None:
+            return self._run(self.pixels, self._now, wanted), wanted
+        return self.steering(self._run, self.pixels, self._now, wanted)
+
+    def _wanted(self, target: Target) -> Years:
+        return np.array([target.years(age) for age in self._now.tolist()], np.float32)
+
+    def _known(self, target: Target, years: Years) -> Ages:
+        """None of a direction, and of faces of no known age."""
+        known = zip(self.now, years.tolist(), strict=True)
+        return [None if now is None or target.direction else age for now, age in known]
+
+    def _run(self, pixels: Pixels, now: Years, told: Years) -> AgedChips:
+        return self.ager.engine.run(pixels, (now, told))
+
+    def _shown(self, made: AgedChips) -> tuple[NDArray[np.float32], Pixels]:
+        """The faces, those of no known age left as they are, and the photo or the chip of them."""
+        after, moved = made
         if self.ager.ages is not None:
             after[self.unknown] = self.pixels[self.unknown]
             if moved is not None:
@@ -70,17 +116,17 @@ class SeenFaces:
 
     def aged(self, target: Target) -> AgedImage:
         """The result for one target."""
-        after, photo = self.made(target)
+        made, told = self._made(target)
+        after, photo = self._shown(made)
         warning = self.chips[0].warning
         if self.ager.ages is not None and self.unknown:
             warning = f"{len(self.unknown)} of its faces left as they are: the judge found no age"
         ages = zip(*self._judged(photo, after), strict=True)
-        wanted = [
-            None if now is None or target.direction else target.years(now) for now in self.now
-        ]
+        wanted, asked = self._known(target, self._wanted(target)), self._known(target, told)
         if not self.placed:
             [(before, now)] = ages
-            faces: tuple[AgedFace, ...] = (AgedFace(None, before, now, wanted=wanted[0]),)
+            one = AgedFace(None, before, now, wanted=wanted[0], told=asked[0])
+            faces: tuple[AgedFace, ...] = (one,)
             return AgedImage(
                 self.name, self.chips[0].pixels, photo, faces, target.label, warning=warning
             )
@@ -92,19 +138,13 @@ class SeenFaces:
                 None if chip.points is None else is_upright(at),
                 age,
                 float(np.linalg.norm(there[:, 0])),
+                own,
             )
-            for chip, at, there, age, (before, now) in zip(
-                self.chips, self.placed, self.there, wanted, ages, strict=True
+            for chip, at, there, age, own, (before, now) in zip(
+                self.chips, self.placed, self.there, wanted, asked, ages, strict=True
             )
         )
         return AgedImage(self.name, self.photo, photo, faces, target.label, warning=warning)
-
-    def _wish(self, target: Target) -> Wish:
-        if target.direction is not None:
-            return target.direction
-        now = [0.0 if age is None else age for age in self.now]
-        wanted = [target.years(age) for age in now]
-        return np.array(now, np.float32), np.array(wanted, np.float32)
 
     def _judged(self, photo: Pixels, after: NDArray[Any]) -> Sequence[Ages]:
         """How old the faces look before and after, in a photo or, of a chip, in itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ import click
 from agekit.errors import ConfigError
 from agekit_ager.image import DIRECTIONS, YEARS, Direction
 
-__all__ = ["Target", "check_ending", "check_years", "parse_to", "steps", "targets"]
+__all__ = ["Target", "check_ending", "check_years", "parse_to", "targets"]
 
 OLDEST = 120
 
@@ -24,18 +24,15 @@ class Target:
         direction: of an ager by direction.
         age: of one by age, years.
         by: instead, how many years more than a face has.
-        share: how much of the way from a face's own age to go.
     """
 
     direction: Direction | None = None
     age: float | None = None
     by: float | None = None
-    share: float = 1.0
 
     def years(self, now: float) -> float:
         """The wanted age of a face of that age."""
-        end = max(now + self.by, 0.0) if self.by is not None else self.age or 0.0
-        return now + self.share * (end - now)
+        return max(now + self.by, 0.0) if self.by is not None else self.age or 0.0
 
     @property
     def label(self) -> str:
@@ -85,24 +82,6 @@ def targets(
     first, last = ages
     told = f"{name} was trained on ages {first:g} to {last:g}: {', '.join(beyond)} lies beyond"
     return [Target(age=float(age)) for age in asked], [told] if beyond else []
-
-
-def steps(asked: Sequence[Target], count: int) -> list[Target]:
-    """A passage of years: of one target from each face's own age on, of several through all ages.
-
-    Args:
-        asked: what to go to, of an ager by age.
-        count: how many steps, both ends among them; at least 2.
-    """
-    along = [k / (count - 1) for k in range(count)]
-    if len(asked) == 1:
-        return [replace(asked[0], share=share) for share in along]
-    ages, last = [target.years(0) for target in asked], len(asked) - 1
-    return [
-        Target(age=ages[k] + (share * last - k) * (ages[k + 1] - ages[k]))
-        for share in along
-        for k in [min(int(share * last), last - 1)]
-    ]
 
 
 def parse_to(

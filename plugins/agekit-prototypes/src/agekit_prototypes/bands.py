@@ -17,6 +17,7 @@ __all__ = [
     "SCALES",
     "blur",
     "core_of",
+    "eyes",
     "forehead",
     "normalise",
     "oval",
@@ -108,6 +109,17 @@ def forehead(points: NDArray[np.float64], size: int) -> Tensor:
     distance = float(np.linalg.norm(points[1] - points[0]))
     above = (eyes - (torch.arange(size) + 0.5) / size) / distance
     return step(above[:, None], 0.55, 0.95)
+
+
+def eyes(points: NDArray[np.float64], size: int) -> Tensor:
+    """1 on both eyes with their lids, 0 from the brows on: (S, S)."""
+    distance = float(np.linalg.norm(points[1] - points[0]))
+    ticks = (torch.arange(size) + 0.5) / size
+    out = torch.zeros(size, size)
+    for x, y in points[:2].tolist():
+        far = torch.hypot((ticks[None] - x) / 0.36, (ticks[:, None] - y) / 0.2) / distance
+        out = torch.maximum(out, step(far, 0.6, 1.0))
+    return out
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:

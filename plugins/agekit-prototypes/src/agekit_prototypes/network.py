@@ -25,6 +25,7 @@ from agekit_prototypes.bands import (
     SCALES,
     blur,
     core_of,
+    eyes,
     forehead,
     normalise,
     oval,
@@ -54,6 +55,9 @@ MOST_SHADE = 0.1
 """The most by which the lowest band changes, of a face of contrast 0.15."""
 MOST_LINE = 0.07
 """Likewise, by the difference of the means, each band of detail: eyes are not to turn black."""
+CALM = 0.5
+"""The most of the prototypes' difference of light and of lines that eyes take: those of mean faces
+are one dark place, and more of it is a hole."""
 MOST_SHAPE = 3.0
 """The most of the prototypes' difference of shape that is taken."""
 
@@ -136,6 +140,8 @@ class PrototypeAger(MovingGenerator):
         if strength is None:
             strength = self.calibrated(age, to)
         s = strength[:, None, None, None]
+        calm = eyes(self.points, size).to(images)
+        tone = s - calm * (s - CALM).clamp(min=0)
         women = self.women(x)
         before, energy = self._at(age, women, size)
         after, later = self._at(to, women, size)
@@ -152,12 +158,12 @@ class PrototypeAger(MovingGenerator):
             ratio = ((later - energy)[:, k : k + 1] * s / 2).clamp(log(LEAST), log(MOST[k]))
             most = UNUSUAL * expected
             detail = torch.maximum(torch.minimum(own, most), -most)
-            line = MOST_LINE * (s * share * gain / MOST_LINE).tanh()
+            line = MOST_LINE * (tone * share * gain / MOST_LINE).tanh()
             change = change + (ratio.exp() - 1) * detail + line
         own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
         off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
         gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
-        change = change + MOST_SHADE * (s.clamp(max=1.5) * gain / MOST_SHADE).tanh()
+        change = change + MOST_SHADE * (tone.clamp(max=1.5) * gain / MOST_SHADE).tanh()
         colour = COLOUR * _share(x[:, 1:], before[:, 1:], core)
         tint = (colour * s.clamp(max=1) * shift[:, 1:]).clamp(-MOST_COLOUR, MOST_COLOUR)
         tint = tint - (tint * core).sum((2, 3), keepdim=True)
