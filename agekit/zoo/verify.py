@@ -127,9 +127,15 @@ def _check_network(
     count = sum(parameter.numel() for parameter in network.parameters())
     if entry is not None and count != entry.parameters:
         yield FileProblem(CONFIG, f"its network has {count:,} parameters, not {entry.parameters:,}")
+    older = {
+        f"{path}.{name}".lstrip(".")
+        for path, module in network.named_modules()
+        for name in getattr(module, "may_lack", ())
+    }
     for name, value in network.state_dict().items():
         if name not in dtypes:
-            yield FileProblem(WEIGHTS, f"{name} is missing")
+            if name not in older:
+                yield FileProblem(WEIGHTS, f"{name} is missing")
         elif (dtypes[name] in FLOATING) != value.dtype.is_floating_point:
             yield FileProblem(
                 WEIGHTS, f"{name} is of type {dtypes[name]}, the network's {value.dtype}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from agekit_ager import AgerConfig
+from agekit_ager.answers import missed
+from agekit_ager.image import AgedFace
 from agekit_ager.judges.load import load_judges
 from agekit_ager.passage import between
 from agekit_ager.wishes import targets
@@ -246,6 +249,24 @@ def test_what_is_asked_is_told_and_named():
     with pytest.raises(ConfigError, match="do not go together"):
         targets("m", ages, 65, 5)
     assert targets("m", None, None, None)[0][0].label == "old"
+
+
+@pytest.mark.parametrize(
+    ("by", "before", "wanted", "says"),
+    [
+        (70, 30, 100, ["+70 years takes 1 face beyond the ages that m was trained on, 20 to 70"]),
+        (-25, 30, 5, ["-25 years takes 1 face beyond", "of a grown-up made a child's"]),
+        (20, 30, 50, []),
+        (None, 30, 10, ["1 face of a grown-up made a child's: skin and shape change, beards"]),
+        (None, 16, 10, []),
+        (None, 30, 100, []),
+    ],
+)
+def test_what_lies_far_is_told(by, before, wanted, says):
+    m = SimpleNamespace(name="m", ages=(20.0, 70.0), size=64)
+    faces = [AgedFace(before=before, after=wanted, wanted=wanted), AgedFace(before=before)]
+    told = list(missed(m, faces, by))
+    assert len(told) == len(says) and all(a in b for a, b in zip(says, told, strict=True))
 
 
 def test_years_pass_evenly_from_age_to_age():

@@ -9,6 +9,7 @@ import pytest
 import torch
 from agekit_ager import load_aging
 from agekit_prototypes.bands import oval
+from agekit_prototypes.network import PrototypeAger
 from agekit_reaging.discriminator import AgeDiscriminator
 from agekit_reaging.evolver import Reaging
 from agekit_reaging.guide import Guide
@@ -22,8 +23,9 @@ from agekit.data.augment import normalise
 from agekit.errors import ConfigError
 from agekit.faces.align import cut_framed, frame, known_points
 from agekit.plugin import Batch, Generator, locate, optim_wrappers
-from agekit.recipe import TrainConfig
+from agekit.recipe import TrainConfig, resolve
 from agekit.tasks.estimator.build import load_estimator
+from agekit.training.evolver import build_evolver
 
 AGES = torch.tensor([8.0, 25.0, 40.0, 70.0])
 WEIGHTS = {"game": 0.1, "cycle": 1.0, "smooth": 0.1, "teacher": 1.0, "guide": 0.1, "r1": 1.0}
@@ -83,7 +85,7 @@ def test_arguments_out_of_range_are_refused(wrong):
         ChangeUNet(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"game": -1.0}, {"width": 0}, {"most": 0}])
+@pytest.mark.parametrize("wrong", [{"game": -1.0}, {"width": 0}, {"most": 0}, {"jitter": 1.5}])
 def test_an_evolver_refuses_what_cannot_be(wrong):
     with pytest.raises(ConfigError, match=f"evolver.{next(iter(wrong))}"):
         Reaging(**wrong)
@@ -111,6 +113,16 @@ def test_a_guide_sees_as_its_estimator_does_and_sends_gradients_to_faces_alone()
     assert images.grad.abs().max() > 0
     assert all(p.grad is None for p in guide.parameters()) and not guide.train().training
     assert abs(guide(images, torch.ones(1, 4)).item() - age.item()) > 0.01
+    still = Guide("cen-resnet10-tiny", frame(0.05), torch.device("cpu"), jitter=0)
+    assert still(images, torch.ones(1, 4)).item() == age.item()
+
+
+def test_the_recipe_learns_from_the_prototypes_of_the_zoo():
+    recipe = resolve("reaging")
+    evolver = build_evolver(recipe.evolver, "ager")
+    teacher = evolver._teacher(ChangeUNet(**recipe.generator.arguments), torch.device("cpu"))
+    assert isinstance(teacher, PrototypeAger)
+    assert teacher.shape.abs().max() > 0 and not teacher.training
 
 
 @pytest.mark.slow

@@ -22,6 +22,8 @@ __all__ = ["NO_FACE", "missed", "tell", "write_results"]
 NO_FACE = "no face found"
 FAR = 10.0
 """Years beyond which a face does not look as old as was asked."""
+GROWN, CHILD = 20.0, 15.0
+"""Years from which a face is a grown-up's, and below which a child's."""
 BLURRED = 2.0
 """How much larger than in its photo a face may become before it shows."""
 
@@ -80,9 +82,27 @@ def tell(answer: Mapping[str, Any], faces: Sequence[AgedFace]) -> None:
         click.echo(f"{path} -> {printable(str(answer['output']))}{after}")
 
 
-def missed(ager: FaceAging, faces: Sequence[AgedFace]) -> Iterator[str]:
-    """What people should know of faces that do not look as was asked, or are too small."""
+def missed(ager: FaceAging, faces: Sequence[AgedFace], by: float | None) -> Iterator[str]:
+    """What people should know of faces that do not look as was asked, or are too small.
+
+    Args:
+        ager: which made them.
+        faces: after.
+        by: by how much they were to be older, if that was asked; of ages asked for `targets` tells.
+    """
     asked = [face for face in faces if face.wanted is not None and face.after is not None]
+    if by is not None and ager.ages is not None:
+        first, last = ager.ages
+        if beyond := sum(not first <= (face.wanted or 0) <= last for face in asked):
+            yield (
+                f"{by:+g} years takes {counted(beyond, 'face')} beyond the ages that {ager.name} "
+                f"was trained on, {first:g} to {last:g}"
+            )
+    if children := sum((f.wanted or 0) < CHILD and (f.before or 0) >= GROWN for f in asked):
+        yield (
+            f"{counted(children, 'face')} of a grown-up made a child's: skin and shape change, "
+            f"beards, glasses and hair stay; from {CHILD:g} years on faces come out better"
+        )
     far = sum(abs((face.after or 0) - (face.wanted or 0)) > FAR for face in asked)
     if far:
         yield (

@@ -40,6 +40,8 @@ __all__ = ["AgeEvolver", "AgeTrainer", "AgeTraining"]
 
 SCORED = 64
 """How many faces a run scores itself on."""
+JUDGED = ((20.0, 30.0), (55.0, 65.0))
+"""The ages of the faces on which a suite scores one, made as old as the others."""
 _PAIRED = ("domains", "sample", "load_size")
 """Keys of ``data`` that only two domains have a use for."""
 
@@ -148,6 +150,10 @@ class AgeTraining(TrainingTask[TrainingFaces, AgeTrainer]):
         kept = rows_where(faces.table, data.kept)
         faces = replace(faces, codes=np.where(kept, faces.codes, -1).astype(faces.codes.dtype))
         return cast(AgeEvolver, build_evolver(recipe.evolver, recipe.kind)).select(faces)
+
+    def scored_with(self, recipe: AgerRecipe) -> dict[str, Any]:
+        """On young and on old faces, of the people that it was trained on."""
+        return {"domains": JUDGED, "where": recipe.data.kept}
 
     def frame(self, recipe: AgerRecipe) -> Alignment | None:
         """That of the generator."""

@@ -67,7 +67,15 @@ def ager_card(config: AgerConfig, metrics: Mapping[str, Any]) -> str:
 def _ways(config: AgerConfig) -> list[str]:
     if config.domains is None:
         first, last = config.ages or (0, 0)
-        return [f"Makes a face any age; it was trained on faces of {first:g} to {last:g} years."]
+        ways = [f"Makes a face any age; it was trained on faces of {first:g} to {last:g} years."]
+        if config.guide is not None:
+            guide = code(config.guide)
+            ways.append(
+                f"It is steered: {guide} looks at each face made, and the ager is told as many "
+                "years more or less as are missing, twice at most (`--no-steer` leaves it at the "
+                f"first). So {guide} is no independent judge of it."
+            )
+        return ways
     return [
         "Makes a young face old and an old face young; both directions are in the file.",
         bullets(

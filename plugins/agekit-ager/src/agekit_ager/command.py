@@ -166,7 +166,7 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
                     click.echo(f"{printable(paths[0])} -> {printable(str(path))}")
     if as_json:
         emit_json(answers)
-    for note in (*tally.notes(), *missed(aging, shown)):
+    for note in (*tally.notes(), *missed(aging, shown, asked.by)):
         say(f"note: {note}")
     if all(answer["error"] == NO_FACE for answer in answers):
         raise DataError("no face was found", "if the images are face chips, use --no-detect")

@@ -89,6 +89,8 @@ class PrototypeAger(MovingGenerator):
     """
 
     takes_ages: ClassVar[bool] = True
+    may_lack: ClassVar[tuple[str, ...]] = ("shape",)
+    """What models of earlier versions have not, so that `agekit zoo verify` does not miss it."""
     reach: ClassVar[tuple[float, float] | None] = (NODES[0], NODES[-1])
     means: Tensor
     energies: Tensor

@@ -25,6 +25,8 @@ SMOOTH = (0.22, 0.18, 0.14)
 FARTHEST = 8.0
 """The most that a place moves before the flow is smoothed, pixels."""
 LEAST_DETAIL = 0.03
+FEW = 12.0
+"""Faces of which the mean shape is half believed: what is left is the shape common to all."""
 
 
 def learn_shape(
@@ -33,7 +35,7 @@ def learn_shape(
     seen: NDArray[np.bool_],
     share: NDArray[np.float64],
 ) -> None:
-    """Gives an ager the mean shape of each age.
+    """Gives an ager the mean shape of each age, the less of it the fewer faces tell it.
 
     Args:
         ager: what is to learn them; gives the frame.
@@ -45,6 +47,8 @@ def learn_shape(
     small = torch.nn.functional.interpolate(flow, ager.shape.shape[-2:-1] * 2, mode="area")
     weight = torch.from_numpy(share).float()
     weight = weight / weight.sum(-1, keepdim=True).clamp(min=1e-6)
+    count = 1 / weight.square().sum(-1, keepdim=True).clamp(min=1e-6)
+    weight = weight * count / (count + FEW)
     mean = torch.einsum("gkn,ncyx->gkcyx", weight, small)
     even = (mean + mean.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]) / 2
     ager.shape.copy_(even[..., : ager.shape.shape[-1]].half())

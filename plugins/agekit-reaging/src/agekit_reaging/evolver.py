@@ -35,6 +35,7 @@ class Reaging(AgeEvolver):
         smooth: weight of the total variation of the change.
         near: weight of the L1 distance from the teacher, which fades to a fifth of it.
         guide: weight of a decade by which the guides see the age off what was wanted.
+        jitter: how much each face is turned, scaled and moved before the guides look; 0 leaves it.
         r1: weight of the penalty on the discriminator's gradient.
         width: channels of the discriminator's first layer.
         most: training faces of each decade, gender and dataset to learn from; None for all.
@@ -50,6 +51,7 @@ class Reaging(AgeEvolver):
         smooth: float = 0.1,
         near: float = 2.0,
         guide: float = 0.1,
+        jitter: float = 1.0,
         r1: float = 1.0,
         width: int = 32,
         most: int | None = None,
@@ -68,6 +70,9 @@ class Reaging(AgeEvolver):
         for name, count in (("width", width), ("most", most)):
             if count is not None and count < 1:
                 raise ConfigError(f"evolver.{name}: must be at least 1 (got {count})")
+        if not 0 <= jitter <= 1:
+            raise ConfigError(f"evolver.jitter: must be from 0 to 1 (got {jitter:g})")
+        self.jitter = jitter
         self.teacher = teacher
         self.guides = tuple(guides)
         self.width = width
@@ -126,7 +131,7 @@ class Reaging(AgeEvolver):
         points = getattr(ager, "points", None)
         guides = []
         if points is not None:
-            guides = [Guide(name, points, device) for name in self.guides]
+            guides = [Guide(name, points, device, self.jitter) for name in self.guides]
         elif self.guides:
             raise ConfigError(
                 f"the generator {recipe.generator.type!r} does not say where eyes, nose and mouth "

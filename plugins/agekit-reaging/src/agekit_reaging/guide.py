@@ -31,14 +31,22 @@ class Guide(nn.Module):
         name: of the estimator, as `agekit predict --model` takes it.
         points: (5, 2) where eyes, nose and mouth lie in the faces, shares of the side.
         device: where.
+        jitter: how much faces are turned, scaled and moved, from 0, not at all, to 1.
 
     Raises:
         ConfigError: the estimator does not say how its own faces lie.
         ModelError: there is no such estimator.
     """
 
-    def __init__(self, name: str, points: NDArray[np.float64], device: torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        points: NDArray[np.float64],
+        device: torch.device,
+        jitter: float = 1.0,
+    ) -> None:
         super().__init__()
+        self.jitter = jitter
         self.network, config = load_estimator(locate(name), device)
         self.network.requires_grad_(False)
         theirs = known_points(config.face)
@@ -72,7 +80,7 @@ class Guide(nn.Module):
         Returns:
             (N,) years, the mean of the distribution, which has a gradient everywhere.
         """
-        images = images.float()
+        images, jitter = images.float(), self.jitter * jitter
         turn, zoom = jitter[:, 0] * TURN, (jitter[:, 1] * ZOOM).exp()
         cos, sin = zoom * turn.cos(), zoom * turn.sin()
         around = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
