@@ -14,6 +14,9 @@ face came nearer:
   contrast away, and it can only guess them.
 - ``grey``: in grey levels of 255, the guess included.
 
+``alike`` is the mean cosine of what the ager changed and what truly changes: above 0 the change
+goes the right way, even where it is too large, or too much else happens, to come nearer.
+
 Exits with 1 unless both ways come nearer in what is seen, the interval excluding 0.
 """
 
@@ -60,6 +63,15 @@ def differences(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray
     return gaps
 
 
+def alike(
+    photo: NDArray[np.float64], made: NDArray[np.float64], truth: NDArray[np.float64]
+) -> float:
+    """The mean cosine of both changes."""
+    one, other = (x.reshape(len(x), -1) - photo.reshape(len(x), -1) for x in (made, truth))
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return float(((one * other).sum(1) / np.maximum(length, 1e-9)).mean())
+
+
 def aged(ager: FaceAging, photos: NDArray[np.uint8], to: str) -> NDArray[np.uint8]:
     """What the ager makes of each."""
     results = ager.age(list(photos), to, detect=False)  # type: ignore[arg-type]
@@ -88,7 +100,8 @@ def main() -> int:
             print(
                 f"to {to:<6}{view.__name__:<5} photo {before.mean():6.3f}  aged {after.mean():6.3f}"
                 f"  nearer by {(before - after).mean():+.3f} ({low:+.3f} to {high:+.3f})  "
-                f"{(after < before).mean():.0%} of the people"
+                f"{(after < before).mean():.0%} of the people; "
+                f"alike {alike(view(photo), view(made), view(truth)):+.2f}"
             )
             nearer &= low > 0 or view is grey
     return 0 if nearer else 1

@@ -114,12 +114,12 @@ def forehead(points: NDArray[np.float64], size: int) -> Tensor:
 def eyes(points: NDArray[np.float64], size: int) -> Tensor:
     """1 on both eyes with their lids, 0 from the brows on: (S, S)."""
     distance = float(np.linalg.norm(points[1] - points[0]))
-    ticks = (torch.arange(size) + 0.5) / size
-    out = torch.zeros(size, size)
-    for x, y in points[:2].tolist():
-        far = torch.hypot((ticks[None] - x) / 0.36, (ticks[:, None] - y) / 0.2) / distance
-        out = torch.maximum(out, step(far, 0.6, 1.0))
-    return out
+    ticks = (np.arange(size) + 0.5) / size
+    far = [
+        np.hypot((ticks[None] - x) / 0.36, (ticks[:, None] - y) / 0.2) / distance
+        for x, y in points[:2]
+    ]
+    return step(torch.from_numpy(np.minimum(*far).astype(np.float32)), 0.6, 1.0)
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:
