@@ -118,7 +118,7 @@ def test_a_guide_sees_as_its_estimator_does_and_sends_gradients_to_faces_alone()
 
 
 def test_the_recipe_learns_from_the_prototypes_of_the_zoo():
-    recipe = resolve("reaging")
+    recipe = resolve("reaging").recipe
     evolver = build_evolver(recipe.evolver, "ager")
     teacher = evolver._teacher(ChangeUNet(**recipe.generator.arguments), torch.device("cpu"))
     assert isinstance(teacher, PrototypeAger)
