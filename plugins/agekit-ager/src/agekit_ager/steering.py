@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agekit_ager.engine import AgedChips
 from agekit_ager.judges.base import Judge
 
-__all__ = ["FARTHEST", "Steering"]
+__all__ = ["FARTHEST", "GROWN", "Steering"]
 
 ROUNDS = 2
 """How often an age is corrected at most."""
