@@ -78,8 +78,8 @@ def test_the_table_is_what_the_extras_bring() -> None:
 def test_agekit_has_the_extras_of_the_distributions_it_brings() -> None:
     here = requirements(ROOT / "plugins" / "agekit")
     theirs = requirements(ROOT)
-    for name in ("agekit-ager", "agekit-bench", "agekit-lite", "agekit-serve", "agekit-ssrnet"):
-        theirs |= requirements(ROOT / "plugins" / name)
+    for name in ("ager", "bench", "lite", "search", "serve", "ssrnet"):
+        theirs |= requirements(ROOT / "plugins" / f"agekit-{name}")
     assert here.keys() == theirs.keys()
     for extra, (one,) in here.items():
         assert one.extras == {extra}

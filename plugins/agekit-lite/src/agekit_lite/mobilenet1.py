@@ -43,7 +43,7 @@ class MobileNet1(nn.Module):
             parameters), 7 to 11 give 512 (9: 1.08 M).
     """
 
-    def __init__(self, blocks: int = len(WIDTHS)) -> None:
+    def __init__(self, blocks: int = 13) -> None:
         super().__init__()
         layers = _layers(3, 32, kernel=3, stride=2)
         width = 32
@@ -68,7 +68,7 @@ class _Edge(nn.Module):
         return pad(maps, (0, 1, 0, 1))
 
 
-def mobilenet1(*, blocks: int = len(WIDTHS), pretrained: bool | str = False) -> nn.Module:
+def mobilenet1(*, blocks: int = 13, pretrained: bool | str = False) -> nn.Module:
     """A `MobileNet1`.
 
     Args:
