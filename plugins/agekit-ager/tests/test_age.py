@@ -365,6 +365,7 @@ def test_a_model_that_does_not_say_how_its_faces_were_cut(agekit, here):
         (["a.png", "--model", "none"], 1, "there is no model 'none'"),
         (["a.png", "--model", "model", "--to", "older"], 2, "'older' is not one of"),
         (["a.png", "--model", "model", "--out", "a.png"], 2, "--out a.png is not a folder"),
+        (["a.png", "--model", "model", "--out", "b.png"], 2, "--out b.png: name the folder for"),
         (["a.png", "--model", "model", "--judge", "none"], 1, "there is no model 'none'"),
         (["a.png", "--model", "model", "--judge", "model"], 1, "the judge model is an ager"),
     ],

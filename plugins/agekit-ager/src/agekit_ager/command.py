@@ -21,6 +21,7 @@ from agekit.cli.options import (
     refuse,
 )
 from agekit.cli.output import console, emit_json, only_json_on_stdout, printable, say
+from agekit.data.formats import is_image
 from agekit.errors import AgekitError, ConfigError, DataError, counted
 from agekit.extras import explained
 from agekit.inference.inputs import ImageFile, find_images, unreadable
@@ -123,6 +124,10 @@ def age(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     check_photo_options(asked.detect, asked.boxes)
     if os.path.lexists(asked.out) and not asked.out.is_dir():
         raise click.UsageError(f"--out {asked.out} is not a folder.")
+    if is_image(asked.out.name) and not asked.out.is_dir():
+        raise click.UsageError(
+            f"--out {asked.out}: name the folder for the results, not a picture."
+        )
     images = _without_results(find_images(inputs), inputs, asked.out)
     paths = [image.path for image in images]
     names = [image.name for image in images]

@@ -98,6 +98,10 @@ class Answer:
         if (path := self.recipe(best)) is not None:
             click.echo("or by its recipe:")
             click.echo(f"  {self.asked.line(recipe=str(path))}")
+        else:
+            click.echo(
+                "(no recipe is written: --init would lay its model's values over the file's)"
+            )
 
     def print_json(self) -> None:
         """The same as one document."""
