@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from agekit_ager.judges.estimator import EstimatorJudge
+from agekit_lite.mobilenet1 import read_graph
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -41,18 +42,10 @@ Ages = Callable[[Chips], NDArray[np.float64]]
 
 
 class _Peer:
-    """A network of which the weights lie in a file of TensorFlow.js.
-
-    Args:
-        manifest: says which tensors there are, in order.
-        folder: where the files lie that it names.
-    """
+    """A network of which the weights lie in a file of TensorFlow.js."""
 
     size: int
-
-    def __init__(self, manifest: Any, folder: Path) -> None:
-        [part] = manifest
-        self.weights = _tensors(part["weights"], (folder / part["paths"][0]).read_bytes())
+    weights: Mapping[str, Tensor]
 
     @torch.no_grad()
     def __call__(self, chips: Chips) -> NDArray[np.float64]:
@@ -87,8 +80,8 @@ class FaceApi(_Peer):
     size = 112
 
     def __init__(self, folder: Path) -> None:
-        file = folder / "age_gender_model-weights_manifest.json"
-        super().__init__(json.loads(file.read_text()), folder)
+        [part] = json.loads((folder / "age_gender_model-weights_manifest.json").read_text())
+        self.weights = _tensors(part["weights"], (folder / part["paths"][0]).read_bytes())
 
     def ages(self, images: Tensor) -> Tensor:
         """See `_Peer.ages`."""
@@ -134,8 +127,7 @@ class Faceres(_Peer):
     strides = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 
     def __init__(self, folder: Path) -> None:
-        graph = json.loads((folder / "faceres.json").read_text())
-        super().__init__(graph["weightsManifest"], folder)
+        self.weights = read_graph(folder / "faceres.json")
 
     def ages(self, images: Tensor) -> Tensor:
         """The mean of the distribution, see `_Peer.ages`."""
@@ -174,14 +166,14 @@ def peer_judge(name: str, folder: Path) -> EstimatorJudge:
 
 
 def _tensors(listed: Any, data: bytes) -> dict[str, Tensor]:
-    """The tensors of a file, 8-bit integers and 16-bit floats made floats again."""
+    """The tensors of a file, 8-bit integers made floats again."""
     out, at = {}, 0
     for one in listed:
-        count, scale = int(np.prod(one["shape"])), one.get("quantization", {})
-        kind = np.dtype(scale.get("dtype", one["dtype"]))
+        count, scale = int(np.prod(one["shape"])), one.get("quantization")
+        kind = np.dtype(np.uint8 if scale else np.float32)
         values = np.frombuffer(data, kind, count, at).astype(np.float32)
         at += count * kind.itemsize
-        if kind == np.uint8:
+        if scale:
             values = values * np.float32(scale["scale"]) + np.float32(scale["min"])
         out[one["name"]] = torch.from_numpy(values.reshape(one["shape"]))
     if at != len(data):

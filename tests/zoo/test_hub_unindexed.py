@@ -10,38 +10,19 @@ import pytest
 from agekit_testkit.hub import Fault, LoopbackHub
 from safetensors.numpy import save
 
-from agekit.errors import ModelError
 from agekit.zoo.hub.pull import plan_pull, pull
+from tests.zoo.pulling import CONFIG as TRAINED
+from tests.zoo.pulling import REPO, WEIGHTS, refused
 
 pytestmark = pytest.mark.slow
 
-REPO = "org/model"
-WEIGHTS = "model.safetensors"
-CONFIG = {
-    "task": "estimator",
-    "name": "small",
-    "backbone": {"type": "resnet10-tiny"},
-    "heads": {"ldl": {"type": "ldl"}},
-    "ages": [10, 40],
-    "image": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-    "rule": "expectation",
-    "interval": {"level": 0.9, "margin": 0.5, "calibrated_on": "val"},
-    "parameters": 100,
-}
+CONFIG = TRAINED | {"parameters": 100}
 FILES = {
     "config.json": json.dumps(CONFIG),
     "README.md": "---\ntags: [face]\n---\n# small\n",
     "metrics.json": "{}",
     WEIGHTS: save({"weight": np.zeros((10, 10), np.float32)}),
 }
-
-
-def refused(call, *arguments, **options) -> str:
-    with pytest.raises(ModelError) as error:
-        call(*arguments, **options)
-    assert "\n" not in error.value.message and len(error.value.message) < 400
-    assert error.value.hint
-    return error.value.message
 
 
 def asked_for(hub: LoopbackHub) -> set[str]:
