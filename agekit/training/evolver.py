@@ -69,6 +69,7 @@ class Evolver(ABC, Generic[L]):
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` and the model say of such networks, plain data.
 
+        ``teachers``, a list of mappings with ``name`` and ``weights_sha256``, stands on its card.
         A run whose facts are others than when it began does not go on.
         """
         return {}

@@ -120,6 +120,12 @@ def provenance_section(config: ModelConfig, network: str) -> list[str]:
             f"Training started from the pretrained weights of {code(method['pretrained'])}; "
             "the data they were trained on is not in the figures above."
         )
+    if teachers := mappings(trained, "teachers"):
+        each = ", ".join(
+            f"{code(one.get('name'))} (weights {code(str(one.get('weights_sha256'))[:16])})"
+            for one in teachers
+        )
+        lines.append(f"It also learnt from {each}: the terms of their data hold for it too.")
     lines += [
         "Generation {} was lengthened to {} epochs after its epoch {}: its learning rate is not "
         "that of one training.".format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -238,15 +239,24 @@ def words(models, out, *more):
 
 
 @pytest.mark.slow
-def test_a_run_records_its_teachers_and_goes_on_to_the_same_weights(models, train, tmp_path):
+def test_a_run_records_its_teachers_and_goes_on_to_the_same_weights(
+    models, train, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("agekit_cen.teachers.EVERY", 0.0)
     code, out, err = train(*words(models, "run"))
     assert code == 0, err
     told = json.loads(Path("run/run.json").read_text())["teachers"]
     assert [one["name"] for one in told] == ["tiny", "tiny"]
     assert len(told[0]["weights_sha256"]) == 64
     assert "it knows nothing of the ages 0" in out + err
+    log = Path("run/log.txt").read_text()
+    assert "asking" in log and len(re.findall(r" {4}\d+ of \d+ faces$", log, re.M)) >= 2
     config = json.loads(Path("run/model/config.json").read_text())
     assert config["trained"]["teachers"] == told and str(tmp_path) not in json.dumps(config)
+    card = Path("run/model/README.md").read_text()
+    assert (
+        f"It also learnt from `tiny` (weights `{told[0]['weights_sha256'][:16]}`), `tiny`" in card
+    )
     assert "it was trained by another split" in out + err
     before = load_file("run/model/model.safetensors")
     stored = load_file("run/generation-1/taught.safetensors")

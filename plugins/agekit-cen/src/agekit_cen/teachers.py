@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ APART = 0.02
 """Shares of the side by which eyes, nose and mouth of two frames may lie apart."""
 LACKING = 3
 """Label ages that a teacher may lack at either end."""
+EVERY = 60.0
+"""Seconds between two lines on how far a teacher is."""
 _LEAST = 1e-6
 """The least probability of an age, before it becomes a logit."""
 
@@ -211,7 +214,8 @@ class MeanTeacher:
             faces = evaluation_faces(
                 trainer.faces.faces, image, "train", trainer.device, trainer.display
             )
-            raw = raw_outputs(network, faces.loader("train"))
+            batches = _with_progress(faces.loader("train"), len(rows), trainer.display.line)
+            raw = raw_outputs(network, batches)
             at = torch.from_numpy(np.searchsorted(faces.rows("train"), rows)).to(trainer.device)
             estimates.append(network.estimate({head: value[at] for head, value in raw.items()}))
         return self._outputs(estimates)
@@ -238,6 +242,19 @@ class MeanTeacher:
         p = estimate.distribution.float()[:, max(0, low - first) : high - first + 1]
         p = F.pad(p, (max(0, first - low), max(0, high - last))) + _LEAST
         return p / p.sum(-1, keepdim=True)
+
+
+def _with_progress(
+    batches: Iterable[Batch], faces: int, tell: Callable[[str], None]
+) -> Iterator[Batch]:
+    """The batches; a line a minute says how many faces are done."""
+    done, told = 0, time.monotonic()
+    for batch in batches:
+        yield batch
+        done += len(batch.images)
+        if time.monotonic() - told > EVERY:
+            told = time.monotonic()
+            tell(f"    {done:,} of {counted(faces, 'face')}")
 
 
 def _takes_logits(
