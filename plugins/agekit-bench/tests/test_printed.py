@@ -62,6 +62,16 @@ def test_a_figure_of_a_printed_table_links_to_the_result_of_its_column(tmp_path)
     assert f"[3.000](<{row.links[0]}>)" in render_markdown(board)
 
 
+def test_a_run_without_the_printed_figure_is_linked_and_does_not_wait(tmp_path):
+    options = {"suite": "aging-table1", "protocol": "two-folder:as-it-lies"}
+    write_made_result(tmp_path, "#1", "cyclegan-wiki", FACES, [off(4)], **options)
+    board = board_of(tmp_path, suite="aging-table1")
+    rows = {row.label: row for row in board.printed[0].rows}
+    assert rows["#1"].reproduced == [None] * 5 and len(set(rows["#1"].links)) == 1
+    assert f"| 31.2 | [no figure](<{rows['#1'].links[0]}>) |" in render_markdown(board)
+    assert rows["#2"].links == [None] * 5
+
+
 @pytest.mark.parametrize(
     ("suite", "ends"),
     [

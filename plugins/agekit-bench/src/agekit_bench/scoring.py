@@ -77,7 +77,7 @@ def score(
         if isinstance(scorer, AgeEvaluation):
             scorer.restore(run.generation(number))
         evaluation, estimates = _score(scorer, shown, split, number, device)
-        yield evaluation.model_copy(update=alignments(framing)), estimates
+        yield _framed(evaluation, framing), estimates
     for cross in spec.cross:
         other: Scorer = task.evaluation(done.model, device, cross.split, spec.seed, **options)
         try:
@@ -131,8 +131,8 @@ def _score_cross(
     )
     evaluation, estimates = _score(scorer, framing.apply(faces), cross.split, generation, device)
     face = framing.shown
-    told = {"alignment": face.align, "margin": face.margin, **alignments(framing)}
-    return evaluation.model_copy(update=told), estimates
+    told = {"alignment": face.align, "margin": face.margin}
+    return _framed(evaluation, framing).model_copy(update=told), estimates
 
 
 def _framing_of(run: Run) -> Framing | None:
@@ -148,6 +148,13 @@ def alignments(framing: Framing) -> dict[str, Any]:
         "shown_alignment": framing.shown,
         "remarks": [plain(note, {}) for note in framing.notes],
     }
+
+
+def _framed(evaluation: Evaluation, framing: Framing) -> Evaluation:
+    """An evaluation that says how its faces were shown, before what was told of it already."""
+    told = alignments(framing)
+    told["remarks"] += evaluation.remarks
+    return evaluation.model_copy(update=told)
 
 
 def _score(
@@ -166,6 +173,7 @@ def _score(
         return Evaluation(**told, **figures), estimates
     scored = scorer.score(faces, Display(None, None))
     metrics = dict(sorted(scorer.figures(scored["metrics"]).items()))
+    told["remarks"] = [plain(line, {}) for line in scored.get("remarks", ())]
     return Evaluation(**told, n=scored["n"], skipped=scored["skipped"], metrics=metrics), None
 
 

@@ -52,7 +52,8 @@ def row_flags(
     for result in failed:
         out.append(f"seed {result.seed} failed: {result.error.kind if result.error else ''}")
     if unranked:
-        out.append(unranked)
+        told = (line for entry in group.entries for line in entry.evaluation.remarks)
+        out += [unranked, *dict.fromkeys(told)]
     if (fewest := min(entry.evaluation.n for entry in group.entries)) < most_faces:
         out.append(f"scored on {fewest} faces of {most_faces}")
     if baseline is not None:

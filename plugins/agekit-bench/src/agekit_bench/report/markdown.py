@@ -180,8 +180,9 @@ def _printed_row(table: PaperTable, row: PaperRow) -> list[str]:
     cells = [_text(f"{row.label} ({row.note})" if row.note else row.label)]
     figures = zip(table.columns, row.reported, row.reproduced, row.links, strict=True)
     for (_, decimals), told, got, link in figures:
-        here = "waiting" if got is None else _link(plus_minus(got, decimals), link)
-        cells += [told or "–", here]
+        without = "waiting" if link is None else "no figure"
+        here = without if got is None else plus_minus(got, decimals)
+        cells += [told or "–", _link(here, link)]
     cells.append("–" if row.parameters is None else short(row.parameters))
     cells.append(count(row.counted))
     return cells

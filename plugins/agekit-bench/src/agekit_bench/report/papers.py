@@ -34,8 +34,8 @@ class PaperRow:
         note: whose it is, what it was pre-trained on; how what was reproduced was trained.
         parameters: as printed.
         reported: of each column as printed; None where the paper has none.
-        reproduced: likewise; None where nothing was.
-        links: likewise, to a result file that the figure is of.
+        reproduced: likewise; None where nothing was, or where what was has no such figure.
+        links: likewise, to a result file that the figure is of, or that has none.
         counted: the parameters of the reproduced model.
         hrefs: of the result files.
     """
@@ -109,7 +109,7 @@ def _printed(
     rows = [_row(table, row, results, hrefs) for row in table.rows]
     suite = _suite(table)
     needs = [] if suite is None else _datasets(suite)
-    waits = any(value is None for row in rows for value in row.reproduced)
+    waits = any(None in row.links for row in rows)
     return PaperTable(
         name=table.name,
         title=table.title,
@@ -177,11 +177,13 @@ def _row(
     links: list[str | None] = []
     used: set[Path] = set()
     for column in table.columns:
-        figures = {path: _figure(result, row, column) for path, result in alike.items()}
+        scored = {path: _evaluation(result, row, column) for path, result in alike.items()}
+        there = {path: one for path, one in scored.items() if one is not None}
+        figures = {path: _figure(one, row, column) for path, one in there.items()}
         known = {path: value for path, value in figures.items() if value is not None}
-        used |= known.keys()
+        used |= there.keys()
         spreads.append(spread(list(known.values())) if known else None)
-        links.append(hrefs[min(known)] if known else None)
+        links.append(hrefs[min(known or there)] if there else None)
     counts = {r.parameters for p, r in alike.items() if p in used and r.parameters is not None}
     words = [row.cited, row.detail, f"pre-trained on {row.pretrained}" if row.pretrained else ""]
     words += dict.fromkeys(_made_with(results[path]) for path in sorted(used))
@@ -224,9 +226,8 @@ def _made_with(result: Result) -> str:
     return f"here: {told}" if told else ""
 
 
-def _figure(result: Result, row: ReportedRow, column: Column) -> float | None:
-    """A result's figure of a column, on the scale of the paper; None where it has none."""
-    name = column.metric if row.head is None else f"{column.metric}@{row.head}"
+def _evaluation(result: Result, row: ReportedRow, column: Column) -> Evaluation | None:
+    """The evaluation of a result that a column is of, the last one; None where there is none."""
     candidates: Sequence[Evaluation] = [
         e
         for e in result.evaluations
@@ -234,9 +235,13 @@ def _figure(result: Result, row: ReportedRow, column: Column) -> float | None:
         and e.protocol == result.protocol
         and row.generation in (None, e.generation)
     ]
-    if not candidates:
-        return None
-    value = max(candidates, key=lambda e: e.generation).metrics.get(name)
+    return max(candidates, key=lambda e: e.generation, default=None)
+
+
+def _figure(scored: Evaluation, row: ReportedRow, column: Column) -> float | None:
+    """An evaluation's figure of a column, on the scale of the paper; None where it has none."""
+    name = column.metric if row.head is None else f"{column.metric}@{row.head}"
+    value = scored.metrics.get(name)
     return None if value is None else value * (100 if column.percent else 1)
 
 
