@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "TIMM_PREFIX", "Family", "Kind"]
+__all__ = ["HUB_PREFIX", "KINDS", "TIMM_PREFIX", "Family", "Kind"]
 
 TIMM_PREFIX = "timm/"
 """What stands before a name of timm's."""
+HUB_PREFIX = f"{TIMM_PREFIX}hf-hub:"
+"""What the name of a timm model in a repository of the Hub begins with."""
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class ProgressBar:
         elif self._few < (self.total or 0) > done and now - self._told >= EVERY_SECONDS:
             self._told = now
             text = f"{done:,} of {self.total:,} {self.things}, {self._text()}"
-            print_line(self.console, text)
+            print_line(self.console, text.removesuffix(", "))
 
     def _start(self) -> None:
         live = self.console is not None and self.console.is_terminal
@@ -128,11 +128,11 @@ class ProgressBar:
             self._bar.start()
 
     def _text(self) -> str:
-        if not self.done or self.total is None:
-            return ""
-        left = timedelta(seconds=round((self.total - self.done) / self.rate))
-        failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.rate:,.1f} a second, {left} left{failed}"
+        told = []
+        if self.total is not None and self.done > self._first[1]:
+            left = timedelta(seconds=round((self.total - self.done) / self.rate))
+            told = [f"{self.rate:,.1f} a second, {left} left"]
+        return ", ".join([*told, *([f"{self.failed:,} failed"] if self.failed else [])])
 
 
 @contextmanager

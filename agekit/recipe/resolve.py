@@ -75,7 +75,8 @@ class Resolved:
             return recipe == self.recipe
         data = json.loads(recipe.data.model_dump_json(include=set(ADOPTED)))
         rate = {"optimizer": {"lr": recipe.train.optimizer.lr}} if started else {}
-        return recipe == self.with_changes({"data": data, "train": rate}).recipe
+        begun = {} if not started or recipe.pretrained else self.recipe.without_weights
+        return recipe == self.with_changes({"data": data, "train": rate, **begun}).recipe
 
     def to_dict(self) -> dict[str, Any]:
         """The whole recipe as plain data."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
-from agekit.kinds import KINDS
+from agekit.kinds import HUB_PREFIX, KINDS
 
 __all__ = [
     "DEFAULT_KIND",
@@ -245,6 +245,13 @@ class Recipe(StrictSchema):
     def pretrained(self) -> bool:
         """True if the network itself starts from weights of others."""
         return False
+
+    @property
+    def without_weights(self) -> dict[str, Any]:
+        """The change by which the network has no weights of others to begin with, if any is."""
+        own = self.network.arguments.get("pretrained")
+        fetched = self.network.type.startswith(HUB_PREFIX)  # the architecture comes with them
+        return {self.open_part: {"pretrained": False}} if own and not fetched else {}
 
     def named_parts(self) -> Iterator[tuple[str, PartConfig]]:
         """The parts beside the evolver: each one's kind, and the part."""

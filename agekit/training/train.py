@@ -151,10 +151,12 @@ def train(
     start, own, own_notes = None, dict[str, Any](), list[str]()
     if init is None:
         own, own_notes = from_main(lambda: task.first_weights(resolved.recipe, resolved.said))
+    unused = {} if init is None else resolved.recipe.without_weights
+    resolved = resolved.with_changes(unused)  # no weights are asked for that --init replaces
     if init is not None:
         set_by_user = assigned(overrides, "data")
         start = _of_main(lambda: task.start(init, resolved.recipe, faces, set_by_user))
-    adopted = from_main(lambda: {} if start is None else {"data": start.adopted})
+    adopted = unused | from_main(lambda: {} if start is None else {"data": start.adopted})
     adopted |= {"data": own} if own else {}
     rate = resolved.recipe.train.init_lr
     if init is not None and rate and "lr" not in assigned(overrides, "train", "optimizer"):

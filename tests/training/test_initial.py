@@ -155,3 +155,24 @@ def test_label_ages_that_cannot_be(
     )
     assert code == 1 and told in err
     assert not run.exists()
+
+
+@pytest.mark.slow
+def test_weights_that_a_start_replaces_need_not_be_here(
+    here: Here, chips: Path, tmp_path: Path
+) -> None:
+    """The backbone of `zoo-tiny` asks for weights that come with no package."""
+    where = ("csv", "--root", chips, "--protocol", "column", "--device", "cpu", "--epochs", 1)
+    options = (*where, "--set", "data.size=32", "--set", "train.batch_size=16")
+    code, _, err = here("train", "zoo-tiny", *options, "--out", tmp_path / "none")
+    assert code == 1 and "mobilenet1 has no weights here" in err
+    run = tmp_path / "run"
+    started = ("--init", "sord-mobilenet1-tiny", "--out", run)
+    code, out, err = here("train", "zoo-tiny", *options, *started)
+    assert code == 0 and "the backbone is taken" in out, err
+    assert "pretrained: false" in (run / "recipe.yaml").read_text()
+    (run / "generation-1/metrics.json").unlink()
+    assert here("train", "--resume", run)[0] == 0
+    kept = resolve(str(run / "recipe.yaml")).to_dict()
+    same = resolve("zoo-tiny", overrides=["data.size=32", "train.batch_size=16"], epochs=1)
+    assert same.was(kept, started=True) and not same.was(kept)

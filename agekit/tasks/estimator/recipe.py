@@ -9,11 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from agekit._mistakes import KeyMistake, StrictSchema
-from agekit.kinds import TIMM_PREFIX
+from agekit.kinds import HUB_PREFIX
 from agekit.recipe.schema import BalanceConfig, Below1, DataConfig, PartConfig, Recipe
 
 __all__ = [
-    "HUB_PREFIX",
     "EstimateConfig",
     "EstimatorDataConfig",
     "EstimatorRecipe",
@@ -21,8 +20,6 @@ __all__ = [
     "is_pretrained",
 ]
 
-HUB_PREFIX = f"{TIMM_PREFIX}hf-hub:"
-"""What the name of a timm model in a repository of the Hub begins with."""
 LabelAge = Annotated[int, Field(ge=0, le=150)]
 
 

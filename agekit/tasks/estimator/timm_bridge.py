@@ -14,9 +14,9 @@ from timm.models import load_model_config_from_hf
 from torch import nn
 
 from agekit.errors import ConfigError, UnknownNameError, nearest, one_line
-from agekit.kinds import TIMM_PREFIX
+from agekit.kinds import HUB_PREFIX, TIMM_PREFIX
 from agekit.recipe import PartConfig
-from agekit.tasks.estimator.recipe import HUB_PREFIX, is_pretrained
+from agekit.tasks.estimator.recipe import is_pretrained
 
 __all__ = ["own_images", "stored_backbone", "timm_backbone"]
 
