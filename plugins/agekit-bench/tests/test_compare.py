@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agekit_bench.compare import compare_models, exposure
+from agekit_bench.compare import FEW, compare_models, exposure
 from agekit_testkit.models import write_untrained
 from PIL import Image
 
@@ -59,6 +59,8 @@ def test_differences_are_paired_by_face_over_all_and_on_each_part(
         assert low < one["by"] < high
         assert one["errs_less"] is (None if low <= 0 <= high else one["by"] < 0)
     parts = {(part["kind"], part["name"]): part for part in answer["parts"]}
+    few = [part for part in answer["parts"] if part["n"] < FEW]
+    assert few and all(one["errs_less"] is None for part in few for one in part["differences"])
     female = np.array([row["gender"] == "female" for row in rows])
     part = parts["gender", "female"]
     assert part["n"] == female.sum()
@@ -67,7 +69,8 @@ def test_differences_are_paired_by_face_over_all_and_on_each_part(
     assert all(f"note: {name} does not say" in err for name in models)
     with Image.open(plot) as figure:
         assert figure.convert("L").getextrema()[0] < 100
-    out, err = run(capsys, *models[:2], *DATA)
+    out, err = run(capsys, *models[:2], *DATA, "--plot", str(plot))
+    assert out.splitlines()[-1] == str(plot)
     assert "synthfaces:tiny, test, 56 faces" in out and "female" in out
     assert "note: intervals are over faces alone" in err
 

@@ -29,7 +29,10 @@ from agekit_bench.predictions import GENDERS, Estimates, Scored, named, read_sco
 from agekit_bench.stats.comparison import Comparison, common_faces, compare
 from agekit_bench.stats.subgroups import Part, parts_of
 
-__all__ = ["ComparedModel", "ModelComparison", "compare_models", "exposure"]
+__all__ = ["FEW", "ComparedModel", "ModelComparison", "compare_models", "exposure"]
+
+FEW = 10
+"""People, or pictures of nobody known: of fewer the bootstrap's intervals are too narrow."""
 
 
 @dataclass(frozen=True)
@@ -280,7 +283,7 @@ def _differences(comparison: Comparison, others: Sequence[str]) -> list[dict[str
     out = []
     for row, name in enumerate(others, 1):
         found = comparison.difference(row, 0)
-        is_sure = not found.interval.holds(0) and comparison.cluster_count > 1
+        is_sure = not found.interval.holds(0) and comparison.cluster_count >= FEW
         ends = [found.interval.low, found.interval.high]
         less = found.by < 0 if is_sure else None
         out.append({"model": name, "by": found.by, "interval": ends, "errs_less": less})

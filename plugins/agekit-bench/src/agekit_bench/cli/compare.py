@@ -23,6 +23,7 @@ from agekit.cli.output import (
     emit_json,
     only_json_on_stdout,
     print_table,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def compare(
         emit_json(answer)
     elif table != STDOUT:
         _print(answer, found)
+        for path in filter(None, (table, plot)):
+            click.echo(printable(str(path)))
     for remark in answer["remarks"]:
         click.echo(f"note: {remark}", err=True)
     if not as_json:

@@ -155,8 +155,9 @@ def _print(report: DatasetReport) -> None:
 def _print_problems(report: DatasetReport) -> None:
     for finding in report.problems:
         label = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
+        label = "note" if finding.kind == "note" else f"{label} ({finding.kind})"
         count = f"{finding.count:,} " if finding.examples else ""
-        click.echo(f"\n{label} ({finding.kind}): {count}{printable(finding.what)}")
+        click.echo(f"\n{label}: {count}{printable(finding.what)}")
         for example in finding.examples:
             click.echo(f"  {printable(example)}")
         if finding.examples and (more := finding.count - len(finding.examples)):

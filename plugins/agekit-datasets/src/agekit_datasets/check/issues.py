@@ -149,7 +149,8 @@ def _identical(faces: Faces) -> list[Issue]:
         )
 
     def what(label: str, groups: Sequence[Rows]) -> str:
-        return f"groups of identical images under {label}: {sum(map(len, groups)):,} rows in all"
+        noun = "group" if len(groups) == 1 else "groups"
+        return f"{noun} of identical images under {label}: {sum(map(len, groups)):,} rows in all"
 
     return [
         *_some("identical", "warning", what("one age", same), texts(same), len(same)),
