@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -217,6 +218,8 @@ def _conclude(ended: Sequence[CellStatus], folder: Path, as_json: bool) -> None:
     else:
         text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         click.echo(f"{text or 'nothing done'}; results in {folder}")
+        if counts["done"]:
+            click.echo(f"the leaderboard of them: agekit bench report {quote(str(folder))}")
     failed = [p for p in ended if p.state in ("failed", "blocked")]
     for planned in failed:
         kind = planned.result.error.kind if planned.result and planned.result.error else "left out"

@@ -63,4 +63,6 @@ def new(name: str, part: str, out: Path | None, as_json: bool) -> None:
     click.echo(f"  cd {folder}")
     click.echo("  pip install -e .")
     click.echo(f"  agekit plugins doctor {names.distribution}")
+    click.echo("  python -m pip install --upgrade pip  # --group needs 25.1")
+    click.echo("  pip install -e . --group dev")
     click.echo("  pytest")
