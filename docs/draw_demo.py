@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from io import BytesIO
 
 from agekit_demo.server import PageServer
-from agekit_demo.site import make_site
+from agekit_demo.site import make_site, usual_ager
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     asked = parser.parse_args()
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
-    with PageServer(make_site(None)) as server, sync_playwright() as started:
+    with PageServer(make_site(None, usual_ager())) as server, sync_playwright() as started:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(
@@ -37,7 +37,10 @@ def main() -> None:
         page.goto(server.address)
         page.locator("body[data-ready]").wait_for(state="attached")
         page.get_by_text("try a drawn one").click()
-        page.get_by_text("Face 3").wait_for()
+        page.get_by_role("button", name="Face 2: make it older and younger").click()
+        page.locator(".slide").wait_for()
+        page.evaluate("scrollTo(0, 0)")
+        page.mouse.move(0, 0)
         shown = Image.open(BytesIO(page.screenshot(full_page=True)))
         box = page.locator("footer").bounding_box()
         shown = shown.crop((0, 0, shown.width, int(box["y"]))) if box else shown

@@ -77,6 +77,8 @@ def test_a_page_is_written_whole(tmp_path):
     assert about["name"] == "sord-lite0"
     assert about["detects"]
     assert len(about["target"]) == 5
+    assert (about["ager"]["name"], about["ager"]["ages"]) == ("prototypes", [1, 85])
+    assert (out / about["ager"]["file"]).read_bytes()[:1] == b"\x08", "an ONNX file"
     _, header, words = (out / "README.md").read_text().split("---\n")
     assert yaml.safe_load(header)["sdk"] == "static"
     assert "non-commercial research only" in words
@@ -180,3 +182,14 @@ def test_a_push_puts_the_page_beside_the_model(monkeypatch, tmp_path):
         assert answer["space"].startswith(hub.endpoint)
         there = HfApi(hub.endpoint, hub.token).list_repo_files("org/ages", repo_type="space")
         assert {"index.html", "README.md", "model.onnx", "page.js"} <= {*there}
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_page_without_an_ager_and_what_is_none(tmp_path):
+    done = CliRunner().invoke(demo, ["--ager", "none", "--out", str(tmp_path / "page")])
+    assert done.exit_code == 0, done.output
+    assert "ager" not in json.loads((tmp_path / "page/model.json").read_text())
+    assert not (tmp_path / "page/ager.onnx").exists()
+    for name, told in (("sord-lite0", "is no ager by age"), ("none-such", "there is no model")):
+        with pytest.raises((ConfigError, ModelError), match=told):
+            make_site(None, name)

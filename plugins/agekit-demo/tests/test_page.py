@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from agekit_demo.server import PageServer
-from agekit_demo.site import make_site, write_site
+from agekit_demo.site import make_site, usual_ager, write_site
 from agekit_synthfaces import draw, person
 from PIL import Image
 
 import agekit
 from agekit.errors import ConfigError
+from agekit.plugin import locate, open_graph
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ ON_PHOTOS = 0.5
 @pytest.fixture(scope="module")
 def site():
     try:
-        return make_site(None)
+        return make_site(None, usual_ager())
     except ConfigError as error:
         pytest.skip(f"ONNX Runtime Web cannot be had: {error.message}")
 
@@ -210,6 +211,41 @@ MARKED = """(canvas) => {
     count += data[k] === 255 && data[k + 1] === 211 && data[k + 2] === 77;
   return count;
 }"""
+
+
+def pixels(canvas):
+    """(H, W, 3) of a canvas."""
+    size, data = canvas.evaluate(
+        """(one) => [[one.height, one.width],
+          [...one.getContext("2d").getImageData(0, 0, one.width, one.height).data]]"""
+    )
+    return np.array(data, np.uint8).reshape(*size, 4)[..., :3]
+
+
+def test_faces_are_made_older_and_younger_as_python_makes_them(page, group):
+    now = ages(page, group)
+    page.get_by_role("button", name="Face 3: make it older and younger").focus()
+    page.keyboard.press("Enter")
+    first = page.locator("#faces li").nth(2)
+    first.locator(".slide").wait_for()
+    strip = first.locator(".strip button")
+    assert strip.all_inner_texts() == ["10", "30", "50", "70"]
+    assert strip.nth(3).evaluate("(one) => one === document.activeElement")
+    before, after = (pixels(one) for one in first.locator(".compare canvas").all())
+    session = open_graph(locate("prototypes") / "model.onnx")[0]
+    told = float(strip.nth(3).get_attribute("data-told"))
+    wish = {"age": np.float32([now[2]]), "to": np.float32([told])}
+    made = session.run(["aged"], {"pixels": before[None], **wish})[0][0]
+    assert np.abs(made.astype(int) - after).max() <= 1
+    assert np.abs(before.astype(int) - after).mean() > 1
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert (
+        first.locator(".compare").evaluate("(one) => one.style.getPropertyValue('--at')") == "100%"
+    )
+    strip.nth(0).click()
+    assert "Made 10 by prototypes; sord-lite0 takes it for" in first.locator(".told").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
 def test_a_photo_without_a_face_says_so(page, tmp_path):

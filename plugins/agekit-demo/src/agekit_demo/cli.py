@@ -24,6 +24,12 @@ __all__ = ["demo"]
     "zoo's]",
 )
 @click.option(
+    "--ager",
+    metavar="MODEL",
+    help="What makes the faces older and younger: an ager by age, as --model takes it, or none.  "
+    "[default: the zoo's]",
+)
+@click.option(
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path),
@@ -37,18 +43,18 @@ __all__ = ["demo"]
     help="Where to serve it, on this machine alone.  [default: a free one]",
 )
 @click.option("--no-open", is_flag=True, help="Serve the page without opening a browser.")
-def demo(model: str | None, out: Path | None, port: int, no_open: bool) -> None:
+def demo(model: str | None, ager: str | None, out: Path | None, port: int, no_open: bool) -> None:
     """Open a page that estimates ages in the browser.
 
-    It takes photos, or the camera, finds the faces, and draws their ages with intervals and
-    distributions. All of it happens in the browser: nothing leaves the machine, and nothing is
-    fetched. Prints where the page is; Ctrl-C ends it.
+    It takes photos, or the camera, finds the faces, draws their ages with intervals and
+    distributions, and makes them older and younger. All of it happens in the browser: nothing
+    leaves the machine, and nothing is fetched. Prints where the page is; Ctrl-C ends it.
     """
     if out is not None and (port or no_open):
         raise click.UsageError("--out serves nothing: leave out --port and --no-open.")
-    from agekit_demo.site import make_site, write_site
+    from agekit_demo.site import make_site, usual_ager, write_site
 
-    site = make_site(model)
+    site = make_site(model, usual_ager() if ager is None else None if ager == "none" else ager)
     if out is not None:
         write_site(site, out)
         click.echo(out)

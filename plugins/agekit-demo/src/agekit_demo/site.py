@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from agekit.errors import ConfigError
+from agekit.errors import ConfigError, ModelError
 from agekit.plugin import (
     MTCNN_GRAPHS,
     OnnxAges,
     cache_home,
     core_version,
+    default_model,
     known_points,
     load,
+    locate,
+    open_graph,
     tell,
     written_folder,
 )
 from agekit_demo import runtime
 
-__all__ = ["Site", "make_site", "write_site"]
+__all__ = ["Site", "make_site", "usual_ager", "write_site"]
 
 Site = dict[str, Path | bytes]
 """The name of each file → the file, or its contents."""
@@ -37,16 +41,25 @@ model's weights: {licence}. Made by `agekit demo --out`; needs a web server, or 
 """Its header is what the Hub reads of a Space."""
 
 
-def make_site(model: str | None) -> Site:
+def usual_ager() -> str | None:
+    """The zoo's default ager, where there is one."""
+    try:
+        return default_model("ager")
+    except ModelError:
+        return None
+
+
+def make_site(model: str | None, ager: str | None = None) -> Site:
     """The page for a model.
 
     Args:
         model: of the zoo or the Hub, a model or run folder, or an .onnx file; None takes the
             default.
+        ager: likewise, of an ager by age; None makes a page that only tells ages.
 
     Raises:
-        AgekitError: there is no such model, it is no estimator or was not exported; or the runtime
-            cannot be had.
+        AgekitError: there is no such model, it is of another kind or was not exported; or the
+            runtime cannot be had.
     """
     engine = load(model, device="cpu", runtime="onnx").engine
     assert isinstance(engine, OnnxAges)
@@ -73,6 +86,10 @@ def make_site(model: str | None) -> Site:
     site |= {path.name: path for path in MTCNN_GRAPHS.values()} if target is not None else {}
     there = _runtime()
     site |= {name: there / name for name in runtime.FILES}
+    if ager is not None and target is not None:
+        about["ager"], site["ager.onnx"] = _ager(ager)
+    elif ager is not None:
+        tell(f"{card.name} takes faces cut out already: the page makes none older or younger")
     title = json.dumps(f"Ages of faces by {card.name}")
     readme = _README.format(title=title, name=card.name, licence=card.licence)
     site["README.md"] = readme.encode()
@@ -93,6 +110,32 @@ def write_site(site: Site, folder: Path) -> None:
     with written_folder(folder) as aside:
         for name, file in site.items():
             (aside / name).write_bytes(file if isinstance(file, bytes) else file.read_bytes())
+
+
+def _ager(name: str) -> tuple[dict[str, Any], Path]:
+    """What the page must know of an ager, and its file."""
+    path = Path(name) if name.endswith(".onnx") else locate(name) / "model.onnx"
+    if not path.is_file():
+        raise ConfigError(
+            f"{name} has no file model.onnx: the page takes agers by age that were exported",
+            "name another --ager, or none",
+        )
+    card = open_graph(path)[1]
+    target = known_points(card.face)
+    if card.task != "ager" or card.ages is None or target is None:
+        raise ConfigError(
+            f"{name} is no ager by age, which makes of an upright face one of any age",
+            "name another --ager, or none",
+        )
+    about = {
+        "name": card.name,
+        "file": "ager.onnx",
+        "size": card.size,
+        "target": target.tolist(),
+        "ages": card.ages,
+        "licence": card.licence,
+    }
+    return about, path
 
 
 def _runtime() -> Path:

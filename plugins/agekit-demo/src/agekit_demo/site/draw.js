@@ -6,7 +6,7 @@ const [WIDTH, HEIGHT, FOOT] = [260, 76, 18];
 const MARK = "#ffd34d";
 const DARK = "#10151f";
 
-function made(name, properties = {}, ...inside) {
+export function made(name, properties = {}, ...inside) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...inside);
   return element;
@@ -82,8 +82,8 @@ function chart({ age, low, high, p }, [first, last]) {
   return svg;
 }
 
-/** The face as the model was shown it. */
-function shown(chip) {
+/** A face as a model was shown it, or made it. */
+export function shown(chip) {
   const canvas = made("canvas", { width: chip.width, height: chip.height });
   canvas.setAttribute("aria-hidden", "true");
   const rgba = new Uint8ClampedArray(chip.width * chip.height * 4).fill(255);

@@ -15,8 +15,8 @@ async function session(name) {
   return ort.InferenceSession.create(await fetched(name), { executionProviders: ["wasm"] });
 }
 
-async function run(network, type, values, shape) {
-  return network.run({ [network.inputNames[0]]: new ort.Tensor(type, values, shape) });
+async function run(network, type, values, shape, more = {}) {
+  return network.run({ [network.inputNames[0]]: new ort.Tensor(type, values, shape), ...more });
 }
 
 /** The three networks of the detector, as `Detector` takes them. */
@@ -56,5 +56,16 @@ export async function estimator(file, size) {
       high: high[k],
       p: p ? Array.from(p.slice(k * ages, (k + 1) * ages)) : null,
     }));
+  };
+}
+
+/** What makes of a chip that looks some years old one that looks others. */
+export async function ager(file, size) {
+  const network = await session(file);
+  const years = (value) => new ort.Tensor("float32", Float32Array.of(value), [1]);
+  return async ({ data }, age, to) => {
+    const wish = { age: years(age), to: years(to) };
+    const { aged } = await run(network, "uint8", data, [1, size, size, 3], wish);
+    return { width: size, height: size, channels: 3, data: Uint8Array.from(aged.data) };
   };
 }

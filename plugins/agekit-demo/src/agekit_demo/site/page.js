@@ -3,6 +3,7 @@
 import { Camera } from "./camera.js";
 import { card, drawPicture } from "./draw.js";
 import { Unreadable, decode } from "./image.js";
+import { strip } from "./strip.js";
 
 const byId = (id) => document.getElementById(id);
 const [file, whole, status, result, live] = ["file", "whole", "status", "result", "live"].map(byId);
@@ -80,7 +81,12 @@ function show(bitmap, faces, oneFace, note) {
   picture.setAttribute("aria-label", oneFace ? "The picture" : `The picture: ${counted(faces)}`);
   bitmap.close();
   byId("legend").hidden = !faces.length;
-  byId("faces").replaceChildren(...faces.map((face, k) => card(face, k + 1, model)));
+  byId("faces").replaceChildren(...faces.map((face, k) => {
+    const item = card(face, k + 1, model);
+    const ask = (wanted) => call("age", { index: k, wanted });
+    if (model.ager && !oneFace) item.append(strip(k + 1, model, ask));
+    return item;
+  }));
   result.hidden = false;
   if (faces.length) byId("answer").focus({ preventScroll: true });
 }
@@ -153,7 +159,8 @@ async function start() {
   whole.disabled = !model.target;
   const terms = model.licence === "unknown" ? "" : ` Its terms: ${model.licence}.`;
   byId("model").textContent =
-    `Model: ${model.name}, by agekit ${model.agekit} and ONNX Runtime Web ${model.runtime}.${terms}`;
+    `Model: ${model.name}, by agekit ${model.agekit} and ONNX Runtime Web ${model.runtime}.${terms}` +
+    (model.ager ? ` Ager: ${model.ager.name}. Its terms: ${model.ager.licence}.` : "");
   if (model.level) byId("level").textContent = `is meant to hold for ${Math.round(100 * model.level)} of 100 faces`;
   document.body.dataset.ready = "";
   if (!look.turn) say("Ready.");

@@ -1,12 +1,15 @@
 // The work beside the page, so that it stays at hand: an image in, its faces and their ages out.
 
+import { aged } from "./aging.js";
 import { Detector } from "./detector.js";
 import { cut, isUpright, middle } from "./frame.js";
-import { detectorNetworks, estimator } from "./networks.js";
+import { ager, detectorNetworks, estimator } from "./networks.js";
 
 const BATCH = 16;
 
 let ready = null;
+let later = null; // The ager, from when it is first asked.
+let last = []; // The faces of the last picture, as the ager is shown them.
 
 async function start() {
   const answer = await fetch(new URL("model.json", import.meta.url));
@@ -41,7 +44,9 @@ async function found(photo, { model, detector }) {
   const faces = [];
   for (const { box, score, points } of await detector.detect(photo)) {
     const chip = cut(photo, points, model.target, model.size);
-    if (chip) faces.push({ box: within(box, photo), score, upright: isUpright(points), chip });
+    if (!chip) continue;
+    const own = model.ager ? cut(photo, points, model.ager.target, model.ager.size) : null;
+    faces.push({ box: within(box, photo), score, upright: isUpright(points), chip, own });
   }
   return faces;
 }
@@ -57,7 +62,28 @@ async function look(image, whole) {
     const ages = await estimate(some.map(({ chip }) => chip));
     some.forEach((face, i) => Object.assign(face, ages[i]));
   }
+  last = faces.map(({ own, age }) => ({ own, age }));
+  faces.forEach((face) => delete face.own);
   return { faces, width: photo.width, height: photo.height };
+}
+
+/** A face of the last picture at other ages, the first of them as it is. */
+async function age(index, wanted) {
+  const { model, estimate } = await ready;
+  later ??= ager(model.ager.file, model.ager.size);
+  const make = await later;
+  const { own, age: now } = last[index];
+  const seen = async (chip) => {
+    const points = model.ager.target.map((point) => point.map((share) => share * chip.width));
+    return (await estimate([cut(chip, points, model.target, model.size)]))[0].age;
+  };
+  const before = await seen(own);
+  const faces = [{ to: now, looks: now, chip: own }];
+  for (const to of wanted) {
+    const made = await aged({ make, seen, chip: own, now, before, to, ages: model.ager.ages });
+    faces.push({ ...made, to, looks: now + made.looks - before });
+  }
+  return faces;
 }
 
 const CALLS = {
@@ -66,6 +92,7 @@ const CALLS = {
     return (await ready).model;
   },
   look: ({ image, whole }) => look(image, whole),
+  age: ({ index, wanted }) => age(index, wanted),
 };
 
 addEventListener("message", async ({ data: { id, call, ...rest } }) => {
