@@ -16,6 +16,19 @@ OUTSIDE = re.compile(r"\]\(\.\./([\w/.-]+\.md)((?:#[\w-]+)?)\)")
 """A link of a page to a Markdown file of the tree that is no page."""
 FILE_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)[^)\s]*\)")
 """A link to a file of the tree, which the site has no page for."""
+TABLE = re.compile(r"^\|.*(?:\n\|.*)+", re.MULTILINE)
+LEFT_OUT = {
+    "interval",
+    "CA(5), %",
+    "Bias",
+    "Coverage, %",
+    "parameters",
+    "training",
+    "seeds",
+    "to know",
+}
+"""Columns of the leaderboard that its own page has, and for which the site has no room."""
+UNKNOWN = {"", "–", "waiting"}
 BOARD = ROOT / "benchmarks/leaderboard"
 
 
@@ -69,5 +82,18 @@ def _models() -> str:
 def _leaderboard() -> str:
     text = (BOARD / "leaderboard.md").read_text("utf-8")
     title, _, rest = text.partition("\n")
-    whole = '<a href="page/index.html">The page with filters, curves and every result</a>'
-    return "\n".join([title, "", whole, FILE_LINK.sub(r"\1", rest)])
+    page = '<a href="page/index.html">The page with filters, curves and every result</a>'
+    whole = f"{page} has more columns, and the figures of each row by age, gender, group and seed."
+    return "\n".join([title, "", whole, TABLE.sub(_narrowed, FILE_LINK.sub(r"\1", rest))])
+
+
+def _narrowed(table: re.Match[str]) -> str:
+    """A table without the columns that are left out, and those in which nothing is known."""
+    heads, line, *rows = ([c.strip() for c in r[1:-1].split(" | ")] for r in table[0].split("\n"))
+    known = [
+        {row[k] for row in rows} - UNKNOWN and head not in LEFT_OUT for k, head in enumerate(heads)
+    ]
+    kept = (
+        [c for c, there in zip(row, known, strict=True) if there] for row in (heads, line, *rows)
+    )
+    return "\n".join(f"| {' | '.join(row)} |" for row in kept)

@@ -217,3 +217,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for page in ("index.html", "models/index.html", "leaderboard/page/index.html"):
         assert (tmp_path / page).is_file()
+    board = (tmp_path / "leaderboard/index.html").read_text("utf-8")
+    first = re.findall(r"<th>(.*?)</th>", board)[:4]
+    assert first == ["rank", "method", "MAE", "to the baseline"], "as many as a page holds"
+    assert "<td>waiting</td>" not in board
