@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,9 +121,34 @@ def test_a_guide_sees_as_its_estimator_does_and_sends_gradients_to_faces_alone()
 def test_the_recipe_learns_from_the_prototypes_of_the_zoo():
     recipe = resolve("reaging").recipe
     evolver = build_evolver(recipe.evolver, "ager")
-    teacher = evolver._teacher(ChangeUNet(**recipe.generator.arguments), torch.device("cpu"))
-    assert isinstance(teacher, PrototypeAger)
+    network = ChangeUNet(**recipe.generator.arguments)
+    teacher, reach = evolver._teacher(network, torch.device("cpu"))
+    assert isinstance(teacher, PrototypeAger) and reach == (1, 85)
     assert teacher.shape.abs().max() > 0 and not teacher.training
+
+
+def test_a_teacher_is_asked_for_no_age_beyond_its_own(monkeypatch):
+    asked = []
+
+    def step(network, teacher, ages, dtype):
+        asked.append(ages)
+        return network
+
+    class Learnt(Exception):
+        """That the first generation was begun."""
+
+    def generation(number, learn):
+        learn(ChangeUNet(8))
+        raise Learnt
+
+    monkeypatch.setattr("agekit_reaging.evolver.TeacherStep", step)
+    monkeypatch.setattr(Reaging, "_teacher", lambda *_: (Darker(), (10.0, 85.0)))
+    recipe, device = resolve("reaging").recipe, torch.device("cpu")
+    trainer = SimpleNamespace(recipe=recipe, device=device, ages=(1.0, 116.0))
+    trainer.build, trainer.generation = lambda seed: None, generation
+    with pytest.raises(Learnt):
+        Reaging().run(trainer)
+    assert asked == [(10.0, 85.0)]
 
 
 @pytest.mark.slow

@@ -87,10 +87,10 @@ class Reaging(AgeEvolver):
         images = torch.rand(4, 3, recipe.data.size, recipe.data.size, device=device) * 2 - 1
         age = torch.tensor([10.0, 25.0, 40.0, 65.0], device=device)
         batch = Batch(images, age, torch.zeros_like(age), torch.arange(4, device=device))
-        teacher = self._teacher(network, device)
+        teacher, reach = self._teacher(network, device)
         losses: dict[str, torch.Tensor] = {}
         if teacher is not None:
-            taught = TeacherStep(network, teacher, (10.0, 70.0), self._dtype(recipe, device))
+            taught = TeacherStep(network, teacher, reach, self._dtype(recipe, device))
             losses |= taught.train_step(batch, optim_wrappers(recipe.train, taught, ()))
         game = self._game(recipe, network, teacher, device, 1)
         losses |= game.train_step(batch, optim_wrappers(recipe.train, game, NETWORKS))
@@ -100,10 +100,12 @@ class Reaging(AgeEvolver):
     def run(self, trainer: AgeTrainer) -> nn.Module:
         """One generation, or two."""
         recipe, device = trainer.recipe, trainer.device
-        teacher = self._teacher(trainer.build(0), device)
+        teacher, reach = self._teacher(trainer.build(0), device)
         taught: Generator | None = None
         if teacher is not None:
-            dtype, ages = self._dtype(recipe, device), trainer.ages
+            dtype = self._dtype(recipe, device)
+            # Beyond its reach a teacher goes no farther, and would teach one face for many ages.
+            ages = max(trainer.ages[0], reach[0]), min(trainer.ages[1], reach[1])
 
             def learn(ager: Generator) -> TeacherStep:
                 step = TeacherStep(self._compiled(recipe, ager), teacher, ages, dtype)
@@ -149,10 +151,12 @@ class Reaging(AgeEvolver):
         ).to(device)
         return made
 
-    def _teacher(self, network: Any, device: torch.device) -> Generator | None:
-        """The teacher, frozen, which must be shown faces as the network is."""
+    def _teacher(
+        self, network: Any, device: torch.device
+    ) -> tuple[Generator | None, tuple[float, float]]:
+        """The teacher, frozen, which must be shown faces as the network is; and its ages."""
         if self.teacher is None:
-            return None
+            return None, (0.0, 0.0)
         ager, config = load_ager(locate(self.teacher), device)
         if config.ages is None:
             raise ConfigError(
@@ -166,7 +170,7 @@ class Reaging(AgeEvolver):
             )
         ager.requires_grad_(False)
         made: Generator = ager
-        return made
+        return made, config.ages
 
     @staticmethod
     def _compiled(recipe: AgerRecipe, ager: Generator) -> Generator:
