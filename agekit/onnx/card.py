@@ -53,6 +53,7 @@ class OnnxCard(Schema):
         rule: how a distribution becomes an age; None of an ager.
         level: the share of faces that the interval is meant to hold; None of an ager.
         to: which way an ager goes; None of an estimator, and of an ager by age.
+        guide: the estimator by which `agekit age` steers an ager; the file alone is not steered.
         licence: under what terms it may be used.
         source: sha256 of the files of the model folder it was made of.
         made_by: versions of what made it.
@@ -72,6 +73,7 @@ class OnnxCard(Schema):
     rule: str | None = None
     level: float | None = None
     to: Direction | None = None
+    guide: str | None = None
     licence: str
     source: dict[str, str]
     made_by: dict[str, str]

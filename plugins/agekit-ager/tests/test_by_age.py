@@ -182,11 +182,14 @@ def test_statistics_become_an_ager_that_takes_any_age(here, capsys, caplog):
     chips = np.stack([face("b.png", age) for age in (40, 30, 25)])
     one, other = (x.engine.run(chips, wish).pixels for x in (ager, by_torch))
     assert one == pytest.approx(other, abs=0.51)
-    code, _, err = run(capsys, "export", "run", "--out", "levels.onnx", "--half")
+    config = json.loads(Path("run/model/config.json").read_text()) | {"guide": "sord-lite0"}
+    Path("run/model/config.json").write_text(json.dumps(config))
+    code, out, err = run(capsys, "export", "run", "--out", "levels.onnx", "--half")
     assert code == 0, err
+    assert "; steered by sord-lite0 in `agekit age` alone" in out
     alone = agekit.load_aging("levels.onnx")
-    assert alone.ages == (20, 58)
-    [aged] = alone.age(face("b.png", 40), to=20, judge=judge)
+    assert (alone.ages, alone.guide) == ((20, 58), "sord-lite0")
+    [aged] = alone.age(face("b.png", 40), to=20, judge=judge, steer=False)
     assert (aged.after == 40).all()
     code, _, err = run(capsys, "export", "run", "--to", "old")
     assert code == 1 and "has one file, not one a direction" in err

@@ -73,7 +73,8 @@ def _ways(config: AgerConfig) -> list[str]:
             ways.append(
                 f"It is steered: {guide} looks at each face made, and the ager is told as many "
                 "years more or less as are missing, twice at most (`--no-steer` leaves it at the "
-                f"first). So {guide} is no independent judge of it."
+                f"first; `model.onnx` by itself is not steered). So {guide} is no independent "
+                "judge of it."
             )
         return ways
     return [

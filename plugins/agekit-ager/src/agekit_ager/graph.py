@@ -49,7 +49,7 @@ def graphs(folder: Path) -> list[OnnxGraph]:
                 TOLERANCE | (MOVED if moves else {}),
                 "grey levels, pixels" if moves else "grey levels",
                 "RGB from -1 to 1",
-                {"ages": (round(first), round(last))},
+                {"ages": (round(first), round(last)), "guide": config.guide},
                 {
                     "age": ("float32 (N,), how old the faces look, years", (first, last)),
                     "to": ("float32 (N,), how old they are to look, years", (last, first, last)),

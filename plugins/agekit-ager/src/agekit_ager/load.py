@@ -58,7 +58,13 @@ def load_aging(
         place = pick_device(device)
         engine = TorchAging(load_ager(folder, place)[0], place)
     return FaceAging(
-        engine, config.name, config.face, config.image.size, ages=config.ages, config=config
+        engine,
+        config.name,
+        config.face,
+        config.image.size,
+        ages=config.ages,
+        guide=config.guide,
+        config=config,
     )
 
 
@@ -73,4 +79,6 @@ def _of_file(path: Path, device: str, runtime: Runtime) -> FaceAging:
     tell_licence(card.name, card.licence)
     engine = OnnxAging(lambda to: session)
     ways = () if card.to is None else (card.to,)
-    return FaceAging(engine, card.name, card.face, card.size, ways=ways, ages=card.ages)
+    return FaceAging(
+        engine, card.name, card.face, card.size, ways=ways, ages=card.ages, guide=card.guide
+    )

@@ -45,6 +45,7 @@ class FaceAging(FaceModel):
         size: side of the face chips it takes, pixels.
         ways: the directions that it goes.
         ages: instead, the first and the last age it was trained on, years.
+        guide: the estimator of the zoo that steers it; None of one that is not steered.
         config: of its folder; None of a file that was exported.
     """
 
@@ -57,6 +58,7 @@ class FaceAging(FaceModel):
         *,
         ways: Sequence[Direction] = DIRECTIONS,
         ages: tuple[float, float] | None = None,
+        guide: str | None = None,
         config: AgerConfig | None = None,
     ) -> None:
         scope = nullcontext if config is None else partial(within_model, config)
@@ -64,7 +66,7 @@ class FaceAging(FaceModel):
         self.engine = engine
         self.ways = ways
         self.ages = ages
-        self.config = config
+        self.guide = guide
         self._estimators: dict[str, Judge] = {}
 
     @property
@@ -210,14 +212,14 @@ class FaceAging(FaceModel):
 
     @cached_property
     def _steering(self) -> Steering | None:
-        if self.config is None or self.config.guide is None or self.ages is None:
+        if self.guide is None or self.ages is None:
             return None
-        if find_model(self.config.guide) is None:
+        if find_model(self.guide) is None:
             raise ModelError(
-                f"{self.name} is steered by {self.config.guide}, which the zoo does not have",
+                f"{self.name} is steered by {self.guide}, which the zoo does not have",
                 "install what brings it, or do without: --no-steer, or steer=False",
             )
-        return Steering(self.estimator(self.config.guide), self.ages)
+        return Steering(self.estimator(self.guide), self.ages)
 
     def estimator(self, name: str) -> Judge:
         """An estimator of the zoo as a judge of these faces, loaded once.

@@ -133,4 +133,5 @@ def _export_timm(model: str, out: Path | None, as_json: bool) -> None:
 def _about(file: Exported) -> str:
     difference = next(iter(file.differences.values()))
     told = f"{file.size / MEGABYTE:.1f} MB; on drawn faces at most {difference:.1g} {file.unit} "
-    return f"{told}from torch" + (f"; {file.measured.text()}" if file.measured else "")
+    steered = f"; steered by {file.guide} in `agekit age` alone" if file.guide else ""
+    return f"{told}from torch{f'; {file.measured.text()}' if file.measured else ''}{steered}"

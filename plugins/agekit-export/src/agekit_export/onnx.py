@@ -39,6 +39,7 @@ class Exported:
         unit: of the first of them.
         precision: of the weights.
         measured: of integers, the file beside the whole one.
+        guide: who steers an ager where agekit runs it, and nobody where others do.
     """
 
     onnx: Path
@@ -49,6 +50,7 @@ class Exported:
     unit: str
     precision: Precision = "float32"
     measured: Reduction | None = None
+    guide: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def export_onnx(
             plan.graph.unit,
             precision,
             measured,
+            plan.card.guide,
         )
         for plan, graph, measured in made
     ]
