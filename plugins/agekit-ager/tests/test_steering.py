@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from agekit_ager.engine import AgedChips
 from agekit_ager.judges.base import Verdict
-from agekit_ager.steering import FARTHEST, GROWN, Steering
+from agekit_ager.steering import CHILD, FARTHEST, GROWN, Steering
 
 NOW = np.array([30, 60], np.float32)
 AGES = (0.0, 90.0)
@@ -73,6 +73,8 @@ def test_nobody_is_told_an_age_that_the_ager_does_not_know_or_far_from_the_wante
     assert told.tolist() == [90, 0]
     _, told, _ = steered(0.1, [60, 30], ages=(0, 200))
     assert told.tolist() == [60 + FARTHEST, GROWN], "no child's face for a grown-up's"
+    _, told, _ = steered(0.1, [CHILD + 2, CHILD - 2])
+    assert told.tolist() == [CHILD + 2, 0], "nor for a youth's"
     looks, told, _ = steered(0.5, [100, 60], ages=(0, 90))
     assert told[0] == 100 and looks[0] == 65
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from agekit_prototypes.bands import blur, eyes, normalise, split, to_rgb, to_ycc
+from agekit_prototypes.bands import blur, eyes, mouth, normalise, split, to_rgb, to_ycc
 from agekit_prototypes.network import PrototypeAger
 
 SIZE = 48
@@ -52,3 +52,11 @@ def test_the_eyes_are_where_their_points_lie_and_neither_brow_nor_nose():
     (x, y), (nose_x, nose_y) = points[0] * 96, points[2] * 96
     assert there[int(y), int(x)] == there[int(y), 95 - int(x)] == 1
     assert there[int(y) - 8, int(x)] == there[int(nose_y), int(nose_x)] == 0
+
+
+def test_the_mouth_is_where_its_corners_lie_and_neither_nose_nor_chin():
+    points = PrototypeAger().points
+    there = mouth(points, 96)
+    (x, y), (nose_x, nose_y) = points[3:].mean(0) * 96, points[2] * 96
+    assert there[int(y), int(x)] == 1 and there[int(y), int(96 * points[3, 0])] > 0.3
+    assert there[int(nose_y), int(nose_x)] == there[int(2 * y - nose_y), int(x)] == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from agekit_prototypes.bands import split, to_ycc
+from agekit_prototypes.bands import mouth, oval, split, to_ycc
 from agekit_prototypes.network import NODES, PrototypeAger, interpolation, moved_by
 from agekit_testkit import check_generator
 
@@ -195,9 +195,22 @@ def test_a_flat_face_gets_no_detail_that_its_photo_cannot_have(ager):
     assert fine.abs().max() < 0.004
 
 
+def test_a_mouth_gets_less_detail_as_it_ages_and_loses_as_much_as_it_grows_young(
+    ager, noise, monkeypatch
+):
+    x, lips = noise(1), mouth(ager.points, SIZE) > 0
+    made = [ager(x, years(20), years(80)), ager(x, years(80), years(20))]
+    monkeypatch.setattr("agekit_prototypes.network.MOUTH", 0.0)
+    plain = [ager(x, years(20), years(80)), ager(x, years(80), years(20))]
+    assert torch.equal(made[1], plain[1])
+    assert torch.equal(made[0][..., ~lips], plain[0][..., ~lips])
+    change = [float((one[0] - x)[..., lips].abs().mean()) for one in (made, plain)]
+    assert change[0] < 0.8 * change[1]
+
+
 def test_an_unknown_gender_is_both(ager, noise):
     x = noise(1)
-    assert float(ager.women(to_ycc(x))) == 0.5
+    assert float(ager.women(to_ycc(x), oval(ager.points, SIZE))) == 0.5
     with torch.no_grad():
         means, _ = ager._at(years(80), torch.tensor([0.5]), SIZE)
         men, _ = ager._at(years(80), torch.tensor([0.0]), SIZE)

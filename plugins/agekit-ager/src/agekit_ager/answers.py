@@ -12,6 +12,7 @@ from agekit.cli.output import printable, say, shown
 from agekit.errors import counted
 from agekit.inference.saving import colour_profile, save_picture
 from agekit_ager.image import DIRECTIONS, side_by_side, years
+from agekit_ager.steering import CHILD, GROWN
 
 if TYPE_CHECKING:
     from agekit_ager.image import AgedFace, AgedImage
@@ -22,8 +23,6 @@ __all__ = ["NO_FACE", "missed", "tell", "write_results"]
 NO_FACE = "no face found"
 FAR = 10.0
 """Years beyond which a face does not look as old as was asked."""
-GROWN, CHILD = 20.0, 15.0
-"""Years from which a face is a grown-up's, and below which a child's."""
 BLURRED = 2.0
 """How much larger than in its photo a face may become before it shows."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agekit_ager.engine import AgedChips
 from agekit_ager.judges.base import Judge
 
-__all__ = ["FARTHEST", "GROWN", "Steering"]
+__all__ = ["CHILD", "FARTHEST", "GROWN", "Steering"]
 
 ROUNDS = 2
 """How often an age is corrected at most."""
@@ -24,8 +24,9 @@ NEAR = 1.0
 """Years within which a face looks as old as it is to look."""
 FARTHEST = 20.0
 """The most by which the age that is told differs from the one that is wanted, years."""
-GROWN = 15.0
-"""Years of which no fewer are told where a grown-up face is wanted: a child's is another one."""
+CHILD, GROWN = 15.0, 20.0
+"""Younger faces are a child's, and a grown-up's from there on. Where no child's is wanted no fewer
+years are told than a grown-up has: large eyes and a small chin would make the face another one."""
 
 Pixels = NDArray[np.uint8]
 Years = NDArray[np.float32]
@@ -73,7 +74,7 @@ class Steering:
 
         rows = np.arange(len(chips))
         off = missing(rows, made)
-        least = np.where(wanted < GROWN, self.ages[0], GROWN)
+        least = np.where(wanted < CHILD, self.ages[0], GROWN)
         low = np.maximum(wanted - FARTHEST, np.minimum(least, wanted))
         high = np.minimum(wanted + FARTHEST, np.maximum(self.ages[1], wanted))
         for _ in range(ROUNDS):

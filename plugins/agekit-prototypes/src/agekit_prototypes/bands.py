@@ -19,6 +19,7 @@ __all__ = [
     "core_of",
     "eyes",
     "forehead",
+    "mouth",
     "normalise",
     "oval",
     "split",
@@ -120,6 +121,14 @@ def eyes(points: NDArray[np.float64], size: int) -> Tensor:
         for x, y in points[:2]
     ]
     return step(torch.from_numpy(np.minimum(*far).astype(np.float32)), 0.6, 1.0)
+
+
+def mouth(points: NDArray[np.float64], size: int) -> Tensor:
+    """1 on the lips and what is between them, 0 from the chin and the cheeks on: (S, S)."""
+    (x, y), wide = points[3:].mean(0), float(np.linalg.norm(points[4] - points[3]))
+    ticks = (np.arange(size) + 0.5) / size
+    far = np.hypot((ticks[None] - x) / 0.62, (ticks[:, None] - y) / 0.36) / wide
+    return step(torch.from_numpy(far.astype(np.float32)), 0.6, 1.0)
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:

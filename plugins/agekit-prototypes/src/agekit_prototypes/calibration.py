@@ -13,7 +13,7 @@ from agekit_prototypes.network import DECADES, PrototypeAger
 
 __all__ = ["calibrate", "strength_for"]
 
-STRENGTHS = (0.75, 1.5, 2.25, 3.0)
+STRENGTHS = (0.75, 1.5, 2.25, 3.0, 3.5)
 USUAL = 1.6
 """Where nothing was measured."""
 NEAR = 5.0

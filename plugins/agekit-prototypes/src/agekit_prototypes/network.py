@@ -27,6 +27,7 @@ from agekit_prototypes.bands import (
     core_of,
     eyes,
     forehead,
+    mouth,
     normalise,
     oval,
     split,
@@ -44,11 +45,11 @@ DECADES = tuple(float(age) for age in range(0, 90, 10))
 GRID = 16
 """Side of what the gender is read from, pixels."""
 BANDS = len(SCALES)
-LEAST, MOST = 0.6, (1.6, 2.2, 2.2, 2.2)
+LEAST, MOST = 0.35, (1.4, 2.0, 2.2, 2.2)
 """Between which ratios of energies a band is scaled, finest first."""
 UNUSUAL = 2.5
 """Usual sizes beyond which detail is the person's own, such as glasses, and is not scaled more."""
-COLOUR, MOST_COLOUR = 0.8, 0.04
+COLOUR, MOST_COLOUR = 1.2, 0.06
 """The share of the prototypes' difference of colour that is taken, and the most of it."""
 
 MOST_SHADE = 0.1
@@ -58,6 +59,9 @@ MOST_LINE = 0.07
 CALM = 0.5
 """The most of the prototypes' difference of light and of lines that eyes take: those of mean faces
 are one dark place, and more of it is a hole."""
+MOUTH, SOON = 0.65, 10.0
+"""The share of detail that a mouth does not get as it grows older, and the years by which it is so:
+lines of closed mouths fall on teeth, and shade an open one black."""
 MOST_SHAPE = 3.0
 """The most of the prototypes' difference of shape that is taken."""
 
@@ -144,7 +148,9 @@ class PrototypeAger(MovingGenerator):
         s = strength[:, None, None, None]
         calm = eyes(self.points, size).to(images)
         tone = s - calm * (s - CALM).clamp(min=0)
-        women = self.women(x)
+        older = ((to - age) / SOON).clamp(0, 1)[:, None, None, None]
+        part = 1 - MOUTH * older * mouth(self.points, size).to(images)
+        women = self.women(x, far)
         before, energy = self._at(age, women, size)
         after, later = self._at(to, women, size)
         core = weight / weight.sum()
@@ -161,7 +167,7 @@ class PrototypeAger(MovingGenerator):
             most = UNUSUAL * expected
             detail = torch.maximum(torch.minimum(own, most), -most)
             line = MOST_LINE * (tone * share * gain / MOST_LINE).tanh()
-            change = change + (ratio.exp() - 1) * detail + line
+            change = change + part * ((ratio.exp() - 1) * detail + line)
         own, usual, gain = (bands[-1][:, k : k + 1] for k in range(3))
         off = (own - usual).square() / energy[:, -1:].exp().clamp(min=1e-4)
         gain = (gain - (gain * core).sum((2, 3), keepdim=True)) / (1 + off / 4)
@@ -180,14 +186,13 @@ class PrototypeAger(MovingGenerator):
         have, want = interpolation(age, DECADES), interpolation(target, DECADES)
         return torch.einsum("na,ab,nb->n", have, self.strength, want)
 
-    def women(self, x: Tensor) -> Tensor:
+    def women(self, x: Tensor, far: Tensor) -> Tensor:
         """(N,) how probable it is that normalised faces are women's: a linear discriminant."""
-        return torch.sigmoid(self.seen_small(x) @ self.gender + self.bias)
+        return torch.sigmoid(self.seen_small(x, far) @ self.gender + self.bias)
 
-    def seen_small(self, x: Tensor) -> Tensor:
-        """(N, 3 * GRID * GRID) what genders are told by: normalised faces, small."""
-        inside = step(oval(self.points, x.shape[-1]).to(x), 0.95, 1.1)
-        small = torch.nn.functional.interpolate(x * inside, (GRID, GRID), mode="area")
+    def seen_small(self, x: Tensor, far: Tensor) -> Tensor:
+        """(N, 3 * GRID * GRID) what genders are told by: normalised faces, small; see `mask`."""
+        small = torch.nn.functional.interpolate(x * step(far, 0.95, 1.1), (GRID, GRID), mode="area")
         return small.flatten(1)
 
     def mask(self, x: Tensor, far: Tensor) -> Tensor:
@@ -230,8 +235,8 @@ class PrototypeAger(MovingGenerator):
 def moved_by(images: Tensor, moved: Tensor) -> Tensor:
     """Images (N, C, S, S) with, at each place, what lay there plus `moved` (N, 2, S, S)."""
     ticks = (torch.arange(images.shape[-1], device=images.device) + 0.5) / images.shape[-1]
-    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
-    at = torch.stack([x, y], -1) + moved.float().permute(0, 2, 3, 1)
+    right, down = moved.float().unbind(1)
+    at = torch.stack([ticks + right, ticks[:, None] + down], -1)
     made = torch.nn.functional.grid_sample(
         images.float(), 2 * at - 1, mode="bicubic", padding_mode="border", align_corners=False
     )

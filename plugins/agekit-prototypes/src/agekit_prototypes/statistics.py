@@ -106,7 +106,7 @@ class Statistics:
         self._weight += weight @ there.flatten(1)
         self._sum += weight @ (x * there).flatten(1)
         self._square += weight @ (bands.square() * there).flatten(1)
-        self._small.append(self.ager.seen_small(x))
+        self._small.append(self.ager.seen_small(x, self._far))
         self._gender.append(torch.from_numpy(gender))
 
     def finish(self) -> None:
