@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +28,7 @@ _COLUMNS = (
     "task",
     "MAE",
     "trained and tested on",
-    "parameters",
+    "params",
     "MB",
     "here",
     "to install",
@@ -100,12 +102,18 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
     elif quiet:
         click.echo("".join(f"{model.entry.name}\n" for model in wanted), nl=False)
     elif wanted:
-        click.echo(_table([_row(model.entry, model.entry.name in folders) for model in wanted]))
+        splits = {one for m in wanted for one in _protocol(m.entry).split("+")}
+        named = Counter(one.partition(":")[0] for one in splits)
+        short = {one: data for one in splits if named[data := one.partition(":")[0]] == 1}
+        rows = [_row(model.entry, model.entry.name in folders, short) for model in wanted]
+        click.echo(_table(rows))
         sets = {_protocol(model.entry) for model in wanted if "mae" in model.entry.metrics}
         if len(sets) > 1:
             click.echo(f"note: the errors are of {len(sets)} test sets; {_COMPARE}", err=True)
         if usual := [f"{m.entry.name} ({m.entry.task})" for m in wanted if m.entry.default]:
             click.echo(f"note: used where no model is named: {', '.join(usual)}", err=True)
+        if told := sorted(one for one in short if ":" in one):
+            click.echo(f"note: split by {', '.join(told)}", err=True)
     for warning in index.warnings:
         click.echo(f"unusable: {warning}", err=True)
     if not wanted and not as_json:
@@ -150,14 +158,15 @@ def _document(model: IndexedModel, here: bool) -> dict[str, Any]:
     }
 
 
-def _row(entry: ZooEntry, here: bool) -> tuple[str, ...]:
-    mae = entry.metrics.get("mae")
+def _row(entry: ZooEntry, here: bool, short: Mapping[str, str]) -> tuple[str, ...]:
+    """The cells of a model; the protocols in `short` by the names of their datasets."""
+    mae, parameters = entry.metrics.get("mae"), entry.parameters
     return (
         entry.name,
         entry.task,
         "" if mae is None else f"{mae:.2f}",
-        _protocol(entry),
-        f"{entry.parameters:,}",
+        "+".join(short.get(one, one) for one in _protocol(entry).split("+")),
+        f"{parameters / 1e6:.2f} M" if parameters >= 10_000 else str(parameters),
         f"{entry.bytes / 1e6:.1f}",
         "yes" if here else "no",
         install_command(entry.requires),

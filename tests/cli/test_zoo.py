@@ -91,7 +91,8 @@ def test_errors_of_two_test_sets_are_not_mixed(run_agekit, several):
     better = document("cen-z", metrics={"mae": 3.0}, data={"protocol": "zoo:other"})
     (several / "cen-z.json").write_text(json.dumps(better))
     done = run_agekit("zoo", "list", "cen-?", "--sort", "mae")
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["cen-b", "cen-a", "cen-z"]
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    assert [line[0] for line in lines] == ["cen-b", "cen-a", "cen-z"]
     assert done.stderr.startswith("note: the errors are of 2 test sets; compare them within one")
 
 
@@ -102,7 +103,10 @@ def test_models_of_several_datasets_are_of_each(run_agekit, several):
         done = run_agekit("zoo", "list", "cen-z", "--dataset", wanted)
         heads, row = done.stdout.splitlines()
         assert row.startswith("cen-z ") and heads.endswith("here")
-        assert done.stderr == "note: used where no model is named: cen-z (estimator)\n"
+        assert done.stderr == (
+            "note: used where no model is named: cen-z (estimator)\n"
+            "note: split by aaf:grouped, utkface:hash-80-10-10\n"
+        )
     assert names(run_agekit("zoo", "list", "cen-z", "--dataset", "grouped", "-q")) == []
 
 
@@ -145,21 +149,23 @@ def test_patterns_filters_and_order(run_agekit, several, arguments, expected):
 
 
 def test_the_table(run_agekit, several):
-    lines = run_agekit("zoo", "list", "*-?").stdout.splitlines()
+    done = run_agekit("zoo", "list", "*-?")
+    lines = done.stdout.splitlines()
     heads = [
         "name",
         "task",
         "MAE",
         "trained and tested on",
-        "parameters",
+        "params",
         "MB",
         "here",
         "to install",
     ]
     assert lines[0].split() == " ".join(heads).split()
-    cells = ["cen-a", "estimator", "5.00", "utkface:random-80-20", "3", "2.5", "no"]
+    cells = ["cen-a", "estimator", "5.00", "utkface", "3", "2.5", "no"]
     assert lines[1].split() == cells
-    assert lines[3].split()[:3] == ["old-d", "ager", "utkface:random-80-20"]
+    assert lines[3].split()[:3] == ["old-d", "ager", "utkface"]
+    assert done.stderr.endswith("note: split by utkface:random-80-20\n")
     assert lines[4].endswith("2.5  no    pip install agekit-none")
 
 
