@@ -30,6 +30,9 @@ __all__ = [
     "raw_outputs",
 ]
 
+FEW = 100
+"""Faces of a group below which their quantile is too much of chance to calibrate by."""
+
 
 @torch.no_grad()
 def raw_outputs(
@@ -75,10 +78,15 @@ def fixed_outputs(network: AgeEstimator, pictures: Tensor, image: ImageConfig) -
     return {"age": estimate.age, "low": estimate.low, "high": estimate.high}
 
 
-def conformal_correction(network: AgeEstimator, raw: Mapping[str, Tensor], age: Tensor) -> float:
+def conformal_correction(
+    network: AgeEstimator,
+    raw: Mapping[str, Tensor],
+    age: Tensor,
+    groups: Iterable[NDArray[np.int64]] = (),
+) -> float:
     """The years by which intervals must be moved out to hold `network.level` of new faces.
 
-    Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
+    Of all of them, and of each group: the largest correction that one asks for. Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
     quantile, at ``(1 + 1/n) level``, of how far each true age lies outside its interval. A head
     without a distribution has the age itself for an interval, so the correction is then the
     quantile of its absolute errors.
@@ -87,12 +95,13 @@ def conformal_correction(network: AgeEstimator, raw: Mapping[str, Tensor], age: 
         network: its `level` is met.
         raw: raw outputs on held-out faces, (N, ...) by head.
         age: their true ages in years, (N,).
+        groups: the rows of each, such as of a dataset; those of fewer than `FEW` are not asked.
     """
     estimate = combine(list(network.per_head(raw).values()))
-    outside = torch.maximum(estimate.low - age, age - estimate.high).sort().values
-    n = len(outside)
-    rank = min(math.ceil((n + 1) * network.level), n)
-    return float(outside[rank - 1])
+    outside = torch.maximum(estimate.low - age, age - estimate.high)
+    asked = [outside, *(outside[rows] for rows in groups if len(rows) >= FEW)]
+    ranks = [min(math.ceil((len(one) + 1) * network.level), len(one)) for one in asked]
+    return max(float(one.sort().values[k - 1]) for one, k in zip(asked, ranks, strict=True))
 
 
 def generation_metrics(

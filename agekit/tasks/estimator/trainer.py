@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from safetensors.torch import save
 from torch import Tensor
 
+from agekit.data.join import rows_by_dataset
 from agekit.device import autocast_dtype, rank_and_world
 from agekit.recipe import LossTerms
 from agekit.tasks.estimator.build import build_estimator
@@ -127,7 +128,10 @@ class EstimatorTrainer(Trainer[AgeEstimator]):
             for split in dict.fromkeys([calibrated_on, *self.faces.scored])
         }
         age = self.faces.age(calibrated_on).to(self.device)
-        network.correction = conformal_correction(network, outputs[calibrated_on], age)
+        table = self.faces.faces.table.take(self.faces.rows(calibrated_on))
+        network.correction = conformal_correction(
+            network, outputs[calibrated_on], age, rows_by_dataset(table).values()
+        )
         interval = {
             "level": network.level,
             "margin": network.correction,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -71,3 +72,16 @@ def test_autocast_reaches_the_network_and_leaves_float32():
     rounded = raw_outputs(net, [batch], dtype=torch.bfloat16)["guess"]
     assert exact.tolist() == one.tolist()
     assert rounded.dtype == torch.float32 and rounded.tolist() == [[1.0, 1.0]]
+
+
+def test_intervals_hold_their_share_of_each_group():
+    sure, unsure = faces(2000, 3.0, seed=1), faces(500, 3.0, seed=2)
+    unsure[0]["guess"][:, 0] += 6 * torch.randn(500, generator=torch.Generator().manual_seed(3))
+    raw = {"guess": torch.cat([sure[0]["guess"], unsure[0]["guess"]])}
+    age = torch.cat([sure[1], unsure[1]])
+    rows = [np.arange(2000), np.arange(2000, 2500)]
+    net = network(0.9)
+    pooled = conformal_correction(net, raw, age)
+    alone = conformal_correction(net, *unsure)
+    assert conformal_correction(net, raw, age, rows) == alone > pooled
+    assert conformal_correction(net, raw, age, [rows[0], rows[1][:99]]) == pooled
