@@ -86,7 +86,8 @@ def conformal_correction(
 ) -> float:
     """The years by which intervals must be moved out to hold `network.level` of new faces.
 
-    Of all of them, and of each group: the largest correction that one asks for. Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
+    Of all of them, and of each group: the largest correction that one of these asks for.
+    Conformalised quantile regression (Romano, Patterson and Candes, 2019, eq. 6-7): the empirical
     quantile, at ``(1 + 1/n) level``, of how far each true age lies outside its interval. A head
     without a distribution has the age itself for an interval, so the correction is then the
     quantile of its absolute errors.

@@ -33,21 +33,25 @@ SCALES = (1 / 38, 2 / 38, 4 / 38, 8 / 38)
 CONTRAST = 0.15
 """To which the luminance of a face is normalised: its deviation, of a range of 1."""
 LEAST_CONTRAST = 0.06
-_YCC = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
-)
+_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """ITU-R BT.601: RGB to luminance and two differences of colour."""
+_RGB = np.linalg.inv(_YCC)
 
 
 def to_ycc(rgb: Tensor) -> Tensor:
     """Luminance and colour: (N, 3, S, S) RGB from 0 to 1, to Y, Cb and Cr, linear in them."""
-    return torch.einsum("ij,njyx->niyx", torch.from_numpy(_YCC).to(rgb), rgb)
+    return _mixed(_YCC, rgb)
 
 
 def to_rgb(ycc: Tensor) -> Tensor:
     """The way back from `to_ycc`."""
-    back = torch.from_numpy(np.linalg.inv(_YCC.astype(np.float64)).astype(np.float32))
-    return torch.einsum("ij,njyx->niyx", back.to(ycc), ycc)
+    return _mixed(_RGB, ycc)
+
+
+def _mixed(matrix: NDArray[np.float64], channels: Tensor) -> Tensor:
+    """A matrix times the channels; its numbers are no tensor that each step copies to the GPU."""
+    a, b, c = channels.unbind(1)
+    return torch.stack([i * a + j * b + k * c for i, j, k in matrix.tolist()], 1)
 
 
 def blur(images: Tensor, deviation: float) -> Tensor:

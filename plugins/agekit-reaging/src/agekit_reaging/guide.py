@@ -38,6 +38,10 @@ class Guide(nn.Module):
         ModelError: there is no such estimator.
     """
 
+    way: Tensor
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         name: str,
@@ -57,13 +61,13 @@ class Guide(nn.Module):
             )
         self.size = config.image.size
         # From the estimator's coordinates to those of the faces, both from -1 to 1.
-        way = similarity(theirs, points)
-        turn = way[:, :2]
-        shift = turn.sum(1) + 2 * way[:, 2] - 1
-        crop = config.image.crop_pct
-        self.way = torch.tensor(np.column_stack([turn * crop, shift]), dtype=torch.float32)
-        self.mean = torch.tensor(config.image.mean)[:, None, None]
-        self.std = torch.tensor(config.image.std)[:, None, None]
+        found = similarity(theirs, points)
+        turn = found[:, :2]
+        shift = turn.sum(1) + 2 * found[:, 2] - 1
+        image = config.image
+        way = np.column_stack([turn * image.crop_pct, shift])
+        for name, value in (("way", way), ("mean", image.mean), ("std", image.std)):
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
         self.to(device)
 
     def train(self, mode: bool = True) -> Guide:
@@ -84,12 +88,12 @@ class Guide(nn.Module):
         turn, zoom = jitter[:, 0] * TURN, (jitter[:, 1] * ZOOM).exp()
         cos, sin = zoom * turn.cos(), zoom * turn.sin()
         around = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
-        way = self.way.to(images)
+        way = self.way
         theta = torch.cat([way[:, :2] @ around, (way[:, 2] + jitter[:, 2:] * SHIFT)[..., None]], 2)
         shape = [len(images), 3, self.size, self.size]
         grid = affine_grid(theta, shape, align_corners=False)
         seen = grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-        seen = ((seen + 1) / 2 - self.mean.to(seen)) / self.std.to(seen)
+        seen = ((seen + 1) / 2 - self.mean[:, None, None]) / self.std[:, None, None]
         estimate = self.network.estimate(self.network(seen))
         if estimate.distribution is None:
             return estimate.age

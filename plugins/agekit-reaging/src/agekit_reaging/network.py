@@ -55,7 +55,7 @@ class ChangeUNet(Generator):
                 raise ConfigError(f"generator.{name}: must be from 0 to 1 (got {value:g})")
         self.frame = standard(margin)
         self.points = five_points(margin)
-        self.limits = (light, chroma, chroma)
+        self.light, self.chroma = light, chroma
         wide = [width * min(2**level, 6) for level in range(LEVELS)]
         self.stem = nn.Conv2d(4 * 3, wide[0], 3, padding=1)
         self.down = nn.ModuleList(Block(wide[k], 2) for k in range(LEVELS))
@@ -103,10 +103,11 @@ class ChangeUNet(Generator):
             x = self.up[k](self.join[k](torch.cat([x, passed[k]], 1)), years)
         x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         raw = self.fine(torch.cat([x, images], 1)).float()
-        most = raw.new_tensor(self.limits)[:, None, None]
+        light, colour = raw.tanh().split((1, 2), 1)
+        change = torch.cat([self.light * light, self.chroma * colour], 1)
         there = ((to - age).abs() / SOON).tanh()[:, None, None, None]
         far = oval(self.points, images.shape[-1]).to(raw)[None, None]
-        return 2 * there * step(far, 0.9, 1.15) * to_rgb(most * raw.tanh())
+        return 2 * there * step(far, 0.9, 1.15) * to_rgb(change)
 
 
 class Block(nn.Module):

@@ -98,9 +98,13 @@ class GameStep(BaseModel):  # type: ignore[misc]
         self.weights = weights
         self.steps = steps
         self.register_buffer("done", torch.zeros((), dtype=torch.int64))
-        self._count: int | None = None
+        self._count = 0  # as `done`, for which no step has to wait for the device
+        self.register_load_state_dict_post_hook(lambda step, _: step._recount())
         self._dtype = dtype
         self._parallel = False
+
+    def _recount(self) -> None:
+        self._count = int(self.done)
 
     def parallelise(self) -> None:
         """Averages gradients over the processes from now on."""
@@ -119,8 +123,6 @@ class GameStep(BaseModel):  # type: ignore[misc]
 
     def train_step(self, data: Batch, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """One update of the generator, then one of the discriminator."""
-        if self._count is None:  # once, also after a resume: no wait for the device later
-            self._count = int(self.done)
         part = min(self._count / max(self.steps, 1), 1.0)
         # Ages of other faces of the batch are as frequent as real ones are.
         to = data.age[torch.randperm(len(data.age), device=data.age.device)]
