@@ -70,8 +70,9 @@ _COMMANDS: dict[str, LazyCommand | LazyGroup] = {
         {},
         within="convert.",
         name="convert",
-        help="Convert files of other toolkits into models, and back. `agekit convert SOURCE --out "
-        "DIR` takes the converter that reads SOURCE; `agekit convert NAME --help` tells of one.",
+        help="Convert files of other toolkits into models, and back.\n\n`agekit convert SOURCE "
+        "--out DIR` takes the converter that reads SOURCE; `agekit convert NAME --help` tells of "
+        "one.",
     ),
 }
 

@@ -80,7 +80,8 @@ class LazyGroup(click.Group):
 
     def descriptions(self) -> Mapping[str, str]:
         """The line that `--help` shows for each command."""
-        return {name: command.help or "" for name, command in self.table.items()}
+        helps = {name: command.help or "" for name, command in self.table.items()}
+        return {name: text.partition("\n\n")[0] for name, text in helps.items()}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help lines, importing no command."""

@@ -62,7 +62,7 @@ class Display:
         self._started, self._first = time.perf_counter(), done
         self._total = epochs * steps
         if self.console is not None and self.console.is_terminal:
-            self._progress = bar(self.console, f"{name}, epoch {{task.fields[epoch]}}/{epochs}")
+            self._progress = bar(self.console, f"epoch {{task.fields[epoch]}}/{epochs}")
             self._task = self._progress.add_task("", total=steps, epoch=1, text="")
             self._progress.start()
 
@@ -80,7 +80,8 @@ class Display:
             return
         spent = time.perf_counter() - self._started
         left = spent / max(total_step - self._first, 1) * (self._total - total_step)
-        text = f"{rate:,.0f} img/s  eta {timedelta(seconds=round(left))}  {format_losses(losses)}"
+        eta = timedelta(seconds=round(left))
+        text = f"{rate:,.0f} img/s  eta {eta}  loss {losses['loss']:.3f}"
         if best is not None:
             text += f"  best {best}"
         self._progress.update(self._task, completed=step, epoch=epoch, text=text)
@@ -105,6 +106,8 @@ class Display:
 
 
 def format_losses(losses: Mapping[str, float]) -> str:
-    """``loss 3.912 (cross-entropy 3.602, l1 0.310)``."""
-    terms = ", ".join(f"{name} {value:.3f}" for name, value in losses.items() if name != "loss")
-    return f"loss {losses['loss']:.3f}" + (f" ({terms})" if terms else "")
+    """``loss 3.912 (cross-entropy 3.602, l1 0.310)``; one term that is the sum is not repeated."""
+    terms = {name: f"{value:.3f}" for name, value in losses.items() if name != "loss"}
+    total = f"{losses['loss']:.3f}"
+    told = ", ".join(f"{name} {value}" for name, value in terms.items())
+    return f"loss {total}" + ("" if [*terms.values()] in ([], [total]) else f" ({told})")
