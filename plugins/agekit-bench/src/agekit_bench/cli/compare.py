@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,9 +25,6 @@ from agekit.cli.output import (
     print_table,
     printable,
 )
-
-if TYPE_CHECKING:
-    from agekit_bench.compare import ModelComparison
 
 __all__ = ["compare"]
 
@@ -90,7 +87,7 @@ def compare(
     if as_json:
         emit_json(answer)
     elif table != STDOUT:
-        _print(answer, found)
+        _print(answer)
         for path in filter(None, (table, plot)):
             click.echo(printable(str(path)))
     for remark in answer["remarks"]:
@@ -103,46 +100,35 @@ def compare(
         )
 
 
-def _print(answer: dict[str, Any], found: ModelComparison) -> None:
-    """The figures of each model, then their errors on each part."""
+def _print(answer: dict[str, Any]) -> None:
+    """The figures of each model, then each but the first beside it, on each part of the faces."""
     from agekit_bench.report.format import ends, signed
     from agekit_bench.stats.intervals import Interval
 
-    def between(pair: list[float]) -> str:
-        return ends(Interval(*pair))
-
-    def told(one: dict[str, Any] | None) -> list[str]:
-        if one is None:
-            return ["", "", ""]
-        words = {True: "errs less", False: "errs more", None: "cannot be told"}
-        return [signed(one["by"]), between(one["interval"]), words[one["errs_less"]]]
+    def between(figure: str, pair: list[float]) -> str:
+        return f"{figure} ({ends(Interval(*pair))})"
 
     title = f"{answer['protocol']}, {answer['split']}, {answer['n']:,} faces"
-    differences = [None, *answer["differences"]]
     rows = [
         [
             m["model"],
-            f"{m['mae']:.2f}",
-            between(m["interval"]),
+            between(f"{m['mae']:.2f}", m["interval"]),
             signed(m["bias"]),
             f"{100 * m['coverage']:.1f}",
-            *told(one),
         ]
-        for m, one in zip(answer["models"], differences, strict=True)
+        for m in answer["models"]
     ]
-    heads = ["model", "MAE", "95 %", "bias", "coverage, %", f"to {answer['baseline']}", "95 %", ""]
+    heads = ["model", "MAE, 95 %", "bias", "coverage, %"]
     print_table(heads, rows, title=f"{title} (split {answer['split_hash']})")
-    click.echo("")
-    names = [m["model"] for m in answer["models"]]
-    rows = [
-        [
-            part["name"],
-            f"{part['n']:,}",
-            *(f"{m['mae']:.2f}" for m in part["models"]),
-            *(cell for one in part["differences"] for cell in told(one)),
-        ]
-        for part in answer["parts"]
-    ]
-    heads = ["faces", "n", *(f"MAE {name}" for name in names)]
-    heads += [head for name in names[1:] for head in (f"{name} to {names[0]}", "95 %", "")]
-    print_table(heads, rows)
+    words = {True: "errs less", False: "errs more", None: "cannot be told"}
+    first, *others = [m["model"] for m in answer["models"]]
+    for k, name in enumerate(others):
+        click.echo("")
+        rows = []
+        for part in ({"name": "all", **answer}, *answer["parts"]):
+            one = part["differences"][k]
+            errors = [f"{part['models'][i]['mae']:.2f}" for i in (0, k + 1)]
+            apart = between(signed(one["by"]), one["interval"])
+            rows.append([part["name"], f"{part['n']:,}", *errors, apart, words[one["errs_less"]]])
+        heads = ["faces", "n", first, name, "apart, 95 %", ""]
+        print_table(heads, rows, title=f"MAE of {name} beside {first}")
