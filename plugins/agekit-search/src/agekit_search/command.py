@@ -8,23 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agekit.cli.dataset_options import (
-    as_chips_option,
-    columns_option,
-    protocol_option,
-    roots_option,
-)
-from agekit.cli.options import (
-    FloatRange,
-    check_png,
-    device_option,
-    json_option,
-    seed_option,
-    set_option,
-)
+from agekit.cli.options import FloatRange, check_png, json_option
 from agekit.cli.output import emit_json, only_json_on_stdout
 from agekit.errors import TrainingError
 from agekit.extras import require
+from agekit_search.options import training_options
 
 if TYPE_CHECKING:
     from agekit_search.range_test import Curve
@@ -36,15 +24,6 @@ _EPOCHS = 100_000
 
 
 @click.command("lr-find")
-@click.argument("recipe")
-@click.argument("dataset")
-@roots_option
-@columns_option
-@protocol_option
-@as_chips_option
-@click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
-@click.option("--init", metavar="MODEL", help="Start from the weights of a run or a model.")
-@set_option
 @click.option(
     "--low",
     type=FloatRange(0, min_open=True),
@@ -71,8 +50,7 @@ _EPOCHS = 100_000
 @click.option(
     "--plot", callback=check_png, metavar="FILE.png", help="Draw the losses by the rates."
 )
-@device_option
-@seed_option
+@training_options
 @json_option
 def lr_find(recipe: str, dataset: str, plot: Path | None, as_json: bool, **options: Any) -> None:
     """Find a learning rate for RECIPE on DATASET.

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agekit.atomic import make_folders, remove_folders
-from agekit.cli.dataset_options import (
-    as_chips_option,
-    columns_option,
-    protocol_option,
-    roots_option,
-)
-from agekit.cli.options import device_option, json_option, seed_option, set_option
+from agekit.cli.options import json_option
 from agekit.cli.output import console as make_console
 from agekit.cli.output import only_json_on_stdout, say
 from agekit.data.home import locked
@@ -27,6 +21,7 @@ from agekit.errors import ConfigError, ModelError, TrainingError, counted
 from agekit.extras import package_module, require
 from agekit.progress import ProgressBar, print_line
 from agekit_search.asked import Asked
+from agekit_search.options import training_options
 from agekit_search.space import Choice, Range
 
 if TYPE_CHECKING:
@@ -60,8 +55,6 @@ def _parsed(kind: Any, value: str) -> Any:
 
 
 @click.command()
-@click.argument("recipe")
-@click.argument("dataset")
 @click.option(
     "--set-range",
     "ranges",
@@ -95,15 +88,7 @@ def _parsed(kind: Any, value: str) -> Any:
     show_default=True,
     help="How trials are ended early that go worse than others did.",
 )
-@roots_option
-@columns_option
-@protocol_option
-@as_chips_option
-@click.option("--preset", metavar="NAME", help="One of the recipe's presets, such as quick.")
-@click.option("--init", metavar="MODEL", help="Start from the weights of a run or a model.")
-@set_option
-@device_option
-@seed_option
+@training_options
 @click.option(
     "--out",
     metavar="DIR",

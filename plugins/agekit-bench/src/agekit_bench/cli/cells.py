@@ -205,6 +205,7 @@ def print_cells(planned: Sequence[CellStatus], costs: Costs) -> None:
     for one in planned:
         cell = one.cell
         grouped.setdefault((cell.row, cell.recipe_name, cell.protocol), []).append(one)
+    differ = len({protocol for _, _, protocol in grouped}) != 1
     rows = []
     for (row, recipe, protocol), several in grouped.items():
         first = several[0].cell
@@ -212,8 +213,10 @@ def print_cells(planned: Sequence[CellStatus], costs: Costs) -> None:
         seeds = ",".join(str(p.cell.seed) for p in several)
         size = None if count is None else f"{count / 1e6:.2f} M"
         each = costs.seconds[first.name]
-        rows.append([row, recipe, protocol, seeds, _states(several), size, _time(each)])
-    print_table(["row", "recipe", "protocol", "seeds", "state", "parameters", "each"], rows)
+        on = [protocol] if differ else []
+        rows.append([row, recipe, *on, seeds, _states(several), size, _time(each)])
+    heads = ["row", "recipe", *(["protocol"] if differ else []), "seeds", "state", "params", "each"]
+    print_table(heads, rows, title=None if differ else next(iter(grouped))[2])
     total, unknown = costs.total(planned)
     source = "results there are" if costs.from_results else "a rate measured elsewhere"
     if unknown and not total:
