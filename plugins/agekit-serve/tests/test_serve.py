@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -22,7 +23,7 @@ import pytest
 import uvicorn
 from agekit_serve import cli
 from agekit_serve.app import make_app
-from agekit_serve.server import Timed
+from agekit_serve.server import Ending, Timed
 from agekit_serve.settings import Settings
 from agekit_synthfaces import draw, person
 from agekit_testkit import check_command
@@ -395,3 +396,29 @@ def test_a_port_in_use_and_what_is_not_there(capsys, monkeypatch):
 
 def test_the_command_is_a_part():
     check_command("serve")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_requests_that_the_end_of_the_service_cuts_off_are_told_so(begun):
+    """As a client's that hangs with half a request; one that is being answered is left."""
+    heard = []
+
+    async def hangs(scope, receive, send):
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def send(message):
+        heard.append(message)
+
+    async def cut_off(kind):
+        task = asyncio.create_task(Ending(hangs)({"type": kind}, None, send))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    asyncio.run(cut_off("http"))
+    assert heard[0]["status"] == (200 if begun else 503)
+    assert len(heard) == 1 if begun else b"the service is ending" in heard[1]["body"]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cut_off("lifespan"))

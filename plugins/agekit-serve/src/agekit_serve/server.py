@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import uvicorn
+from starlette.responses import JSONResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
@@ -76,6 +77,36 @@ class Timed(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Ending:
+    """An application whose requests, where the end of the service cuts them off, are told so.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers a request, or does what the application does of another kind of scope."""
+        begun = False
+
+        async def sent(message: Any) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sent)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            told = {"error": "the service is ending", "hint": "ask again"}
+            if not begun:
+                answer = JSONResponse(told, 503, headers={"Connection": "close"})
+                await answer(scope, receive, send)
 
 
 def run(settings: Settings) -> None:
@@ -151,7 +182,7 @@ def _app(settings: Settings) -> Any:
     if settings.ager is not None:
         name = None if settings.ager == "default" else settings.ager
         ager = TASKS.get("ager").load(name, settings.device, settings.runtime)
-    return make_app(predictor, settings, ager)
+    return Ending(make_app(predictor, settings, ager))
 
 
 def _itself(app: Any) -> Any:
