@@ -95,6 +95,7 @@ def distributions(
     labels = np.arange(ages[0], ages[1] + 1)
     # One scale for all, or a generation that is surer does not look it.
     most = max(float(p.max()) for p in by_generation)
+    tick = max((share for share in (0.02, 0.05, 0.1, 0.2, 0.5) if share <= most), default=most)
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure = _figure(1.9 * columns, 1.5 + 1.15 * rows)
         axes = figure.subplots(
@@ -110,7 +111,7 @@ def distributions(
                 axes[row + 1, column].set_ylim(0, 1.05 * most)
                 if column == 0:
                     axes[row + 1, 0].set_ylabel(f"t = {row + 1}")
-                    axes[row + 1, 0].set_yticks([0, most], ["0", f"{most:.1%}"])
+                    axes[row + 1, 0].set_yticks([0, tick], ["0", f"{100 * tick:.2g} %"])
                 if row + 1 < rows:
                     axes[row + 1, column].set_xticklabels([])
         text = "age (years); the dashed line is the true age; heights are probabilities of a year"

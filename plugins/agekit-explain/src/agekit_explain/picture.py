@@ -38,6 +38,7 @@ def draw_explanations(photo: Pixels | None, found: Sequence[Explanation]) -> Ima
         found: one explanation or more, of at most `MOST` faces.
     """
     bound = max([_LEAST, *(float(np.abs(one.years).max()) for one in found)])
+    reach = 1.1 * max([bound, *(abs(years) for one in found for years in one.parts.values())])
     rows = len(found)
     with matplotlib.rc_context(_STYLE):
         width, height = 7.2, max(rows * _ROW + 0.9, 3.2)
@@ -68,7 +69,7 @@ def draw_explanations(photo: Pixels | None, found: Sequence[Explanation]) -> Ima
             image = _map(mapped, one, bound)
             for axes in (plain, mapped):
                 axes.set_axis_off()
-            _bars(bars, one, bound, last=k == rows)
+            _bars(bars, one, reach, last=k == rows)
         label = "years that what lies there adds to the age"
         bar = body.colorbar(
             image,
@@ -100,14 +101,13 @@ def _map(axes: Any, one: Explanation, bound: float) -> Any:
     )
 
 
-def _bars(axes: Any, one: Explanation, bound: float, *, last: bool) -> None:
-    """The parts, a bar each."""
+def _bars(axes: Any, one: Explanation, reach: float, *, last: bool) -> None:
+    """The parts, a bar each, on one scale for all faces."""
     if not one.parts:
         axes.set_axis_off()
         return
     names, years = list(one.parts), list(one.parts.values())
     axes.barh(names, years, color=[_OLDER if value > 0 else _YOUNGER for value in years])
-    reach = 1.1 * max(bound, *(abs(value) for value in years))
     axes.set_xlim(-reach, reach)
     axes.invert_yaxis()
     axes.axvline(0, color="#444444", linewidth=0.8)
