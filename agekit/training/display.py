@@ -16,6 +16,9 @@ from agekit.progress import bar, print_line
 
 __all__ = ["Display", "Watched", "format_losses"]
 
+_EVERY_SECONDS = 60.0
+"""Between two lines of a long epoch where there is no terminal."""
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -46,7 +49,7 @@ class Display:
         self.console = console
         self.log = log
         self._progress: Progress | None = None
-        self._started = 0.0
+        self._started = self._told = 0.0
 
     def line(self, text: str) -> None:
         """A line for the person and for the log."""
@@ -60,7 +63,8 @@ class Display:
         name = f"generation {generation}"
         self.line(name + (f", from epoch {done // steps + 1}" if done else ""))
         self._started, self._first = time.perf_counter(), done
-        self._total = epochs * steps
+        self._told = self._started
+        self._epochs, self._steps = epochs, steps
         if self.console is not None and self.console.is_terminal:
             self._progress = bar(self.console, f"epoch {{task.fields[epoch]}}/{epochs}")
             self._task = self._progress.add_task("", total=steps, epoch=1, text="")
@@ -76,15 +80,22 @@ class Display:
         best: str | None,
     ) -> None:
         """Shows where training is; `rate` in images a second, `best` as people read it."""
-        if self._progress is None:
+        now = time.perf_counter()
+        if self._progress is None and now - self._told < _EVERY_SECONDS:
             return
-        spent = time.perf_counter() - self._started
-        left = spent / max(total_step - self._first, 1) * (self._total - total_step)
+        spent = now - self._started
+        total = self._epochs * self._steps
+        left = spent / max(total_step - self._first, 1) * (total - total_step)
         eta = timedelta(seconds=round(left))
         text = f"{rate:,.0f} img/s  eta {eta}  loss {losses['loss']:.3f}"
         if best is not None:
             text += f"  best {best}"
-        self._progress.update(self._task, completed=step, epoch=epoch, text=text)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=step, epoch=epoch, text=text)
+        elif step < self._steps:  # the end of an epoch has a line of its own
+            self._told = now
+            where = f"  epoch {epoch:>3}/{self._epochs}, step {step}/{self._steps}"
+            print_line(self.console, f"{where}  {text}")
 
     def epoch(
         self, record: Mapping[str, Any], epochs: int, watched: Watched, best: float | None
@@ -96,6 +107,7 @@ class Display:
             text += f"  val {watched.text(value)}"
             if best is not None:
                 text += f" (best {best:.2f})"
+        self._told = time.perf_counter()
         self.line(text)
 
     def stop(self) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agekit.errors import ConfigError
+from agekit.training.display import Display
 from agekit.training.reporting import LogHook, report_hooks
 from agekit.training.run import Run
 
@@ -87,3 +90,20 @@ def test_mlflow_writes_to_the_run_or_to_the_server_that_is_named(
     theirs = report_hooks(course)[1].backend  # type: ignore[attr-defined]
     assert theirs._tracking_uri == "http://127.0.0.1:5000"
     assert theirs._artifact_location is None
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(0.0, 1), (60.0, 0)])
+def test_a_long_epoch_is_told_of_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, lines: int
+) -> None:
+    """Where there is no terminal, a line a minute; the end of the epoch has its own."""
+    monkeypatch.setattr("agekit.training.display._EVERY_SECONDS", seconds)
+    display = Display(Console(file=StringIO(), width=200), None)
+    display.start(1, epochs=2, steps=50, done=0)
+    for step in (25, 50):
+        display.step(1, step, step, 31.4, {"loss": 1.5, "l1": 1.5}, "MAE 4.00")
+    first, *told = display.console.file.getvalue().splitlines()  # type: ignore[union-attr]
+    assert first == "generation 1" and len(told) == lines
+    for line in told:
+        assert line.startswith("  epoch   1/2, step 25/50  31 img/s  eta 0:00:")
+        assert line.endswith("loss 1.500  best MAE 4.00")
