@@ -131,8 +131,13 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
-    """Says which of `names` are meant by `name`: ``"; did you mean 'a', 'b'?"``, or nothing."""
-    close = get_close_matches(name, list(names), n=n, cutoff=0.6)
+    """Says which of `names` are meant by `name`: ``"; did you mean 'a', 'b'?"``, or nothing.
+
+    Where none is spelt alike, those that begin so.
+    """
+    known = list(names)
+    close = get_close_matches(name, known, n=n, cutoff=0.6)
+    close = close or [one for one in known if len(name) > 2 and one.startswith(name)][:n]
     return f"; did you mean {', '.join(repr(c) for c in close)}?" if close else ""
 
 

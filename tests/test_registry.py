@@ -6,7 +6,7 @@ import pytest
 
 from agekit import _loading
 from agekit._loading import OFFICIAL, how_to_upgrade, unknown
-from agekit.errors import ConflictError, PluginError, UnknownNameError
+from agekit.errors import ConflictError, PluginError, UnknownNameError, nearest
 from agekit.recipe_names import resolve_recipe_name
 from agekit.registry import (
     BACKBONES,
@@ -258,3 +258,16 @@ def test_recipe_names_split(recipes, name, expected):
 def test_recipe_names_that_do_not_split(recipes, name, message):
     with pytest.raises(UnknownNameError, match=message):
         resolve_recipe_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("sord", "; did you mean 'sord-lite0', 'sord-mobilenet1'?"),
+        ("sord-lite", "; did you mean 'sord-lite0'?"),
+        ("so", ""),
+        ("lord of the rings", ""),
+    ],
+)
+def test_the_beginning_of_a_name_means_those_that_begin_so(name, told):
+    assert nearest(name, ["cen-resnet10", "sord-lite0", "sord-mobilenet1"]) == told
