@@ -58,6 +58,8 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def _page_of(path: str) -> str:
+    if ROOT / path == BOARD / "leaderboard.md":
+        return "leaderboard.md"
     return f"tree/{PurePosixPath(path).parent.as_posix().replace('/', '-')}.md"
 
 
