@@ -41,15 +41,10 @@ def list_(as_json: bool) -> None:
         emit_json(found)
         return
     good = [one for one in found if not one["error"]]
-    rows = [
-        [
-            *(one[key] for key in ("name", "title", "images", "protocol")),
-            "yes" if one["needs_root"] else "no",
-            f"{one['distribution']} {one['version']}",
-        ]
-        for one in good
-    ]
-    print_table(["name", "title", "images", "default protocol", "needs --root", "from"], rows)
+    rows = [[one[key] for key in ("name", "title", "images", "protocol")] for one in good]
+    print_table(["name", "title", "images", "protocol"], rows)
+    if free := [one["name"] for one in good if not one["needs_root"]]:
+        click.echo(f"note: all need --root but {', '.join(free)}", err=True)
     for one in found:
         if one["error"]:
             click.echo(f"unusable: {one['error']}", err=True)
