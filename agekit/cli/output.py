@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict, is_dataclass
 from os import PathLike, fspath
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -28,6 +29,7 @@ __all__ = [
     "console",
     "csv_table",
     "emit_json",
+    "fits",
     "only_json_on_stdout",
     "print_table",
     "printable",
@@ -136,6 +138,13 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def fits(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """True if no cell of a table is folded: on a terminal of fewer columns some are."""
+    widths = (max(len(str(row[k])) for row in (columns, *rows)) for k in range(len(columns)))
+    whole = sum(widths) + 2 * (len(columns) - 1)
+    return not sys.stdout.isatty() or whole <= get_terminal_size().columns
 
 
 def print_table(

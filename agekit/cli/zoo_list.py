@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from agekit.cli.options import json_option, refuse
-from agekit.cli.output import emit_json
+from agekit.cli.output import emit_json, fits
 from agekit.discovery import normalise
 from agekit.errors import nearest
 from agekit.registry import TASKS
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["list_"]
 
-_COLUMNS = (
+_COLUMNS: tuple[str, ...] = (
     "name",
     "task",
     "MAE",
     "trained and tested on",
-    "params",
+    "parameters",
     "MB",
     "here",
     "to install",
@@ -102,11 +102,15 @@ def list_(patterns: tuple[str, ...], sort: str, quiet: bool, as_json: bool, **fi
     elif quiet:
         click.echo("".join(f"{model.entry.name}\n" for model in wanted), nl=False)
     elif wanted:
-        splits = {one for m in wanted for one in _protocol(m.entry).split("+")}
-        named = Counter(one.partition(":")[0] for one in splits)
-        short = {one: data for one in splits if named[data := one.partition(":")[0]] == 1}
-        rows = [_row(model.entry, model.entry.name in folders, short) for model in wanted]
-        click.echo(_table(rows))
+        columns, rows = _COLUMNS, [_row(m.entry, m.entry.name in folders) for m in wanted]
+        if not any(row[-1] for row in rows):  # Where all is installed nothing is said of it.
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        short = {} if fits(columns, rows) else _short(wanted)
+        if short:
+            columns = (*columns[:4], "params", *columns[5:])
+            pairs = zip(rows, wanted, strict=True)
+            rows = [_shortened(row, model.entry, short) for row, model in pairs]
+        click.echo(_table([columns, *rows]))
         sets = {_protocol(model.entry) for model in wanted if "mae" in model.entry.metrics}
         if len(sets) > 1:
             click.echo(f"note: the errors are of {len(sets)} test sets; {_COMPARE}", err=True)
@@ -158,26 +162,36 @@ def _document(model: IndexedModel, here: bool) -> dict[str, Any]:
     }
 
 
-def _row(entry: ZooEntry, here: bool, short: Mapping[str, str]) -> tuple[str, ...]:
-    """The cells of a model; the protocols in `short` by the names of their datasets."""
-    mae, parameters = entry.metrics.get("mae"), entry.parameters
+def _short(models: Sequence[IndexedModel]) -> dict[str, str]:
+    """The protocols that are the only one of their dataset, by the dataset's name."""
+    splits = {one for m in models for one in _protocol(m.entry).split("+")}
+    named = Counter(one.partition(":")[0] for one in splits)
+    return {one: data for one in splits if named[data := one.partition(":")[0]] == 1}
+
+
+def _shortened(row: tuple[str, ...], entry: ZooEntry, short: Mapping[str, str]) -> tuple[str, ...]:
+    """A row with datasets in place of protocols, and millions of parameters."""
+    data = "+".join(short.get(one, one) for one in _protocol(entry).split("+"))
+    size = f"{entry.parameters / 1e6:.2f} M" if entry.parameters else "0"
+    return (*row[:3], data, size, *row[5:])
+
+
+def _row(entry: ZooEntry, here: bool) -> tuple[str, ...]:
+    mae = entry.metrics.get("mae")
     return (
         entry.name,
         entry.task,
         "" if mae is None else f"{mae:.2f}",
-        "+".join(short.get(one, one) for one in _protocol(entry).split("+")),
-        f"{parameters / 1e6:.2f} M" if parameters >= 10_000 else str(parameters),
+        _protocol(entry),
+        f"{entry.parameters:,}",
         f"{entry.bytes / 1e6:.1f}",
         "yes" if here else "no",
         install_command(entry.requires),
     )
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    """Aligned columns; no row is folded. Where all is installed nothing is said of installing."""
-    cells = [_COLUMNS, *rows]
-    if not any(row[-1] for row in rows):
-        cells = [row[:-1] for row in cells]
+def _table(cells: list[tuple[str, ...]]) -> str:
+    """Aligned columns; no row is folded."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = [
         "  ".join(

@@ -7,8 +7,11 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
 import agekit
+from agekit.cli.output import fits
+from agekit.cli.zoo_list import list_
 from agekit.data.alignment import Alignment
 from agekit.recipe import resolve
 from agekit.tasks.estimator.export import model_config
@@ -91,8 +94,7 @@ def test_errors_of_two_test_sets_are_not_mixed(run_agekit, several):
     better = document("cen-z", metrics={"mae": 3.0}, data={"protocol": "zoo:other"})
     (several / "cen-z.json").write_text(json.dumps(better))
     done = run_agekit("zoo", "list", "cen-?", "--sort", "mae")
-    lines = [line.split() for line in done.stdout.splitlines()[1:]]
-    assert [line[0] for line in lines] == ["cen-b", "cen-a", "cen-z"]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["cen-b", "cen-a", "cen-z"]
     assert done.stderr.startswith("note: the errors are of 2 test sets; compare them within one")
 
 
@@ -103,10 +105,7 @@ def test_models_of_several_datasets_are_of_each(run_agekit, several):
         done = run_agekit("zoo", "list", "cen-z", "--dataset", wanted)
         heads, row = done.stdout.splitlines()
         assert row.startswith("cen-z ") and heads.endswith("here")
-        assert done.stderr == (
-            "note: used where no model is named: cen-z (estimator)\n"
-            "note: split by aaf:grouped, utkface:hash-80-10-10\n"
-        )
+        assert done.stderr == "note: used where no model is named: cen-z (estimator)\n"
     assert names(run_agekit("zoo", "list", "cen-z", "--dataset", "grouped", "-q")) == []
 
 
@@ -149,23 +148,21 @@ def test_patterns_filters_and_order(run_agekit, several, arguments, expected):
 
 
 def test_the_table(run_agekit, several):
-    done = run_agekit("zoo", "list", "*-?")
-    lines = done.stdout.splitlines()
+    lines = run_agekit("zoo", "list", "*-?").stdout.splitlines()
     heads = [
         "name",
         "task",
         "MAE",
         "trained and tested on",
-        "params",
+        "parameters",
         "MB",
         "here",
         "to install",
     ]
     assert lines[0].split() == " ".join(heads).split()
-    cells = ["cen-a", "estimator", "5.00", "utkface", "3", "2.5", "no"]
+    cells = ["cen-a", "estimator", "5.00", "utkface:random-80-20", "3", "2.5", "no"]
     assert lines[1].split() == cells
-    assert lines[3].split()[:3] == ["old-d", "ager", "utkface"]
-    assert done.stderr.endswith("note: split by utkface:random-80-20\n")
+    assert lines[3].split()[:3] == ["old-d", "ager", "utkface:random-80-20"]
     assert lines[4].endswith("2.5  no    pip install agekit-none")
 
 
@@ -298,3 +295,18 @@ def test_five_hundred_entries(own):
     )
     assert done.returncode == 0
     assert not [name for name in done.stderr.split() if name.startswith(HEAVY)]
+
+
+def test_a_narrow_terminal_has_datasets_in_place_of_splits(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    rows = [("a" * 30, "b" * 48)]
+    for columns, fitting in ((79, False), (80, True)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert fits(("name", "on"), rows) is fitting
+    monkeypatch.setattr("agekit.cli.zoo_list.fits", lambda *table: False)
+    done = CliRunner().invoke(list_, ["sord-lite0", "cen-*"])
+    assert done.exit_code == 0, done.output
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    row = next(line for line in done.stdout.splitlines() if line.startswith("sord-lite0"))
+    assert "utkface+all-age-faces  3.00 M" in row
+    assert "note: split by all-age-faces:grouped-80-10-10, utkface:hash-80-10-10" in done.stderr

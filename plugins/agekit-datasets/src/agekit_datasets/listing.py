@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agekit.cli.options import json_option
-from agekit.cli.output import emit_json, only_json_on_stdout, print_table
+from agekit.cli.output import emit_json, fits, only_json_on_stdout, print_table
 from agekit.data.several import must_be_one
 from agekit.errors import AgekitError, one_line
 from agekit.registry import DATASETS
@@ -41,10 +41,20 @@ def list_(as_json: bool) -> None:
         emit_json(found)
         return
     good = [one for one in found if not one["error"]]
-    rows = [[one[key] for key in ("name", "title", "images", "protocol")] for one in good]
-    print_table(["name", "title", "images", "protocol"], rows)
-    if free := [one["name"] for one in good if not one["needs_root"]]:
-        click.echo(f"note: all need --root but {', '.join(free)}", err=True)
+    rows = [
+        [
+            *(one[key] for key in ("name", "title", "images", "protocol")),
+            "yes" if one["needs_root"] else "no",
+            f"{one['distribution']} {one['version']}",
+        ]
+        for one in good
+    ]
+    heads = ["name", "title", "images", "default protocol", "needs --root", "from"]
+    if not fits(heads, rows):
+        heads, rows = [*heads[:3], "protocol"], [row[:4] for row in rows]
+        if free := [one["name"] for one in good if not one["needs_root"]]:
+            click.echo(f"note: all need --root but {', '.join(free)}", err=True)
+    print_table(heads, rows)
     for one in found:
         if one["error"]:
             click.echo(f"unusable: {one['error']}", err=True)
