@@ -16,6 +16,8 @@ from pathlib import Path
 
 import click
 import pytest
+from agekit_bench.catalog import load_suite
+from agekit_bench.cells import cells
 
 from agekit.cli import agekit, main
 from agekit.recipe import resolve
@@ -221,3 +223,11 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     first = re.findall(r"<th>(.*?)</th>", board)[:4]
     assert first == ["rank", "method", "MAE", "to the baseline"], "as many as a page holds"
     assert "<td>waiting</td>" not in board
+
+
+def test_the_suite_that_is_written_out_is_one(tmp_path: Path) -> None:
+    """With recipes that are there and values that they take."""
+    [text] = [text for language, text in blocks(ROOT / "docs/benchmarks.md") if language == "yaml"]
+    (tmp_path / "mine.yaml").write_text(text, "utf-8")
+    suite = load_suite(tmp_path / "mine.yaml")
+    assert len(cells(suite)) == len(suite.rows) * len(suite.seeds) == 6
