@@ -6,8 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from agekit_testkit.scaffold.names import name_plugin
+from agekit_testkit.scaffold.parts import PARTS
+from agekit_testkit.scaffold.write import write_plugin
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -34,7 +38,7 @@ BOARD = ROOT / "benchmarks/leaderboard"
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are made, and the Markdown files of the tree that pages link to."""
-    made = {"models.md": _models(), "leaderboard.md": _leaderboard()}
+    made = {"models.md": _models(), "leaderboard.md": _leaderboard(), "examples.md": _examples()}
     for file in files.documentation_pages():
         for path in OUTSIDE.findall(Path(str(file.abs_src_path)).read_text("utf-8")):
             made.setdefault(_page_of(path[0]), (ROOT / path[0]).read_text("utf-8"))
@@ -79,6 +83,34 @@ def _models() -> str:
         "gender and group."
     )
     return "\n".join(["# Models", "", introduction, "", *rows, ""])
+
+
+def _examples() -> str:
+    """Each kind of part whole, as `agekit plugins new` writes it, and a task."""
+    text = [
+        "# Parts, whole",
+        "What `agekit plugins new NAME --part KIND` writes, where it passes its checks, to be made "
+        "yours ([guide](plugins.md)); beside each lie a test, `pyproject.toml` and what else there "
+        "is in a package.",
+    ]
+    for kind in PARTS:
+        with TemporaryDirectory() as folder:
+            write_plugin(name_plugin("example", kind), Path(folder, "new"))
+            names = (
+                f"new/src/agekit_example/{kind}.py",
+                "new/src/agekit_example/recipes/example.yaml",
+            )
+            path = next(Path(folder, name) for name in names if Path(folder, name).is_file())
+            text += _shown(f"{'An' if kind[0] in 'aeo' else 'A'} {kind}", path)
+    task = ROOT / "plugins/agekit-gender/src/agekit_gender/task.py"
+    text += _shown("A task", task)
+    text.append("What it names lies beside it, in `plugins/agekit-gender` of the repository.")
+    return "\n\n".join(text) + "\n"
+
+
+def _shown(title: str, path: Path) -> list[str]:
+    code = path.read_text("utf-8").rstrip()
+    return [f"## {title}", f"`{path.name}`:", f"```{path.suffix[1:]}\n{code}\n```"]
 
 
 def _leaderboard() -> str:

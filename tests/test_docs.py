@@ -18,6 +18,7 @@ import click
 import pytest
 from agekit_bench.catalog import load_suite
 from agekit_bench.cells import cells
+from agekit_testkit.scaffold.parts import PARTS
 
 from agekit.cli import agekit, main
 from agekit.recipe import resolve
@@ -219,6 +220,8 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for page in ("index.html", "models/index.html", "leaderboard/page/index.html"):
         assert (tmp_path / page).is_file()
+    whole = (tmp_path / "examples/index.html").read_text("utf-8")
+    assert all(f"{kind}</h2>" in re.sub("<a .*?</a>", "", whole) for kind in [*PARTS, "task"])
     board = (tmp_path / "leaderboard/index.html").read_text("utf-8")
     first = re.findall(r"<th>(.*?)</th>", board)[:4]
     assert first == ["rank", "method", "MAE", "to the baseline"], "as many as a page holds"
