@@ -162,6 +162,22 @@ def test_a_teacher_is_learnt():
     assert last < 0.7 * first
 
 
+def test_guides_see_what_changes_of_the_light_alone():
+    seen = []
+
+    def guide(images, jitter):
+        seen.append(images)
+        return images.mean((1, 2, 3))
+
+    step = GameStep(ChangeUNet(8), AgeDiscriminator(4), None, [guide], WEIGHTS, steps=1)
+    before, redder = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    redder[:, 0] = 0.2
+    step._guided(before, redder, torch.tensor([20.0]))
+    light, after = torch.tensor([0.299, 0.587, 0.114]), seen[1]
+    assert torch.equal(seen[0], before) and (after == after[:, :1]).all()
+    assert float((after * light[:, None, None]).sum(1).mean()) == pytest.approx(0.2 * 0.299)
+
+
 def test_a_game_moves_both_and_lets_guides_in_late():
     torch.manual_seed(0)
     network, opponent = moved(ChangeUNet(8)), AgeDiscriminator(4)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 import torch
 from agekit_ager.parallel import average_gradients, broadcast
+from agekit_prototypes.bands import to_ycc
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
@@ -165,7 +166,12 @@ class GameStep(BaseModel):  # type: ignore[misc]
         return made, losses
 
     def _guided(self, before: Tensor, after: Tensor, years: Tensor) -> Tensor:
-        """How far the guides see the change of age off what was wanted, in decades."""
+        """How far the guides see the change of age off what was wanted, in decades.
+
+        They see what changes of the light alone. Of colours they would ask for patterns, red cheeks
+        and green lips, which judges that never guided believe as well.
+        """
+        after = before + to_ycc(after.float() - before)[:, :1]
         jitter = torch.rand(len(years), 4, device=years.device) * 2 - 1
         off = []
         for guide in self._guides:
