@@ -113,8 +113,6 @@ if TYPE_CHECKING:
     from agekit.zoo.config import ImageConfig, ModelConfig
     from agekit.zoo.files import WEIGHTS
     from agekit.zoo.folder import load_network, read_config, read_weights, save_model
-    from agekit.zoo.graphs import open_graph
-    from agekit.zoo.index import default_model
     from agekit.zoo.locate import is_model, locate
     from agekit.zoo.metrics import MetricsSchema
 
@@ -219,7 +217,6 @@ __all__ = [
     "core_version",
     "cut",
     "decode",
-    "default_model",
     "draw_faces",
     "estimator_card",
     "evaluation_faces",
@@ -245,7 +242,6 @@ __all__ = [
     "model_config",
     "one_thread",
     "open_dataset",
-    "open_graph",
     "optim_wrappers",
     "parse_gender",
     "parse_split",

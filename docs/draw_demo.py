@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from io import BytesIO
 
 from agekit_demo.server import PageServer
-from agekit_demo.site import make_site, usual_ager
+from agekit_demo.site import make_site
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     asked = parser.parse_args()
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
-    with PageServer(make_site(None, usual_ager())) as server, sync_playwright() as started:
+    with PageServer(make_site(None, "default")) as server, sync_playwright() as started:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(

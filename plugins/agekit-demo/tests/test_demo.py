@@ -190,6 +190,6 @@ def test_a_page_without_an_ager_and_what_is_none(tmp_path):
     assert done.exit_code == 0, done.output
     assert "ager" not in json.loads((tmp_path / "page/model.json").read_text())
     assert not (tmp_path / "page/ager.onnx").exists()
-    for name, told in (("sord-lite0", "is no ager by age"), ("none-such", "there is no model")):
+    for name, told in (("sord-lite0", "ager"), ("none-such", "there is no model")):
         with pytest.raises((ConfigError, ModelError), match=told):
             make_site(None, name)

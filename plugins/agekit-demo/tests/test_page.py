@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from agekit_demo.server import PageServer
-from agekit_demo.site import make_site, usual_ager, write_site
+from agekit_demo.site import make_site, write_site
 from agekit_synthfaces import draw, person
+from onnxruntime import InferenceSession
 from PIL import Image
 
 import agekit
 from agekit.errors import ConfigError
-from agekit.plugin import locate, open_graph
+from agekit.plugin import locate
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ ON_PHOTOS = 0.5
 @pytest.fixture(scope="module")
 def site():
     try:
-        return make_site(None, usual_ager())
+        return make_site(None, "default")
     except ConfigError as error:
         pytest.skip(f"ONNX Runtime Web cannot be had: {error.message}")
 
@@ -232,7 +233,7 @@ def test_faces_are_made_older_and_younger_as_python_makes_them(page, group):
     assert strip.all_inner_texts() == ["10", "30", "50", "70"]
     assert strip.nth(3).evaluate("(one) => one === document.activeElement")
     before, after = (pixels(one) for one in first.locator(".compare canvas").all())
-    session = open_graph(locate("prototypes") / "model.onnx")[0]
+    session = InferenceSession(locate("prototypes") / "model.onnx")
     told = float(strip.nth(3).get_attribute("data-told"))
     wish = {"age": np.float32([now[2]]), "to": np.float32([told])}
     made = session.run(["aged"], {"pixels": before[None], **wish})[0][0]

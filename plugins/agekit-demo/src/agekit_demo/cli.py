@@ -52,9 +52,9 @@ def demo(model: str | None, ager: str | None, out: Path | None, port: int, no_op
     """
     if out is not None and (port or no_open):
         raise click.UsageError("--out serves nothing: leave out --port and --no-open.")
-    from agekit_demo.site import make_site, usual_ager, write_site
+    from agekit_demo.site import make_site, write_site
 
-    site = make_site(model, usual_ager() if ager is None else None if ager == "none" else ager)
+    site = make_site(model, {None: "default", "none": None}.get(ager, ager))
     if out is not None:
         write_site(site, out)
         click.echo(out)

@@ -6,23 +6,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agekit.errors import ConfigError, ModelError
+from onnxruntime import InferenceSession  # type: ignore[import-untyped]
+
+from agekit.errors import AgekitError, ConfigError
 from agekit.plugin import (
     MTCNN_GRAPHS,
+    TASKS,
     OnnxAges,
     cache_home,
     core_version,
-    default_model,
     known_points,
     load,
     locate,
-    open_graph,
     tell,
     written_folder,
 )
 from agekit_demo import runtime
 
-__all__ = ["Site", "make_site", "usual_ager", "write_site"]
+__all__ = ["Site", "make_site", "write_site"]
 
 Site = dict[str, Path | bytes]
 """The name of each file → the file, or its contents."""
@@ -41,21 +42,14 @@ model's weights: {licence}. Made by `agekit demo --out`; needs a web server, or 
 """Its header is what the Hub reads of a Space."""
 
 
-def usual_ager() -> str | None:
-    """The zoo's default ager, where there is one."""
-    try:
-        return default_model("ager")
-    except ModelError:
-        return None
-
-
 def make_site(model: str | None, ager: str | None = None) -> Site:
     """The page for a model.
 
     Args:
         model: of the zoo or the Hub, a model or run folder, or an .onnx file; None takes the
             default.
-        ager: likewise, of an ager by age; None makes a page that only tells ages.
+        ager: likewise, of an ager by age; ``default`` takes the zoo's, where there is one; None
+            makes a page that only tells ages.
 
     Raises:
         AgekitError: there is no such model, it is of another kind or was not exported; or the
@@ -86,10 +80,10 @@ def make_site(model: str | None, ager: str | None = None) -> Site:
     site |= {path.name: path for path in MTCNN_GRAPHS.values()} if target is not None else {}
     there = _runtime()
     site |= {name: there / name for name in runtime.FILES}
-    if ager is not None and target is not None:
-        about["ager"], site["ager.onnx"] = _ager(ager)
-    elif ager is not None:
+    if ager is not None and target is None:
         tell(f"{card.name} takes faces cut out already: the page makes none older or younger")
+    elif ager is not None and (found := _ager(ager)) is not None:
+        about["ager"], site["ager.onnx"] = found
     title = json.dumps(f"Ages of faces by {card.name}")
     readme = _README.format(title=title, name=card.name, licence=card.licence)
     site["README.md"] = readme.encode()
@@ -112,28 +106,31 @@ def write_site(site: Site, folder: Path) -> None:
             (aside / name).write_bytes(file if isinstance(file, bytes) else file.read_bytes())
 
 
-def _ager(name: str) -> tuple[dict[str, Any], Path]:
-    """What the page must know of an ager, and its file."""
-    path = Path(name) if name.endswith(".onnx") else locate(name) / "model.onnx"
-    if not path.is_file():
-        raise ConfigError(
-            f"{name} has no file model.onnx: the page takes agers by age that were exported",
-            "name another --ager, or none",
-        )
-    card = open_graph(path)[1]
-    target = known_points(card.face)
-    if card.task != "ager" or card.ages is None or target is None:
+def _ager(name: str) -> tuple[dict[str, Any], Path] | None:
+    """What the page must know of an ager, and its file; None where the zoo has no default one."""
+    try:
+        ager = TASKS.get("ager").load(None if name == "default" else name, "cpu", "onnx")
+    except AgekitError as error:
+        if name != "default":
+            raise
+        tell(f"the page makes no face older or younger: {error.message}")
+        return None
+    target = known_points(ager.face)
+    if ager.ages is None or target is None:
         raise ConfigError(
             f"{name} is no ager by age, which makes of an upright face one of any age",
             "name another --ager, or none",
         )
+    place = ager.name if name == "default" else name
+    path = Path(place) if place.endswith(".onnx") else locate(place) / "model.onnx"
+    card = InferenceSession(path, providers=["CPUExecutionProvider"]).get_modelmeta()
     about = {
-        "name": card.name,
+        "name": ager.name,
         "file": "ager.onnx",
-        "size": card.size,
+        "size": ager.size,
         "target": target.tolist(),
-        "ages": card.ages,
-        "licence": card.licence,
+        "ages": ager.ages,
+        "licence": json.loads(card.custom_metadata_map["agekit"])["licence"],
     }
     return about, path
 
