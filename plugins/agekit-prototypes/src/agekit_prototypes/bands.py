@@ -124,7 +124,7 @@ def eyes(points: NDArray[np.float64], size: int) -> Tensor:
         np.hypot((ticks[None] - x) / 0.36, (ticks[:, None] - y) / 0.2) / distance
         for x, y in points[:2]
     ]
-    return step(torch.from_numpy(np.minimum(*far).astype(np.float32)), 0.6, 1.0)
+    return step(_field(np.minimum(*far)), 0.6, 1.0)
 
 
 def mouth(points: NDArray[np.float64], size: int) -> Tensor:
@@ -132,7 +132,12 @@ def mouth(points: NDArray[np.float64], size: int) -> Tensor:
     (x, y), wide = points[3:].mean(0), float(np.linalg.norm(points[4] - points[3]))
     ticks = (np.arange(size) + 0.5) / size
     far = np.hypot((ticks[None] - x) / 0.62, (ticks[:, None] - y) / 0.36) / wide
-    return step(torch.from_numpy(far.astype(np.float32)), 0.6, 1.0)
+    return step(_field(far), 0.6, 1.0)
+
+
+def _field(values: NDArray[np.float64]) -> Tensor:
+    """Distances to a two-thousandth, so that an exported graph holds them in half precision."""
+    return torch.from_numpy(values.astype(np.float16)).float()
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:
