@@ -46,6 +46,8 @@ EVERY = 60.0
 """Seconds between two lines on how far a teacher is."""
 _LEAST = 1e-6
 """The least probability of an age, before it becomes a logit."""
+_TAUGHT = {"teacher", "teacher_outputs"}
+"""The arguments of a loss that learns from a teacher."""
 
 
 class Teachers:
@@ -121,8 +123,9 @@ class Teachers:
         for name, (_, config) in zip(self.names, self.configs, strict=True):
             trained = config.trained
             line = f"teacher {name}: {config.summary}"
-            if lacking := _lacking(config.ages, trainer.faces.ages):
-                line += f"; it knows nothing of the ages {lacking}"
+            (first, last), (low, high) = config.ages, trainer.faces.ages
+            if lacking := [str(age) for age in range(low, high + 1) if not first <= age <= last]:
+                line += f"; it knows nothing of the ages {', '.join(lacking)}"
             if known_points(config.face) is None:
                 line += (
                     "; it does not say where eyes, nose and mouth lie in its faces: it is shown "
@@ -175,7 +178,8 @@ class MeanTeacher:
                 )
         device = next(student.parameters()).device
         self.mean, self.std = _columns(data, device)
-        taught = {term.head for term in terms if _learns(term.type)}
+        asked = [{*inspect.signature(LOSSES.get(term.type).forward).parameters} for term in terms]
+        taught = {term.head for term, names in zip(terms, asked, strict=True) if names & _TAUGHT}
         if not taught:
             raise ConfigError(
                 "evolver.offspring: no loss learns from the teachers",
@@ -282,18 +286,6 @@ def _takes_logits(
             "teach a head such as ldl or regression",
         )
     return None
-
-
-def _lacking(theirs: tuple[int, int], ours: tuple[int, int]) -> str:
-    """Our label ages that are none of theirs."""
-    ages = [age for age in range(ours[0], ours[1] + 1) if not theirs[0] <= age <= theirs[1]]
-    return ", ".join(map(str, ages))
-
-
-def _learns(loss: str) -> bool:
-    """Whether a loss asks for what a teacher says."""
-    asked = inspect.signature(LOSSES.get(loss).forward).parameters
-    return "teacher" in asked or "teacher_outputs" in asked
 
 
 def _columns(image: DataConfig | ImageConfig, device: torch.device) -> tuple[Tensor, Tensor]:
