@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from agekit.cli.output import print_table
+from agekit.cli.output import fits, print_table
 from agekit.errors import counted
 
 if TYPE_CHECKING:
@@ -205,18 +205,19 @@ def print_cells(planned: Sequence[CellStatus], costs: Costs) -> None:
     for one in planned:
         cell = one.cell
         grouped.setdefault((cell.row, cell.recipe_name, cell.protocol), []).append(one)
-    differ = len({protocol for _, _, protocol in grouped}) != 1
-    rows = []
+    rows: list[list[Any]] = []
     for (row, recipe, protocol), several in grouped.items():
         first = several[0].cell
         count = costs.parameters[first.name]
         seeds = ",".join(str(p.cell.seed) for p in several)
         size = None if count is None else f"{count / 1e6:.2f} M"
         each = costs.seconds[first.name]
-        on = [protocol] if differ else []
-        rows.append([row, recipe, *on, seeds, _states(several), size, _time(each)])
-    heads = ["row", "recipe", *(["protocol"] if differ else []), "seeds", "state", "params", "each"]
-    print_table(heads, rows, title=None if differ else next(iter(grouped))[2])
+        rows.append([row, recipe, protocol, seeds, _states(several), size, _time(each)])
+    heads, title = ["row", "recipe", "protocol", "seeds", "state", "parameters", "each"], None
+    if len({protocol for _, _, protocol in grouped}) == 1 and not fits(heads, rows):
+        heads, title = [*heads[:2], "seeds", "state", "params", "each"], rows[0][2]
+        rows = [[*row[:2], *row[3:]] for row in rows]
+    print_table(heads, rows, title=title)
     total, unknown = costs.total(planned)
     source = "results there are" if costs.from_results else "a rate measured elsewhere"
     if unknown and not total:
