@@ -219,7 +219,7 @@ def _conclude(ended: Sequence[CellStatus], folder: Path, as_json: bool) -> None:
         text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         click.echo(f"{text or 'nothing done'}; results in {folder}")
         if counts["done"]:
-            click.echo(f"the leaderboard of them: agekit bench report {quote(str(folder))}")
+            click.echo(f"next: agekit bench report {quote(str(folder))}", err=True)
     failed = [p for p in ended if p.state in ("failed", "blocked")]
     for planned in failed:
         kind = planned.result.error.kind if planned.result and planned.result.error else "left out"
