@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from torch import Tensor
 
+from agekit.data.join import rows_by_dataset
 from agekit.data.split import load_faces
 from agekit.recipe import PartConfig
 from agekit.tasks.estimator.build import load_estimator
@@ -145,7 +146,8 @@ def main() -> None:
 
     val = read("val")
     raw = raw_outputs(network, val.loader("val"))
-    true = np.asarray(val.faces.table.age[val.rows("val")], np.float64)
+    rows = val.faces.table.take(val.rows("val"))
+    true = np.asarray(rows.age, np.float64)
     if options.out is None:
         table(network, raw, true)
         return
@@ -156,7 +158,9 @@ def main() -> None:
     metrics = model_metrics(folder, config.task)
     save_model(options.out, network, config, metrics, "")  # to be built with its new head
     network, config = load_estimator(options.out, device)
-    network.correction = conformal_correction(network, raw, torch.from_numpy(true).float())
+    network.correction = conformal_correction(
+        network, raw, torch.from_numpy(true).float(), rows_by_dataset(rows).values()
+    )
     interval = config.interval.model_copy(update={"margin": network.correction})
     config = config.model_copy(update={"interval": interval})
     found = {"val": generation_metrics(network, raw, val, "val")}
