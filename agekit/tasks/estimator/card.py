@@ -32,7 +32,7 @@ def estimator_card(config: EstimatorConfig, metrics: Mapping[str, Any]) -> str:
     """
     low, high = config.ages
     trained, interval = config.trained, config.interval
-    heads = ", ".join(map(code, config.heads))
+    heads = ", ".join(_head(name, part.arguments) for name, part in config.heads.items())
     network = (
         f"Backbone {code(config.backbone.type)}, heads {heads}; {config.parameters:,} parameters"
     )
@@ -114,3 +114,8 @@ def _scores(where: Mapping[str, Any], row: Mapping[str, Any], level: float) -> l
             notes = score_notes(unit.format(level=level), row.get("n"), ends, where)
             out.append(score(where, metric, name, row[metric], notes))
     return out
+
+
+def _head(name: str, arguments: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{key}={value}" for key, value in arguments.items())
+    return f"{code(name)} ({code(told)})" if told else code(name)
