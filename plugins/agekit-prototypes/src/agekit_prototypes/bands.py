@@ -90,54 +90,57 @@ def split(images: Tensor, eyes: float) -> list[Tensor]:
     return [*bands, last]
 
 
-def oval(points: NDArray[np.float64], size: int) -> Tensor:
+def oval(points: NDArray[np.float64], size: int, device: torch.device | None = None) -> Tensor:
     """How far each pixel lies from the middle of a face, 1 at the outline of a usual one: (S, S).
+
+    It and the fields below are made where they are used: no step copies them to the GPU.
 
     Args:
         points: (5, 2) of eyes, nose and corners of the mouth, shares of the side.
         size: S.
+        device: where; None is the CPU.
     """
     eye, mouth = points[:2].mean(0), points[3:].mean(0)
     distance = float(np.linalg.norm(points[1] - points[0]))
-    middle = eye + 0.42 * (mouth - eye)
-    ticks = (np.arange(size) + 0.5) / size
-    x, y = (ticks[None] - middle[0]) / (1.14 * distance), (ticks[:, None] - middle[1]) / distance
-    return torch.from_numpy(np.hypot(x, y / np.where(y < 0, 1.7, 1.5)).astype(np.float32))
+    x, y = _offsets(eye + 0.42 * (mouth - eye), size, device)
+    return _length(x / (1.14 * distance), torch.maximum(-y / 1.7, y / 1.5) / distance)
 
 
-def forehead(points: NDArray[np.float64], size: int) -> Tensor:
+def forehead(points: NDArray[np.float64], size: int, device: torch.device | None = None) -> Tensor:
     """1 up to the middle of the forehead, 0 at the hairline: (S, 1).
 
     Hair falls into the foreheads of mean faces, and is not to darken those of others.
     """
-    eyes = points[:2].mean(0)[1]
     distance = float(np.linalg.norm(points[1] - points[0]))
-    above = (eyes - (torch.arange(size) + 0.5) / size) / distance
-    return step(above[:, None], 0.55, 0.95)
+    _, below = _offsets(points[:2].mean(0), size, device)
+    return step(-below / distance, 0.55, 0.95)
 
 
-def eyes(points: NDArray[np.float64], size: int) -> Tensor:
+def eyes(points: NDArray[np.float64], size: int, device: torch.device | None = None) -> Tensor:
     """1 on both eyes with their lids, 0 from the brows on: (S, S)."""
     distance = float(np.linalg.norm(points[1] - points[0]))
-    ticks = (np.arange(size) + 0.5) / size
-    far = [
-        np.hypot((ticks[None] - x) / 0.36, (ticks[:, None] - y) / 0.2) / distance
-        for x, y in points[:2]
-    ]
-    return step(_field(np.minimum(*far)), 0.6, 1.0)
+    left, right = (_offsets(one, size, device) for one in points[:2])
+    far = torch.minimum(*(_length(x / 0.36, y / 0.2) for x, y in (left, right)))
+    return step(far / distance, 0.6, 1.0)
 
 
-def mouth(points: NDArray[np.float64], size: int) -> Tensor:
+def mouth(points: NDArray[np.float64], size: int, device: torch.device | None = None) -> Tensor:
     """1 on the lips and what is between them, 0 from the chin and the cheeks on: (S, S)."""
-    (x, y), wide = points[3:].mean(0), float(np.linalg.norm(points[4] - points[3]))
-    ticks = (np.arange(size) + 0.5) / size
-    far = np.hypot((ticks[None] - x) / 0.62, (ticks[:, None] - y) / 0.36) / wide
-    return step(_field(far), 0.6, 1.0)
+    wide = float(np.linalg.norm(points[4] - points[3]))
+    x, y = _offsets(points[3:].mean(0), size, device)
+    return step(_length(x / 0.62, y / 0.36) / wide, 0.6, 1.0)
 
 
-def _field(values: NDArray[np.float64]) -> Tensor:
-    """Distances to a two-thousandth, so that an exported graph holds them in half precision."""
-    return torch.from_numpy(values.astype(np.float16)).float()
+def _offsets(
+    middle: NDArray[np.float64], size: int, device: torch.device | None
+) -> tuple[Tensor, Tensor]:
+    """How far pixels lie right of a point, (1, S), and below it, (S, 1), shares of the side."""
+    ticks = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
+    return ticks[None] - float(middle[0]), ticks[:, None] - float(middle[1])
+
+
+def _length(x: Tensor, y: Tensor) -> Tensor:
+    return (x * x + y * y).sqrt()
 
 
 def step(values: Tensor, low: float, high: float) -> Tensor:

@@ -140,21 +140,21 @@ class PrototypeAger(MovingGenerator):
             (N, 3, S, S) from -1 to 1, and (N, 2, S, S) as `MovingGenerator.changed`.
         """
         size = images.shape[-1]
-        far = oval(self.points, size).to(images)[None, None]
+        far = oval(self.points, size, images.device)[None, None]
         weight = core_of(far)
         x, scale = normalise(to_ycc((images + 1) / 2), weight)
         if strength is None:
             strength = self.calibrated(age, to)
         s = strength[:, None, None, None]
-        calm = eyes(self.points, size).to(images)
+        calm = eyes(self.points, size, images.device)
         tone = s - calm * (s - CALM).clamp(min=0)
         older = ((to - age) / SOON).clamp(0, 1)[:, None, None, None]
-        part = 1 - MOUTH * older * mouth(self.points, size).to(images)
+        part = 1 - MOUTH * older * mouth(self.points, size, images.device)
         women = self.women(x, far)
         before, energy = self._at(age, women, size)
         after, later = self._at(to, women, size)
         core = weight / weight.sum()
-        shift = (after - before) * forehead(self.points, size).to(images)
+        shift = (after - before) * forehead(self.points, size, images.device)
         every = torch.cat([x[:, :1], before[:, :1], shift[:, :1]], 1)
         bands = split(every, self.eyes * size)
         change = torch.zeros_like(x[:, :1])

@@ -106,7 +106,7 @@ class ChangeUNet(Generator):
         light, colour = raw.tanh().split((1, 2), 1)
         change = torch.cat([self.light * light, self.chroma * colour], 1)
         there = ((to - age).abs() / SOON).tanh()[:, None, None, None]
-        far = oval(self.points, images.shape[-1]).to(raw)[None, None]
+        far = oval(self.points, images.shape[-1], images.device)[None, None]
         return 2 * there * step(far, 0.9, 1.15) * to_rgb(change)
 
 
