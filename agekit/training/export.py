@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from torch import nn
@@ -39,12 +40,15 @@ def common_config(
     entries = [REGISTRIES[kind].find(part.type) for kind, part in recipe.named_parts()]
     task = TASKS.find(recipe.kind)
     entries += [] if task.distribution == CORE else [task]
+    trained = {key: value for key, value in info.items() if key not in _LOCAL}
+    if str(trained.get("recipe")).endswith((".yaml", ".yml")):
+        trained["recipe"] = PurePath(trained["recipe"]).name  # and not where it lies
     return {
         "name": info["name"],
         "face": face,
         "parameters": sum(p.numel() for p in network.parameters()),
         "requires": {entry.distribution: entry.version for entry in entries},
-        "trained": {key: value for key, value in info.items() if key not in _LOCAL},
+        "trained": trained,
     }
 
 

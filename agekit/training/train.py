@@ -127,7 +127,7 @@ def train(
     faces = replace(faces, codes=np.where(used, faces.codes, np.int8(-1)))
     faces = task.select(resolved.recipe, faces)
     info = {
-        "name": f"{resolved.name.replace('/', '-')}-{faces.dataset.replace(AND, '-')}",
+        "name": f"{_stem(resolved.name)}-{faces.dataset.replace(AND, '-')}",
         "recipe": resolved.name,
         "preset": preset,
         "dataset": faces.dataset,
@@ -200,9 +200,13 @@ def _givers(dataset: str, faces: Faces) -> dict[str, str]:
     return {entry.distribution: entry.version for entry in entries}
 
 
+def _stem(recipe: str) -> str:
+    """The name of a recipe, or of its file without the folders it lies in."""
+    return Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.replace("/", "-")
+
+
 def _default_folder(recipe: str, dataset: str) -> Path:
-    name = Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.replace("/", "-")
-    return Path("runs") / f"{name}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
+    return Path("runs") / f"{_stem(recipe)}-{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _protocol_file(protocol: str) -> str | None:
