@@ -6,10 +6,13 @@ import shutil
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from agekit_ager.engine import AgedChips
+from agekit_ager.steering import Steering
 from agekit_demo.server import PageServer
 from agekit_demo.site import make_site, write_site
 from agekit_synthfaces import draw, person
@@ -247,6 +250,39 @@ def test_faces_are_made_older_and_younger_as_python_makes_them(page, group):
     strip.nth(0).click()
     assert "Made 10 by prototypes; sord-lite0 takes it for" in first.locator(".told").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+STEERED = """async ([wishes, ages, rules]) => {
+  const { aged } = await import("./aging.js");
+  const looks = async (age) => 12 + 0.6 * age;
+  const make = async (chip, now, told) => told;
+  const told = async ([now, to]) => {
+    const before = await looks(now);
+    return (await aged({ make, seen: looks, chip: now, now, before, to, ages, rules })).told;
+  };
+  return Promise.all(wishes.map(told));
+}"""
+
+
+class Flat:
+    """Sees three fifths of every change of age."""
+
+    def predict(self, chips):
+        return SimpleNamespace(age=12 + 0.6 * chips[:, 0].astype(np.float32))
+
+
+def test_ages_are_corrected_as_python_corrects_them(page):
+    wishes = [(40, to) for to in (5, 14, 15, 18, 20, 25, 45, 70, 84)] + [(17, 16), (70, 30)]
+    now, wanted = np.float32(wishes).T
+    steering = Steering(Flat(), (1, 85))
+
+    def run(chips, now, to):
+        return AgedChips(to[:, None].copy(), None)
+
+    told = steering(run, now[:, None], now, wanted)[1]
+    found = page.evaluate(STEERED, [wishes, [1, 85], Steering.rules])
+    assert found == pytest.approx(told.tolist(), abs=0.6)  # Python shows whole pixels
+    assert min(told[3:7]) >= 18 and told[0] < 5
 
 
 def test_a_photo_without_a_face_says_so(page, tmp_path):

@@ -88,6 +88,11 @@ class FaceAging(FaceModel):
             )
         return asked, notes
 
+    @property
+    def steering(self) -> dict[str, float]:
+        """The numbers by which it is steered; see `agekit_ager.steering`."""
+        return Steering.rules
+
     def age(
         self,
         images: ImageLike | Iterable[ImageLike],

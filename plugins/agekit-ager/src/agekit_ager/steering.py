@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ class Steering:
 
     guide: Judge
     ages: tuple[float, float]
+    rules: ClassVar[dict[str, float]] = {
+        "rounds": ROUNDS,
+        "near": NEAR,
+        "farthest": FARTHEST,
+        "child": CHILD,
+        "grown": GROWN,
+    }
+    """The numbers above, for those who steer an ager elsewhere, as a page does."""
 
     def __call__(
         self,

@@ -130,6 +130,7 @@ def _ager(name: str) -> tuple[dict[str, Any], Path] | None:
         "size": ager.size,
         "target": target.tolist(),
         "ages": ager.ages,
+        "steering": ager.steering,
         "licence": json.loads(card.custom_metadata_map["agekit"])["licence"],
     }
     return about, path

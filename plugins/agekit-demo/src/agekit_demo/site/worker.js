@@ -80,7 +80,8 @@ async function age(index, wanted) {
   const before = await seen(own);
   const faces = [{ to: now, looks: now, chip: own }];
   for (const to of wanted) {
-    const made = await aged({ make, seen, chip: own, now, before, to, ages: model.ager.ages });
+    const { ages, steering: rules } = model.ager;
+    const made = await aged({ make, seen, chip: own, now, before, to, ages, rules });
     faces.push({ ...made, to, looks: now + made.looks - before });
   }
   return faces;
